@@ -1,0 +1,179 @@
+/* file.c: see file.h. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+static pb_status map_descriptor(file_map *map, int fd, const char *path, pb_error *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return fail(err, PB_EIO, "%s: cannot be read: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return fail(err, PB_EIO, "%s: is not a regular file", path);
+    map->size = (size_t)info.st_size;
+    if (map->size == 0)
+        return PB_OK;
+    void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return fail(err, PB_EIO, "%s: cannot be mapped (%zu bytes): %s", path, map->size, strerror(errno));
+    map->data = data;
+    return PB_OK;
+}
+
+pb_status file_map_open(file_map *map, const char *path, pb_error *err)
+{
+    *map = (file_map){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, PB_EIO, "%s: cannot be opened: %s", path, strerror(errno));
+    pb_status status = map_descriptor(map, fd, path, err);
+    close(fd);
+    return status;
+}
+
+void file_map_close(file_map *map)
+{
+    if (map->data)
+        munmap((void *)(size_t)map->data, map->size);
+    *map = (file_map){0};
+}
+
+bool file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool dir_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+char *path_join(const char *directory, const char *name)
+{
+    buffer b = {0};
+    buffer_printf(&b, "%s/%s", directory, name);
+    return b.data;
+}
+
+const char *path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* ---- writing ---- */
+
+pb_status file_writer_open(file_writer *w, const char *path, pb_error *err)
+{
+    buffer name = {0};
+    buffer_printf(&name, "%s.XXXXXX", path);
+    *w = (file_writer){.temporary = name.data};
+    int fd = mkstemp(w->temporary);
+    if (fd < 0) {
+        int reason = errno;
+        free(w->temporary);
+        *w = (file_writer){0};
+        return fail(err, PB_EIO, "%s: cannot be written: %s", path, strerror(reason));
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    if (fchmod(fd, 0666 & ~mask) != 0)
+        w->error = errno;
+    w->path = mem_text(path);
+    w->stream = fdopen(fd, "wb");
+    if (!w->stream) {
+        w->error = errno;
+        close(fd);
+    }
+    return PB_OK;
+}
+
+void file_write(file_writer *w, const void *bytes, size_t n)
+{
+    if (w->error || n == 0)
+        return;
+    errno = 0;
+    if (fwrite(bytes, 1, n, w->stream) != n)
+        w->error = errno ? errno : EIO;
+}
+
+static void close_stream(file_writer *w)
+{
+    if (!w->stream)
+        return;
+    if (fflush(w->stream) != 0 && !w->error)
+        w->error = errno;
+    if (fclose(w->stream) != 0 && !w->error)
+        w->error = errno;
+    w->stream = NULL;
+}
+
+pb_status file_writer_commit(file_writer *w, pb_error *err)
+{
+    close_stream(w);
+    if (!w->error && rename(w->temporary, w->path) != 0)
+        w->error = errno;
+    pb_status status = PB_OK;
+    if (w->error)
+        status = fail(err, PB_EIO, "%s: cannot be written: %s", w->path, strerror(w->error));
+    if (status)
+        unlink(w->temporary);
+    free(w->path);
+    free(w->temporary);
+    *w = (file_writer){0};
+    return status;
+}
+
+void file_writer_abandon(file_writer *w)
+{
+    if (!w->temporary)
+        return;
+    close_stream(w);
+    unlink(w->temporary);
+    free(w->path);
+    free(w->temporary);
+    *w = (file_writer){0};
+}
+
+pb_status file_write_all(const char *path, const void *bytes, size_t n, pb_error *err)
+{
+    file_writer w;
+    TRY(file_writer_open(&w, path, err));
+    file_write(&w, bytes, n);
+    return file_writer_commit(&w, err);
+}
+
+static pb_status make_one(const char *path, pb_error *err)
+{
+    if (mkdir(path, 0777) == 0 || (errno == EEXIST && dir_exists(path)))
+        return PB_OK;
+    int reason = errno == EEXIST ? ENOTDIR : errno;
+    return fail(err, PB_EIO, "%s: the folder cannot be created: %s", path, strerror(reason));
+}
+
+pb_status dir_create(const char *path, pb_error *err)
+{
+    char *partial = mem_text(path);
+    pb_status status = PB_OK;
+    for (char *slash = strchr(partial + (*partial == '/'), '/'); slash && !status; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (*partial)
+            status = make_one(partial, err);
+        *slash = '/';
+    }
+    if (!status)
+        status = make_one(path, err);
+    free(partial);
+    return status;
+}

@@ -1,0 +1,53 @@
+/* file.h: files read through memory maps, and written whole or not at all. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* ---- reading ---- */
+typedef struct file_map {
+    const unsigned char *data; /* NULL when size is 0 */
+    size_t size;
+} file_map;
+
+/* Maps a regular file read-only. Names the path in every error. */
+pb_status file_map_open(file_map *map, const char *path, pb_error *err);
+void file_map_close(file_map *map);
+
+bool file_exists(const char *path); /* a regular file, or a link to one */
+bool dir_exists(const char *path);
+
+/* directory + "/" + name, allocated: free with free(). */
+char *path_join(const char *directory, const char *name);
+/* The part after the last '/', inside path. */
+const char *path_base(const char *path);
+
+/* ---- writing ----
+ *     file_writer w;
+ *     TRY(file_writer_open(&w, "out/trace.json", err));
+ *     file_write(&w, bytes, n);             // errors are kept until the commit
+ *     return file_writer_commit(&w, err);   // all of it is there now, or nothing
+ *
+ * The bytes go to a temporary file in the same folder, which the commit renames over the path: a full disk, a crash or
+ * a signal leaves the old file, if any, as it was. */
+typedef struct file_writer {
+    char *path, *temporary;
+    void *stream; /* FILE * */
+    int error;    /* the first errno, 0 while all is well */
+} file_writer;
+
+pb_status file_writer_open(file_writer *w, const char *path, pb_error *err);
+void file_write(file_writer *w, const void *bytes, size_t n);
+pb_status file_writer_commit(file_writer *w, pb_error *err); /* closes in any case */
+void file_writer_abandon(file_writer *w);                    /* closes and leaves nothing */
+
+/* The same in one call. */
+pb_status file_write_all(const char *path, const void *bytes, size_t n, pb_error *err);
+
+/* Creates the folder and those above it; one that is there already is fine. */
+pb_status dir_create(const char *path, pb_error *err);
+
+#endif

@@ -1,0 +1,66 @@
+/* checkpoint.h: a folder (later: a file) of weights as named tensors.
+ *
+ * Opening maps the files and reads their headers only: it is instant for any size. Each tensor's place is checked
+ * against its file when it is opened (offsets in range, not overlapping, length = shape x dtype), so what `data`
+ * points at can be trusted; its values are not looked at. */
+#ifndef CHECKPOINT_CHECKPOINT_H
+#define CHECKPOINT_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef enum dtype {
+    DTYPE_F32,
+    DTYPE_F16,
+    DTYPE_BF16,
+    DTYPE_OTHER /* integers, F64, FP8, ...: listed, but no weight that patchbay computes with */
+} dtype;
+
+enum { TENSOR_MAX_RANK = 4 };
+
+typedef struct tensor {
+    const char *name;       /* as in the file */
+    dtype type;
+    const char *type_name;  /* "BF16", "I64", ... as in the file */
+    size_t rank, shape[TENSOR_MAX_RANK]; /* row-major; unused dimensions are 1. Rank above 4: type DTYPE_OTHER */
+    size_t count;           /* elements */
+    const void *data;       /* in the mapped file, aligned only to what the file happens to give: read with memcpy
+                             * semantics, or through tensor_read */
+    const char *file;       /* path of the file it lies in, for errors */
+} tensor;
+
+typedef struct checkpoint checkpoint;
+
+typedef struct checkpoint_file {
+    const char *path;
+    const char *format; /* "safetensors" */
+    size_t bytes;
+} checkpoint_file;
+
+/* Opens the weights of a model folder: model.safetensors, or the shards that model.safetensors.index.json names (the
+ * index wins when both are there, as in Hugging Face's loader only if model.safetensors is absent: see the .c file). */
+pb_status checkpoint_open(checkpoint **out, const char *directory, pb_error *err);
+void checkpoint_free(checkpoint *c);
+
+size_t checkpoint_files(const checkpoint *c, const checkpoint_file **files);
+size_t checkpoint_tensors(const checkpoint *c, const tensor **tensors);
+
+/* The tensor of that name, or NULL. O(1). */
+const tensor *checkpoint_find(const checkpoint *c, const char *name);
+
+/* The tensor of that name, which must have the given shape and a dtype of F32, F16 or BF16; the error names the file,
+ * the tensor, the found and the expected shape or dtype. */
+pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, const size_t *shape, const tensor **out,
+                         pb_error *err);
+
+/* out[count] = elements first .. first+count-1 of t, widened to f32 (exactly). Vectorised by the compiler. Returns
+ * false when any of them is NaN or infinite (out is filled all the same). */
+bool tensor_read(const tensor *t, size_t first, size_t count, float *out);
+
+/* PB_EFORMAT "FILE: tensor NAME holds NaN ...": what a caller says when tensor_read returned false. */
+pb_status tensor_not_finite(const tensor *t, pb_error *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* processor.h: what must be done to a picture before the vision tower sees it, as a Hugging Face image processor does.
+ *
+ * Read from preprocessor_config.json, or processor_config.json with `image_processor` inside (transformers 5). */
+#ifndef IMAGE_PROCESSOR_H
+#define IMAGE_PROCESSOR_H
+
+#include <stdbool.h>
+
+#include "image/image.h"
+
+typedef struct image_processor {
+    bool pad_to_square;           /* first paste onto a square of the mean colour, int(mean * 255) */
+    bool resize, crop, rescale, normalize;
+    image_filter filter;
+    size_t shortest_edge;         /* resize: the short side; 0 when width and height are given instead */
+    size_t width, height;         /* resize to exactly this; 0 with shortest_edge */
+    size_t crop_width, crop_height;
+    double rescale_factor;        /* 1/255 */
+    float mean[3], std[3];
+} image_processor;
+
+/* Reads the processor config in `directory`. `family_defaults` holds the values for keys that the file leaves out
+ * (CLIP's or SigLIP's class defaults), and for a folder without any such file. Hostile values (sizes of 0 or above
+ * 16384, a std of 0, wrong types) are errors that name file and key. */
+pb_status image_processor_read(image_processor *out, const char *directory, const image_processor *family_defaults,
+                               pb_error *err);
+
+/* CLIPImageProcessor's class defaults: bicubic, shortest edge 224, crop 224x224, 1/255, OpenAI's mean and std. */
+image_processor image_processor_clip(void);
+
+/* pixels[3][*height][*width] (channels first, free with free()) = the normalised picture. When the result's size
+ * differs from what the caller's tower takes, that is the caller's error to make. The arithmetic of rescale and
+ * normalise is HF's: float32, in HF's order of operations. */
+pb_status image_process(const image_processor *p, const image *in, float **pixels, size_t *width, size_t *height,
+                        pb_error *err);
+
+#endif

@@ -1,0 +1,68 @@
+/* prompt.h: a question in its template, as decoder rows with named spans.
+ *
+ * The prompt's text is cut at `<image>`, each piece is encoded by itself (only the first gets BOS, and only where the
+ * tokenizer's post-processor adds it), and `image_rows` rows stand in the image's place. Positions are 0-based, count
+ * BOS, and run over image rows too. T below is prompt.length. */
+#ifndef TEXT_PROMPT_H
+#define TEXT_PROMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "text/tokenizer.h"
+
+typedef struct prompt_request {
+    const char *question;            /* what is asked; with `raw` it may be NULL */
+    const char *template_name;       /* "paper", "llava", "vicuna", "bunny", "flags", "plain" */
+    const char *raw;                 /* --prompt: the whole prompt, all of which counts as the question; or NULL */
+    const char *prefill;             /* what the answer begins with, joined by one space; or NULL */
+    const char *const *constraints;  /* texts to be found in the question; [0] is constraint:0 */
+    size_t constraint_count;
+    bool all_occurrences;            /* every match in question and prefill, not just the first */
+    bool has_image;                  /* else `<image>` and the newline after it drop out of the template */
+    size_t image_rows;               /* rows that `<image>` expands to */
+    int32_t image_token;             /* the id that stands for image rows; -1 when the model has none */
+} prompt_request;
+
+/* A set of positions, ascending, without repeats. */
+typedef struct span {
+    size_t *positions;
+    size_t count;
+} span;
+
+typedef struct prompt {
+    char *text;                      /* the whole prompt, `<image>` once where the picture stands */
+    size_t length;                   /* T: rows, image rows expanded */
+    int32_t *ids;                    /* [T] */
+    uint32_t *start, *end;           /* [T] code points of `text`; image rows cover `<image>`; BOS is empty */
+    size_t image_first, image_count; /* the image rows; count 0 without an image */
+    uint32_t question_start, question_end; /* the question's code points in `text` (of the raw prompt: all of it) */
+    span *constraints;               /* [constraint_count] */
+    char **constraint_texts;         /* [constraint_count] as given */
+    size_t constraint_count;
+    bool has_bos;                    /* position 0 was added by the post-processor */
+} prompt;
+
+/* Fails on: unknown template (the error lists the names), empty question, no or more than one `<image>` in `raw` when
+ * has_image, an `<image>` in the question itself, a constraint that is empty or does not occur (the error shows the
+ * question). */
+pb_status prompt_build(prompt *out, const tokenizer *t, const prompt_request *request, pb_error *err);
+void prompt_free(prompt *p);
+
+/* The positions of a span expression, e.g. "constraint,last" or "bos,12:20": the names of methods.md
+ * (bos, image, text, constraint, constraint:N, question, last, control, all, a:b), unions with commas. A name that
+ * exists but is empty here ("control" absent, "image" without one) is an error that says why; a:b must lie within T. */
+pb_status prompt_span(const prompt *p, const char *expression, span *out, pb_error *err);
+void span_free(span *s);
+bool span_has(const span *s, size_t position);
+
+/* The disjoint class a position belongs to, for reports: "bos", "image", "before", "constraint_first",
+ * "constraint_middle", "constraint_last", "after", "last" (methods.md, AIE). With several constraints each position of
+ * any of them counts by its place in its own constraint. */
+const char *prompt_class(const prompt *p, size_t position);
+
+/* The templates by name, for --help and errors: "paper, llava, ...". */
+const char *prompt_template_names(void);
+
+#endif

@@ -1,0 +1,56 @@
+/* tokenizer.h: text to token ids and back, equal to Hugging Face's `tokenizers` reading the same tokenizer.json,
+ * offsets included. */
+#ifndef TEXT_TOKENIZER_H
+#define TEXT_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+
+typedef struct tokenizer tokenizer;
+
+typedef struct token {
+    int32_t id;
+    uint32_t start, end; /* the code points of the text that it covers, half open; empty (0, 0) for tokens that a
+                          * post-processor adds */
+} token;
+
+typedef struct encoding {
+    token *tokens; /* free with encoding_free */
+    size_t count;
+} encoding;
+
+/* Reads directory/tokenizer.json. */
+pb_status tokenizer_open(tokenizer **out, const char *directory, pb_error *err);
+void tokenizer_free(tokenizer *t);
+
+/* Encodes UTF-8 text of `size` bytes. Invalid UTF-8 is an error (PB_EINVAL: HF's API cannot be given any).
+ * add_special: run the post-processor's template (BOS), as HF's add_special_tokens=True. */
+pb_status tokenizer_encode(const tokenizer *t, const char *text, size_t size, bool add_special, encoding *out,
+                           pb_error *err);
+void encoding_free(encoding *e);
+
+/* Appends the text of ids, as HF's decode(ids, skip_special_tokens=skip_special) gives it. Ids beyond the vocabulary
+ * (padded embedding rows) give nothing. */
+void tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t count, bool skip_special, buffer *out);
+
+/* Appends one token as a reader should see it: its leading space kept, bytes that are no UTF-8 as U+FFFD, special
+ * tokens as they are written. Ids beyond the vocabulary give "<ID>" with their number. */
+void tokenizer_token_text(const tokenizer *t, int32_t id, buffer *out);
+
+/* The id of a token by its exact content (added tokens first, then the vocabulary), or -1. */
+int32_t tokenizer_find(const tokenizer *t, const char *content);
+
+size_t tokenizer_vocab(const tokenizer *t);       /* largest id + 1, added tokens included */
+const char *tokenizer_kind(const tokenizer *t);   /* "BPE with byte fallback" or "byte-level BPE" */
+bool tokenizer_is_special(const tokenizer *t, int32_t id);
+
+/* The first id of `text` in mid-sentence, and all of them: encode "a TEXT" without special tokens and take the tokens
+ * from the first whose range ends after that space (methods.md, "Answer"). *ids: free(); PB_EINVAL when text makes no
+ * token. `what` names the option in the error ("--answer"). */
+pb_status tokenizer_mid_sentence(const tokenizer *t, const char *text, const char *what, int32_t **ids, size_t *count,
+                                 pb_error *err);
+
+#endif
