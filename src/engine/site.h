@@ -1,0 +1,22 @@
+/* site.h: the tensors of the decoder that can be read and patched, under the field's names (TransformerLens). */
+#ifndef ENGINE_SITE_H
+#define ENGINE_SITE_H
+
+#include <stdbool.h>
+
+typedef enum site {
+    SITE_RESID_PRE,  /* blocks.{l}.hook_resid_pre: input of block l */
+    SITE_ATTN_OUT,   /* blocks.{l}.hook_attn_out: what self-attention adds to the residual */
+    SITE_MLP_OUT,    /* blocks.{l}.hook_mlp_out: what the MLP adds to the residual */
+    SITE_RESID_POST, /* blocks.{l}.hook_resid_post: output of block l, the next block's resid_pre */
+    SITE_COUNT
+} site;
+
+/* "resid_pre", "attn_out", ... */
+const char *site_name(site s);
+/* The site of a short name; false when there is none. */
+bool site_find(const char *name, site *out);
+/* "resid_pre, attn_out, ...": for errors. */
+const char *site_names(void);
+
+#endif

@@ -1,0 +1,70 @@
+/* trace.h: MultimodalCausalTrace (Basu et al. 2024, section 4.1), after ROME's causal tracing (Meng et al. 2022).
+ *
+ * Three runs of one prompt: clean; corrupted (something is wrong with the constraint or the picture); and, for each
+ * cell, patched: the corrupted run in which a site's clean activations are put back at some positions and layers. Which
+ * of them bring the answer back? With direction `noise` the other way round: which corrupted activations, put into the
+ * clean run, take it away? */
+#ifndef METHOD_TRACE_H
+#define METHOD_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/site.h"
+#include "text/prompt.h"
+
+enum { TRACE_TOP = 5 };
+
+typedef enum trace_direction { TRACE_DENOISE, TRACE_NOISE } trace_direction;
+typedef enum trace_window_kind { TRACE_CENTRED, TRACE_RADIUS } trace_window_kind;
+
+/* What one of the two reference runs says (means over samples, where the corruption is drawn several times). */
+typedef struct trace_run {
+    double prob, logprob;                /* of the answer; logprob in nats */
+    int32_t top_id[TRACE_TOP];           /* the most likely next tokens, best first; -1 beyond a tiny vocabulary */
+    double top_prob[TRACE_TOP];
+} trace_run;
+
+/* One site's cells: [layer_count][cell_count], row-major. */
+typedef struct trace_grid {
+    site site;
+    double *prob, *logprob;
+    double *logit_diff;                  /* logit(answer) - logit(foil), means over samples; NULL without --foil */
+    double *sd;                          /* standard deviation of prob over samples (n - 1); NULL with one sample */
+    size_t (*restored)[2];               /* [layer_count]: first and last layer of the window around each layer */
+} trace_grid;
+
+typedef struct trace_cost {
+    double seconds, flop, naive_flop;    /* naive_flop: one full-length forward pass of the decoder per cell */
+    size_t cells, cells_skipped;         /* skipped: known without running */
+    size_t waves;
+    size_t peak_rss_bytes;
+    double products, attention, readout, loading; /* seconds spent in each */
+} trace_cost;
+
+typedef struct trace {
+    size_t layer_count, *layers;         /* the layers asked for */
+    size_t cell_count;                   /* columns: one per position, or per group */
+    span *cells;                         /* [cell_count]: the positions restored together */
+    char **groups;                       /* [cell_count] names, with --group; else NULL */
+    size_t site_count;
+    trace_grid *sites;                   /* [site_count], in the order asked for */
+
+    int32_t *answer;                     /* [answer_count] token ids that prob and logprob score */
+    size_t answer_count;
+    int32_t foil;                        /* -1 without */
+    trace_run clean, corrupted;
+    bool primed, weak;                   /* marks: see methods.md */
+    trace_direction direction;
+    trace_window_kind window_kind;
+    size_t window;                       /* W, or R */
+    size_t samples;
+    size_t verify_cells;                 /* 0: not verified */
+    double verify_max_rel_diff;
+    trace_cost cost;
+} trace;
+
+void trace_free(trace *t);
+
+#endif

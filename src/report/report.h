@@ -1,0 +1,31 @@
+/* report.h: results as files: JSON, NPZ, SVG and HTML. */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include <jansson.h>
+
+#include "method/trace.h"
+#include "text/prompt.h"
+#include "text/tokenizer.h"
+
+/* A trace with all that a reader needs to understand it. Nothing is owned. */
+typedef struct trace_report {
+    const trace *trace;
+    const prompt *prompt;
+    const tokenizer *tokenizer;
+    const char *model_path, *family, *dtype; /* "llava", "f32" */
+    size_t layers, d_model;                  /* of the whole decoder */
+    const char *image_path;                  /* the picture's file, or NULL */
+    size_t image_width, image_height;        /* its pixels; 0 without */
+    const char *const *corruption;           /* the specs as given: "swap:Paris" */
+    size_t corruption_count;
+} trace_report;
+
+/* trace.json as interface.md defines it. Free with json_decref. */
+json_t *report_trace_json(const trace_report *r);
+
+/* Writes DIR/trace.json, trace.npz and its siblings, trace.svg, trace.html; creates DIR. Each file appears whole or
+ * not at all. */
+pb_status report_trace_write(const trace_report *r, const char *directory, pb_error *err);
+
+#endif
