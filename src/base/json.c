@@ -20,10 +20,10 @@ const char *json_kind(const json_t *value)
     return "nothing";
 }
 
-pb_status json_parse_object(json_t **out, const char *bytes, size_t size, const char *name, pb_error *err)
+static pb_status parse(json_t **out, const char *bytes, size_t size, size_t flags, const char *name, pb_error *err)
 {
     json_error_t at;
-    *out = json_loadb(bytes ? bytes : "", size, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &at);
+    *out = json_loadb(bytes ? bytes : "", size, flags | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &at);
     if (!*out)
         return fail(err, PB_EFORMAT, "%s: is not valid JSON (line %d, column %d: %s)", name, at.line, at.column,
                     at.text);
@@ -34,6 +34,16 @@ pb_status json_parse_object(json_t **out, const char *bytes, size_t size, const 
         return fail(err, PB_EFORMAT, "%s: holds %s, expected a JSON object", name, kind);
     }
     return PB_OK;
+}
+
+pb_status json_parse_object(json_t **out, const char *bytes, size_t size, const char *name, pb_error *err)
+{
+    return parse(out, bytes, size, 0, name, err);
+}
+
+pb_status json_parse_strict(json_t **out, const char *bytes, size_t size, const char *name, pb_error *err)
+{
+    return parse(out, bytes, size, JSON_REJECT_DUPLICATES, name, err);
 }
 
 pb_status json_read_file(json_t **out, const char *path, pb_error *err)

@@ -13,6 +13,8 @@
 /* Parses one JSON object. `name` stands in errors (a path, or "PATH: header"). Free with json_decref. */
 pb_status json_parse_object(json_t **out, const char *bytes, size_t size, const char *name, pb_error *err);
 pb_status json_read_file(json_t **out, const char *path, pb_error *err);
+/* The same as json_parse_object, but a key that stands twice in one object is an error; there the last one counts. */
+pb_status json_parse_strict(json_t **out, const char *bytes, size_t size, const char *name, pb_error *err);
 
 /* Typed look-ups in `object` (NULL counts as empty): a missing or null key leaves *value, which holds the default, as
  * it is; a value of another type is an error that names file and key. */

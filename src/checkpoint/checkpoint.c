@@ -1,0 +1,276 @@
+/* checkpoint.c: which files a model folder's weights lie in, and one table of names over all of them.
+ *
+ * Hugging Face's order: model.safetensors when it is there, else the shards that model.safetensors.index.json names.
+ * Shards must lie in the folder or below it (links out of it are fine: Hugging Face's cache is made of them), hold every
+ * tensor that the index promises, and share no name. Tensors that the index leaves out are listed too, as
+ * Hugging Face loads them. */
+#include "checkpoint/checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "checkpoint/tensor_file.h"
+
+#define SINGLE_NAME "model.safetensors"
+#define INDEX_NAME "model.safetensors.index.json"
+
+struct checkpoint {
+    char *source; /* the file, or the index, that speaks for all: named when a tensor is missing */
+    tensor_file *parts;
+    checkpoint_file *files; /* [part_count], the same, as callers see them */
+    size_t part_count;
+    tensor *tensors;
+    size_t tensor_count;
+    size_t *slots; /* open addressing: 1 + index of a tensor, or 0; slot_count is a power of two, over half empty */
+    size_t slot_count;
+};
+
+/* ---- names ---- */
+
+static size_t hash(const char *name) /* FNV-1a */
+{
+    uint64_t h = 14695981039346656037u;
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 1099511628211u;
+    return (size_t)(h ^ h >> 32);
+}
+
+/* The slot that holds name, or the empty one where it belongs. */
+static size_t *slot_of(const checkpoint *c, const char *name)
+{
+    size_t i = hash(name) & (c->slot_count - 1);
+    while (c->slots[i] && strcmp(c->tensors[c->slots[i] - 1].name, name) != 0)
+        i = (i + 1) & (c->slot_count - 1);
+    return &c->slots[i];
+}
+
+/* Gathers the tensors of all parts and makes the table. */
+static pb_status build_table(checkpoint *c, pb_error *err)
+{
+    size_t count = 0;
+    for (size_t p = 0; p < c->part_count; p++)
+        count += c->parts[p].count;
+    for (c->slot_count = 16; c->slot_count < 2 * count; c->slot_count *= 2)
+        ;
+    c->slots = mem_new(c->slot_count, sizeof *c->slots);
+    c->tensors = mem_new(count, sizeof *c->tensors);
+    for (size_t p = 0; p < c->part_count; p++)
+        for (size_t i = 0; i < c->parts[p].count; i++) {
+            const tensor *t = &c->parts[p].tensors[i];
+            size_t *slot = slot_of(c, t->name);
+            if (*slot)
+                return fail(err, PB_EFORMAT, "%s: tensor %s is already in %s, expected each name in one shard", t->file,
+                            t->name, path_base(c->tensors[*slot - 1].file));
+            c->tensors[c->tensor_count++] = *t;
+            *slot = c->tensor_count;
+        }
+    return PB_OK;
+}
+
+/* ---- files ---- */
+
+static pb_status add_part(checkpoint *c, const char *path, pb_error *err)
+{
+    c->parts = mem_resize(c->parts, c->part_count + 1, sizeof *c->parts);
+    TRY(safetensors_open(&c->parts[c->part_count], path, err));
+    c->part_count++;
+    return PB_OK;
+}
+
+/* A relative path without "..": what an index may name. */
+static bool stays_inside(const char *name)
+{
+    if (*name == '/' || *name == '\0')
+        return false;
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0'))
+            return false;
+    }
+    return true;
+}
+
+static bool has_part(const checkpoint *c, const char *path)
+{
+    for (size_t p = c->part_count; p-- > 0;)
+        if (strcmp(c->parts[p].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* Opens the shard that the index names for `key`, unless it is open already. */
+static pb_status add_shard(checkpoint *c, const char *directory, const char *key, const json_t *value, pb_error *err)
+{
+    if (!json_is_string(value))
+        return fail(err, PB_EFORMAT, "%s: \"weight_map\": \"%s\" is %s, expected a shard's file name", c->source, key,
+                    json_kind(value));
+    const char *name = json_string_value(value);
+    if (strlen(name) != json_string_length(value) || !stays_inside(name))
+        return fail(err, PB_EFORMAT, "%s: \"weight_map\": \"%s\" names the shard \"%s\", expected a file inside the folder",
+                    c->source, key, name);
+    char *path = path_join(directory, name);
+    pb_status status = PB_OK;
+    if (!has_part(c, path)) {
+        if (!file_exists(path)) {
+            fail(err, PB_EIO, "%s: the shard %s is missing, which %s names for tensor %s", directory, name,
+                 path_base(c->source), key);
+            status = fail_hint(err, "download the model again, all of its files");
+        } else {
+            status = add_part(c, path, err);
+        }
+    }
+    free(path);
+    return status;
+}
+
+static pb_status open_shards(checkpoint *c, const char *directory, json_t *map, pb_error *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(map, key, value)
+        TRY(add_shard(c, directory, key, value, err));
+    TRY(build_table(c, err));
+    json_object_foreach(map, key, value)
+    {
+        const tensor *t = checkpoint_find(c, key);
+        const char *found = t ? t->file + strlen(directory) + 1 : "none of its shards";
+        if (strcmp(found, json_string_value(value)) != 0)
+            return fail(err, PB_EFORMAT, "%s: tensor %s should be in %s, but is in %s", c->source, key,
+                        json_string_value(value), found);
+    }
+    return PB_OK;
+}
+
+static pb_status open_index(checkpoint *c, const char *directory, pb_error *err)
+{
+    json_t *index = NULL, *map = NULL;
+    TRY(json_read_file(&index, c->source, err));
+    pb_status status = json_get_object(index, "weight_map", &map, c->source, err);
+    if (!status && !map)
+        status = fail(err, PB_EFORMAT, "%s: \"weight_map\" is missing, expected an object", c->source);
+    if (!status)
+        status = open_shards(c, directory, map, err);
+    json_decref(index);
+    return status;
+}
+
+static pb_status no_weights(const char *directory, pb_error *err)
+{
+    if (!dir_exists(directory))
+        return fail(err, PB_EIO, "%s: is no folder, expected one with " SINGLE_NAME, directory);
+    fail(err, PB_EIO, "%s: has no weights, expected " SINGLE_NAME " or " INDEX_NAME, directory);
+    return fail_hint(err, "a model in another format becomes one with save_pretrained(..., safe_serialization=True)");
+}
+
+static pb_status open_source(checkpoint *c, const char *directory, pb_error *err)
+{
+    c->source = path_join(directory, SINGLE_NAME);
+    if (file_exists(c->source)) {
+        TRY(add_part(c, c->source, err));
+        return build_table(c, err);
+    }
+    free(c->source);
+    c->source = path_join(directory, INDEX_NAME);
+    if (file_exists(c->source))
+        return open_index(c, directory, err);
+    return no_weights(directory, err);
+}
+
+pb_status checkpoint_open(checkpoint **out, const char *directory, pb_error *err)
+{
+    checkpoint *c = mem_new(1, sizeof *c);
+    *out = NULL;
+    pb_status status = open_source(c, directory, err);
+    if (status) {
+        checkpoint_free(c);
+        return status;
+    }
+    c->files = mem_new(c->part_count, sizeof *c->files);
+    for (size_t p = 0; p < c->part_count; p++)
+        c->files[p] = (checkpoint_file){c->parts[p].path, c->parts[p].format, c->parts[p].map.size};
+    *out = c;
+    return PB_OK;
+}
+
+void checkpoint_free(checkpoint *c)
+{
+    if (!c)
+        return;
+    for (size_t p = 0; p < c->part_count; p++)
+        tensor_file_close(&c->parts[p]);
+    free(c->parts);
+    free(c->files);
+    free(c->tensors);
+    free(c->slots);
+    free(c->source);
+    free(c);
+}
+
+/* ---- look-up ---- */
+
+size_t checkpoint_files(const checkpoint *c, const checkpoint_file **files)
+{
+    *files = c->files;
+    return c->part_count;
+}
+
+size_t checkpoint_tensors(const checkpoint *c, const tensor **tensors)
+{
+    *tensors = c->tensors;
+    return c->tensor_count;
+}
+
+const tensor *checkpoint_find(const checkpoint *c, const char *name)
+{
+    size_t slot = *slot_of(c, name);
+    return slot ? &c->tensors[slot - 1] : NULL;
+}
+
+/* "[32000, 4096]" */
+static void shape_text(buffer *b, size_t rank, const size_t *shape)
+{
+    buffer_text(b, "[");
+    for (size_t i = 0; i < rank && i < TENSOR_MAX_RANK; i++)
+        buffer_printf(b, i ? ", %zu" : "%zu", shape[i]);
+    buffer_text(b, rank > TENSOR_MAX_RANK ? ", ...]" : "]");
+}
+
+static pb_status wrong_shape(const tensor *t, size_t rank, const size_t *shape, pb_error *err)
+{
+    buffer found = {0}, wanted = {0};
+    shape_text(&found, t->rank, t->shape);
+    shape_text(&wanted, rank, shape);
+    fail(err, PB_EFORMAT, "%s: tensor %s has the shape %s, expected %s", t->file, t->name, found.data, wanted.data);
+    buffer_free(&found);
+    buffer_free(&wanted);
+    return PB_EFORMAT;
+}
+
+pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, const size_t *shape, const tensor **out,
+                         pb_error *err)
+{
+    const tensor *t = checkpoint_find(c, name);
+    *out = NULL;
+    if (!t)
+        return fail(err, PB_EFORMAT, "%s: tensor %s is missing", c->source, name);
+    if (t->rank != rank || (rank && memcmp(t->shape, shape, rank * sizeof *shape) != 0))
+        return wrong_shape(t, rank, shape, err);
+    if (t->type == DTYPE_OTHER)
+        return fail(err, PB_EUNSUPPORTED, "%s: tensor %s has the dtype %s, expected F32, F16 or BF16", t->file, name,
+                    t->type_name);
+    *out = t;
+    return PB_OK;
+}
+
+pb_status tensor_not_finite(const tensor *t, pb_error *err)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        float value;
+        if (!tensor_read(t, i, 1, &value))
+            return fail(err, PB_EFORMAT, "%s: tensor %s holds %g at element %zu, expected finite numbers", t->file,
+                        t->name, (double)value, i);
+    }
+    return fail(err, PB_EFORMAT, "%s: tensor %s holds a number that is not finite", t->file, t->name);
+}
