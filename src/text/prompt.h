@@ -44,11 +44,17 @@ typedef struct prompt {
     bool has_bos;                    /* position 0 was added by the post-processor */
 } prompt;
 
-/* Fails on: unknown template (the error lists the names), empty question, no or more than one `<image>` in `raw` when
- * has_image, an `<image>` in the question itself, a constraint that is empty or does not occur (the error shows the
- * question). */
+/* Fails on: unknown template (the error lists the names), an empty question, no `<image>` in template or `raw` when
+ * has_image, more than one in `raw`, an `<image>` in question or prefill, text that is no UTF-8, a constraint that is
+ * empty or does not occur (the error shows the question). Without an image, one `<image>` in `raw` drops out as it does
+ * from a template. Constraints are compared under simple case folding, one code point with one, so that "Straße" is
+ * not found as "STRASSE". */
 pb_status prompt_build(prompt *out, const tokenizer *t, const prompt_request *request, pb_error *err);
 void prompt_free(prompt *p);
+
+/* Whether a position is an image row; whether it is a text row that covers any of the code points [start, end). */
+bool prompt_is_image(const prompt *p, size_t position);
+bool prompt_overlaps(const prompt *p, size_t position, uint32_t start, uint32_t end);
 
 /* The positions of a span expression, e.g. "constraint,last" or "bos,12:20": the names of methods.md
  * (bos, image, text, constraint, constraint:N, question, last, control, all, a:b), unions with commas. A name that
@@ -59,7 +65,8 @@ bool span_has(const span *s, size_t position);
 
 /* The disjoint class a position belongs to, for reports: "bos", "image", "before", "constraint_first",
  * "constraint_middle", "constraint_last", "after", "last" (methods.md, AIE). With several constraints each position of
- * any of them counts by its place in its own constraint. */
+ * any of them counts by its place in its own constraint, and text rows between them are "after". The last row is "last"
+ * even where a constraint ends the prompt. */
 const char *prompt_class(const prompt *p, size_t position);
 
 /* The templates by name, for --help and errors: "paper, llava, ...". */

@@ -1,0 +1,243 @@
+/* span.c: named sets of a prompt's positions, and the class of each position (methods.md: Positions, AIE).
+ *
+ * A span is first a mark on each row, so unions and order take care of themselves. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/prompt.h"
+
+bool span_has(const span *s, size_t position)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->positions[i] == position)
+            return true;
+    return false;
+}
+
+void span_free(span *s)
+{
+    if (!s)
+        return;
+    free(s->positions);
+    *s = (span){0};
+}
+
+/* ---- one name: marks its rows, fails when there are none ---- */
+
+typedef pb_status mark_fn(const prompt *p, bool *marked, pb_error *err);
+
+static void mark_range(bool *marked, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        marked[i] = true;
+}
+
+static void mark_rows(bool *marked, const span *rows)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        marked[rows->positions[i]] = true;
+}
+
+static pb_status mark_bos(const prompt *p, bool *marked, pb_error *err)
+{
+    if (!p->has_bos)
+        return fail(err, PB_EINVAL, "the span \"bos\" is empty: this model's tokenizer adds no such token");
+    marked[0] = true;
+    return PB_OK;
+}
+
+static pb_status mark_image(const prompt *p, bool *marked, pb_error *err)
+{
+    if (p->image_count == 0)
+        return fail(err, PB_EINVAL, "the span \"image\" is empty: no image is given");
+    mark_range(marked, p->image_first, p->image_first + p->image_count);
+    return PB_OK;
+}
+
+static pb_status mark_text(const prompt *p, bool *marked, pb_error *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < p->length; i++)
+        if (!prompt_is_image(p, i))
+            any = marked[i] = true;
+    return any ? PB_OK : fail(err, PB_EINVAL, "the span \"text\" is empty: the prompt is only an image");
+}
+
+static pb_status mark_constraint(const prompt *p, bool *marked, pb_error *err)
+{
+    if (p->constraint_count == 0)
+        return fail(err, PB_EINVAL, "the span \"constraint\" is empty: no constraint is given");
+    for (size_t i = 0; i < p->constraint_count; i++)
+        mark_rows(marked, &p->constraints[i]);
+    return PB_OK;
+}
+
+static pb_status mark_question(const prompt *p, bool *marked, pb_error *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < p->length; i++)
+        if (prompt_overlaps(p, i, p->question_start, p->question_end))
+            any = marked[i] = true;
+    return any ? PB_OK : fail(err, PB_EINVAL, "the span \"question\" is empty: the question makes no token");
+}
+
+static pb_status mark_last(const prompt *p, bool *marked, pb_error *err)
+{
+    (void)err;
+    marked[p->length - 1] = true;
+    return PB_OK;
+}
+
+static pb_status mark_all(const prompt *p, bool *marked, pb_error *err)
+{
+    (void)err;
+    mark_range(marked, 0, p->length);
+    return PB_OK;
+}
+
+/* As many text rows as `constraint` has, the first ones after its last row, all before `last`. */
+static pb_status mark_control(const prompt *p, bool *marked, pb_error *err)
+{
+    bool *constraint = mem_new(p->length, sizeof *constraint);
+    pb_status status = mark_constraint(p, constraint, err);
+    size_t wanted = 0, after = 0, found = 0;
+    for (size_t i = 0; i < p->length && !status; i++)
+        if (constraint[i]) {
+            wanted++;
+            after = i + 1;
+        }
+    free(constraint);
+    if (status)
+        return fail(err, PB_EINVAL, "the span \"control\" is empty: no constraint is given");
+    size_t *rows = mem_new(wanted, sizeof *rows);
+    for (size_t i = after; i + 1 < p->length && found < wanted; i++)
+        if (!prompt_is_image(p, i))
+            rows[found++] = i;
+    if (found == wanted)
+        mark_rows(marked, &(span){rows, found});
+    free(rows);
+    if (found < wanted)
+        return fail(err, PB_EINVAL, "the span \"control\" is empty: only %zu of the %zu rows it needs lie between the constraint and the last row",
+                    found, wanted);
+    return PB_OK;
+}
+
+static const struct span_row {
+    const char *name;
+    mark_fn *mark;
+} names[] = {
+    {"bos", mark_bos},           {"image", mark_image}, {"text", mark_text},       {"constraint", mark_constraint},
+    {"question", mark_question}, {"last", mark_last},   {"control", mark_control}, {"all", mark_all},
+};
+
+/* ---- expressions ---- */
+
+/* A decimal number at *at, which moves behind it; false when there is none, or it is beyond all positions. */
+static bool read_number(const char **at, const char *end, size_t *number)
+{
+    const char *begin = *at;
+    for (*number = 0; *at < end && **at >= '0' && **at <= '9'; ++*at) {
+        if (*number > SIZE_MAX / 10 - 1)
+            return false;
+        *number = *number * 10 + (size_t)(**at - '0');
+    }
+    return *at > begin;
+}
+
+static pb_status mark_numbers(const prompt *p, const char *item, const char *end, bool *marked, pb_error *err)
+{
+    int n = (int)(end - item);
+    const char *at = item;
+    size_t from, to;
+    if (!read_number(&at, end, &from) || at == end || *at++ != ':' || !read_number(&at, end, &to) || at != end)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is no range, expected a:b with two positions", n, item);
+    if (from >= to)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is empty, expected a:b with a below b", n, item);
+    if (to > p->length)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is out of range: the prompt has %zu rows, 0:%zu", n, item, p->length,
+                    p->length);
+    mark_range(marked, from, to);
+    return PB_OK;
+}
+
+/* "constraint:N" */
+static pb_status mark_one_constraint(const prompt *p, const char *item, const char *end, bool *marked, pb_error *err)
+{
+    int n = (int)(end - item);
+    const char *at = item + strlen("constraint:");
+    size_t i;
+    if (!read_number(&at, end, &i) || at != end)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is no constraint, expected constraint:0, constraint:1, ...", n, item);
+    if (i >= p->constraint_count)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is out of range: constraints given: %zu", n, item,
+                    p->constraint_count);
+    mark_rows(marked, &p->constraints[i]);
+    return PB_OK;
+}
+
+static pb_status mark_item(const prompt *p, const char *item, const char *end, bool *marked, pb_error *err)
+{
+    size_t n = (size_t)(end - item);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strlen(names[i].name) == n && memcmp(names[i].name, item, n) == 0)
+            return names[i].mark(p, marked, err);
+    if (n && *item >= '0' && *item <= '9')
+        return mark_numbers(p, item, end, marked, err);
+    if (n > strlen("constraint:") && memcmp(item, "constraint:", strlen("constraint:")) == 0)
+        return mark_one_constraint(p, item, end, marked, err);
+    return fail(err, PB_EINVAL, "unknown span \"%.*s\", expected bos, image, text, constraint, constraint:N, question, last, control, all or a:b",
+                (int)n, item);
+}
+
+pb_status prompt_span(const prompt *p, const char *expression, span *out, pb_error *err)
+{
+    bool *marked = mem_new(p->length, sizeof *marked);
+    pb_status status = PB_OK;
+    *out = (span){0};
+    for (const char *item = expression; item && !status;) {
+        const char *comma = strchr(item, ',');
+        status = mark_item(p, item, comma ? comma : item + strlen(item), marked, err);
+        item = comma ? comma + 1 : NULL;
+    }
+    if (!status) {
+        out->positions = mem_new(p->length, sizeof *out->positions);
+        for (size_t i = 0; i < p->length; i++)
+            if (marked[i])
+                out->positions[out->count++] = i;
+    }
+    free(marked);
+    return status;
+}
+
+/* ---- classes ---- */
+
+static const char *place_in(const span *s, size_t position)
+{
+    if (s->positions[s->count - 1] == position)
+        return "constraint_last";
+    return s->positions[0] == position ? "constraint_first" : "constraint_middle";
+}
+
+/* The first constraint row, or T without constraints. */
+static size_t first_constraint_row(const prompt *p)
+{
+    size_t first = p->length;
+    for (size_t i = 0; i < p->constraint_count; i++)
+        if (p->constraints[i].positions[0] < first)
+            first = p->constraints[i].positions[0];
+    return first;
+}
+
+const char *prompt_class(const prompt *p, size_t position)
+{
+    if (p->has_bos && position == 0)
+        return "bos";
+    if (prompt_is_image(p, position))
+        return "image";
+    if (position == p->length - 1)
+        return "last"; /* also where a constraint ends the prompt: that row's effects are the read-out's */
+    for (size_t i = 0; i < p->constraint_count; i++)
+        if (span_has(&p->constraints[i], position))
+            return place_in(&p->constraints[i], position);
+    return position < first_constraint_row(p) ? "before" : "after";
+}
