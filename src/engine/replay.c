@@ -1,0 +1,573 @@
+/* replay.c: see replay.h.
+ *
+ * A fork in flight is a lane: its residual rows x[end - first][D], which live as long as its wave. Everything else a
+ * layer needs (queries, keys, MLP activations) lives as long as one chunk of lanes within that layer.
+ *
+ * Where a fork's first edit is at attn_out or mlp_out, it joins within that layer: only the edited rows are computed
+ * there (their attention output is given), all rows above them from the next layer on. */
+#include "engine/replay.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "math/matmul.h"
+
+/* Rows that go through a layer's matrices together: enough for products to run at the machine's rate. */
+enum { CHUNK_ROWS = 1024 };
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- lanes ---- */
+
+typedef struct lane {
+    fork *f;
+    float *x;     /* [end - first][D] */
+    size_t start; /* the first layer in which it differs from its base; L when only the last output does */
+    bool joins;   /* in that layer only edited rows are computed */
+} lane;
+
+static size_t lane_rows(const lane *n)
+{
+    return n->f->end - n->f->first;
+}
+
+static bool is_residual(site s)
+{
+    return s == SITE_RESID_PRE || s == SITE_RESID_POST;
+}
+
+/* The layer from which an edit is felt: resid_post of l is resid_pre of l + 1. */
+static size_t felt_from(const edit *e)
+{
+    return e->first_layer + (e->site == SITE_RESID_POST);
+}
+
+static lane lane_of(fork *f, size_t layers)
+{
+    lane n = {.f = f, .start = layers};
+    if (f->input) {
+        n.start = 0;
+        return n;
+    }
+    for (size_t i = 0; i < f->edit_count; i++)
+        if (felt_from(&f->edits[i]) < n.start)
+            n.start = felt_from(&f->edits[i]);
+    n.joins = n.start < layers;
+    for (size_t i = 0; i < f->edit_count; i++)
+        if (felt_from(&f->edits[i]) == n.start && is_residual(f->edits[i].site))
+            n.joins = false;
+    return n;
+}
+
+static bool edit_holds(const edit *e, site s, size_t layer, size_t position)
+{
+    if (e->site != s || layer < e->first_layer || layer >= e->end_layer)
+        return false;
+    for (size_t i = 0; i < e->position_count && e->positions[i] <= position; i++)
+        if (e->positions[i] == position)
+            return true;
+    return false;
+}
+
+/* The row that an edit puts at (site, layer, position); NULL when none does. */
+static const float *edited(const fork *f, site s, size_t layer, size_t position)
+{
+    for (size_t i = 0; i < f->edit_count; i++)
+        if (edit_holds(&f->edits[i], s, layer, position))
+            return recording_row(f->edits[i].source, s, layer, position);
+    return NULL;
+}
+
+/* The row put into the residual stream before layer `index`: by a resid_pre edit there or a resid_post edit below. */
+static const float *edited_residual(const fork *f, size_t index, size_t layers, size_t position)
+{
+    const float *row = index < layers ? edited(f, SITE_RESID_PRE, index, position) : NULL;
+    return row || index == 0 ? row : edited(f, SITE_RESID_POST, index - 1, position);
+}
+
+static void keep(float *rows, const recording *r, size_t layer, size_t position, const float *row)
+{
+    if (r && position >= r->sites_first)
+        memcpy(rows + (layer * (r->end - r->sites_first) + position - r->sites_first) * r->d_model, row,
+               r->d_model * sizeof *row);
+}
+
+/* The residual stream before layer `index`: from the input or the base where the lane starts, then edited, then
+ * recorded. */
+static void lane_enter(lane *n, size_t index, size_t layers, size_t D)
+{
+    fork *f = n->f;
+    if (index < n->start)
+        return;
+    for (size_t p = f->first; p < f->end; p++) {
+        float *x = n->x + (p - f->first) * D;
+        const float *from = NULL;
+        if (index == n->start)
+            from = f->input ? f->input + (p - f->first) * D
+                            : recording_row(f->base, index ? SITE_RESID_POST : SITE_RESID_PRE, index ? index - 1 : 0, p);
+        if (f->edit_count && edited_residual(f, index, layers, p))
+            from = edited_residual(f, index, layers, p);
+        if (from)
+            memcpy(x, from, D * sizeof *x);
+        if (f->record)
+            keep(f->record->resid, f->record, index, p, x);
+    }
+}
+
+/* ---- a chunk: the rows of some lanes in one layer ---- */
+
+typedef struct live_row {
+    const lane *lane;
+    size_t position;
+    float *x;                                /* [D] in its lane */
+    bool has_kv, attends, feeds, needed;     /* what must be computed; needed: its output is seen by anyone */
+    const float *attn_given, *mlp_given;     /* site rows that are put in instead */
+} live_row;
+
+typedef struct chunk {
+    live_row *rows;
+    size_t count;
+    size_t kv_count, attend_count, feed_count;
+} chunk;
+
+/* One layer of the walk. */
+typedef struct layer_walk {
+    const decoder_config *c;
+    size_t layer;
+    const float *w[PART_COUNT];
+    const float *cosine, *sine; /* [longest][head_dim / 2] by position */
+    arena *memory;
+    replay_work *work;
+} layer_walk;
+
+static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joining)
+{
+    const fork *f = n->f;
+    live_row r = {.lane = n, .position = p, .x = n->x + (p - f->first) * k->c->d_model};
+    if (f->edit_count) {
+        r.attn_given = edited(f, SITE_ATTN_OUT, k->layer, p);
+        r.mlp_given = edited(f, SITE_MLP_OUT, k->layer, p);
+    }
+    r.needed = k->layer + 1 < k->c->layers || f->plain || p >= f->read_first ||
+               (f->record && p >= f->record->sites_first);
+    if (joining) {
+        r.needed = r.needed && (r.attn_given || r.mlp_given);
+        if (!r.attn_given)
+            r.attn_given = recording_row(f->base, SITE_ATTN_OUT, k->layer, p);
+    }
+    r.has_kv = !joining;
+    r.attends = r.needed && !r.attn_given;
+    r.feeds = r.needed && !r.mlp_given;
+    return r;
+}
+
+static pb_status chunk_collect(chunk *c, const layer_walk *k, const lane *lanes, size_t count, pb_error *err)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++)
+        most += lane_rows(&lanes[i]);
+    *c = (chunk){0};
+    TRY(arena_try(k->memory, &c->rows, most, sizeof *c->rows, "a chunk's rows", err));
+    for (size_t i = 0; i < count; i++) {
+        const lane *n = &lanes[i];
+        bool joining = n->joins && n->start == k->layer;
+        if (n->start > k->layer)
+            continue;
+        for (size_t p = n->f->first; p < n->f->end; p++) {
+            live_row r = row_of(k, n, p, joining);
+            if (!r.has_kv && !r.needed)
+                continue;
+            c->rows[c->count++] = r;
+            c->kv_count += r.has_kv;
+            c->attend_count += r.attends;
+            c->feed_count += r.feeds;
+        }
+    }
+    return PB_OK;
+}
+
+static pb_status rows_try(const layer_walk *k, float **out, size_t rows, size_t width, pb_error *err)
+{
+    return arena_try(k->memory, out, rows, width * sizeof **out, "a chunk's rows", err);
+}
+
+static bool wants_kv(const live_row *r)
+{
+    return r->has_kv;
+}
+
+static bool wants_attention(const live_row *r)
+{
+    return r->attends;
+}
+
+static bool wants_mlp(const live_row *r)
+{
+    return r->feeds;
+}
+
+/* y[n][D] = norm(x) of the rows that `wanted` names. */
+static pb_status gather_normed(const layer_walk *k, const chunk *c, bool (*wanted)(const live_row *), size_t n,
+                               const float *w, float **y, pb_error *err)
+{
+    size_t D = k->c->d_model, at = 0;
+    const float **from;
+    TRY(rows_try(k, y, n, D, err));
+    TRY(arena_try(k->memory, &from, n, sizeof *from, "a chunk's rows", err));
+    for (size_t i = 0; i < c->count; i++)
+        if (wanted(&c->rows[i]))
+            from[at++] = c->rows[i].x;
+#pragma omp parallel for if (n > 32)
+    for (size_t i = 0; i < n; i++)
+        rms_norm(*y + i * D, from[i], w, k->c->norm_eps, 1, D);
+    return PB_OK;
+}
+
+static pb_status product(const layer_walk *k, float *y, const float *x, decoder_part w, decoder_part bias, size_t rows,
+                         size_t out, size_t in, pb_error *err)
+{
+    double begin = now();
+    pb_status status = matmul_linear(y, x, k->w[w], k->w[bias], rows, out, in, err);
+    k->work->products += now() - begin;
+    k->work->flop += 2.0 * (double)rows * (double)out * (double)in;
+    return status;
+}
+
+/* ---- attention ---- */
+
+/* Turns q and k by their rows' positions. */
+static void rotate(const layer_walk *k, const chunk *c, float *rows, size_t heads, bool (*wanted)(const live_row *))
+{
+    size_t half = k->c->head_dim / 2, width = heads * k->c->head_dim, at = 0;
+    for (size_t i = 0; i < c->count; i++)
+        if (wanted(&c->rows[i])) {
+            size_t p = c->rows[i].position;
+            rope_rotate(rows + at++ * width, k->cosine + p * half, k->sine + p * half, heads, k->c->head_dim);
+        }
+}
+
+/* Where one lane's keys and values of this layer lie: in its recording, or in the chunk's memory. */
+static pb_status lane_keys(const layer_walk *k, const fork *f, const float *keys, const float *values,
+                           kv_segment *own, pb_error *err)
+{
+    size_t n = f->end - f->first, width = k->c->kv_heads * k->c->head_dim;
+    *own = (kv_segment){.first = f->first, .end = f->end, .k_stride = kv_stride(n), .v = values};
+    float *kt;
+    if (f->record) {
+        kt = f->record->k + k->layer * width * own->k_stride;
+        float *v = f->record->v + k->layer * n * width;
+        memcpy(v, values, n * width * sizeof *v);
+        own->v = v;
+    } else {
+        TRY(rows_try(k, &kt, width, own->k_stride, err));
+    }
+    own->k = kt;
+    kv_transpose(kt, keys, n, width, own->k_stride);
+    return PB_OK;
+}
+
+/* One lane's job: its attending rows against its base's keys and its own. */
+static pb_status lane_job(const layer_walk *k, const fork *f, const kv_segment *own, attention_job *job,
+                          pb_error *err)
+{
+    const decoder_config *c = k->c;
+    size_t below = recording_segments(f->base, k->layer, f->first, NULL);
+    kv_segment *segments;
+    TRY(arena_try(k->memory, &segments, below + 1, sizeof *segments, "a chunk's segments", err));
+    recording_segments(f->base, k->layer, f->first, segments);
+    segments[below] = *own;
+    *job = (attention_job){.heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim,
+                           .scale = 1.0f / sqrtf((float)c->head_dim), .causal = true, .segments = segments,
+                           .segment_count = below + 1};
+    return PB_OK;
+}
+
+/* The keys of a chunk's lanes, and one job for each that has attending rows. All keys stand before any row attends,
+ * so a lane's base may be in the same chunk. */
+static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *keys, const float *values,
+                            const float *q, float *z, attention_job *jobs, size_t *job_count, pb_error *err)
+{
+    size_t kv_width = k->c->kv_heads * k->c->head_dim, width = k->c->heads * k->c->head_dim;
+    size_t kv_at = 0, q_at = 0, *positions;
+    TRY(arena_try(k->memory, &positions, c->attend_count, sizeof *positions, "a chunk's rows", err));
+    *job_count = 0;
+    for (size_t i = 0; i < c->count;) {
+        const lane *n = c->rows[i].lane;
+        if (!c->rows[i].has_kv) {
+            i++;
+            continue;
+        }
+        kv_segment own;
+        attention_job job;
+        TRY(lane_keys(k, n->f, keys + kv_at * kv_width, values + kv_at * kv_width, &own, err));
+        TRY(lane_job(k, n->f, &own, &job, err));
+        job.q = q + q_at * width;
+        job.z = z + q_at * width;
+        job.positions = positions + q_at;
+        for (; i < c->count && c->rows[i].lane == n; i++) {
+            kv_at++;
+            if (c->rows[i].attends) {
+                positions[q_at++] = c->rows[i].position;
+                job.rows++;
+                k->work->flop += decoder_attention_flop(k->c, (double)c->rows[i].position + 1);
+            }
+        }
+        if (job.rows)
+            jobs[(*job_count)++] = job;
+    }
+    return PB_OK;
+}
+
+/* out[attend_count][D] = attention's output after its projection. */
+static pb_status attend(const layer_walk *k, const chunk *c, float **out, pb_error *err)
+{
+    const decoder_config *f = k->c;
+    size_t D = f->d_model, width = f->heads * f->head_dim, kv_width = f->kv_heads * f->head_dim, n = c->attend_count;
+    float *normed, *keys, *values, *queries_in, *q, *z;
+    attention_job *jobs;
+    size_t job_count;
+    TRY(gather_normed(k, c, wants_kv, c->kv_count, k->w[PART_ATTN_NORM], &normed, err));
+    TRY(rows_try(k, &keys, c->kv_count, kv_width, err));
+    TRY(rows_try(k, &values, c->kv_count, kv_width, err));
+    TRY(product(k, keys, normed, PART_K, PART_K_BIAS, c->kv_count, kv_width, D, err));
+    TRY(product(k, values, normed, PART_V, PART_V_BIAS, c->kv_count, kv_width, D, err));
+    rotate(k, c, keys, f->kv_heads, wants_kv);
+
+    queries_in = normed;
+    if (n != c->kv_count)
+        TRY(gather_normed(k, c, wants_attention, n, k->w[PART_ATTN_NORM], &queries_in, err));
+    TRY(rows_try(k, &q, n, width, err));
+    TRY(rows_try(k, &z, n, width, err));
+    TRY(rows_try(k, out, n, D, err));
+    TRY(product(k, q, queries_in, PART_Q, PART_Q_BIAS, n, width, D, err));
+    rotate(k, c, q, f->heads, wants_attention);
+
+    double begin = now();
+    TRY(arena_try(k->memory, &jobs, c->count, sizeof *jobs, "a chunk's attention", err));
+    TRY(chunk_jobs(k, c, keys, values, q, z, jobs, &job_count, err));
+    attention(jobs, job_count);
+    k->work->attention += now() - begin;
+    return product(k, *out, z, PART_O, PART_O_BIAS, n, D, width, err);
+}
+
+/* ---- the MLP ---- */
+
+/* out[feed_count][D] = down(act(gate(x)) * up(x)) */
+static pb_status feed_forward(const layer_walk *k, const chunk *c, float **out, pb_error *err)
+{
+    size_t D = k->c->d_model, F = k->c->d_ff, n = c->feed_count;
+    float *normed, *gate, *up;
+    TRY(gather_normed(k, c, wants_mlp, n, k->w[PART_MLP_NORM], &normed, err));
+    TRY(rows_try(k, &gate, n, F, err));
+    TRY(rows_try(k, &up, n, F, err));
+    TRY(rows_try(k, out, n, D, err));
+    TRY(product(k, gate, normed, PART_GATE, PART_GATE_BIAS, n, F, D, err));
+    TRY(product(k, up, normed, PART_UP, PART_UP_BIAS, n, F, D, err));
+    activate_gated(k->c->act, gate, up, n * F);
+    return product(k, *out, gate, PART_DOWN, PART_DOWN_BIAS, n, D, F, err);
+}
+
+/* ---- one layer ---- */
+
+/* x += the site's row: the computed one or the one put in its place; recorded either way. */
+static void add_site(const layer_walk *k, const chunk *c, site s, const float *computed)
+{
+    size_t D = k->c->d_model, at = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        const live_row *r = &c->rows[i];
+        recording *record = r->lane->f->record;
+        const float *given = s == SITE_ATTN_OUT ? r->attn_given : r->mlp_given;
+        if (!r->needed)
+            continue;
+        const float *row = given ? given : computed + at++ * D;
+        if (record)
+            keep(s == SITE_ATTN_OUT ? record->attn_out : record->mlp_out, record, k->layer, r->position, row);
+        add_rows(r->x, row, D);
+    }
+}
+
+/* After the layer in which a lane joined: rows that were not computed there are still the base's. */
+static void finish_joining(const layer_walk *k, lane *lanes, size_t count)
+{
+    size_t D = k->c->d_model;
+    for (size_t i = 0; i < count; i++) {
+        const fork *f = lanes[i].f;
+        if (!lanes[i].joins || lanes[i].start != k->layer)
+            continue;
+        for (size_t p = f->first; p < f->end; p++)
+            if (!edited(f, SITE_ATTN_OUT, k->layer, p) && !edited(f, SITE_MLP_OUT, k->layer, p))
+                memcpy(lanes[i].x + (p - f->first) * D, recording_row(f->base, SITE_RESID_POST, k->layer, p),
+                       D * sizeof(float));
+    }
+}
+
+static pb_status run_chunk(const layer_walk *k, lane *lanes, size_t count, pb_error *err)
+{
+    chunk c;
+    float *attn = NULL, *mlp = NULL;
+    arena_reset(k->memory);
+    for (size_t i = 0; i < count; i++)
+        lane_enter(&lanes[i], k->layer, k->c->layers, k->c->d_model);
+    TRY(chunk_collect(&c, k, lanes, count, err));
+    if (c.kv_count)
+        TRY(attend(k, &c, &attn, err));
+    add_site(k, &c, SITE_ATTN_OUT, attn);
+    if (c.feed_count)
+        TRY(feed_forward(k, &c, &mlp, err));
+    add_site(k, &c, SITE_MLP_OUT, mlp);
+    finish_joining(k, lanes, count);
+    return PB_OK;
+}
+
+/* Lanes from `first` on whose rows make one chunk. */
+static size_t chunk_length(const lane *lanes, size_t count)
+{
+    size_t n = 0, rows = 0;
+    while (n < count && (n == 0 || rows + lane_rows(&lanes[n]) <= CHUNK_ROWS))
+        rows += lane_rows(&lanes[n++]);
+    return n;
+}
+
+/* ---- the walk ---- */
+
+typedef struct walk {
+    decoder *m;
+    arena memory;        /* of chunks */
+    float *cosine, *sine;
+    const replay_options *options;
+    replay_work *work;
+    double done, total;  /* row-layers, for progress */
+} walk;
+
+static void report_progress(walk *k, const lane *lanes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        k->done += (double)lane_rows(&lanes[i]);
+    if (k->options->progress)
+        k->options->progress(k->options->context, k->total > 0 ? k->done / k->total : 1);
+}
+
+static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb_error *err)
+{
+    layer_walk step = {.c = &k->m->config, .layer = layer, .cosine = k->cosine, .sine = k->sine,
+                       .memory = &k->memory, .work = k->work};
+    double begin = now();
+    TRY(decoder_read_layer(k->m, layer, step.w, err));
+    k->work->loading += now() - begin;
+    for (size_t i = 0, n; i < count; i += n) {
+        n = chunk_length(lanes + i, count - i);
+        TRY(run_chunk(&step, lanes + i, n, err));
+        report_progress(k, lanes + i, n);
+    }
+    return PB_OK;
+}
+
+/* Lanes are sorted by their start, so those that live in a layer stand first. */
+static pb_status walk_layers(walk *k, lane *lanes, size_t count, pb_error *err)
+{
+    size_t L = k->m->config.layers, D = k->m->config.d_model, live = 0;
+    for (size_t layer = 0; layer < L; layer++) {
+        while (live < count && lanes[live].start <= layer)
+            live++;
+        if (live)
+            TRY(walk_layer(k, layer, lanes, live, err));
+    }
+    for (size_t i = 0; i < count; i++) {
+        fork *f = lanes[i].f;
+        lane_enter(&lanes[i], L, L, D);
+        if (f->read_first < f->end)
+            memcpy(f->read, lanes[i].x + (f->read_first - f->first) * D, (f->end - f->read_first) * D * sizeof(float));
+    }
+    return PB_OK;
+}
+
+/* ---- waves ---- */
+
+static pb_status run_wave(walk *k, lane *lanes, size_t count, size_t rows, pb_error *err)
+{
+    size_t D = k->m->config.d_model;
+    float *x;
+    TRY(mem_try(&x, rows, D * sizeof *x, "a wave's rows", err));
+    float *at = x;
+    for (size_t i = 0; i < count; i++) {
+        lanes[i].x = at;
+        at += lane_rows(&lanes[i]) * D;
+    }
+    k->work->waves++;
+    k->work->rows += rows;
+    pb_status status = walk_layers(k, lanes, count, err);
+    free(x);
+    return status;
+}
+
+static pb_status run_waves(walk *k, lane *lanes, size_t count, pb_error *err)
+{
+    size_t most = k->options->memory / (k->m->config.d_model * sizeof(float));
+    for (size_t i = 0, n; i < count; i += n) {
+        size_t rows = 0;
+        for (n = 0; i + n < count && (n == 0 || rows + lane_rows(&lanes[i + n]) <= most); n++)
+            rows += lane_rows(&lanes[i + n]);
+        TRY(run_wave(k, lanes + i, n, rows, err));
+    }
+    return PB_OK;
+}
+
+/* Ascending starts; forks that start together keep their order, which puts a base before what rests on it. */
+static void sort_by_start(lane *lanes, const lane *unsorted, size_t count, size_t layers)
+{
+    size_t at = 0;
+    for (size_t start = 0; start <= layers; start++)
+        for (size_t i = 0; i < count; i++)
+            if (unsorted[i].start == start)
+                lanes[at++] = unsorted[i];
+}
+
+static pb_status prepare_angles(walk *k, const fork *forks, size_t count, pb_error *err)
+{
+    size_t longest = 0, half = k->m->config.head_dim / 2;
+    for (size_t i = 0; i < count; i++)
+        longest = forks[i].end > longest ? forks[i].end : longest;
+    TRY(mem_try(&k->cosine, longest, half * sizeof(float), "rotary angles", err));
+    TRY(mem_try(&k->sine, longest, half * sizeof(float), "rotary angles", err));
+    for (size_t t = 0; t < longest; t++)
+        rope_angles(k->cosine + t * half, k->sine + t * half, k->m->config.rope_frequency, half, t);
+    return PB_OK;
+}
+
+pb_status replay_run(decoder *m, fork *forks, size_t count, const replay_options *options, replay_work *work,
+                     pb_error *err)
+{
+    size_t L = m->config.layers;
+    walk k = {.m = m, .options = options, .work = work};
+    lane *unsorted = mem_new(count, sizeof *unsorted), *lanes = mem_new(count, sizeof *lanes);
+    for (size_t i = 0; i < count; i++) {
+        unsorted[i] = lane_of(&forks[i], L);
+        k.total += (double)lane_rows(&unsorted[i]) * (double)(L - unsorted[i].start);
+    }
+    sort_by_start(lanes, unsorted, count, L);
+    pb_status status = prepare_angles(&k, forks, count, err);
+    if (!status)
+        status = run_waves(&k, lanes, count, err);
+    free(unsorted);
+    free(lanes);
+    free(k.cosine);
+    free(k.sine);
+    arena_free(&k.memory);
+    return status;
+}
+
+size_t replay_fixed_bytes(const decoder *m, size_t longest)
+{
+    const decoder_config *c = &m->config;
+    size_t rows = longest > CHUNK_ROWS ? longest : CHUNK_ROWS;
+    size_t attention_width = 2 * c->heads * c->head_dim + 3 * c->kv_heads * c->head_dim;
+    return (rows * (5 * c->d_model + attention_width + 2 * c->d_ff) + m->store_size) * sizeof(float);
+}

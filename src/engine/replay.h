@@ -1,0 +1,63 @@
+/* replay.h: any number of forks, run through the decoder in one walk over its layers.
+ *
+ * A fork is a run that differs from a recording: from some layer and position on. Below both it is the recording.
+ * Its difference is a new input, edits of site rows, or both. A fork of nothing (base NULL) is a full forward pass.
+ *
+ *     fork f = {.base = corrupted, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 1};
+ *     TRY(replay_run(decoder, &f, 1, &options, &work, err));     // fills f.read
+ *
+ * All live rows of all forks go through each layer's matrices together, a chunk of forks at a time; each layer's
+ * weights are read once per wave. What a fork cannot change is not computed: positions below its first, layers below
+ * its first edit, and in the last layer all that only rows which are not read would see. With `plain` none of this is
+ * skipped. */
+#ifndef ENGINE_REPLAY_H
+#define ENGINE_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/recording.h"
+
+/* Site rows put in place of a run's own: at positions[count] (ascending) in layers first_layer .. end_layer-1 the
+ * site's rows are those of `source` at the same layer and position. */
+typedef struct edit {
+    site site;
+    size_t first_layer, end_layer;
+    const size_t *positions;
+    size_t position_count;
+    const recording *source;
+} edit;
+
+typedef struct fork {
+    const recording *base; /* what it differs from; NULL: a run of its own, `first` 0 */
+    size_t first, end;     /* its rows: positions first .. end-1; edits lie at or above first */
+    const float *input;    /* [end - first][D] rows at layer 0; NULL: the base's, and layers below the edits are too */
+    const edit *edits;
+    size_t edit_count;
+    recording *record;     /* filled in while it runs (same first and end); NULL: nothing is kept */
+    size_t read_first;     /* rows read_first .. end-1 are read out at the end; `end`: none */
+    float *read;           /* [end - read_first][D], filled in: residuals after the last layer, before the final norm */
+    bool plain;            /* compute every row of every layer from 0 on (needs input): the plain form that tests trust */
+} fork;
+
+typedef struct replay_options {
+    size_t memory;                              /* bytes that rows may take at a time (a wave) */
+    void (*progress)(void *context, double share); /* called between chunks with the share done; may be NULL */
+    void *context;
+} replay_options;
+
+/* What was done, added to by each call. */
+typedef struct replay_work {
+    double flop;                              /* products and attention */
+    double products, attention, loading;      /* seconds */
+    size_t waves, rows;                       /* rows: of all forks, that were held */
+} replay_work;
+
+/* Runs the forks. A fork whose base is recorded in the same call must come after it, and starts at layer 0. */
+pb_status replay_run(decoder *m, fork *forks, size_t count, const replay_options *options, replay_work *work,
+                     pb_error *err);
+
+/* Bytes of working memory that do not depend on the number of forks: one chunk's rows, one layer's weights. */
+size_t replay_fixed_bytes(const decoder *m, size_t longest);
+
+#endif

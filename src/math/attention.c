@@ -1,0 +1,219 @@
+/* attention.c: see attention.h.
+ *
+ * Work is cut into units of one key/value head and a block of rows; within a unit the query vectors (rows x the query
+ * heads of the group) are taken four at a time against 32 positions, or 32 value columns, held in registers. */
+#include "math/attention.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "math/exp.h"
+#include "math/multiversion.h"
+
+enum {
+    QUERIES = 4,    /* query vectors in a register tile */
+    COLUMNS = 32,   /* positions, or value columns, in it */
+    LANES = 16,     /* of a vector; sums over positions are kept in as many */
+    UNIT_ROWS = 32, /* rows of a unit */
+};
+
+/* Aligned like a float: it is loaded from anywhere. */
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float))));
+
+size_t kv_stride(size_t n)
+{
+    return (n + COLUMNS - 1) / COLUMNS * COLUMNS;
+}
+
+void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t stride)
+{
+    for (size_t c = 0; c < width; c++) {
+        for (size_t r = 0; r < rows; r++)
+            kt[c * stride + r] = k[r * width + c];
+        memset(kt + c * stride + rows, 0, (stride - rows) * sizeof *kt);
+    }
+}
+
+/* ---- scores: s[query][position] = q . k ---- */
+
+INLINE void score_tile(float *const s[QUERIES], const float *const q[QUERIES], const float *k, size_t stride,
+                       size_t head_dim)
+{
+    lanes sum[QUERIES][2];
+    memset(sum, 0, sizeof sum);
+    for (size_t i = 0; i < head_dim; i++) {
+        lanes k0 = *(const lanes *)(k + i * stride), k1 = *(const lanes *)(k + i * stride + LANES);
+        for (size_t n = 0; n < QUERIES; n++) {
+            sum[n][0] += q[n][i] * k0;
+            sum[n][1] += q[n][i] * k1;
+        }
+    }
+    for (size_t n = 0; n < QUERIES; n++)
+        memcpy(s[n], sum[n], sizeof sum[n]);
+}
+
+/* Tiles may run over a segment's end: what they write there is overwritten by the next segment, or lies beyond the
+ * row's own position. */
+INLINE void scores(float *const s[QUERIES], const float *const q[QUERIES], const attention_job *job, size_t kv_head,
+                   size_t keys)
+{
+    for (size_t g = 0; g < job->segment_count; g++) {
+        const kv_segment *segment = &job->segments[g];
+        const float *k = segment->k + kv_head * job->head_dim * segment->k_stride;
+        size_t end = segment->end < keys ? segment->end : keys;
+        for (size_t t = segment->first; t < end; t += COLUMNS) {
+            float *at[QUERIES];
+            for (size_t n = 0; n < QUERIES; n++)
+                at[n] = s[n] + t;
+            score_tile(at, q, k + (t - segment->first), segment->k_stride, job->head_dim);
+        }
+    }
+}
+
+/* ---- softmax over s[0 .. keys-1]; s[keys .. padded-1] becomes 0 ---- */
+
+INLINE void softmax(float *s, size_t keys, size_t padded, float scale)
+{
+    float highest[LANES], total[LANES] = {0};
+    for (size_t t = keys; t < padded; t++)
+        s[t] = -INFINITY;
+    for (size_t j = 0; j < LANES; j++)
+        highest[j] = -INFINITY;
+    for (size_t t = 0; t < padded; t += LANES)
+        for (size_t j = 0; j < LANES; j++) {
+            s[t + j] *= scale;
+            highest[j] = s[t + j] > highest[j] ? s[t + j] : highest[j];
+        }
+    float most = highest[0];
+    for (size_t j = 1; j < LANES; j++)
+        most = highest[j] > most ? highest[j] : most;
+    for (size_t t = 0; t < padded; t += LANES)
+        for (size_t j = 0; j < LANES; j++) {
+            s[t + j] = exp_fast(s[t + j] - most);
+            total[j] += s[t + j];
+        }
+    float sum = 0;
+    for (size_t j = 0; j < LANES; j++)
+        sum += total[j];
+    for (size_t t = 0; t < padded; t++)
+        s[t] = s[t] / sum;
+}
+
+/* ---- mix: z[query][column] = sum over positions of s v ---- */
+
+INLINE void mix_tile(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t column,
+                     size_t keys)
+{
+    size_t width = job->kv_heads * job->head_dim;
+    lanes sum[QUERIES][2];
+    memset(sum, 0, sizeof sum);
+    for (size_t g = 0; g < job->segment_count; g++) {
+        const kv_segment *segment = &job->segments[g];
+        const float *v = segment->v + column;
+        size_t end = segment->end < keys ? segment->end : keys;
+        for (size_t t = segment->first; t < end; t++, v += width) {
+            lanes v0 = *(const lanes *)v, v1 = *(const lanes *)(v + LANES);
+            for (size_t n = 0; n < QUERIES; n++) {
+                sum[n][0] += s[n][t] * v0;
+                sum[n][1] += s[n][t] * v1;
+            }
+        }
+    }
+    for (size_t n = 0; n < QUERIES; n++)
+        memcpy(z[n], sum[n], sizeof sum[n]);
+}
+
+/* The columns of a head that do not fill a tile. */
+INLINE void mix_rest(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t column,
+                     size_t columns, size_t keys)
+{
+    size_t width = job->kv_heads * job->head_dim;
+    float sum[QUERIES][COLUMNS] = {{0}};
+    for (size_t g = 0; g < job->segment_count; g++) {
+        const kv_segment *segment = &job->segments[g];
+        const float *v = segment->v + column;
+        size_t end = segment->end < keys ? segment->end : keys;
+        for (size_t t = segment->first; t < end; t++, v += width)
+            for (size_t n = 0; n < QUERIES; n++)
+                for (size_t c = 0; c < columns; c++)
+                    sum[n][c] += s[n][t] * v[c];
+    }
+    for (size_t n = 0; n < QUERIES; n++)
+        memcpy(z[n], sum[n], columns * sizeof **z);
+}
+
+/* ---- a unit: one key/value head, some rows ---- */
+
+typedef struct unit {
+    const attention_job *job;
+    size_t kv_head, first_row, end_row;
+} unit;
+
+static size_t all_keys(const attention_job *job)
+{
+    return job->segments[job->segment_count - 1].end;
+}
+
+/* Four query vectors; the last ones of a unit are repeated to fill the tile, and written again with the same bits. */
+MULTIVERSION static void attend_tile(const unit *u, size_t first_query, size_t queries, float *s_store,
+                                     size_t s_stride)
+{
+    const attention_job *job = u->job;
+    size_t group = job->heads / job->kv_heads, width = job->heads * job->head_dim, most = 0;
+    const float *q[QUERIES];
+    float *s[QUERIES], *z[QUERIES];
+    size_t keys[QUERIES];
+    for (size_t n = 0; n < QUERIES; n++) {
+        size_t index = first_query + (n < queries ? n : queries - 1);
+        size_t row = u->first_row + index / group, head = u->kv_head * group + index % group;
+        q[n] = job->q + row * width + head * job->head_dim;
+        z[n] = job->z + row * width + head * job->head_dim;
+        s[n] = s_store + n * s_stride;
+        keys[n] = job->causal ? job->positions[row] + 1 : all_keys(job);
+        most = keys[n] > most ? keys[n] : most;
+    }
+    scores(s, q, job, u->kv_head, most);
+    size_t padded = (most + LANES - 1) / LANES * LANES;
+    for (size_t n = 0; n < QUERIES; n++)
+        softmax(s[n], keys[n], padded, job->scale);
+    for (size_t c = 0; c < job->head_dim; c += COLUMNS) {
+        size_t columns = job->head_dim - c, first = u->kv_head * job->head_dim + c;
+        float *at[QUERIES];
+        for (size_t n = 0; n < QUERIES; n++)
+            at[n] = z[n] + c;
+        if (columns >= COLUMNS)
+            mix_tile(at, s, job, first, most);
+        else
+            mix_rest(at, s, job, first, columns, most);
+    }
+}
+
+static void attend_unit(const unit *u)
+{
+    size_t queries = (u->end_row - u->first_row) * (u->job->heads / u->job->kv_heads);
+    size_t stride = all_keys(u->job) + 2 * COLUMNS;
+    float *s = mem_new(QUERIES * stride, sizeof *s);
+    for (size_t first = 0; first < queries; first += QUERIES)
+        attend_tile(u, first, queries - first < QUERIES ? queries - first : QUERIES, s, stride);
+    free(s);
+}
+
+void attention(const attention_job *jobs, size_t count)
+{
+    size_t units = 0, n = 0;
+    for (size_t j = 0; j < count; j++)
+        units += (jobs[j].rows + UNIT_ROWS - 1) / UNIT_ROWS * jobs[j].kv_heads;
+    unit *list = mem_new(units, sizeof *list);
+    for (size_t j = 0; j < count; j++)
+        for (size_t h = 0; h < jobs[j].kv_heads; h++)
+            for (size_t r = 0; r < jobs[j].rows; r += UNIT_ROWS) {
+                size_t end = jobs[j].rows - r < UNIT_ROWS ? jobs[j].rows : r + UNIT_ROWS;
+                list[n++] = (unit){&jobs[j], h, r, end};
+            }
+#pragma omp parallel for schedule(dynamic, 4) if (units > 4)
+    for (size_t i = 0; i < units; i++)
+        attend_unit(&list[i]);
+    free(list);
+}

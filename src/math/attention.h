@@ -1,0 +1,42 @@
+/* attention.h: softmax(q k^T * scale) v over keys that lie in several places.
+ *
+ * A fork's rows attend to positions of its base run, of the base's base, and of their own: each stretch is a segment.
+ * A row's result is the same bits however its keys are cut into segments and whichever rows are computed beside it:
+ * every sum runs over head dimensions, or positions, in ascending order. */
+#ifndef MATH_ATTENTION_H
+#define MATH_ATTENTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Keys and values of the positions first .. end-1, ascending. Keys are stored transposed, so that one load serves
+ * many positions. */
+typedef struct kv_segment {
+    size_t first, end;
+    const float *k;  /* [kv_heads][head_dim][k_stride], column 0 is position `first` */
+    size_t k_stride; /* kv_stride(number of positions stored) */
+    const float *v;  /* [position - first][kv_heads * head_dim] */
+} kv_segment;
+
+/* Columns that n positions need in a transposed store: rounded up to the width that is loaded at once. */
+size_t kv_stride(size_t n);
+
+/* kt[kv_heads * head_dim][stride] = transpose of k[rows][kv_heads * head_dim]; padding columns are set to 0. */
+void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t stride);
+
+/* The rows of one run that attend to the same keys. */
+typedef struct attention_job {
+    size_t heads, kv_heads, head_dim;
+    float scale;                 /* 1 / sqrt(head_dim) */
+    bool causal;                 /* a row sees positions up to its own; else all */
+    const kv_segment *segments;  /* in ascending order, without gaps, from position 0 */
+    size_t segment_count;
+    size_t rows;
+    const float *q;              /* [rows][heads * head_dim], rotated */
+    const size_t *positions;     /* [rows], ascending; not read unless causal */
+    float *z;                    /* [rows][heads * head_dim], written: each head's mixed values */
+} attention_job;
+
+void attention(const attention_job *jobs, size_t count);
+
+#endif

@@ -1,0 +1,26 @@
+/* matmul.h: matrix products, through oneDNN (or a CBLAS).
+ *
+ * A row's result must not depend on the other rows of the matrix, or batched, resumed and repeated runs would differ.
+ * oneDNN's matmul primitive keeps that promise on AVX-512 for any number of rows and threads; where it does not
+ * (AVX2), products run in tiles of a fixed number of rows. With a CBLAS nothing is promised: matmul_row_invariant
+ * says so. */
+#ifndef MATH_MATMUL_H
+#define MATH_MATMUL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* y[rows][out] = x[rows][in] w[out][in]^T + bias[out]  (PyTorch's Linear; bias may be NULL).
+ * Fails only when the library does. */
+pb_status matmul_linear(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
+                        size_t in, pb_error *err);
+
+/* Whether a row's bits are independent of the other rows and of the number of threads. */
+bool matmul_row_invariant(void);
+
+/* "oneDNN 2.6.3", "CBLAS": for reports and benchmarks. */
+const char *matmul_library(void);
+
+#endif

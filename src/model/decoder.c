@@ -1,0 +1,298 @@
+/* decoder.c: see decoder.h. */
+#include "model/decoder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "math/matmul.h"
+#include "model/weights.h"
+
+/* Parts in the store begin at multiples of a cache line. */
+static size_t round_up(size_t elements)
+{
+    return (elements + 15) / 16 * 16;
+}
+
+/* ---- opening ---- */
+
+typedef struct part_shape {
+    size_t rank, dims[2];
+} part_shape;
+
+static part_shape shape_of(const decoder_config *c, decoder_part part)
+{
+    size_t D = c->d_model, F = c->d_ff, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    switch (part) {
+    case PART_ATTN_NORM:
+    case PART_MLP_NORM:
+    case PART_O_BIAS:
+    case PART_DOWN_BIAS: return (part_shape){1, {D, 1}};
+    case PART_Q: return (part_shape){2, {q, D}};
+    case PART_K:
+    case PART_V: return (part_shape){2, {kv, D}};
+    case PART_O: return (part_shape){2, {D, q}};
+    case PART_Q_BIAS: return (part_shape){1, {q, 1}};
+    case PART_K_BIAS:
+    case PART_V_BIAS: return (part_shape){1, {kv, 1}};
+    case PART_GATE:
+    case PART_UP: return (part_shape){2, {F, D}};
+    case PART_DOWN: return (part_shape){2, {D, F}};
+    case PART_GATE_BIAS:
+    case PART_UP_BIAS: return (part_shape){1, {F, 1}};
+    case PART_COUNT: break;
+    }
+    return (part_shape){0};
+}
+
+static bool has_part(const decoder_config *c, decoder_part part)
+{
+    switch (part) {
+    case PART_Q_BIAS:
+    case PART_K_BIAS:
+    case PART_V_BIAS:
+    case PART_O_BIAS: return c->attention_bias;
+    case PART_GATE_BIAS:
+    case PART_UP_BIAS:
+    case PART_DOWN_BIAS: return c->mlp_bias;
+    default: return true;
+    }
+}
+
+static pb_status find_layer(decoder *m, const checkpoint *c, const decoder_names *names, size_t layer, pb_error *err)
+{
+    size_t store = 0;
+    for (decoder_part part = 0; part < PART_COUNT; part++) {
+        if (!names->part[part] || !has_part(&m->config, part))
+            continue;
+        part_shape shape = shape_of(&m->config, part);
+        buffer name = {0};
+        buffer_printf(&name, "%s%zu.%s", names->layer_prefix, layer, names->part[part]);
+        pb_status status = checkpoint_get(c, name.data, shape.rank, shape.dims, &m->layers[layer].part[part], err);
+        buffer_free(&name);
+        TRY(status);
+        if (!weights_in_place(m->layers[layer].part[part]))
+            store += round_up(m->layers[layer].part[part]->count);
+    }
+    m->store_size = store > m->store_size ? store : m->store_size;
+    return PB_OK;
+}
+
+static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *names, pb_error *err)
+{
+    size_t table[2] = {m->config.vocab, m->config.d_model};
+    TRY(checkpoint_get(c, names->embedding, 2, table, &m->embedding, err));
+    TRY(checkpoint_get(c, names->final_norm, 1, &table[1], &m->final_norm, err));
+    m->head = m->embedding;
+    if (checkpoint_find(c, names->head))
+        TRY(checkpoint_get(c, names->head, 2, table, &m->head, err));
+    m->layers = mem_new(m->config.layers, sizeof *m->layers);
+    for (size_t l = 0; l < m->config.layers; l++)
+        TRY(find_layer(m, c, names, l, err));
+    return PB_OK;
+}
+
+pb_status decoder_open(decoder *m, const checkpoint *c, const decoder_config *config, const decoder_names *names,
+                       pb_error *err)
+{
+    *m = (decoder){.config = *config};
+    pb_status status = find_all(m, c, names, err);
+    if (status)
+        decoder_free(m);
+    return status;
+}
+
+void decoder_free(decoder *m)
+{
+    free(m->config.rope_frequency);
+    free(m->layers);
+    free(m->store);
+    free(m->final_norm_f32);
+    *m = (decoder){0};
+}
+
+/* ---- one layer ---- */
+
+pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err)
+{
+    decoder_layer *from = &m->layers[layer];
+    if (m->store_size && !m->store)
+        TRY(mem_try(&m->store, m->store_size, sizeof *m->store, "one layer's weights", err));
+    float *free_store = m->store;
+    for (decoder_part part = 0; part < PART_COUNT; part++) {
+        const tensor *t = from->part[part];
+        w[part] = NULL;
+        if (t && weights_in_place(t)) {
+            w[part] = t->data;
+            if (!from->checked)
+                TRY(weights_check(t, err));
+        } else if (t) {
+            TRY(weights_read(t, 0, t->count, free_store, err));
+            w[part] = free_store;
+            free_store += round_up(t->count);
+        }
+    }
+    from->checked = true;
+    return PB_OK;
+}
+
+/* ---- the two ends ---- */
+
+pb_status decoder_embed(const decoder *m, const int32_t *ids, size_t n, float *rows, pb_error *err)
+{
+    size_t D = m->config.d_model;
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || (size_t)ids[i] >= m->config.vocab)
+            return fail(err, PB_EINVAL, "token id %d is outside the model's vocabulary of %zu", ids[i],
+                        m->config.vocab);
+        TRY(weights_read(m->embedding, (size_t)ids[i] * D, D, rows + i * D, err));
+    }
+    return PB_OK;
+}
+
+enum { VOCAB_BLOCK = 4096 };
+
+pb_status decoder_embedding_sd(const decoder *m, double *sd, pb_error *err)
+{
+    size_t D = m->config.d_model, count = m->embedding->count;
+    double total = 0, squares = 0;
+    float *row;
+    TRY(mem_try(&row, VOCAB_BLOCK * D, sizeof *row, "a block of embeddings", err));
+    for (size_t i = 0; i < count; i += VOCAB_BLOCK * D) {
+        size_t n = count - i < VOCAB_BLOCK * D ? count - i : VOCAB_BLOCK * D;
+        pb_status status = weights_read(m->embedding, i, n, row, err);
+        if (status) {
+            free(row);
+            return status;
+        }
+        for (size_t j = 0; j < n; j++) {
+            total += (double)row[j];
+            squares += (double)row[j] * (double)row[j];
+        }
+    }
+    free(row);
+    double mean = total / (double)count;
+    *sd = sqrt(squares / (double)count - mean * mean);
+    return PB_OK;
+}
+
+/* One block of the vocabulary for all rows: running maximum and sum of exp, wanted logits, stored logits. */
+typedef struct vocab_block {
+    size_t first, count;
+    const float *logits; /* [n][count] */
+    double *highest, *sum;
+} vocab_block;
+
+static void take_block(readout *row, const float *logits, const vocab_block *b, double *highest, double *sum)
+{
+    double top = *highest;
+    for (size_t i = 0; i < b->count; i++)
+        top = (double)logits[i] > top ? (double)logits[i] : top;
+    double total = *sum * exp(*highest - top);
+    for (size_t i = 0; i < b->count; i++)
+        total += exp((double)logits[i] - top);
+    *highest = top;
+    *sum = total;
+    for (size_t k = 0; k < 2; k++)
+        if (row->want[k] >= 0 && (size_t)row->want[k] - b->first < b->count)
+            row->logit[k] = logits[(size_t)row->want[k] - b->first];
+    if (row->logits)
+        memcpy(row->logits + b->first, logits, b->count * sizeof *logits);
+}
+
+static void take_blocks(readout *rows, size_t n, const vocab_block *b)
+{
+#pragma omp parallel for if (n > 1)
+    for (size_t i = 0; i < n; i++)
+        take_block(&rows[i], b->logits + i * b->count, b, &b->highest[i], &b->sum[i]);
+}
+
+/* x[n][D], normed; w, logits, highest and sum are working memory. */
+typedef struct readout_work {
+    float *x, *w, *logits;
+    double *highest, *sum;
+} readout_work;
+
+static void readout_work_free(readout_work *work)
+{
+    free(work->x);
+    free(work->w);
+    free(work->logits);
+    free(work->highest);
+    free(work->sum);
+}
+
+static pb_status readout_prepare(decoder *m, readout_work *work, const readout *rows, size_t n, pb_error *err)
+{
+    size_t D = m->config.d_model;
+    if (!m->final_norm_f32)
+        TRY(weights_load(m->final_norm, &m->final_norm_f32, err));
+    TRY(mem_try(&work->x, n * D, sizeof(float), "rows to read out", err));
+    if (!weights_in_place(m->head))
+        TRY(mem_try(&work->w, VOCAB_BLOCK * D, sizeof(float), "a block of the unembedding", err));
+    TRY(mem_try(&work->logits, n * VOCAB_BLOCK, sizeof(float), "logits", err));
+    TRY(mem_try(&work->highest, n, sizeof(double), "logits", err));
+    TRY(mem_try(&work->sum, n, sizeof(double), "logits", err));
+    for (size_t i = 0; i < n; i++) {
+        rms_norm(work->x + i * D, rows[i].x, m->final_norm_f32, m->config.norm_eps, 1, D);
+        work->highest[i] = -INFINITY;
+        work->sum[i] = 0;
+    }
+    return PB_OK;
+}
+
+static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, size_t n, pb_error *err)
+{
+    size_t D = m->config.d_model, V = m->config.vocab;
+    if (!m->ends_checked && weights_in_place(m->head))
+        TRY(weights_check(m->head, err));
+    m->ends_checked = true;
+    for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
+        vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, work->highest, work->sum};
+        const float *w = work->w;
+        if (weights_in_place(m->head))
+            w = (const float *)m->head->data + v * D;
+        else
+            TRY(weights_read(m->head, v * D, b.count * D, work->w, err));
+        TRY(matmul_linear(work->logits, work->x, w, NULL, n, b.count, D, err));
+        take_blocks(rows, n, &b);
+    }
+    for (size_t i = 0; i < n; i++)
+        rows[i].log_sum_exp = work->highest[i] + log(work->sum[i]);
+    return PB_OK;
+}
+
+pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err)
+{
+    readout_work work = {0};
+    pb_status status = readout_prepare(m, &work, rows, n, err);
+    if (!status)
+        status = readout_blocks(m, &work, rows, n, err);
+    readout_work_free(&work);
+    return status;
+}
+
+/* ---- what it costs ---- */
+
+double decoder_kv_flop(const decoder_config *c)
+{
+    return 4.0 * (double)c->d_model * (double)(c->kv_heads * c->head_dim);
+}
+
+double decoder_layer_flop(const decoder_config *c)
+{
+    double D = (double)c->d_model, q = (double)(c->heads * c->head_dim);
+    return 4.0 * D * q + decoder_kv_flop(c) + 6.0 * D * (double)c->d_ff;
+}
+
+double decoder_attention_flop(const decoder_config *c, double keys)
+{
+    return 4.0 * (double)(c->heads * c->head_dim) * keys;
+}
+
+double decoder_readout_flop(const decoder_config *c)
+{
+    return 2.0 * (double)c->d_model * (double)c->vocab;
+}

@@ -1,0 +1,108 @@
+/* decoder.h: the language model: its sizes, its weights layer by layer, its two ends.
+ *
+ * Letters in shapes: T positions, R rows, L layers, D d_model, F d_ff, H query heads, K key/value heads, d head_dim,
+ * V vocabulary.
+ *
+ *     resid = embedding[ids]                                   [T][D]
+ *     per layer:  resid += attention(norm(resid))              hook_attn_out
+ *                 resid += mlp(norm(resid))                    hook_mlp_out
+ *     logits = unembedding(norm(resid))                        [T][V]
+ */
+#ifndef MODEL_DECODER_H
+#define MODEL_DECODER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "checkpoint/checkpoint.h"
+#include "math/elementwise.h"
+
+typedef struct decoder_config {
+    size_t layers, d_model, d_ff, heads, kv_heads, head_dim, vocab;
+    size_t max_positions;
+    float norm_eps;
+    activation act;
+    bool attention_bias, mlp_bias;
+    float *rope_frequency; /* [head_dim / 2], scaling applied; owned by the decoder once it is open */
+} decoder_config;
+
+/* The matrices and vectors of one layer. */
+typedef enum decoder_part {
+    PART_ATTN_NORM, /* [D] */
+    PART_Q,         /* [H d][D] */
+    PART_K,         /* [K d][D] */
+    PART_V,         /* [K d][D] */
+    PART_O,         /* [D][H d] */
+    PART_Q_BIAS,
+    PART_K_BIAS,
+    PART_V_BIAS,
+    PART_O_BIAS,
+    PART_MLP_NORM,  /* [D] */
+    PART_GATE,      /* [F][D] */
+    PART_UP,        /* [F][D] */
+    PART_DOWN,      /* [D][F] */
+    PART_GATE_BIAS,
+    PART_UP_BIAS,
+    PART_DOWN_BIAS,
+    PART_COUNT
+} decoder_part;
+
+/* How a family names its tensors. */
+typedef struct decoder_names {
+    const char *embedding, *final_norm, *head; /* full names; a head that is not there is tied to the embedding */
+    const char *layer_prefix;                  /* "model.layers.": then the layer's number, "." and the part's name */
+    const char *const *part;                   /* [PART_COUNT]; NULL for a part that the family never has */
+} decoder_names;
+
+typedef struct decoder_layer {
+    const tensor *part[PART_COUNT]; /* NULL where this model has none */
+    bool checked;                   /* seen to hold no NaN */
+} decoder_layer;
+
+typedef struct decoder {
+    decoder_config config;
+    const tensor *embedding, *final_norm, *head; /* head may be the embedding */
+    decoder_layer *layers;                       /* [L] */
+    bool ends_checked;
+    float *store;       /* one layer's weights in f32, where the file's cannot be used as they lie */
+    size_t store_size;  /* elements */
+    float *final_norm_f32;
+} decoder;
+
+/* Finds every tensor in the checkpoint and checks shapes and dtypes; reads no weights. Takes over
+ * config->rope_frequency. The checkpoint must outlive the decoder. */
+pb_status decoder_open(decoder *m, const checkpoint *c, const decoder_config *config, const decoder_names *names,
+                       pb_error *err);
+void decoder_free(decoder *m);
+
+/* One layer's weights in f32: w[part] in the mapped file or in m->store, valid until the next call. Fails when they
+ * hold NaN or infinity. */
+pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err);
+
+/* rows[n][D] = embedding rows of ids[n]; ids outside the vocabulary are an error. */
+pb_status decoder_embed(const decoder *m, const int32_t *ids, size_t n, float *rows, pb_error *err);
+/* The standard deviation over all elements of the token-embedding matrix (n, not n - 1, in the denominator: torch's
+ * std has n - 1, which at this size changes nothing that float32 holds). */
+pb_status decoder_embedding_sd(const decoder *m, double *sd, pb_error *err);
+
+/* What is wanted of one row of final residuals. */
+typedef struct readout {
+    const float *x;       /* [D], before the final norm */
+    int32_t want[2];      /* token ids whose logits are wanted; -1: none */
+    float logit[2];       /* filled in */
+    double log_sum_exp;   /* filled in: log of the sum over the vocabulary of exp(logit) */
+    float *logits;        /* [V] filled in when not NULL */
+} readout;
+
+/* Final norm and unembedding, over blocks of the vocabulary: logits are stored only where asked for. */
+pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err);
+
+/* Floating-point operations (2 per multiply-add) of the matrices that one row passes in one layer. */
+double decoder_layer_flop(const decoder_config *c);
+/* And of the keys and values alone; and of one row's attention over `keys` positions; and of one row's read-out. */
+double decoder_kv_flop(const decoder_config *c);
+double decoder_attention_flop(const decoder_config *c, double keys);
+double decoder_readout_flop(const decoder_config *c);
+
+#endif

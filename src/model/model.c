@@ -1,0 +1,166 @@
+/* model.c: see model.h. */
+#include "model/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+static const family *const families[] = {&family_llava, &family_llama};
+
+static pb_status find_family(const family **out, const json_t *config, const char *file, pb_error *err)
+{
+    const char *type = NULL;
+    TRY(json_get_text(config, "model_type", &type, file, err));
+    if (!type)
+        return fail(err, PB_EFORMAT, "%s: has no \"model_type\"", file);
+    buffer known = {0};
+    *out = NULL;
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        if (strcmp(type, families[i]->model_type) == 0)
+            *out = families[i];
+        buffer_printf(&known, "%s\"%s\"", i ? ", " : "", families[i]->model_type);
+    }
+    pb_status status = PB_OK;
+    if (!*out)
+        status = fail(err, PB_EUNSUPPORTED, "%s: \"model_type\" is \"%s\"; patchbay knows %s", file, type, known.data);
+    buffer_free(&known);
+    return status;
+}
+
+/* The template's name from the folder's own patchbay.json, where there is one. */
+static pb_status read_template(model *m, const char *default_name, pb_error *err)
+{
+    char *path = path_join(m->path, "patchbay.json");
+    json_t *settings = NULL;
+    const char *name = default_name;
+    pb_status status = PB_OK;
+    if (file_exists(path))
+        status = json_read_file(&settings, path, err);
+    if (!status)
+        status = json_get_text(settings, "template", &name, path, err);
+    m->template_name = mem_text(name);
+    json_decref(settings);
+    free(path);
+    return status;
+}
+
+/* eos_token_id is a number or a list of them, in generation_config.json or config.json (for LLaVA: in text_config). */
+static void add_eos(model *m, const json_t *object)
+{
+    const json_t *value = json_object_get(object, "eos_token_id");
+    size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *id = json_is_array(value) ? json_array_get(value, i) : value;
+        double number = json_number_value(id);
+        if (!json_is_number(id) || !(number >= 0 && number < INT32_MAX))
+            continue;
+        m->eos = mem_resize(m->eos, m->eos_count + 1, sizeof *m->eos);
+        m->eos[m->eos_count++] = (int32_t)number;
+    }
+}
+
+static pb_status read_eos(model *m, const json_t *config, pb_error *err)
+{
+    char *path = path_join(m->path, "generation_config.json");
+    json_t *generation = NULL;
+    pb_status status = file_exists(path) ? json_read_file(&generation, path, err) : PB_OK;
+    add_eos(m, generation);
+    if (m->eos_count == 0)
+        add_eos(m, config);
+    if (m->eos_count == 0)
+        add_eos(m, json_object_get(config, "text_config"));
+    json_decref(generation);
+    free(path);
+    return status;
+}
+
+/* A LLaVA's picture processor; without a file CLIP-L/14-336's, which the family fixes. */
+static pb_status read_processor(model *m, pb_error *err)
+{
+    if (!m->vision)
+        return PB_OK;
+    image_processor defaults = image_processor_clip();
+    return image_processor_read(&m->processor, m->path, &defaults, err);
+}
+
+static pb_status open_parts(model *m, const json_t *config, const char *file, pb_error *err)
+{
+    const family *f;
+    TRY(find_family(&f, config, file, err));
+    m->family = f->model_type;
+    if (json_is_object(json_object_get(config, "quantization_config")))
+        return fail(err, PB_EUNSUPPORTED, "%s: has a \"quantization_config\"; patchbay reads F32, F16 and BF16 weights",
+                    file);
+    TRY(checkpoint_open(&m->weights, m->path, err));
+    TRY(f->open(m, config, file, err));
+    TRY(read_processor(m, err));
+    TRY(tokenizer_open(&m->tokenizer, m->path, err));
+    TRY(read_eos(m, config, err));
+    return read_template(m, f->template_name, err);
+}
+
+pb_status model_open(model **out, const char *directory, pb_error *err)
+{
+    *out = NULL;
+    if (!dir_exists(directory))
+        return fail(err, PB_EIO, "%s: is not a folder; expected one with config.json and weights", directory);
+    model *m = mem_new(1, sizeof *m);
+    m->path = mem_text(directory);
+    m->image_token = -1;
+    char *file = path_join(directory, "config.json");
+    json_t *config = NULL;
+    pb_status status = json_read_file(&config, file, err);
+    if (!status)
+        status = open_parts(m, config, file, err);
+    json_decref(config);
+    free(file);
+    if (status) {
+        model_free(m);
+        return status;
+    }
+    *out = m;
+    return PB_OK;
+}
+
+void model_free(model *m)
+{
+    if (!m)
+        return;
+    vision_free(m->vision);
+    decoder_free(&m->decoder);
+    checkpoint_free(m->weights);
+    tokenizer_free(m->tokenizer);
+    free(m->template_name);
+    free(m->eos);
+    free(m->path);
+    free(m);
+}
+
+/* ---- pictures ---- */
+
+pb_status picture_open(picture *out, const model *m, const char *path, pb_error *err)
+{
+    image im;
+    size_t width, height, side = vision_settings(m->vision)->image_size;
+    *out = (picture){0};
+    TRY(image_load(&im, path, err));
+    out->width = im.width;
+    out->height = im.height;
+    pb_status status = image_process(&m->processor, &im, &out->pixels, &width, &height, err);
+    image_free(&im);
+    if (!status && (width != side || height != side))
+        status = fail(err, PB_EINVAL, "%s: processed to %zux%zu pixels, the vision tower takes %zux%zu", path, width,
+                      height, side, side);
+    if (status)
+        picture_free(out);
+    return status;
+}
+
+void picture_free(picture *p)
+{
+    free(p->pixels);
+    *p = (picture){0};
+}

@@ -1,0 +1,56 @@
+/* model.h: a checkpoint opened as a whole: decoder, vision side, tokenizer, picture processor. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include <jansson.h>
+
+#include "checkpoint/checkpoint.h"
+#include "image/processor.h"
+#include "model/decoder.h"
+#include "model/vision.h"
+#include "text/tokenizer.h"
+
+typedef struct model {
+    char *path;                /* the folder as given */
+    const char *family;        /* "llava", "llama" */
+    checkpoint *weights;
+    decoder decoder;
+    vision *vision;            /* NULL for a decoder alone */
+    image_processor processor; /* only with vision */
+    int32_t image_token;       /* -1 without vision */
+    tokenizer *tokenizer;
+    char *template_name;       /* by patchbay.json in the folder, else the family's own */
+    int32_t *eos;              /* [eos_count] ids that end an answer */
+    size_t eos_count;
+} model;
+
+/* Opens a folder in the Hugging Face layout. Reads headers and small files only. */
+pb_status model_open(model **out, const char *directory, pb_error *err);
+void model_free(model *m);
+
+/* rows[vision_rows][d_model] = the picture in the file, decoded, processed and encoded. width and height (may be NULL)
+ * are the picture's own. */
+typedef struct picture {
+    size_t width, height;
+    float *pixels; /* [3][image_size][image_size], normalised */
+} picture;
+
+pb_status picture_open(picture *out, const model *m, const char *path, pb_error *err);
+void picture_free(picture *p);
+
+/* ---- what a family is: one row in model.c's table, one short file ---- */
+typedef struct family {
+    const char *model_type; /* as config.json says it */
+    const char *template_name;
+    /* Fills m->decoder, m->vision, m->image_token from the config; `file` stands in errors. */
+    pb_status (*open)(model *m, const json_t *config, const char *file, pb_error *err);
+} family;
+
+extern const family family_llama, family_llava;
+
+/* Opens a Llama decoder whose tensors start with `prefix` ("model."), and whose head is called `head`; sizes from
+ * config with LlamaConfig's defaults. Used by every family that has one. */
+pb_status llama_decoder_open(decoder *d, const checkpoint *c, const json_t *config, const char *prefix,
+                             const char *head, const char *file, pb_error *err);
+
+#endif

@@ -1,0 +1,79 @@
+/* rope.c: see rope.h. */
+#include "model/rope.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+
+typedef struct scaling {
+    const char *type;
+    double theta, factor, low_freq_factor, high_freq_factor, original_positions;
+} scaling;
+
+static pb_status read_scaling(scaling *s, const json_t *config, const char *file, pb_error *err)
+{
+    json_t *parameters, *older;
+    *s = (scaling){"default", 10000, 1, 1, 4, 8192};
+    TRY(json_get_object(config, "rope_parameters", &parameters, file, err));
+    TRY(json_get_object(config, "rope_scaling", &older, file, err));
+    const json_t *from = parameters ? parameters : older;
+    TRY(json_get_real(config, "rope_theta", &s->theta, file, err));
+    if (!from)
+        return PB_OK;
+    TRY(json_get_real(from, "rope_theta", &s->theta, file, err));
+    TRY(json_get_text(from, "type", &s->type, file, err));
+    TRY(json_get_text(from, "rope_type", &s->type, file, err));
+    TRY(json_get_real(from, "factor", &s->factor, file, err));
+    TRY(json_get_real(from, "low_freq_factor", &s->low_freq_factor, file, err));
+    TRY(json_get_real(from, "high_freq_factor", &s->high_freq_factor, file, err));
+    return json_get_real(from, "original_max_position_embeddings", &s->original_positions, file, err);
+}
+
+/* Llama 3.1: long wavelengths are stretched by the factor, short ones kept, those between blended. */
+static double llama3_frequency(double f, const scaling *s)
+{
+    double wavelength = 2 * M_PI / f;
+    double low_wavelength = s->original_positions / s->low_freq_factor;
+    double high_wavelength = s->original_positions / s->high_freq_factor;
+    if (wavelength > low_wavelength)
+        return f / s->factor;
+    if (wavelength < high_wavelength)
+        return f;
+    double smooth = (s->original_positions / wavelength - s->low_freq_factor) /
+                    (s->high_freq_factor - s->low_freq_factor);
+    return (1 - smooth) * f / s->factor + smooth * f;
+}
+
+static pb_status check_scaling(const scaling *s, const char *file, pb_error *err)
+{
+    if (strcmp(s->type, "default") != 0 && strcmp(s->type, "linear") != 0 && strcmp(s->type, "llama3") != 0)
+        return fail(err, PB_EUNSUPPORTED, "%s: rotary scaling \"%s\" is not supported (default, linear, llama3 are)",
+                    file, s->type);
+    if (!(s->theta > 0) || !(s->factor > 0))
+        return fail(err, PB_EFORMAT, "%s: rope theta %g and factor %g, expected numbers above 0", file, s->theta,
+                    s->factor);
+    return PB_OK;
+}
+
+pb_status rope_frequencies(float **frequency, size_t head_dim, const json_t *config, const char *file,
+                           pb_error *err)
+{
+    scaling s;
+    *frequency = NULL;
+    TRY(read_scaling(&s, config, file, err));
+    TRY(check_scaling(&s, file, err));
+    float *f = mem_new(head_dim / 2, sizeof *f);
+    for (size_t i = 0; i < head_dim / 2; i++) {
+        /* float32 at the same places as torch, whose roundings later angles magnify */
+        float power = powf((float)s.theta, (float)(2 * i) / (float)head_dim);
+        f[i] = 1.0f / power;
+        if (strcmp(s.type, "linear") == 0)
+            f[i] /= (float)s.factor;
+        else if (strcmp(s.type, "llama3") == 0)
+            f[i] = (float)llama3_frequency((double)f[i], &s);
+    }
+    *frequency = f;
+    return PB_OK;
+}

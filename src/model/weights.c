@@ -1,0 +1,63 @@
+/* weights.c: see weights.h. */
+#include "model/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "math/multiversion.h"
+
+enum { BLOCK = 1 << 18 }; /* elements that a thread takes at a time */
+
+bool weights_in_place(const tensor *t)
+{
+    return t->type == DTYPE_F32 && (size_t)t->data % sizeof(float) == 0;
+}
+
+pb_status weights_read(const tensor *t, size_t first, size_t count, float *out, pb_error *err)
+{
+    bool finite = true;
+#pragma omp parallel for reduction(&& : finite) if (count > BLOCK)
+    for (size_t i = 0; i < count; i += BLOCK)
+        finite = tensor_read(t, first + i, count - i < BLOCK ? count - i : BLOCK, out + i) && finite;
+    return finite ? PB_OK : tensor_not_finite(t, err);
+}
+
+/* An exponent of all ones is infinity or NaN. */
+MULTIVERSION static bool block_finite(const float *x, size_t n)
+{
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bad |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return bad == 0;
+}
+
+pb_status weights_check(const tensor *t, pb_error *err)
+{
+    if (!weights_in_place(t)) {
+        float *copy;
+        TRY(weights_load(t, &copy, err));
+        free(copy);
+        return PB_OK;
+    }
+    const float *x = t->data;
+    bool finite = true;
+#pragma omp parallel for reduction(&& : finite) if (t->count > BLOCK)
+    for (size_t i = 0; i < t->count; i += BLOCK)
+        finite = block_finite(x + i, t->count - i < BLOCK ? t->count - i : BLOCK) && finite;
+    return finite ? PB_OK : tensor_not_finite(t, err);
+}
+
+pb_status weights_load(const tensor *t, float **out, pb_error *err)
+{
+    TRY(mem_try(out, t->count, sizeof **out, t->name, err));
+    pb_status status = weights_read(t, 0, t->count, *out, err);
+    if (status) {
+        free(*out);
+        *out = NULL;
+    }
+    return status;
+}
