@@ -1,0 +1,138 @@
+"""python -m parity: makes the checkpoints, checks the oracle, then the program against it. scripts/parity runs it."""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch
+import transformers
+
+from . import identities, invariants, program
+from .cases import CAPITAL, FOREIGN, PLAIN, cases
+from .checkpoints import RECIPES, end_early, make_checkpoint
+from .compare import Comparison
+from .oracle import Oracle, Request
+from .pictures import make_pictures
+
+
+@dataclass
+class Line:
+    """One line of the report."""
+    checkpoint: str
+    case: str
+    result: Comparison
+    seconds: float
+
+
+def main() -> int:
+    options = _options()
+    torch.set_num_threads(options.threads)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    options.work.mkdir(parents=True, exist_ok=True)
+    pictures = make_pictures(options.work / "pictures")
+    oracles = {r.name: Oracle(make_checkpoint(r, options.work)) for r in RECIPES}
+    print(f"oracle: {identities.check_all(oracles, pictures)} identities hold", flush=True)
+    if options.identities:
+        return 0
+    if not program.program().exists():
+        print(f"{program.program()} is not there: build it with scripts/test, or name it in PATCHBAY", file=sys.stderr)
+        return 1
+    lines = [line for oracle in oracles.values() for line in _checkpoint(oracle, pictures, options)]
+    if options.markdown:
+        options.markdown.write_text(_markdown(lines))
+    failed = sum(bool(line.result.problems) for line in lines)
+    print(f"{len(lines) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/parity", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", metavar="TEXT", help="cases whose 'checkpoint case' contains this")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the results as Markdown tables")
+    parser.add_argument("--work", type=Path, default=program.ROOT / "build" / "parity", metavar="DIR",
+                        help="where checkpoints and pictures are made (default build/parity)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default 1)")
+    parser.add_argument("--identities", action="store_true", help="check the oracle alone")
+    return parser.parse_args()
+
+
+def _checkpoint(oracle: Oracle, pictures: Path, options: argparse.Namespace):
+    """Runs all of one checkpoint's cases, printing as it goes; yields Lines."""
+    name = oracle.folder.name
+    for case, check, command in _checks(oracle, pictures, options.work):
+        if options.only not in f"{name} {case}":
+            continue
+        start = time.monotonic()
+        try:
+            result = check()
+        except program.ProgramError as error:
+            result = Comparison(problems=[str(error)])
+        line = Line(name, case, result, time.monotonic() - start)
+        _print(line, command)
+        yield line
+
+
+def _checks(oracle: Oracle, pictures: Path, work: Path):
+    """Yields (name, function, command that shows the program's side) of everything asked of one checkpoint."""
+    model = oracle.folder
+    made = {case.name: case.request for case in cases(oracle, pictures, work)}
+    for name, request in made.items():
+        yield name, lambda r=request: invariants.traced(oracle, r), program.trace_command(model, request)
+    chosen = ("swap", "another image and noise", "whole answer") if oracle.multimodal else ("text: swap", "text: noise of 3 samples")
+    for name in chosen:
+        for what, check in invariants.invariants(oracle, made[name], work):
+            yield f"{name}: {what}", check, program.trace_command(model, made[name])
+    yield from _questions(oracle, pictures, work)
+
+
+def _questions(oracle: Oracle, pictures: Path, work: Path):
+    """`ask`, with and without a picture, and stopping at EOS."""
+    asked = [PLAIN, replace(FOREIGN, template=None)]
+    if oracle.multimodal:
+        asked += [replace(CAPITAL, image=str(pictures / "tall.png"))]
+    for request in asked:
+        name = "ask: " + ("picture" if request.image else request.question[:20])
+        yield name, lambda r=request: invariants.greedy(oracle, r), ["patchbay", "ask", str(oracle.folder), request.question]
+
+    def stops(request=asked[-1]):
+        ids, _ = oracle.ask(request, 12)
+        return invariants.greedy(Oracle(end_early(oracle.folder, work, ids[3])), request)
+
+    yield "ask: stops at EOS", stops, ["patchbay", "ask", str(work / (oracle.folder.name + "-eos")), asked[-1].question]
+
+
+def _print(line: Line, command: list[str]) -> None:
+    verdict = "FAIL" if line.result.problems else "ok"
+    note = f"  {line.result.note}" if line.result.note else ""
+    print(f"{verdict:4} {line.checkpoint:20} {line.case:52} {line.result.cells:5} cells  max rel {line.result.worst:.1e}"
+          f"  {line.seconds:5.1f} s{note}", flush=True)
+    for problem in line.result.problems[:5]:
+        print(f"       {problem}")
+    if len(line.result.problems) > 5:
+        print(f"       ... and {len(line.result.problems) - 5} more")
+    if line.result.problems:
+        print(f"       {program.shown(command)}")
+
+
+def _markdown(lines: list[Line]) -> str:
+    """A table for docs: one row per case, cells and the largest difference over all checkpoints."""
+    rows = ["| case | checkpoints | cells | largest relative difference of P(answer) | failed | |",
+            "|---|---|---|---|---|---|"]
+    for case in dict.fromkeys(line.case for line in lines):
+        same = [line for line in lines if line.case == case]
+        notes = sorted({line.result.note for line in same} - {""})
+        rows.append(f"| {case} | {len(same)} | {sum(line.result.cells for line in same)} "
+                    f"| {max(line.result.worst for line in same):.1e} "
+                    f"| {sum(bool(line.result.problems) for line in same)} | {'; '.join(notes)} |")
+    failed = sum(bool(line.result.problems) for line in lines)
+    rows += ["", f"{len(lines) - failed} passed, {failed} failed; {sum(line.result.cells for line in lines)} cells."]
+    return "\n".join(rows) + "\n"
+
+
+sys.exit(main())

@@ -1,0 +1,179 @@
+"""Holds one answer of the program against the oracle's, number by number."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .oracle import Oracle, Request, Scores, Trace
+
+RELATIVE = 1e-4        # of P(answer), in every cell; hence also the largest difference of its logarithm
+LOGIT_SHARE = 1e-4     # of the logits' range, for differences of two logits
+COST_FIELDS = ("seconds", "flop", "naive_flop", "cells", "cells_skipped", "peak_rss_bytes")
+
+
+@dataclass
+class Comparison:
+    """What a comparison found: how many cells, the largest relative difference of P(answer), what is wrong."""
+    cells: int = 0
+    worst: float = 0.0
+    problems: list[str] = field(default_factory=list)
+    note: str = ""
+
+    def equal(self, what: str, found, expected) -> None:
+        if found != expected:
+            self.problems.append(f"{what} is {_short(found)}, expected {_short(expected)}")
+
+    def close(self, what: str, found, expected: float, tolerance: float) -> None:
+        """Within an absolute tolerance; null, NaN and other types are never close."""
+        if not isinstance(found, (int, float)) or not abs(found - expected) <= tolerance:
+            self.problems.append(f"{what} is {found}, expected {expected:.9g} within {tolerance:.2g}")
+
+    def probability(self, what: str, found, expected: float) -> None:
+        difference = relative(found, expected)
+        self.worst = max(self.worst, difference)
+        if not difference <= RELATIVE:
+            self.problems.append(f"{what} is {found}, expected {expected:.9g}: relative difference {difference:.2g}")
+
+
+def relative(found, expected: float) -> float:
+    """|found - expected| / |expected|; infinite for what is no number."""
+    if not isinstance(found, (int, float)) or math.isnan(found):
+        return math.inf
+    return abs(found - expected) / abs(expected) if expected else (0.0 if found == 0 else math.inf)
+
+
+def compare_trace(oracle: Oracle, request: Request, expected: Trace, found: dict) -> Comparison:
+    result = Comparison()
+    try:
+        _compare_frame(result, oracle, request, expected, found)
+        _compare_scores(result, "clean", expected.clean, found["clean"], expected)
+        _compare_top(result, "clean", expected.clean_top, found["clean"]["top"])
+        _compare_scores(result, "corrupted", expected.corrupted, found["corrupted"], expected)
+        _compare_top(result, "corrupted", expected.corrupted_top, found["corrupted"]["top"])
+        result.equal("sites", sorted(found["sites"]), sorted(expected.grids))
+        for site in expected.grids:
+            _compare_grid(result, site, expected, found["sites"][site])
+        for name in COST_FIELDS:
+            if not found["cost"].get(name, -1) >= 0:
+                result.problems.append(f"cost.{name} is {found['cost'].get(name)}")
+    except (KeyError, IndexError, TypeError) as error:
+        result.problems.append(f"trace.json is not of the documented form: {type(error).__name__} {error}")
+    return result
+
+
+def _compare_frame(result: Comparison, oracle: Oracle, request: Request, expected: Trace, found: dict) -> None:
+    """All that stands around the grids."""
+    result.equal("schema", found["schema"], "patchbay.trace/1")
+    result.equal("prompt", found["prompt"], expected.prompt.text)
+    result.equal("tokens", [_token(t) for t in found["tokens"]], list(_expected_tokens(expected)))
+    result.equal("constraints", [c["positions"] for c in found["constraints"]], expected.prompt.constraints)
+    result.equal("answer.id", found["answer"]["id"], expected.answer[0])
+    result.equal("answer.ids", found["answer"]["ids"], expected.answer)
+    window = ("centred", request.window) if request.radius is None else ("radius", request.radius)
+    result.equal("window", (found["window"]["kind"], found["window"]["size"]), window)
+    result.equal("positions", found["positions"], expected.positions)
+    if request.group:
+        result.equal("groups", found["groups"], request.positions.split(","))
+    result.equal("layers", found["layers"], expected.layers)
+    result.equal("direction", found["direction"], request.direction)
+    result.equal("marks", set(found["marks"]), expected.marks)
+    result.equal("model.layers", found["model"]["layers"], len(oracle.layers))
+    result.equal("image", found["image"] is None, request.image is None)
+
+
+def _token(token: dict) -> tuple:
+    """(first position, how many rows, id): image rows stand as one entry."""
+    if "count" in token:
+        return token["position"], token["count"], "image"
+    return token["position"], 1, token["id"]
+
+
+def _expected_tokens(expected: Trace):
+    image = expected.prompt.image
+    for position, row in enumerate(expected.prompt.rows):
+        if not row.image:
+            yield position, 1, row.id
+        elif position == image[0]:
+            yield position, len(image), "image"
+
+
+def _compare_scores(result: Comparison, what: str, expected: Scores, found: dict, trace: Trace) -> None:
+    result.probability(f"{what}.prob", found["prob"], expected.prob)
+    result.close(f"{what}.logprob", found["logprob"], expected.logprob, RELATIVE)
+
+
+def _compare_top(result: Comparison, what: str, expected: list, found: list) -> None:
+    """The five most likely tokens. Two that are equally likely within the tolerance may change places."""
+    result.equal(f"{what}.top's length", len(found), len(expected))
+    known = dict(expected)
+    for rank, (entry, (token, prob)) in enumerate(zip(found, expected)):
+        result.probability(f"{what}.top[{rank}].prob", entry["prob"], prob)
+        if entry["id"] != token and relative(known.get(entry["id"], prob), prob) > 2 * RELATIVE:
+            result.problems.append(f"{what}.top[{rank}].id is {entry['id']}, expected {token}")
+
+
+def _compare_grid(result: Comparison, site: str, expected: Trace, found: dict) -> None:
+    """Every cell of a site. found: prob, logprob, logit_diff [layer][cell], restored [layer][2]."""
+    result.equal(f"{site}.restored", [tuple(pair) for pair in found["restored"]], expected.restored)
+    grid = expected.grids[site]
+    shape = [len(row) for row in grid]
+    names = ["prob", "logprob"] + (["logit_diff"] if grid[0][0].logit_diff is not None else [])
+    names += ["sd"] if len(grid[0][0].draws) > 1 else []
+    for name in names:
+        if [len(row) for row in found[name]] != shape:
+            result.problems.append(f"{site}.{name} has rows of {[len(row) for row in found[name]]}, expected {shape}")
+            return
+    for i, row in enumerate(grid):
+        for j, score in enumerate(row):
+            where = f"{site}[layer {expected.layers[i]}][{expected.positions[j]}]"
+            result.cells += 1
+            result.probability(f"{where}.prob", found["prob"][i][j], score.prob)
+            result.close(f"{where}.logprob", found["logprob"][i][j], score.logprob, RELATIVE)
+            if "logit_diff" in names:
+                result.close(f"{where}.logit_diff", found["logit_diff"][i][j], score.logit_diff, LOGIT_SHARE * expected.logit_range)
+            if "sd" in names:
+                result.close(f"{where}.sd", found["sd"][i][j], float(np.std(score.draws)), RELATIVE * score.prob)
+
+
+def compare_ask(oracle: Oracle, expected: tuple, found: dict, prompt_tokens: int) -> Comparison:
+    """A greedy answer: ids, text, and the most likely first tokens."""
+    ids, top = expected
+    result = Comparison(cells=len(ids))
+    try:
+        result.equal("schema", found["schema"], "patchbay.ask/1")
+        result.equal("prompt_tokens", found["prompt_tokens"], prompt_tokens)
+        result.equal("answer_ids", found["answer_ids"], ids)
+        result.equal("answer", found["answer"].strip(), oracle.tokenizer.decode(ids).strip())
+        _compare_top(result, "ask", top, found["top"])
+        for entry in found["top"]:
+            result.close("top.logprob", entry["logprob"], math.log(entry["prob"]), RELATIVE)
+    except (KeyError, IndexError, TypeError) as error:
+        result.problems.append(f"ask's JSON is not of the documented form: {type(error).__name__} {error}")
+    return result
+
+
+def compare_twins(first: dict, second: dict, exact: bool) -> Comparison:
+    """Two of the program's own answers to one request. Exact: every number the same; otherwise P(answer) within
+    the tolerance, and the note says whether it was bit for bit after all."""
+    result = Comparison()
+    same = True
+    for site in first["sites"]:
+        for name in ("prob", "logprob", "logit_diff", "sd"):
+            for left, right in zip(first["sites"][site].get(name, []), second["sites"][site].get(name, []), strict=True):
+                same &= left == right
+                for a, b in zip(left, right, strict=True):
+                    if name == "prob":
+                        result.cells += 1
+                        result.probability(site, b, a)
+    rest = ("tokens", "answer", "clean", "corrupted", "positions", "layers", "marks")
+    same &= all(first[key] == second[key] for key in rest)
+    result.note = "bit for bit" if same else "not bit for bit"
+    if exact and not same:
+        result.problems.append(f"numbers differ, at most by {result.worst:.2g}")
+    return result
+
+
+def _short(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 300 else text[:300] + "..."
