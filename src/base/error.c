@@ -3,6 +3,29 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+/* The end of the last whole character within text's first `end` bytes. */
+static size_t cut_between_characters(const char *text, size_t end)
+{
+    while (end > 0 && ((unsigned char)text[end - 1] & 0xc0) == 0x80)
+        end--;
+    return end > 0 && (unsigned char)text[end - 1] >= 0xc0 ? end - 1 : end;
+}
+
+/* Formats into out, whose present text may be among the arguments. Newlines and other control characters become
+ * spaces: names out of a hostile file must neither break the line nor reach the terminal as commands. */
+static void format_text(char *out, size_t size, const char *format, va_list args)
+{
+    char text[sizeof((pb_error *)0)->message] = "";
+    int n = vsnprintf(text, size, format, args);
+    size_t end = strlen(text);
+    if (n >= (int)size)
+        end = cut_between_characters(text, end);
+    for (size_t i = 0; i < end; i++)
+        out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
+    out[end] = '\0';
+}
 
 pb_status fail(pb_error *err, pb_status code, const char *format, ...)
 {
@@ -10,7 +33,7 @@ pb_status fail(pb_error *err, pb_status code, const char *format, ...)
         return code;
     va_list args;
     va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
+    format_text(err->message, sizeof err->message, format, args);
     va_end(args);
     err->code = code;
     err->hint[0] = '\0';
@@ -23,7 +46,7 @@ pb_status fail_hint(pb_error *err, const char *format, ...)
         return PB_EINVAL;
     va_list args;
     va_start(args, format);
-    vsnprintf(err->hint, sizeof err->hint, format, args);
+    format_text(err->hint, sizeof err->hint, format, args);
     va_end(args);
     return err->code;
 }

@@ -32,7 +32,7 @@ static pb_status map_descriptor(file_map *map, int fd, const char *path, pb_erro
 pb_status file_map_open(file_map *map, const char *path, pb_error *err)
 {
     *map = (file_map){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe would wait for a writer */
     if (fd < 0)
         return fail(err, PB_EIO, "%s: cannot be opened: %s", path, strerror(errno));
     pb_status status = map_descriptor(map, fd, path, err);
@@ -61,8 +61,9 @@ bool dir_exists(const char *path)
 
 char *path_join(const char *directory, const char *name)
 {
+    size_t n = strlen(directory);
     buffer b = {0};
-    buffer_printf(&b, "%s/%s", directory, name);
+    buffer_printf(&b, "%s%s%s", directory, n && directory[n - 1] != '/' ? "/" : "", name);
     return b.data;
 }
 
@@ -74,22 +75,31 @@ const char *path_base(const char *path)
 
 /* ---- writing ---- */
 
+/* A new file beside path, made with the permissions that any new file gets. -1 and errno on failure. */
+static int open_beside(const char *path, char **temporary)
+{
+    static unsigned number; /* two threads that take the same one meet at O_EXCL */
+    for (int tries = 0; tries < 1000; tries++) {
+        buffer name = {0};
+        buffer_printf(&name, "%s.%ld-%u.part", path, (long)getpid(), number++);
+        int fd = open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0) {
+            *temporary = name.data;
+            return fd;
+        }
+        buffer_free(&name);
+        if (errno != EEXIST)
+            return -1;
+    }
+    return -1;
+}
+
 pb_status file_writer_open(file_writer *w, const char *path, pb_error *err)
 {
-    buffer name = {0};
-    buffer_printf(&name, "%s.XXXXXX", path);
-    *w = (file_writer){.temporary = name.data};
-    int fd = mkstemp(w->temporary);
-    if (fd < 0) {
-        int reason = errno;
-        free(w->temporary);
-        *w = (file_writer){0};
-        return fail(err, PB_EIO, "%s: cannot be written: %s", path, strerror(reason));
-    }
-    mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(fd, 0666 & ~mask) != 0)
-        w->error = errno;
+    *w = (file_writer){0};
+    int fd = open_beside(path, &w->temporary);
+    if (fd < 0)
+        return fail(err, PB_EIO, "%s: cannot be written: %s", path, strerror(errno));
     w->path = mem_text(path);
     w->stream = fdopen(fd, "wb");
     if (!w->stream) {
@@ -113,6 +123,9 @@ static void close_stream(file_writer *w)
     if (!w->stream)
         return;
     if (fflush(w->stream) != 0 && !w->error)
+        w->error = errno;
+    /* the bytes must be on the disk before the name is; EINVAL: a file system that has no such thing */
+    if (!w->error && fsync(fileno(w->stream)) != 0 && errno != EINVAL)
         w->error = errno;
     if (fclose(w->stream) != 0 && !w->error)
         w->error = errno;
@@ -156,9 +169,11 @@ pb_status file_write_all(const char *path, const void *bytes, size_t n, pb_error
 
 static pb_status make_one(const char *path, pb_error *err)
 {
-    if (mkdir(path, 0777) == 0 || (errno == EEXIST && dir_exists(path)))
+    if (mkdir(path, 0777) == 0)
         return PB_OK;
     int reason = errno == EEXIST ? ENOTDIR : errno;
+    if (dir_exists(path)) /* whatever mkdir says: mount points have their own errors */
+        return PB_OK;
     return fail(err, PB_EIO, "%s: the folder cannot be created: %s", path, strerror(reason));
 }
 

@@ -13,14 +13,15 @@ typedef struct file_map {
     size_t size;
 } file_map;
 
-/* Maps a regular file read-only. Names the path in every error. */
+/* Maps a regular file read-only. Names the path in every error. A file that another program cuts short while it is
+ * mapped ends the process with SIGBUS where the missing part is read. */
 pb_status file_map_open(file_map *map, const char *path, pb_error *err);
 void file_map_close(file_map *map);
 
 bool file_exists(const char *path); /* a regular file, or a link to one */
 bool dir_exists(const char *path);
 
-/* directory + "/" + name, allocated: free with free(). */
+/* directory + "/" + name (one slash, none after an empty directory), allocated: free with free(). */
 char *path_join(const char *directory, const char *name);
 /* The part after the last '/', inside path. */
 const char *path_base(const char *path);
@@ -32,7 +33,7 @@ const char *path_base(const char *path);
  *     return file_writer_commit(&w, err);   // all of it is there now, or nothing
  *
  * The bytes go to a temporary file in the same folder, which the commit renames over the path: a full disk, a crash or
- * a signal leaves the old file, if any, as it was. */
+ * a signal leaves the old file, if any, as it was. (A process that is killed leaves its PATH.NUMBER.part behind.) */
 typedef struct file_writer {
     char *path, *temporary;
     void *stream; /* FILE * */

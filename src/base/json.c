@@ -2,11 +2,14 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/file.h"
 
 const char *json_kind(const json_t *value)
 {
+    if (!value)
+        return "nothing";
     switch (json_typeof(value)) {
     case JSON_OBJECT: return "an object";
     case JSON_ARRAY: return "an array";
@@ -111,6 +114,8 @@ pb_status json_get_text(const json_t *object, const char *key, const char **valu
         return PB_OK;
     if (!json_is_string(found))
         return wrong_kind(found, key, "a string", file, err);
+    if (strlen(json_string_value(found)) != json_string_length(found))
+        return fail(err, PB_EFORMAT, "%s: \"%s\" holds a NUL character, expected plain text", file, key);
     *value = json_string_value(found);
     return PB_OK;
 }

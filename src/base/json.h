@@ -21,13 +21,13 @@ pb_status json_parse_strict(json_t **out, const char *bytes, size_t size, const 
 pb_status json_get_size(const json_t *object, const char *key, size_t *value, const char *file, pb_error *err);
 pb_status json_get_real(const json_t *object, const char *key, double *value, const char *file, pb_error *err);
 pb_status json_get_bool(const json_t *object, const char *key, bool *value, const char *file, pb_error *err);
-/* The text lives as long as object. */
+/* The text lives as long as object. One with a NUL character inside is refused: it would be read only up to there. */
 pb_status json_get_text(const json_t *object, const char *key, const char **value, const char *file, pb_error *err);
 /* *value = NULL when missing or null. */
 pb_status json_get_object(const json_t *object, const char *key, json_t **value, const char *file, pb_error *err);
 pb_status json_get_array(const json_t *object, const char *key, json_t **value, const char *file, pb_error *err);
 
-/* "a string", "an array", ...: for errors that say what was found. */
+/* "a string", "an array", ...: for errors that say what was found. NULL is "nothing". */
 const char *json_kind(const json_t *value);
 
 #endif

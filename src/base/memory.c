@@ -101,7 +101,7 @@ void buffer_printf(buffer *b, const char *format, ...)
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (n > 0) {
+    if (n >= 0) {
         buffer_reserve(b, (size_t)n);
         vsnprintf(b->data + b->size, (size_t)n + 1, format, again);
         b->size += (size_t)n;

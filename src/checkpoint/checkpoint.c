@@ -125,6 +125,20 @@ static pb_status add_shard(checkpoint *c, const char *directory, const char *key
     return status;
 }
 
+/* The tensor `key` lies in the shard `name`, as the index says. */
+static pb_status check_promise(const checkpoint *c, const char *directory, const char *key, const char *name,
+                               pb_error *err)
+{
+    const tensor *t = checkpoint_find(c, key);
+    char *path = path_join(directory, name);
+    bool kept = t && strcmp(t->file, path) == 0;
+    free(path);
+    if (kept)
+        return PB_OK;
+    return fail(err, PB_EFORMAT, "%s: tensor %s should be in %s, but is in %s", c->source, key, name,
+                t ? path_base(t->file) : "none of the shards");
+}
+
 static pb_status open_shards(checkpoint *c, const char *directory, json_t *map, pb_error *err)
 {
     const char *key;
@@ -133,13 +147,7 @@ static pb_status open_shards(checkpoint *c, const char *directory, json_t *map, 
         TRY(add_shard(c, directory, key, value, err));
     TRY(build_table(c, err));
     json_object_foreach(map, key, value)
-    {
-        const tensor *t = checkpoint_find(c, key);
-        const char *found = t ? t->file + strlen(directory) + 1 : "none of its shards";
-        if (strcmp(found, json_string_value(value)) != 0)
-            return fail(err, PB_EFORMAT, "%s: tensor %s should be in %s, but is in %s", c->source, key,
-                        json_string_value(value), found);
-    }
+        TRY(check_promise(c, directory, key, json_string_value(value), err));
     return PB_OK;
 }
 
