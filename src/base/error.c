@@ -27,17 +27,16 @@ static void format_text(char *out, size_t size, const char *format, va_list args
     out[end] = '\0';
 }
 
-pb_status fail(pb_error *err, pb_status code, const char *format, ...)
+void fail_with(pb_error *err, pb_status code, const char *format, ...)
 {
     if (!err)
-        return code;
+        return;
     va_list args;
     va_start(args, format);
     format_text(err->message, sizeof err->message, format, args);
     va_end(args);
     err->code = code;
     err->hint[0] = '\0';
-    return code;
 }
 
 pb_status fail_hint(pb_error *err, const char *format, ...)

@@ -19,8 +19,15 @@
             return try_status_;                                                                                      \
     } while (0)
 
-/* Fills err (may be NULL) with code and a formatted message, clears the hint, returns code. */
-pb_status fail(pb_error *err, pb_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Fills err (may be NULL) with code and a formatted message, clears the hint, returns code (a macro, so that the
+ * compiler sees that a failure is never PB_OK):
+ *     pb_status fail(pb_error *err, pb_status code, const char *format, ...); */
+#define fail(err, code, ...)                                                                                          \
+    __extension__({                                                                                                  \
+        fail_with(err, code, __VA_ARGS__);                                                                           \
+        (pb_status)(code);                                                                                           \
+    })
+void fail_with(pb_error *err, pb_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Adds a hint to the failure already in err (may be NULL); returns its code. */
 pb_status fail_hint(pb_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

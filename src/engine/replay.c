@@ -481,12 +481,25 @@ static pb_status walk_layers(walk *k, lane *lanes, size_t count, pb_error *err)
             TRY(walk_layer(k, layer, lanes, live, err));
     }
     for (size_t i = 0; i < count; i++) {
-        fork *f = lanes[i].f;
         lane_enter(&lanes[i], L, L, D);
-        if (f->read_first < f->end)
-            memcpy(f->read, lanes[i].x + (f->read_first - f->first) * D, (f->end - f->read_first) * D * sizeof(float));
+        lanes[i].f->read = lanes[i].x + (lanes[i].f->read_first - lanes[i].f->first) * D;
     }
     return PB_OK;
+}
+
+/* Hands a wave's forks to who reads them out. */
+static pb_status finish_wave(walk *k, lane *lanes, size_t count, pb_error *err)
+{
+    if (!k->options->finished)
+        return PB_OK;
+    fork **forks = mem_new(count, sizeof *forks);
+    for (size_t i = 0; i < count; i++)
+        forks[i] = lanes[i].f;
+    pb_status status = k->options->finished(k->options->context, forks, count, err);
+    free(forks);
+    for (size_t i = 0; i < count; i++)
+        lanes[i].f->read = NULL;
+    return status;
 }
 
 /* ---- waves ---- */
@@ -504,6 +517,8 @@ static pb_status run_wave(walk *k, lane *lanes, size_t count, size_t rows, pb_er
     k->work->waves++;
     k->work->rows += rows;
     pb_status status = walk_layers(k, lanes, count, err);
+    if (!status)
+        status = finish_wave(k, lanes, count, err);
     free(x);
     return status;
 }

@@ -4,7 +4,8 @@
  * Its difference is a new input, edits of site rows, or both. A fork of nothing (base NULL) is a full forward pass.
  *
  *     fork f = {.base = corrupted, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 1};
- *     TRY(replay_run(decoder, &f, 1, &options, &work, err));     // fills f.read
+ *     replay_options options = {.memory = budget, .finished = read_out};
+ *     TRY(replay_run(decoder, &f, 1, &options, &work, err));     // calls read_out with f.read filled in
  *
  * All live rows of all forks go through each layer's matrices together, a chunk of forks at a time; each layer's
  * weights are read once per wave. What a fork cannot change is not computed: positions below its first, layers below
@@ -36,12 +37,15 @@ typedef struct fork {
     size_t edit_count;
     recording *record;     /* filled in while it runs (same first and end); NULL: nothing is kept */
     size_t read_first;     /* rows read_first .. end-1 are read out at the end; `end`: none */
-    float *read;           /* [end - read_first][D], filled in: residuals after the last layer, before the final norm */
+    const float *read;     /* [end - read_first][D], while `finished` runs: residuals after the last layer, before the
+                            * final norm */
     bool plain;            /* compute every row of every layer from 0 on (needs input): the plain form that tests trust */
 } fork;
 
 typedef struct replay_options {
     size_t memory;                              /* bytes that rows may take at a time (a wave) */
+    /* Called with the forks of each wave when it has run, to read them out; may be NULL. */
+    pb_status (*finished)(void *context, fork *const *forks, size_t count, pb_error *err);
     void (*progress)(void *context, double share); /* called between chunks with the share done; may be NULL */
     void *context;
 } replay_options;

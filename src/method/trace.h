@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "engine/site.h"
-#include "text/prompt.h"
+#include "method/question.h"
 
 enum { TRACE_TOP = 5 };
 
@@ -60,11 +60,14 @@ typedef struct trace {
     trace_window_kind window_kind;
     size_t window;                       /* W, or R */
     size_t samples;
+    size_t first_changed;                /* the first row in which a corrupted input differs from the clean one */
     size_t verify_cells;                 /* 0: not verified */
     double verify_max_rel_diff;
     trace_cost cost;
 } trace;
 
+/* Traces the question (its answer is set here). t is filled; free it with trace_free. */
+pb_status trace_run_question(trace *t, question *q, const pb_trace_options *options, pb_error *err);
 void trace_free(trace *t);
 
 #endif

@@ -1,0 +1,128 @@
+/* patchbay.h: where does a vision-language model keep the fact it just used, and how did the picture reach it?
+ *
+ * Open a checkpoint folder, ask it a question, trace the answer:
+ *
+ *     pb_error err;
+ *     pb_model *model;
+ *     pb_trace *trace;
+ *     const char *constraint = "this country";
+ *     pb_question question = {.image = "flag.png", .question = "What is the capital of this country?",
+ *                             .constraints = &constraint, .constraint_count = 1};
+ *     pb_trace_options options = pb_trace_defaults();
+ *     if (pb_model_open(&model, "models/demo", &err) == PB_OK &&
+ *         pb_trace_run(&trace, model, &question, &options, &err) == PB_OK &&
+ *         pb_trace_write(trace, "out", &err) == PB_OK)
+ *         puts("out/trace.html");
+ *
+ * Strings handed in are read during the call only; zero means the default throughout. Objects handed out are the
+ * caller's: free each with its _free (NULL is fine). A model may be used by one thread at a time; it uses several
+ * itself. Nothing is written but what is asked for, and nothing is ever fetched. */
+#ifndef PATCHBAY_H
+#define PATCHBAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "patchbay/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- models ---- */
+
+typedef struct pb_model pb_model;
+
+/* Opens a checkpoint folder in the Hugging Face layout: config.json, safetensors, tokenizer.json, and a processor
+ * config for LLaVA. Instant for any size: weights are mapped, and looked at when they are used. */
+pb_status pb_model_open(pb_model **out, const char *path, pb_error *err);
+void pb_model_free(pb_model *model);
+
+/* The model's description as JSON (schema patchbay.info/1, docs/formats.md). *json: free(). */
+void pb_model_info(const pb_model *model, char **json);
+
+/* ---- questions ---- */
+
+typedef struct pb_question {
+    const char *image;              /* a JPEG, PNG or WebP file; NULL: the decoder alone */
+    const char *question;
+    const char *const *constraints; /* texts found in the question; [0] is constraint:0 */
+    size_t constraint_count;
+    bool all_occurrences;           /* every match of a constraint, not only the first */
+    const char *prefill;            /* what the answer begins with */
+    const char *template_name;      /* NULL: the model's own */
+    const char *prompt;             /* a whole prompt with <image> in it, instead of question and template */
+} pb_question;
+
+/* ---- how to run ---- */
+
+typedef struct pb_run_options {
+    int threads;     /* 0: one per core */
+    size_t memory;   /* bytes of working memory; 0: 8 GiB */
+    uint64_t seed;
+    /* Called now and then with what is being done and the share of it that is done; may be NULL. */
+    void (*progress)(void *context, const char *what, double share);
+    void *context;
+} pb_run_options;
+
+/* ---- ask ---- */
+
+typedef struct pb_answer pb_answer;
+
+/* The greedy answer of at most max_tokens tokens (0: 16), and the `top` (0: 5) most likely first tokens. */
+pb_status pb_ask(pb_answer **out, pb_model *model, const pb_question *question, size_t max_tokens, size_t top,
+                 const pb_run_options *run, pb_error *err);
+void pb_answer_free(pb_answer *answer);
+
+const char *pb_answer_text(const pb_answer *answer);
+/* The i-th most likely first token; false when there is none. The text lives as long as the answer. */
+bool pb_answer_top(const pb_answer *answer, size_t i, int32_t *id, const char **text, double *prob);
+/* Schema patchbay.ask/1. *json: free(). */
+void pb_answer_json(const pb_answer *answer, char **json);
+
+/* ---- trace ---- */
+
+typedef struct pb_trace pb_trace;
+
+typedef struct pb_trace_options {
+    const char *const *corruptions; /* "swap:TEXT", "noise:s3", ...; none: swap:Paris (docs/trace.md) */
+    size_t corruption_count;
+    const char *corrupt_span;       /* NULL: constraint */
+    const char *noise_file;         /* float32 .npy [samples][constraint tokens][d_model]: the noise itself */
+    size_t samples;                 /* draws of random corruptions; 0: 10 */
+    bool noise_direction;           /* corrupted activations into the clean run, instead of the reverse */
+    const char *sites;              /* NULL: attn_out,mlp_out,resid_post */
+    bool radius;                    /* `window` is R: layers l-R .. l+R; else W layers centred on l */
+    size_t window;                  /* W or R; 0 with radius false: 1 */
+    size_t first_layer, end_layer;  /* the layers to trace; end 0: all */
+    const char *positions;          /* spans; NULL: text, or all when the image is corrupted */
+    bool group;                     /* each span of `positions` is one cell */
+    const char *answer;             /* NULL: the clean run's most likely token */
+    int32_t answer_id;              /* this token instead; -1: none given */
+    bool whole_answer;              /* score all of the answer's tokens, teacher-forced */
+    const char *foil;               /* also report logit(answer) - logit(foil) */
+    size_t verify;                  /* cells to recompute by full, unshared passes */
+    bool naive;                     /* compute every cell so */
+    pb_run_options run;
+} pb_trace_options;
+
+pb_trace_options pb_trace_defaults(void);
+
+pb_status pb_trace_run(pb_trace **out, pb_model *model, const pb_question *question, const pb_trace_options *options,
+                       pb_error *err);
+void pb_trace_free(pb_trace *trace);
+
+/* DIR/trace.json, trace.npz (and its siblings), trace.svg, trace.html. */
+pb_status pb_trace_write(const pb_trace *trace, const char *directory, pb_error *err);
+/* Schema patchbay.trace/1. *json: free(). */
+void pb_trace_json(const pb_trace *trace, char **json);
+/* P(answer) in the clean and in the corrupted run. */
+void pb_trace_scores(const pb_trace *trace, double *clean, double *corrupted);
+/* prob[layers][cells] of a site ("attn_out"), inside the trace; NULL when it was not traced. */
+const double *pb_trace_prob(const pb_trace *trace, const char *site, size_t *layers, size_t *cells);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

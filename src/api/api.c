@@ -1,0 +1,240 @@
+/* api.c: the public functions of patchbay.h, over the rooms that do the work. */
+#include <stdlib.h>
+#include <string.h>
+#include <omp.h>
+
+#include "base/memory.h"
+#include "method/ask.h"
+#include "method/trace.h"
+#include "model/model.h"
+#include "patchbay/patchbay.h"
+#include "report/describe.h"
+#include "report/report.h"
+
+struct pb_model {
+    model *m;
+};
+
+/* ---- models ---- */
+
+pb_status pb_model_open(pb_model **out, const char *path, pb_error *err)
+{
+    model *m;
+    *out = NULL;
+    TRY(model_open(&m, path, err));
+    *out = mem_new(1, sizeof **out);
+    (*out)->m = m;
+    return PB_OK;
+}
+
+void pb_model_free(pb_model *pm)
+{
+    if (!pm)
+        return;
+    model_free(pm->m);
+    free(pm);
+}
+
+/* JSON text of a tree, which is released. */
+static void dump(json_t *tree, char **json)
+{
+    buffer text = {0};
+    report_json_text(tree, &text);
+    json_decref(tree);
+    *json = text.data;
+}
+
+void pb_model_info(const pb_model *pm, char **json)
+{
+    dump(report_info_json(pm->m), json);
+}
+
+/* ---- how to run ---- */
+
+static void set_threads(const pb_run_options *run)
+{
+    omp_set_num_threads(run && run->threads > 0 ? run->threads : omp_get_num_procs());
+}
+
+/* ---- ask ---- */
+
+struct pb_answer {
+    answer answer;
+    size_t prompt_tokens;
+    char *text;
+    char **top_text; /* [top_count] */
+};
+
+static char *token_text(const tokenizer *t, int32_t id)
+{
+    buffer b = {0};
+    tokenizer_token_text(t, id, &b);
+    buffer_add(&b, "", 0); /* an empty token is an empty string, not NULL */
+    return b.data;
+}
+
+static void describe_answer(pb_answer *a, const question *q)
+{
+    buffer text = {0};
+    tokenizer_decode(q->model->tokenizer, a->answer.ids, a->answer.count, true, &text);
+    buffer_add(&text, "", 0);
+    a->text = text.data;
+    a->prompt_tokens = q->length;
+    a->top_text = mem_new(a->answer.top_count, sizeof *a->top_text);
+    for (size_t i = 0; i < a->answer.top_count; i++)
+        a->top_text[i] = token_text(q->model->tokenizer, a->answer.top[i]);
+}
+
+pb_status pb_ask(pb_answer **out, pb_model *pm, const pb_question *asked, size_t max_tokens, size_t top,
+                 const pb_run_options *run, pb_error *err)
+{
+    question q;
+    *out = NULL;
+    set_threads(run);
+    TRY(question_open(&q, pm->m, asked, err));
+    pb_answer *a = mem_new(1, sizeof *a);
+    pb_status status = ask_run(&a->answer, &q, max_tokens ? max_tokens : 16, top ? top : 5, err);
+    if (status) {
+        free(a);
+    } else {
+        describe_answer(a, &q);
+        *out = a;
+    }
+    question_free(&q);
+    return status;
+}
+
+void pb_answer_free(pb_answer *pa)
+{
+    if (!pa)
+        return;
+    for (size_t i = 0; i < pa->answer.top_count; i++)
+        free(pa->top_text[i]);
+    free(pa->top_text);
+    free(pa->text);
+    answer_free(&pa->answer);
+    free(pa);
+}
+
+const char *pb_answer_text(const pb_answer *pa)
+{
+    return pa->text;
+}
+
+bool pb_answer_top(const pb_answer *pa, size_t i, int32_t *id, const char **text, double *prob)
+{
+    if (i >= pa->answer.top_count)
+        return false;
+    *id = pa->answer.top[i];
+    *text = pa->top_text[i];
+    *prob = pa->answer.top_prob[i];
+    return true;
+}
+
+void pb_answer_json(const pb_answer *pa, char **json)
+{
+    ask_report r = {&pa->answer, pa->prompt_tokens, pa->text, (const char *const *)pa->top_text};
+    dump(report_ask_json(&r), json);
+}
+
+/* ---- trace ---- */
+
+struct pb_trace {
+    model *model;
+    question question;
+    trace trace;
+    char **corruptions; /* as given */
+    size_t corruption_count;
+};
+
+pb_trace_options pb_trace_defaults(void)
+{
+    return (pb_trace_options){.answer_id = -1};
+}
+
+/* The corruptions as they are reported: what was asked for, or the default that stood in. */
+static void keep_corruptions(pb_trace *t, const pb_trace_options *o)
+{
+    t->corruptions = mem_new(o->corruption_count + 2, sizeof *t->corruptions);
+    for (size_t i = 0; i < o->corruption_count; i++)
+        t->corruptions[t->corruption_count++] = mem_text(o->corruptions[i]);
+    if (o->noise_file) {
+        buffer spec = {0};
+        buffer_printf(&spec, "noise-file:%s", o->noise_file);
+        t->corruptions[t->corruption_count++] = spec.data;
+    }
+    if (t->corruption_count == 0)
+        t->corruptions[t->corruption_count++] = mem_text("swap:Paris");
+}
+
+pb_status pb_trace_run(pb_trace **out, pb_model *pm, const pb_question *asked, const pb_trace_options *options,
+                       pb_error *err)
+{
+    *out = NULL;
+    set_threads(&options->run);
+    pb_trace *t = mem_new(1, sizeof *t);
+    t->model = pm->m;
+    pb_status status = question_open(&t->question, pm->m, asked, err);
+    if (!status)
+        status = trace_run_question(&t->trace, &t->question, options, err);
+    if (status) {
+        pb_trace_free(t);
+        return status;
+    }
+    keep_corruptions(t, options);
+    *out = t;
+    return PB_OK;
+}
+
+void pb_trace_free(pb_trace *pt)
+{
+    if (!pt)
+        return;
+    for (size_t i = 0; i < pt->corruption_count; i++)
+        free(pt->corruptions[i]);
+    free(pt->corruptions);
+    trace_free(&pt->trace);
+    question_free(&pt->question);
+    free(pt);
+}
+
+static trace_report report_of(const pb_trace *t)
+{
+    const decoder_config *c = &t->model->decoder.config;
+    return (trace_report){
+        .trace = &t->trace, .prompt = &t->question.prompt, .tokenizer = t->model->tokenizer,
+        .model_path = t->model->path, .family = t->model->family, .dtype = "f32",
+        .layers = c->layers, .d_model = c->d_model,
+        .image_path = t->question.image_path, .image_width = t->question.picture.width,
+        .image_height = t->question.picture.height,
+        .corruption = (const char *const *)t->corruptions, .corruption_count = t->corruption_count,
+    };
+}
+
+pb_status pb_trace_write(const pb_trace *pt, const char *directory, pb_error *err)
+{
+    trace_report r = report_of(pt);
+    return report_trace_write(&r, directory, err);
+}
+
+void pb_trace_json(const pb_trace *pt, char **json)
+{
+    trace_report r = report_of(pt);
+    dump(report_trace_json(&r), json);
+}
+
+void pb_trace_scores(const pb_trace *pt, double *clean, double *corrupted)
+{
+    *clean = pt->trace.clean.prob;
+    *corrupted = pt->trace.corrupted.prob;
+}
+
+const double *pb_trace_prob(const pb_trace *pt, const char *site_wanted, size_t *layers, size_t *cells)
+{
+    *layers = pt->trace.layer_count;
+    *cells = pt->trace.cell_count;
+    for (size_t s = 0; s < pt->trace.site_count; s++)
+        if (strcmp(site_name(pt->trace.sites[s].site), site_wanted) == 0)
+            return pt->trace.sites[s].prob;
+    return NULL;
+}

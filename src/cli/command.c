@@ -1,0 +1,150 @@
+/* command.c: see command.h. */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+int command_failed(const char *name, const pb_error *err)
+{
+    fprintf(stderr, "patchbay %s: %s\n", name, err->message);
+    if (err->hint[0])
+        fprintf(stderr, "hint: %s\n", err->hint);
+    return EXIT_FAILED;
+}
+
+int command_misused(const char *name, const char *what)
+{
+    fprintf(stderr, "patchbay %s: %s\nTry: patchbay %s --help\n", name, what, name);
+    return EXIT_USAGE;
+}
+
+/* ---- models ---- */
+
+/* PATCHBAY_MODELS, else ../models beside the program (a build folder), else the installed share folder. */
+static char *demo_candidate(size_t i)
+{
+    char program[PATH_MAX];
+    const char *chosen = getenv("PATCHBAY_MODELS");
+    if (chosen && *chosen)
+        return i == 0 ? path_join(chosen, "demo") : NULL;
+    if (i == 1)
+        return path_join(PATCHBAY_SHARE, "models/demo");
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (i > 1 || n <= 0)
+        return NULL;
+    program[n] = '\0';
+    char *slash = strrchr(program, '/');
+    *slash = '\0';
+    return path_join(program, "../models/demo");
+}
+
+pb_status command_demo_folder(char **folder, pb_error *err)
+{
+    *folder = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        char *candidate = demo_candidate(i);
+        if (candidate && dir_exists(candidate)) {
+            *folder = candidate;
+            return PB_OK;
+        }
+        free(candidate);
+    }
+    fail(err, PB_EIO, "the embedded demo model is neither beside the program nor installed");
+    return fail_hint(err, "set PATCHBAY_MODELS to the folder that holds demo/");
+}
+
+pb_status command_open(pb_model **model, const char *name, pb_error *err)
+{
+    char *folder = NULL;
+    *model = NULL;
+    if (strcmp(name, "demo") == 0)
+        TRY(command_demo_folder(&folder, err));
+    pb_status status = pb_model_open(model, folder ? folder : name, err);
+    free(folder);
+    return status;
+}
+
+/* ---- questions ---- */
+
+pb_question command_question(const settings *s)
+{
+    const char *question = s->question;
+    if (!question && s->positional.count > 1)
+        question = s->positional.items[1];
+    return (pb_question){
+        .image = s->image,
+        .question = question,
+        .constraints = s->constraints.items,
+        .constraint_count = s->constraints.count,
+        .all_occurrences = s->occurrences && strcmp(s->occurrences, "all") == 0,
+        .prefill = s->prefill,
+        .template_name = s->template_name,
+        .prompt = s->prompt,
+    };
+}
+
+/* ---- progress ---- */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A line that is written over on a terminal; elsewhere one every ten seconds. */
+static void show_progress(void *context, const char *what, double share)
+{
+    progress *p = context;
+    double time = now();
+    if (!p->what || strcmp(p->what, what) != 0) {
+        p->what = what;
+        p->began = time;
+        p->last = time;
+        return;
+    }
+    if (time - p->last < (p->terminal ? 0.2 : 10) || share <= 0)
+        return;
+    double left = (time - p->began) * (1 - share) / share;
+    fprintf(stderr, p->terminal ? "\r%s: %3.0f %%, %.0f s left \033[K" : "%s: %.0f %%, %.0f s left\n", what,
+            100 * share, left);
+    p->last = time;
+}
+
+pb_run_options command_run_options(const settings *s, progress *p)
+{
+    *p = (progress){.on = !s->quiet, .terminal = isatty(STDERR_FILENO)};
+    pb_run_options run = {.threads = s->threads > INT_MAX ? INT_MAX : (int)s->threads, .memory = s->memory,
+                          .seed = s->seed};
+    if (p->on) {
+        run.progress = show_progress;
+        run.context = p;
+    }
+    return run;
+}
+
+void progress_end(progress *p)
+{
+    if (p->on && p->terminal && p->what)
+        fprintf(stderr, "\r\033[K");
+}
+
+/* ---- results ---- */
+
+pb_status command_out(const char *folder, bool *made, pb_error *err)
+{
+    *made = !dir_exists(folder);
+    TRY(dir_create(folder, err));
+    if (access(folder, W_OK | X_OK) != 0)
+        return fail(err, PB_EIO, "%s: the folder cannot be written: %s", folder, strerror(errno));
+    return PB_OK;
+}

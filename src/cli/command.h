@@ -1,0 +1,50 @@
+/* command.h: what a command is, and what commands share. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "cli/options.h"
+#include "patchbay/patchbay.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+typedef struct command {
+    const char *name, *usage, *summary, *example;
+    const char *const *options; /* the names it takes, ended by NULL; NULL: the command is not there yet */
+    int (*run)(const settings *s);
+} command;
+
+extern const command command_info, command_ask, command_trace, command_demo;
+
+/* The options of every command that asks a question. */
+#define QUESTION_OPTIONS                                                                                              \
+    "image", "question", "constraint", "occurrences", "prefill", "template", "prompt", "dtype", "threads", "memory",  \
+        "seed", "quiet", "json"
+
+/* Prints the error to standard error; returns EXIT_FAILED. */
+int command_failed(const char *name, const pb_error *err);
+/* Prints what is wrong with the line; returns EXIT_USAGE. */
+int command_misused(const char *name, const char *what);
+
+/* Opens MODEL, the first positional argument; `demo` is the embedded model. */
+pb_status command_open(pb_model **model, const char *name, pb_error *err);
+/* The embedded model's folder; free(). */
+pb_status command_demo_folder(char **folder, pb_error *err);
+
+/* The question that the settings ask. QUESTION may stand second among the positional arguments, or after --question. */
+pb_question command_question(const settings *s);
+
+/* How to run, with progress on standard error unless --quiet. */
+typedef struct progress {
+    bool on, terminal;
+    const char *what;
+    double began, last; /* seconds; when this stage began, and when its last line was printed */
+} progress;
+
+pb_run_options command_run_options(const settings *s, progress *p);
+/* Ends the progress line. */
+void progress_end(progress *p);
+
+/* Creates the folder results go to, before any work is done; *made tells whether it was not there. */
+pb_status command_out(const char *folder, bool *made, pb_error *err);
+
+#endif

@@ -1,0 +1,86 @@
+/* info.c: what a checkpoint is. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/command.h"
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static json_int_t count_of(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void print_files(const json_t *info)
+{
+    size_t i;
+    const json_t *file;
+    json_array_foreach(json_object_get(info, "files"), i, file)
+        printf("%-12s %s (%s, %.1f MB)\n", i ? "" : "files", text_of(file, "path"), text_of(file, "format"),
+               (double)count_of(file, "bytes") / 1e6);
+}
+
+static void print_dtypes(const json_t *info)
+{
+    const char *name;
+    const json_t *n;
+    printf("%-12s", "dtypes");
+    json_object_foreach(json_object_get(info, "dtypes"), name, n)
+        printf(" %s (%" JSON_INTEGER_FORMAT " tensors)", name, json_integer_value(n));
+    printf("\n");
+}
+
+static void print_info(const json_t *info)
+{
+    const json_t *image = json_object_get(info, "image"), *tokenizer = json_object_get(info, "tokenizer");
+    printf("%-12s %s\n", "family", text_of(info, "family"));
+    printf("%-12s %" JSON_INTEGER_FORMAT " layers, d_model %" JSON_INTEGER_FORMAT ", d_ff %" JSON_INTEGER_FORMAT
+           ", %" JSON_INTEGER_FORMAT " heads (%" JSON_INTEGER_FORMAT " for keys and values), %" JSON_INTEGER_FORMAT
+           " tokens\n",
+           "decoder", count_of(info, "layers"), count_of(info, "d_model"), count_of(info, "d_ff"),
+           count_of(info, "heads"), count_of(info, "kv_heads"), count_of(info, "vocab"));
+    if (json_is_object(image))
+        printf("%-12s %s, %" JSON_INTEGER_FORMAT " pixels in patches of %" JSON_INTEGER_FORMAT ": %" JSON_INTEGER_FORMAT
+               " rows\n",
+               "image", text_of(image, "tower"), count_of(image, "size"), count_of(image, "patch"),
+               count_of(image, "rows"));
+    printf("%-12s %s, %" JSON_INTEGER_FORMAT " tokens\n", "tokenizer", text_of(tokenizer, "kind"),
+           count_of(tokenizer, "vocab"));
+    printf("%-12s %.1f million\n", "parameters", (double)count_of(info, "parameters") / 1e6);
+    print_dtypes(info);
+    print_files(info);
+}
+
+static int run(const settings *s)
+{
+    pb_error err;
+    pb_model *model;
+    char *json;
+    if (s->positional.count != 1)
+        return command_misused("info", "needs one MODEL");
+    if (command_open(&model, s->positional.items[0], &err))
+        return command_failed("info", &err);
+    pb_model_info(model, &json);
+    if (s->json) {
+        fputs(json, stdout);
+    } else {
+        json_t *info = json_loads(json, 0, NULL);
+        print_info(info);
+        json_decref(info);
+    }
+    free(json);
+    pb_model_free(model);
+    return EXIT_DONE;
+}
+
+static const char *const options[] = {"json", "quiet", NULL};
+
+const command command_info = {
+    "info", "info MODEL [--json]", "architecture, sizes, tensors of a checkpoint", "patchbay info demo", options, run,
+};

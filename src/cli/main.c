@@ -1,0 +1,67 @@
+/* main.c: patchbay's commands. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+
+static const command *const commands[] = {&command_info, &command_ask, &command_trace, &command_demo};
+
+/* Named in the documentation's plan; they say so until they are there. */
+static const char *const planned[] = {"flow", "knockout", "lens", "edit", "attribute", "dump", "dataset",
+                                      "sweep", "report", "serve", "bench"};
+
+static void print_help(void)
+{
+    printf("patchbay %s: where a vision-language model keeps the fact it just used\n\n", PATCHBAY_VERSION);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        printf("  patchbay %-60s %s\n", commands[i]->usage, commands[i]->summary);
+    printf("\nMODEL is a checkpoint folder in the Hugging Face layout, or demo, the embedded model.\n"
+           "Each command has its own --help. Try: %s\n",
+           command_demo.example);
+}
+
+static int run_command(const command *c, int argc, char **argv)
+{
+    settings s;
+    if (!options_parse(&s, argc, argv, c->options, c->name)) {
+        options_free(&s);
+        return EXIT_USAGE;
+    }
+    int code = EXIT_DONE;
+    if (s.help) {
+        printf("usage: patchbay %s\n%s\n\nexample: %s\n\n", c->usage, c->summary, c->example);
+        options_help(c->options);
+    } else {
+        code = c->run(&s);
+    }
+    options_free(&s);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "patchbay %s: standard output cannot be written\n", c->name);
+        return EXIT_FAILED;
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help();
+        return argc > 1 ? EXIT_DONE : EXIT_USAGE;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("patchbay %s\n", PATCHBAY_VERSION);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(name, commands[i]->name) == 0)
+            return run_command(commands[i], argc - 2, argv + 2);
+    for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
+        if (strcmp(name, planned[i]) == 0) {
+            fprintf(stderr, "patchbay: the command %s is not there yet; docs/ROADMAP.md says what is\n", name);
+            return EXIT_USAGE;
+        }
+    fprintf(stderr, "patchbay: there is no command %s\nTry: patchbay --help\n", name);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,236 @@
+/* options.c: see options.h. */
+#include "cli/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* What an option's value is, and so how it is read into its field of the settings. */
+typedef enum value_kind {
+    VALUE_NONE,   /* bool */
+    VALUE_TEXT,   /* const char * */
+    VALUE_LIST,   /* text_list: may be repeated */
+    VALUE_CHOICE, /* const char *, one of `choices` */
+    VALUE_COUNT,  /* size_t; `given` is set too */
+    VALUE_BYTES,  /* size_t: 512M, 8G */
+    VALUE_RANGE   /* two size_t: a:b, a < b */
+} value_kind;
+
+typedef struct option {
+    const char *name;
+    value_kind kind;
+    size_t field, given;  /* offsets into settings; given 0: none */
+    size_t least;         /* VALUE_COUNT: the smallest that makes sense */
+    const char *argument; /* as the help shows it; for VALUE_CHOICE the choices, with bars between */
+    const char *help;
+} option;
+
+#define FIELD(name) offsetof(settings, name)
+
+static const option table[] = {
+    {"image", VALUE_TEXT, FIELD(image), 0, 0, "FILE", "the picture: JPEG, PNG or WebP"},
+    {"question", VALUE_TEXT, FIELD(question), 0, 0, "TEXT", "the question"},
+    {"constraint", VALUE_LIST, FIELD(constraints), 0, 0, "TEXT", "what the question hangs on; repeat for more than one"},
+    {"occurrences", VALUE_CHOICE, FIELD(occurrences), 0, 0, "first|all", "which matches of a constraint count [first]"},
+    {"prefill", VALUE_TEXT, FIELD(prefill), 0, 0, "TEXT", "what the answer begins with"},
+    {"template", VALUE_TEXT, FIELD(template_name), 0, 0, "NAME", "paper, llava, vicuna, bunny, flags, plain [the model's own]"},
+    {"prompt", VALUE_TEXT, FIELD(prompt), 0, 0, "TEXT", "a whole prompt with <image> in it, instead of a template"},
+    {"answer", VALUE_TEXT, FIELD(answer), 0, 0, "TEXT", "the answer to follow [the clean run's most likely token]"},
+    {"answer-id", VALUE_COUNT, FIELD(answer_id), FIELD(has_answer_id), 0, "N", "the same, as a token id"},
+    {"answer-tokens", VALUE_CHOICE, FIELD(answer_tokens), 0, 0, "first|all", "score its first token, or all of them [first]"},
+    {"corrupt", VALUE_LIST, FIELD(corruptions), 0, 0, "SPEC", "what is made wrong [swap:Paris]; repeat to combine: swap:TEXT, "
+     "swap-phrase:TEXT, noise:X, noise:sX, noise:sX@FILE.jsonl, image:FILE, image-noise:S, image-mean:DIR, image-rowmean"},
+    {"corrupt-span", VALUE_TEXT, FIELD(corrupt_span), 0, 0, "SPAN", "where text is made wrong [constraint]"},
+    {"direction", VALUE_CHOICE, FIELD(direction), 0, 0, "denoise|noise", "clean activations into the corrupted run, or the reverse [denoise]"},
+    {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST", "attn_out, mlp_out, resid_pre, resid_post [attn_out,mlp_out,resid_post]"},
+    {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W", "restore W layers centred on each [1]"},
+    {"radius", VALUE_COUNT, FIELD(radius), FIELD(has_radius), 0, "R", "restore layers l-R to l+R instead"},
+    {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b", "trace layers a to b-1 [all]"},
+    {"positions", VALUE_TEXT, FIELD(positions), 0, 0, "SPANS", "trace these rows: bos, image, text, constraint, constraint:N, question, "
+     "last, control, all, a:b [text; all when the picture is corrupted]"},
+    {"group", VALUE_NONE, FIELD(group), 0, 0, NULL, "restore each span of --positions as a whole"},
+    {"samples", VALUE_COUNT, FIELD(samples), FIELD(has_samples), 1, "N", "draws of random corruptions [10]"},
+    {"noise-file", VALUE_TEXT, FIELD(noise_file), 0, 0, "F.npy", "the noise itself, float32 [samples, constraint tokens, d_model]"},
+    {"foil", VALUE_TEXT, FIELD(foil), 0, 0, "TEXT", "report logit(answer) - logit(this) too"},
+    {"verify", VALUE_COUNT, FIELD(verify), 0, 0, "N", "recompute N random cells by full forward passes"},
+    {"naive", VALUE_NONE, FIELD(naive), 0, 0, NULL, "compute every cell so (slow: for proofs and benchmarks)"},
+    {"max-tokens", VALUE_COUNT, FIELD(max_tokens), 0, 1, "N", "length of the answer [16]"},
+    {"top", VALUE_COUNT, FIELD(top), 0, 1, "K", "most likely first tokens to show [5]"},
+    {"dtype", VALUE_CHOICE, FIELD(dtype), 0, 0, "f32", "what is computed in [f32]"},
+    {"threads", VALUE_COUNT, FIELD(threads), 0, 1, "N", "[one per core]"},
+    {"memory", VALUE_BYTES, FIELD(memory), 0, 0, "SIZE", "budget for working memory [8G]"},
+    {"seed", VALUE_COUNT, FIELD(seed), 0, 0, "N", "of everything that is drawn [0]"},
+    {"out", VALUE_TEXT, FIELD(out), 0, 0, "DIR", "folder for the results [patchbay-COMMAND]"},
+    {"json", VALUE_NONE, FIELD(json), 0, 0, NULL, "the result as JSON on standard output (files only with --out)"},
+    {"quiet", VALUE_NONE, FIELD(quiet), 0, 0, NULL, "no progress"},
+    {"help", VALUE_NONE, FIELD(help), 0, 0, NULL, "this text"},
+};
+
+static const option *find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strlen(table[i].name) == length && strncmp(table[i].name, name, length) == 0)
+            return &table[i];
+    return NULL;
+}
+
+static bool is_allowed(const option *o, const char *const *allowed)
+{
+    if (strcmp(o->name, "help") == 0)
+        return true;
+    for (; *allowed; allowed++)
+        if (strcmp(*allowed, o->name) == 0)
+            return true;
+    return false;
+}
+
+/* ---- values ---- */
+
+static bool read_count(const char *text, const char **end, size_t *value)
+{
+    char *stop;
+    errno = 0;
+    unsigned long long n = strtoull(text, &stop, 10);
+    *end = stop;
+    *value = (size_t)n;
+    return isdigit((unsigned char)text[0]) && errno == 0 && n <= SIZE_MAX / 2;
+}
+
+static bool read_bytes(const char *text, size_t *value)
+{
+    static const char units[] = "KMGT";
+    const char *end;
+    if (!read_count(text, &end, value))
+        return false;
+    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    size_t factor = unit ? (size_t)1 << (10 * (unit - units + 1)) : 1;
+    end += unit != NULL;
+    return *end == '\0' && *value <= SIZE_MAX / factor && (*value *= factor) > 0;
+}
+
+static bool read_range(const char *text, size_t *first, size_t *end_value)
+{
+    const char *end;
+    return read_count(text, &end, first) && *end == ':' && read_count(end + 1, &end, end_value) && *end == '\0' &&
+           *first < *end_value;
+}
+
+static bool is_choice(const char *text, const char *choices)
+{
+    size_t n = strlen(text);
+    for (const char *at = choices; n; at += strcspn(at, "|") + 1) {
+        if (strcspn(at, "|") == n && strncmp(at, text, n) == 0)
+            return true;
+        if (!strchr(at, '|'))
+            break;
+    }
+    return false;
+}
+
+static void add_text(text_list *list, const char *text)
+{
+    list->items = mem_resize(list->items, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = text;
+}
+
+static bool set_value(settings *s, const option *o, const char *text)
+{
+    void *field = (char *)s + o->field;
+    const char *end;
+    switch (o->kind) {
+    case VALUE_NONE: *(bool *)field = true; return true;
+    case VALUE_LIST: add_text(field, text); return true;
+    case VALUE_TEXT: *(const char **)field = text; return true;
+    case VALUE_CHOICE: *(const char **)field = text; return is_choice(text, o->argument);
+    case VALUE_BYTES: return read_bytes(text, field);
+    case VALUE_RANGE: return read_range(text, field, (size_t *)field + 1);
+    case VALUE_COUNT:
+        if (o->given)
+            *(bool *)((char *)s + o->given) = true;
+        return read_count(text, &end, field) && *end == '\0' && *(size_t *)field >= o->least;
+    }
+    return false;
+}
+
+/* ---- the line ---- */
+
+static bool complain(const char *command, const char *what, const char *subject)
+{
+    fprintf(stderr, "patchbay %s: %s%s\nTry: patchbay %s --help\n", command, what, subject, command);
+    return false;
+}
+
+static bool bad_value(const char *command, const option *o, const char *value)
+{
+    fprintf(stderr, "patchbay %s: --%s %s: expected %s%s\nTry: patchbay %s --help\n", command, o->name, value,
+            o->kind == VALUE_CHOICE ? "" : o->argument,
+            o->kind == VALUE_CHOICE  ? o->argument
+            : o->kind == VALUE_COUNT ? o->least ? ", a whole number of at least 1" : ", a whole number"
+            : o->kind == VALUE_RANGE ? ", whole numbers, a below b"
+            : o->kind == VALUE_BYTES ? ", like 512M or 8G"
+                                     : "",
+            command);
+    return false;
+}
+
+/* One option at argv[*i]; takes the next argument as its value where it needs one. */
+static bool parse_option(settings *s, int argc, char **argv, int *i, const char *const *allowed, const char *command)
+{
+    const char *name = argv[*i] + 2, *value = strchr(name, '=');
+    const option *o = find(name, value ? (size_t)(value - name) : strlen(name));
+    if (!o || !is_allowed(o, allowed))
+        return complain(command, "there is no option ", argv[*i]);
+    if (o->kind == VALUE_NONE)
+        return value ? complain(command, "takes no value: --", o->name) : set_value(s, o, NULL);
+    if (value)
+        value++;
+    else if (*i + 1 < argc)
+        value = argv[++*i];
+    else
+        return complain(command, "needs a value: --", o->name);
+    return set_value(s, o, value) || bad_value(command, o, value);
+}
+
+bool options_parse(settings *s, int argc, char **argv, const char *const *allowed, const char *command)
+{
+    bool options_end = false;
+    *s = (settings){0};
+    for (int i = 0; i < argc; i++) {
+        if (!options_end && strcmp(argv[i], "--") == 0)
+            options_end = true;
+        else if (!options_end && strncmp(argv[i], "--", 2) == 0) {
+            if (!parse_option(s, argc, argv, &i, allowed, command))
+                return false;
+        } else if (!options_end && strcmp(argv[i], "-h") == 0)
+            s->help = true;
+        else if (!options_end && argv[i][0] == '-' && argv[i][1])
+            return complain(command, "there is no option ", argv[i]);
+        else
+            add_text(&s->positional, argv[i]);
+    }
+    return true;
+}
+
+void options_free(settings *s)
+{
+    free(s->positional.items);
+    free(s->constraints.items);
+    free(s->corruptions.items);
+}
+
+void options_help(const char *const *allowed)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const option *o = &table[i];
+        if (!is_allowed(o, allowed))
+            continue;
+        char left[40];
+        snprintf(left, sizeof left, "--%s %s", o->name, o->argument ? o->argument : "");
+        printf("  %-28s %s\n", left, o->help);
+    }
+}

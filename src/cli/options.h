@@ -1,0 +1,42 @@
+/* options.h: the command line's options, one table for all commands. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct text_list {
+    const char **items;
+    size_t count;
+} text_list;
+
+/* What the options of all commands say; a command looks at its own. Texts are argv's. */
+typedef struct settings {
+    text_list positional; /* MODEL, then QUESTION */
+    const char *image, *question, *prefill, *template_name, *prompt;
+    text_list constraints;
+    const char *occurrences, *answer_tokens, *dtype;
+    const char *answer;
+    size_t answer_id;
+    bool has_answer_id;
+    size_t threads, memory, seed;
+    const char *out;
+    bool json, quiet, help;
+    size_t max_tokens, top;                             /* ask */
+    text_list corruptions;                              /* trace from here on */
+    const char *corrupt_span, *direction, *sites, *positions, *foil, *noise_file;
+    size_t window, radius, samples, verify;
+    bool has_window, has_radius, has_samples, group, naive;
+    size_t first_layer, end_layer;
+} settings;
+
+/* Parses argv[0 .. argc-1], of which each option must be in `allowed` (names without dashes, ended by NULL). Prints
+ * what is wrong to standard error and returns false. */
+bool options_parse(settings *s, int argc, char **argv, const char *const *allowed, const char *command);
+void options_free(settings *s);
+
+/* Prints the help lines of the allowed options. */
+void options_help(const char *const *allowed);
+
+#endif

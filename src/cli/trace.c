@@ -1,0 +1,127 @@
+/* trace.c: MultimodalCausalTrace of one question. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/trace.h"
+
+static bool is(const char *value, const char *wanted)
+{
+    return value && strcmp(value, wanted) == 0;
+}
+
+static pb_trace_options trace_options(const settings *s, progress *p)
+{
+    pb_trace_options o = pb_trace_defaults();
+    o.corruptions = s->corruptions.items;
+    o.corruption_count = s->corruptions.count;
+    o.corrupt_span = s->corrupt_span;
+    o.noise_file = s->noise_file;
+    o.samples = s->samples;
+    o.noise_direction = is(s->direction, "noise");
+    o.sites = s->sites;
+    o.radius = s->has_radius;
+    o.window = s->has_radius ? s->radius : s->window;
+    o.first_layer = s->first_layer;
+    o.end_layer = s->end_layer;
+    o.positions = s->positions;
+    o.group = s->group;
+    o.answer = s->answer;
+    o.answer_id = s->has_answer_id ? (int32_t)(s->answer_id > INT32_MAX ? INT32_MAX : s->answer_id) : -1;
+    o.whole_answer = is(s->answer_tokens, "all");
+    o.foil = s->foil;
+    o.verify = s->verify;
+    o.naive = s->naive;
+    o.run = command_run_options(s, p);
+    return o;
+}
+
+/* The best cell of a site, in words. */
+static void print_site(const pb_trace *trace, const char *site)
+{
+    size_t layers, cells, best = 0;
+    const double *prob = pb_trace_prob(trace, site, &layers, &cells);
+    if (!prob || layers * cells == 0)
+        return;
+    for (size_t i = 1; i < layers * cells; i++)
+        if (prob[i] > prob[best])
+            best = i;
+    printf("%-11s best cell %.4f (row %zu, column %zu)\n", site, prob[best], best / cells, best % cells);
+}
+
+static void trace_print(const pb_trace *trace)
+{
+    static const char *const sites[] = {"attn_out", "mlp_out", "resid_pre", "resid_post"};
+    double clean, corrupted;
+    pb_trace_scores(trace, &clean, &corrupted);
+    printf("P(answer): clean %.4f, corrupted %.4f\n", clean, corrupted);
+    for (size_t i = 0; i < sizeof sites / sizeof *sites; i++)
+        print_site(trace, sites[i]);
+}
+
+pb_status trace_question(pb_model *model, const pb_question *question, const settings *s, const char *out,
+                         pb_error *err)
+{
+    progress p;
+    pb_trace *trace = NULL;
+    bool made = false;
+    pb_trace_options options = trace_options(s, &p);
+    if (out)
+        TRY(command_out(out, &made, err));
+    pb_status status = pb_trace_run(&trace, model, question, &options, err);
+    progress_end(&p);
+    if (!status && out)
+        status = pb_trace_write(trace, out, err);
+    if (status && made)
+        rmdir(out); /* stays where something lies in it */
+    if (!status && s->json) {
+        char *json;
+        pb_trace_json(trace, &json);
+        fputs(json, stdout);
+        free(json);
+    } else if (!status) {
+        trace_print(trace);
+        printf("see %s/trace.html\n", out);
+    }
+    pb_trace_free(trace);
+    return status;
+}
+
+static int run(const settings *s)
+{
+    pb_error err;
+    pb_model *model;
+    pb_question question = command_question(s);
+    const char *out = s->out ? s->out : s->json ? NULL : "patchbay-trace";
+    if (s->positional.count < 1 || s->positional.count > 2 || (s->positional.count == 2 && s->question))
+        return command_misused("trace", "needs a MODEL and one question");
+    if (!question.question && !question.prompt)
+        return command_misused("trace", "needs --question, or --prompt");
+    if (s->has_window && s->has_radius)
+        return command_misused("trace", "--window and --radius exclude each other");
+    if (s->answer && s->has_answer_id)
+        return command_misused("trace", "--answer and --answer-id exclude each other");
+    if (command_open(&model, s->positional.items[0], &err))
+        return command_failed("trace", &err);
+    pb_status status = trace_question(model, &question, s, out, &err);
+    pb_model_free(model);
+    return status ? command_failed("trace", &err) : EXIT_DONE;
+}
+
+static const char *const options[] = {
+    QUESTION_OPTIONS, "answer", "answer-id", "answer-tokens", "corrupt", "corrupt-span", "direction", "sites", "window",
+    "radius", "layers", "positions", "group", "samples", "noise-file", "foil", "verify", "naive", "out", NULL,
+};
+
+const command command_trace = {
+    "trace",
+    "trace MODEL --image FILE --question TEXT --constraint TEXT",
+    "MultimodalCausalTrace: which activations bring the answer back",
+    "patchbay trace demo --image models/demo/pictures/pt.png --question \"What is the capital of this country?\" "
+    "--constraint \"this country\"",
+    options,
+    run,
+};

@@ -1,0 +1,35 @@
+/* question.h: a question put to a model: its prompt, its picture, and the decoder's input rows.
+ *
+ * T below is question.length: the prompt's rows and, where a whole answer is scored, the rows of all its tokens but the
+ * last, teacher-forced. */
+#ifndef METHOD_QUESTION_H
+#define METHOD_QUESTION_H
+
+#include "model/model.h"
+#include "patchbay/patchbay.h"
+#include "text/prompt.h"
+
+typedef struct question {
+    model *model;
+    prompt prompt;
+    char *image_path;      /* NULL without a picture */
+    picture picture;
+    float *image_rows;     /* [prompt.image_count][D] what the projector gives; NULL without */
+    int32_t *ids;          /* [T] */
+    float *input;          /* [T][D] the decoder's input rows */
+    size_t length;         /* T */
+    size_t last;           /* the last prompt row, whose logits predict the answer's first token */
+    int32_t *answer;       /* [answer_count] token ids; NULL until they are known */
+    size_t answer_count;
+} question;
+
+/* Builds the prompt, encodes the picture, looks up the embeddings. */
+pb_status question_open(question *q, model *m, const pb_question *asked, pb_error *err);
+/* Sets the answer that is scored. With more than one token the rows of all but the last are appended. */
+pb_status question_set_answer(question *q, const int32_t *ids, size_t count, pb_error *err);
+void question_free(question *q);
+
+/* rows[prompt.image_count][D] = what the decoder would get for another picture's pixels. */
+pb_status question_encode(const question *q, const float *pixels, float *rows, pb_error *err);
+
+#endif

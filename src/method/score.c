@@ -1,0 +1,68 @@
+/* score.c: see score.h. */
+#include "method/score.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+enum { READ_AT_ONCE = 1024 }; /* rows: bounds the logits in memory, and still reads the unembedding seldom */
+
+static pb_status read_block(decoder *m, readout *rows, size_t n, pb_error *err)
+{
+    for (size_t i = 0; i < n; i += READ_AT_ONCE)
+        TRY(decoder_readout(m, rows + i, n - i < READ_AT_ONCE ? n - i : READ_AT_ONCE, err));
+    return PB_OK;
+}
+
+static score score_of(const readout *rows, const score_target *target)
+{
+    score s = {0};
+    for (size_t i = 0; i < target->count; i++)
+        s.logprob += (double)rows[i].logit[0] - rows[i].log_sum_exp;
+    s.prob = exp(s.logprob);
+    if (target->foil >= 0)
+        s.logit_diff = (double)rows[0].logit[0] - (double)rows[0].logit[1];
+    return s;
+}
+
+pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score_target *target, score *scores,
+                     pb_error *err)
+{
+    size_t D = m->config.d_model;
+    readout *reads = mem_new(n * target->count, sizeof *reads);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < target->count; k++)
+            reads[i * target->count + k] = (readout){.x = rows[i] + k * D, .want = {target->answer[k], target->foil}};
+    pb_status status = read_block(m, reads, n * target->count, err);
+    for (size_t i = 0; i < n && !status; i++)
+        scores[i] = score_of(reads + i * target->count, target);
+    free(reads);
+    return status;
+}
+
+pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb_error *err)
+{
+    size_t V = m->config.vocab;
+    readout read = {.x = row, .want = {-1, -1}};
+    TRY(mem_try(&read.logits, V, sizeof *read.logits, "logits", err));
+    pb_status status = decoder_readout(m, &read, 1, err);
+    for (size_t i = 0; i < V && !status; i++)
+        prob[i] += exp((double)read.logits[i] - read.log_sum_exp);
+    free(read.logits);
+    return status;
+}
+
+void score_top(const double *prob, size_t vocab, size_t count, int32_t *ids)
+{
+    for (size_t k = 0; k < count; k++) {
+        ids[k] = -1;
+        for (size_t i = 0; i < vocab; i++) {
+            bool taken = false;
+            for (size_t j = 0; j < k; j++)
+                taken |= ids[j] == (int32_t)i;
+            if (!taken && (ids[k] < 0 || prob[i] > prob[ids[k]]))
+                ids[k] = (int32_t)i;
+        }
+    }
+}

@@ -1,0 +1,31 @@
+/* score.h: what a run says about the answer.
+ *
+ * P(answer) is the softmax over the whole vocabulary at `last`; of an answer of several tokens the product of theirs,
+ * teacher-forced. */
+#ifndef METHOD_SCORE_H
+#define METHOD_SCORE_H
+
+#include "model/decoder.h"
+
+typedef struct score_target {
+    const int32_t *answer; /* [count] token ids */
+    size_t count;
+    int32_t foil;          /* -1: none */
+} score_target;
+
+typedef struct score {
+    double prob, logprob;  /* logprob in nats, the sum over the answer's tokens; prob its exponential */
+    double logit_diff;     /* logit(answer's first token) - logit(foil) at `last`; 0 without a foil */
+} score;
+
+/* scores[n] of n runs; rows[i][count][D] are run i's final residuals at the answer's read rows. */
+pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score_target *target, score *scores,
+                     pb_error *err);
+
+/* prob[V] += the probabilities of the token after one row of final residuals. */
+pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb_error *err);
+
+/* The `count` most likely ids of prob[V], best first (of equals the smaller id); -1 beyond V. */
+void score_top(const double *prob, size_t vocab, size_t count, int32_t *ids);
+
+#endif

@@ -1,0 +1,114 @@
+/* describe.c: see describe.h. */
+#include "report/describe.h"
+
+#include <math.h>
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    json_object_set_new(object, key, value ? value : json_null());
+}
+
+static json_t *count(size_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+/* ---- info ---- */
+
+static json_t *files_json(const checkpoint *c)
+{
+    const checkpoint_file *files;
+    size_t n = checkpoint_files(c, &files);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *file = json_object();
+        set(file, "path", json_string(files[i].path));
+        set(file, "format", json_string(files[i].format));
+        set(file, "bytes", count(files[i].bytes));
+        json_array_append_new(list, file);
+    }
+    return list;
+}
+
+/* Tensors per dtype, and all their elements. */
+static json_t *dtypes_json(const checkpoint *c, double *parameters)
+{
+    const tensor *tensors;
+    size_t n = checkpoint_tensors(c, &tensors);
+    json_t *dtypes = json_object();
+    *parameters = 0;
+    for (size_t i = 0; i < n; i++) {
+        json_int_t before = json_integer_value(json_object_get(dtypes, tensors[i].type_name));
+        set(dtypes, tensors[i].type_name, json_integer(before + 1));
+        if (tensors[i].type != DTYPE_OTHER)
+            *parameters += (double)tensors[i].count;
+    }
+    return dtypes;
+}
+
+static json_t *image_json(const model *m)
+{
+    if (!m->vision)
+        return json_null();
+    const vision_config *v = vision_settings(m->vision);
+    json_t *o = json_object();
+    set(o, "tower", json_string("clip"));
+    set(o, "size", count(v->image_size));
+    set(o, "patch", count(v->patch_size));
+    set(o, "rows", count(vision_rows(m->vision)));
+    return o;
+}
+
+static json_t *tokenizer_json(const model *m)
+{
+    json_t *t = json_object();
+    set(t, "kind", json_string(tokenizer_kind(m->tokenizer)));
+    set(t, "vocab", count(tokenizer_vocab(m->tokenizer)));
+    return t;
+}
+
+json_t *report_info_json(const model *m)
+{
+    const decoder_config *c = &m->decoder.config;
+    double parameters;
+    json_t *info = json_object(), *dtypes = dtypes_json(m->weights, &parameters);
+    set(info, "schema", json_string("patchbay.info/1"));
+    set(info, "family", json_string(m->family));
+    set(info, "layers", count(c->layers));
+    set(info, "d_model", count(c->d_model));
+    set(info, "d_ff", count(c->d_ff));
+    set(info, "heads", count(c->heads));
+    set(info, "kv_heads", count(c->kv_heads));
+    set(info, "vocab", count(c->vocab));
+    set(info, "parameters", json_integer((json_int_t)parameters));
+    set(info, "files", files_json(m->weights));
+    set(info, "dtypes", dtypes);
+    set(info, "image", image_json(m));
+    set(info, "tokenizer", tokenizer_json(m));
+    set(info, "plan", json_null());
+    return info;
+}
+
+/* ---- ask ---- */
+
+json_t *report_ask_json(const ask_report *r)
+{
+    const answer *a = r->answer;
+    json_t *ask = json_object(), *ids = json_array(), *top = json_array();
+    for (size_t i = 0; i < a->count; i++)
+        json_array_append_new(ids, json_integer(a->ids[i]));
+    for (size_t i = 0; i < a->top_count; i++) {
+        json_t *entry = json_object();
+        set(entry, "id", json_integer(a->top[i]));
+        set(entry, "text", json_string(r->top_text[i]));
+        set(entry, "prob", json_real(a->top_prob[i]));
+        set(entry, "logprob", a->top_prob[i] > 0 ? json_real(log(a->top_prob[i])) : json_null());
+        json_array_append_new(top, entry);
+    }
+    set(ask, "schema", json_string("patchbay.ask/1"));
+    set(ask, "prompt_tokens", count(r->prompt_tokens));
+    set(ask, "answer", json_string(r->text));
+    set(ask, "answer_ids", ids);
+    set(ask, "top", top);
+    return ask;
+}

@@ -1,0 +1,24 @@
+/* describe.h: the JSON of `info` and `ask`: docs/formats.md says what it holds. */
+#ifndef REPORT_DESCRIBE_H
+#define REPORT_DESCRIBE_H
+
+#include <jansson.h>
+
+#include "method/ask.h"
+#include "model/model.h"
+
+/* Schema patchbay.info/1. Free with json_decref. */
+json_t *report_info_json(const model *m);
+
+/* An answer with its texts; nothing is owned. */
+typedef struct ask_report {
+    const answer *answer;
+    size_t prompt_tokens;
+    const char *text;            /* the answer's */
+    const char *const *top_text; /* [answer->top_count] */
+} ask_report;
+
+/* Schema patchbay.ask/1. Free with json_decref. */
+json_t *report_ask_json(const ask_report *r);
+
+#endif
