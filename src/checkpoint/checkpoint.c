@@ -114,9 +114,9 @@ static pb_status add_shard(checkpoint *c, const char *directory, const char *key
     pb_status status = PB_OK;
     if (!has_part(c, path)) {
         if (!file_exists(path)) {
-            fail(err, PB_EIO, "%s: the shard %s is missing, which %s names for tensor %s", directory, name,
-                 path_base(c->source), key);
-            status = fail_hint(err, "download the model again, all of its files");
+            status = fail(err, PB_EIO, "%s: the shard %s is missing, which %s names for tensor %s", directory, name,
+                          path_base(c->source), key);
+            fail_hint(err, "download the model again, all of its files");
         } else {
             status = add_part(c, path, err);
         }
@@ -168,8 +168,9 @@ static pb_status no_weights(const char *directory, pb_error *err)
 {
     if (!dir_exists(directory))
         return fail(err, PB_EIO, "%s: is no folder, expected one with " SINGLE_NAME, directory);
-    fail(err, PB_EIO, "%s: has no weights, expected " SINGLE_NAME " or " INDEX_NAME, directory);
-    return fail_hint(err, "a model in another format becomes one with save_pretrained(..., safe_serialization=True)");
+    pb_status status = fail(err, PB_EIO, "%s: has no weights, expected " SINGLE_NAME " or " INDEX_NAME, directory);
+    fail_hint(err, "a model in another format becomes one with save_pretrained(..., safe_serialization=True)");
+    return status;
 }
 
 static pb_status open_source(checkpoint *c, const char *directory, pb_error *err)
@@ -250,10 +251,11 @@ static pb_status wrong_shape(const tensor *t, size_t rank, const size_t *shape, 
     buffer found = {0}, wanted = {0};
     shape_text(&found, t->rank, t->shape);
     shape_text(&wanted, rank, shape);
-    fail(err, PB_EFORMAT, "%s: tensor %s has the shape %s, expected %s", t->file, t->name, found.data, wanted.data);
+    pb_status status = fail(err, PB_EFORMAT, "%s: tensor %s has the shape %s, expected %s", t->file, t->name, found.data,
+                            wanted.data);
     buffer_free(&found);
     buffer_free(&wanted);
-    return PB_EFORMAT;
+    return status;
 }
 
 pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, const size_t *shape, const tensor **out,

@@ -141,6 +141,14 @@ static int by_place(const void *a, const void *b)
     return (x->end > y->end) - (x->end < y->end);
 }
 
+static pb_status cut_off(const entry *e, size_t size, const char *path, pb_error *err)
+{
+    pb_status status = fail(err, PB_EFORMAT, "%s: tensor %s ends at byte %zu of the data, but the file holds only %zu bytes of data",
+                            path, e->t.name, e->end, size);
+    fail_hint(err, "the file is cut off: download or copy it again");
+    return status;
+}
+
 /* The entries, in the order of their data, cover the data's `size` bytes exactly. */
 static pb_status check_cover(const entry *entries, size_t count, size_t size, const char *path, pb_error *err)
 {
@@ -153,11 +161,8 @@ static pb_status check_cover(const entry *entries, size_t count, size_t size, co
         if (entries[i].begin > at)
             return fail(err, PB_EFORMAT, "%s: tensor %s begins at byte %zu of the data, expected %zu: no tensor holds the bytes between",
                         path, name, entries[i].begin, at);
-        if (entries[i].end > size) {
-            fail(err, PB_EFORMAT, "%s: tensor %s ends at byte %zu of the data, but the file holds only %zu bytes of data",
-                 path, name, entries[i].end, size);
-            return fail_hint(err, "the file is cut off: download or copy it again");
-        }
+        if (entries[i].end > size)
+            return cut_off(&entries[i], size, path, err);
     }
     if (at != size)
         return fail(err, PB_EFORMAT, "%s: the tensors end at byte %zu of the data, but the file holds %zu bytes of data",

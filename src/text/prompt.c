@@ -230,11 +230,10 @@ static span match_rows(const prompt *p, const folded *text, const folded *what, 
 
 static pb_status not_found(const char *constraint, const prompt_request *q, pb_error *err)
 {
-    if (q->raw)
-        fail(err, PB_EINVAL, "the constraint \"%s\" does not occur in the prompt \"%s\"", constraint, q->raw);
-    else
-        fail(err, PB_EINVAL, "the constraint \"%s\" does not occur in the question \"%s\"", constraint, q->question);
-    return fail_hint(err, "give it as the question spells it; upper and lower case do not matter");
+    pb_status status = fail(err, PB_EINVAL, "the constraint \"%s\" does not occur in the %s \"%s\"", constraint,
+                            q->raw ? "prompt" : "question", q->raw ? q->raw : q->question);
+    fail_hint(err, "give it as the question spells it; upper and lower case do not matter");
+    return status;
 }
 
 static pb_status add_constraint(prompt *p, const folded *text, ranges in, const char *constraint,

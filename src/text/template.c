@@ -94,12 +94,15 @@ static pb_status fill_raw(rendered *out, buffer *b, const prompt_request *q, pb_
 
 static pb_status no_image_tag(const prompt_request *q, pb_error *err)
 {
+    pb_status status;
     if (q->raw) {
-        fail(err, PB_EINVAL, "the prompt \"%s\" has no " IMAGE_TAG ", but an image is given", q->raw);
-        return fail_hint(err, "write " IMAGE_TAG " where the picture should stand, or leave the image out");
+        status = fail(err, PB_EINVAL, "the prompt \"%s\" has no " IMAGE_TAG ", but an image is given", q->raw);
+        fail_hint(err, "write " IMAGE_TAG " where the picture should stand, or leave the image out");
+    } else {
+        status = fail(err, PB_EINVAL, "the template \"%s\" has no " IMAGE_TAG ", but an image is given", q->template_name);
+        fail_hint(err, "take a template with one (paper, llava, bunny, flags), or leave the image out");
     }
-    fail(err, PB_EINVAL, "the template \"%s\" has no " IMAGE_TAG ", but an image is given", q->template_name);
-    return fail_hint(err, "take a template with one (paper, llava, bunny, flags), or leave the image out");
+    return status;
 }
 
 /* Removes bytes [at, at + n) and moves the question's range along. */

@@ -30,7 +30,7 @@ static void a_long_message_is_cut_between_characters(void **state)
         memset(text, 'a', shift);
         for (size_t i = shift; i + 4 < sizeof text; i += 4) /* U+1F600, four bytes */
             memcpy(text + i, "\xf0\x9f\x98\x80", 5);
-        fail(&err, PB_EIO, "%s", text);
+        (void)fail(&err, PB_EIO, "%s", text);
         size_t n = strlen(err.message);
         assert_true(n > sizeof err.message - 9);
         assert_int_equal((n - shift) % 4, 0);
@@ -42,8 +42,8 @@ static void a_message_may_quote_the_one_it_replaces(void **state)
 {
     (void)state;
     pb_error err;
-    fail(&err, PB_EIO, "inner");
-    fail(&err, PB_EIO, "outer: %s", err.message);
+    (void)fail(&err, PB_EIO, "inner");
+    (void)fail(&err, PB_EIO, "outer: %s", err.message);
     assert_string_equal(err.message, "outer: inner");
 }
 
@@ -51,7 +51,7 @@ static void control_characters_become_spaces(void **state)
 {
     (void)state;
     pb_error err;
-    fail(&err, PB_EIO, "a\nb\033[2Jc\x7f");
+    (void)fail(&err, PB_EIO, "a\nb\033[2Jc\x7f");
     assert_string_equal(err.message, "a b [2Jc ");
 }
 
