@@ -1,5 +1,22 @@
 /* tokenizer.h: text to token ids and back, equal to Hugging Face's `tokenizers` reading the same tokenizer.json,
- * offsets included. */
+ * offsets included.
+ *
+ *     tokenizer *t;
+ *     encoding e;
+ *     TRY(tokenizer_open(&t, "llava-1.5-7b-hf", err));
+ *     TRY(tokenizer_encode(t, text, strlen(text), true, &e, err));
+ *     for (size_t i = 0; i < e.count; i++)
+ *         use(e.tokens[i].id);
+ *     encoding_free(&e);
+ *     tokenizer_free(t);
+ *
+ * Read are BPE models with byte fallback (Llama's) and byte-level ones (GPT-2's, Llama 3's, Qwen2's), with the
+ * normalizers Prepend, Replace and NFC, the pre-tokenizers ByteLevel, Metaspace, Split and Digits, the post-processors
+ * ByteLevel and TemplateProcessing, the decoders that go with them, Sequences of all these, and added tokens.
+ * Everything else is refused by name (PB_EUNSUPPORTED), never approximated. "truncation" and "padding" are ignored, as
+ * transformers overrides them in every call.
+ *
+ * A tokenizer does not change after it is opened: threads may share it. */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 
@@ -13,8 +30,9 @@ typedef struct tokenizer tokenizer;
 
 typedef struct token {
     int32_t id;
-    uint32_t start, end; /* the code points of the text that it covers, half open; empty (0, 0) for tokens that a
-                          * post-processor adds */
+    uint32_t start, end; /* the code points of the text that it covers, half open. Empty (0, 0) for tokens that a
+                          * post-processor adds. Neighbours overlap when a character makes several tokens; with
+                          * trimmed ranges (CodeGen) a token of spaces alone is empty where it stands */
 } token;
 
 typedef struct encoding {
@@ -22,12 +40,13 @@ typedef struct encoding {
     size_t count;
 } encoding;
 
-/* Reads directory/tokenizer.json. */
+/* Reads directory/tokenizer.json. A damaged file is PB_EFORMAT, one that asks for something unknown PB_EUNSUPPORTED;
+ * both name the file, the field, and what was found. */
 pb_status tokenizer_open(tokenizer **out, const char *directory, pb_error *err);
 void tokenizer_free(tokenizer *t);
 
-/* Encodes UTF-8 text of `size` bytes. Invalid UTF-8 is an error (PB_EINVAL: HF's API cannot be given any).
- * add_special: run the post-processor's template (BOS), as HF's add_special_tokens=True. */
+/* Encodes UTF-8 text of `size` bytes (256 MB at most; it may hold NULs). Invalid UTF-8 is an error (PB_EINVAL: HF's API
+ * cannot be given any). add_special: run the post-processor's template (BOS), as HF's add_special_tokens=True. */
 pb_status tokenizer_encode(const tokenizer *t, const char *text, size_t size, bool add_special, encoding *out,
                            pb_error *err);
 void encoding_free(encoding *e);
@@ -44,8 +63,8 @@ void tokenizer_token_text(const tokenizer *t, int32_t id, buffer *out);
 int32_t tokenizer_find(const tokenizer *t, const char *content);
 
 size_t tokenizer_vocab(const tokenizer *t);       /* largest id + 1, added tokens included */
-const char *tokenizer_kind(const tokenizer *t);   /* "BPE with byte fallback" or "byte-level BPE" */
-bool tokenizer_is_special(const tokenizer *t, int32_t id);
+const char *tokenizer_kind(const tokenizer *t);   /* "BPE with byte fallback", "byte-level BPE", or "BPE": neither */
+bool tokenizer_is_special(const tokenizer *t, int32_t id); /* an added token with "special": true */
 
 /* The first id of `text` in mid-sentence, and all of them: encode "a TEXT" without special tokens and take the tokens
  * from the first whose range ends after that space (methods.md, "Answer"). *ids: free(); PB_EINVAL when text makes no

@@ -1,0 +1,241 @@
+/* added.c: see added.h. */
+#include "text/added.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "text/unicode.h"
+
+void added_free(added_tokens *a)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        free(a->list[i].content);
+        free(a->list[i].form);
+    }
+    free(a->list);
+    *a = (added_tokens){0};
+}
+
+const added_token *added_find(const added_tokens *a, const char *content, size_t size)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->list[i].size == size && memcmp(a->list[i].content, content, size) == 0)
+            return &a->list[i];
+    return NULL;
+}
+
+const added_token *added_by_id(const added_tokens *a, int32_t id)
+{
+    size_t low = 0, high = a->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (a->list[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < a->count && a->list[low].id == id ? &a->list[low] : NULL;
+}
+
+/* ---- reading ---- */
+static pb_status read_flags(added_token *t, const json_t *object, size_t i, const char *file, pb_error *err)
+{
+    const struct {
+        const char *key;
+        bool *value;
+    } flags[] = {{"single_word", &t->single_word}, {"lstrip", &t->strip_left},    {"rstrip", &t->strip_right},
+                 {"normalized", &t->normalized},   {"special", &t->special}};
+    for (size_t f = 0; f < sizeof flags / sizeof *flags; f++) {
+        const json_t *value = json_object_get(object, flags[f].key);
+        if (!json_is_boolean(value))
+            return fail(err, PB_EFORMAT, "%s: added_tokens[%zu].%s is %s, expected true or false", file, i,
+                        flags[f].key, value ? json_kind(value) : "missing");
+        *flags[f].value = json_is_true(value);
+    }
+    return PB_OK;
+}
+
+static pb_status read_one(added_token *t, const json_t *object, size_t i, const char *file, pb_error *err)
+{
+    const json_t *content = json_object_get(object, "content");
+    if (!json_is_string(content))
+        return fail(err, PB_EFORMAT, "%s: added_tokens[%zu].content is %s, expected a string", file, i,
+                    content ? json_kind(content) : "missing");
+    TRY(read_flags(t, object, i, file, err));
+    t->size = t->form_size = json_string_length(content);
+    t->content = mem_text_n(json_string_value(content), t->size);
+    t->form = mem_text_n(t->content, t->size);
+    return PB_OK;
+}
+
+/* Enters a token, or gives one with the same content these new properties (it stays special once it was). */
+static void enter(added_tokens *a, added_token t, const vocab *v, int32_t *next_id)
+{
+    added_token *old = (added_token *)added_find(a, t.content, t.size);
+    if (old) {
+        t.special |= old->special;
+        t.id = old->id;
+        free(old->content);
+        free(old->form);
+        *old = t;
+        return;
+    }
+    t.id = vocab_find(v, t.content, t.size);
+    if (t.id < 0)
+        t.id = (*next_id)++;
+    a->list[a->count++] = t;
+}
+
+static int by_id(const void *left, const void *right)
+{
+    int32_t a = ((const added_token *)left)->id, b = ((const added_token *)right)->id;
+    return (a > b) - (a < b);
+}
+
+pb_status added_read(added_tokens *a, json_t *array, const vocab *v, const char *file, pb_error *err)
+{
+    int32_t next_id = (int32_t)v->count;
+    *a = (added_tokens){.list = mem_new(json_array_size(array), sizeof *a->list)};
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        added_token t = {0};
+        pb_status status = read_one(&t, json_array_get(array, i), i, file, err);
+        if (status) {
+            added_free(a);
+            return status;
+        }
+        if (t.size) {
+            enter(a, t, v, &next_id);
+        } else { /* an empty one is no token */
+            free(t.content);
+            free(t.form);
+        }
+    }
+    if (a->count)
+        qsort(a->list, a->count, sizeof *a->list, by_id);
+    return PB_OK;
+}
+
+/* ---- finding ---- */
+static int by_form(const void *left, const void *right)
+{
+    const added_token *a = *(const added_token *const *)left, *b = *(const added_token *const *)right;
+    int order = memcmp(a->form, b->form, a->form_size < b->form_size ? a->form_size : b->form_size);
+    return order ? order : (a->form_size > b->form_size) - (a->form_size < b->form_size);
+}
+
+pb_status added_finder_make(added_finder *f, const added_tokens *a, bool normalized, const char *file, pb_error *err)
+{
+    *f = (added_finder){.sorted = mem_new(a->count, sizeof *f->sorted)};
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->list[i].normalized != normalized || !a->list[i].form_size)
+            continue;
+        f->sorted[f->count++] = &a->list[i];
+        f->starts[(unsigned char)a->list[i].form[0]] = true;
+    }
+    if (f->count)
+        qsort(f->sorted, f->count, sizeof *f->sorted, by_form);
+    for (size_t i = 1; i < f->count; i++) {
+        if (by_form(&f->sorted[i - 1], &f->sorted[i]) == 0) {
+            const char *one = f->sorted[i - 1]->content, *other = f->sorted[i]->content;
+            added_finder_free(f);
+            return fail(err, PB_EFORMAT, "%s: added_tokens: \"%.100s\" and \"%.100s\" are the same after normalization",
+                        file, one, other);
+        }
+    }
+    return PB_OK;
+}
+
+void added_finder_free(added_finder *f)
+{
+    free(f->sorted);
+    *f = (added_finder){0};
+}
+
+/* The first of sorted[low, high), which agree in `depth` bytes, whose next byte is `byte` or more. */
+static size_t first_from(const added_finder *f, size_t low, size_t high, size_t depth, unsigned byte)
+{
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if ((unsigned char)f->sorted[middle]->form[depth] < byte)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The longest token that text[size] begins with, or NULL. */
+static const added_token *longest_at(const added_finder *f, const char *text, size_t size)
+{
+    const added_token *longest = NULL;
+    size_t low = 0, high = f->count;
+    for (size_t depth = 0; low < high; depth++) {
+        if (f->sorted[low]->form_size == depth) /* the shorter of two with a common start comes first */
+            longest = f->sorted[low++];
+        if (depth == size)
+            break;
+        unsigned byte = (unsigned char)text[depth];
+        low = first_from(f, low, high, depth, byte);
+        high = first_from(f, low, high, depth, byte + 1);
+    }
+    return longest;
+}
+
+static bool is_word(const char *text, size_t at)
+{
+    return unicode_classes(utf8_next(text, &at)) & CLASS_WORD;
+}
+
+/* Whether no word character touches [start, end) in text[size]. */
+static bool stands_alone(const char *text, size_t size, size_t start, size_t end)
+{
+    return (start == 0 || !is_word(text, utf8_before(text, start))) && (end == size || !is_word(text, end));
+}
+
+/* Where the white space before `start` begins, though not before `least`. */
+static size_t space_before(const char *text, size_t start, size_t least)
+{
+    while (start > least) {
+        size_t before = utf8_before(text, start), at = before;
+        if (!(unicode_classes(utf8_next(text, &at)) & CLASS_SPACE))
+            break;
+        start = before;
+    }
+    return start;
+}
+
+static size_t space_behind(const char *text, size_t size, size_t end)
+{
+    for (size_t at = end; at < size; end = at)
+        if (!(unicode_classes(utf8_next(text, &at)) & CLASS_SPACE))
+            break;
+    return end;
+}
+
+void added_cut(const added_finder *f, const draft *in, piece p, draft *out)
+{
+    const char *text = in->bytes + p.start;
+    size_t size = p.end - p.start, base = out->size, done = 0; /* up to `done` it is cut */
+    draft_copy(out, in, p.start, p.end);
+    for (size_t at = 0; at < size;) {
+        const added_token *t = f->starts[(unsigned char)text[at]] ? longest_at(f, text + at, size - at) : NULL;
+        if (!t) {
+            at++;
+            continue;
+        }
+        size_t start = at, end = at + t->form_size;
+        at = end; /* white space taken in may still begin the next token, as in HF */
+        if (t->single_word && !stands_alone(text, size, start, end))
+            continue;
+        if (t->strip_left)
+            start = start > done ? space_before(text, start, done) : done;
+        if (t->strip_right)
+            end = space_behind(text, size, end);
+        draft_cut(out, base + done, base + start, PIECE_OPEN);
+        draft_cut(out, base + start, base + end, t->id);
+        done = end;
+    }
+    draft_cut(out, base + done, base + size, PIECE_OPEN);
+}

@@ -1,0 +1,57 @@
+/* added.h: added tokens, which are found in the text before anything else happens to it.
+ *
+ * "<image>" or "</s>" in a text become their ids as they stand. Those marked `normalized` are looked for after
+ * normalization, in their own normal form, the others before. Of several at one place the longest counts. */
+#ifndef TEXT_ADDED_H
+#define TEXT_ADDED_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "text/draft.h"
+#include "text/vocab.h"
+
+typedef struct added_token {
+    char *content;
+    size_t size;
+    char *form; /* what is looked for, form[form_size]: the content, or its normal form */
+    size_t form_size;
+    int32_t id;
+    bool single_word;  /* only where no word character touches it */
+    bool strip_left;   /* takes the white space before it in */
+    bool strip_right;  /* and behind it */
+    bool normalized;
+    bool special;      /* left out of a decoded text on request */
+} added_token;
+
+typedef struct added_tokens {
+    added_token *list; /* list[count] */
+    size_t count;
+} added_tokens;
+
+/* Reads the array "added_tokens". As in HF a token's id is that of its content in the vocabulary, or the next free one
+ * behind the vocabulary's count: the ids in the file are not used. */
+pb_status added_read(added_tokens *a, json_t *array, const vocab *v, const char *file, pb_error *err);
+void added_free(added_tokens *a);
+
+/* NULL when there is none. */
+const added_token *added_find(const added_tokens *a, const char *content, size_t size);
+const added_token *added_by_id(const added_tokens *a, int32_t id);
+
+/* ---- looking for them ---- */
+typedef struct added_finder {
+    const added_token **sorted; /* sorted[count] by form */
+    size_t count;
+    bool starts[256]; /* the first bytes of the forms */
+} added_finder;
+
+/* Those of `a` that are normalized, or the others. PB_EFORMAT when two have the same form. */
+pb_status added_finder_make(added_finder *f, const added_tokens *a, bool normalized, const char *file, pb_error *err);
+void added_finder_free(added_finder *f);
+
+/* Cuts the open piece `p` of `in` (all of whose bytes are copied to `out`) at the tokens in it. */
+void added_cut(const added_finder *f, const draft *in, piece p, draft *out);
+
+#endif

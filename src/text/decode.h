@@ -1,0 +1,54 @@
+/* decode.h: what a "decoder" of a tokenizer.json does: from the tokens' texts back to one text. */
+#ifndef TEXT_DECODE_H
+#define TEXT_DECODE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/memory.h"
+#include "text/pattern.h"
+
+typedef enum decoder_kind {
+    DECODE_BYTE_LEVEL,    /* letters to bytes, bytes to text */
+    DECODE_METASPACE,     /* signs to spaces; those of the first token vanish where one was put there */
+    DECODE_REPLACE,       /* a pattern's matches to a text */
+    DECODE_BYTE_FALLBACK, /* "<0xE2>" to a byte, bytes in a row to text */
+    DECODE_FUSE,          /* all tokens to one */
+    DECODE_STRIP          /* a character off both ends of every token */
+} decoder_kind;
+
+typedef struct decoder_step {
+    decoder_kind kind;
+    pattern *what; /* REPLACE, METASPACE */
+    char *text;    /* REPLACE: what is put in; STRIP: the character */
+    size_t text_size;
+    bool prefixed;      /* METASPACE: the first token's signs vanish */
+    size_t start, stop; /* STRIP: how many at most */
+} decoder_step;
+
+typedef struct decoder {
+    decoder_step *steps; /* steps[count]; none: tokens are joined with spaces */
+    size_t count;
+    bool exists; /* false for "decoder": null */
+} decoder;
+
+pb_status decoder_read(decoder *d, const json_t *component, const char *file, pb_error *err);
+void decoder_free(decoder *d);
+bool decoder_is_byte_level(const decoder *d);
+
+/* Texts one after the other in one buffer. Begins as {0}. */
+typedef struct texts {
+    buffer bytes;
+    size_t *ends; /* ends[count]: text i is bytes[ends[i - 1], ends[i]) */
+    size_t count, capacity;
+} texts;
+
+void texts_add(texts *t, const char *text, size_t size);
+void texts_free(texts *t);
+
+/* Appends what the tokens' texts decode to; *t is used up. */
+void decoder_run(const decoder *d, texts *t, buffer *out);
+/* The same for one token as a reader should see it: no space is taken off. */
+void decoder_run_one(const decoder *d, const char *text, size_t size, buffer *out);
+
+#endif

@@ -1,0 +1,325 @@
+/* tokenizer.c: a tokenizer.json, put together from its parts, see tokenizer.h.
+ *
+ *     text -> stage.c (added tokens, normalizer, pre-tokenizer) -> bpe.c -> postprocess.c -> ids and ranges
+ *     ids -> vocab.c, added.c -> decode.c -> text */
+#include "text/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "text/added.h"
+#include "text/bpe.h"
+#include "text/decode.h"
+#include "text/postprocess.h"
+#include "text/stage.h"
+#include "text/unicode.h"
+
+enum { LONGEST_TEXT = 1 << 28 };
+
+struct tokenizer {
+    bpe *model;
+    added_tokens added;
+    added_finder raw, normal; /* added tokens to look for before and after normalization */
+    stages stages;
+    postprocess post;
+    decoder decoder;
+};
+
+/* ---- opening ---- */
+void tokenizer_free(tokenizer *t)
+{
+    if (!t)
+        return;
+    stages_free(&t->stages);
+    added_finder_free(&t->raw);
+    added_finder_free(&t->normal);
+    added_free(&t->added);
+    postprocess_free(&t->post);
+    decoder_free(&t->decoder);
+    bpe_free(t->model);
+    free(t);
+}
+
+/* What an added token looks like after normalization. */
+static void normalize_added(added_token *a, const stages *normalizer)
+{
+    draft d = {0}, spare = {0};
+    draft_begin(&d, a->content, a->size);
+    stages_run(normalizer, &d, &spare);
+    free(a->form);
+    a->form = mem_text_n(d.bytes, d.size);
+    a->form_size = d.size;
+    draft_free(&d);
+    draft_free(&spare);
+}
+
+/* The steps, in the order in which they run; added tokens need the normalizer, and stand on both sides of it. */
+static pb_status read_stages(tokenizer *t, const json_t *root, const char *file, pb_error *err)
+{
+    stages_add(&t->stages, (stage){.kind = STAGE_ADDED, .finder = &t->raw});
+    TRY(stages_read_normalizer(&t->stages, json_object_get(root, "normalizer"), file, err));
+    stages normalizer = {t->stages.list + 1, t->stages.count - 1};
+    for (size_t i = 0; i < t->added.count; i++)
+        if (t->added.list[i].normalized)
+            normalize_added(&t->added.list[i], &normalizer);
+    TRY(added_finder_make(&t->raw, &t->added, false, file, err));
+    TRY(added_finder_make(&t->normal, &t->added, true, file, err));
+    stages_add(&t->stages, (stage){.kind = STAGE_ADDED, .finder = &t->normal});
+    return stages_read_pre_tokenizer(&t->stages, json_object_get(root, "pre_tokenizer"), file, err);
+}
+
+static pb_status read_parts(tokenizer *t, const json_t *root, const char *file, pb_error *err)
+{
+    const char *version = "1.0";
+    json_t *model, *added;
+    TRY(json_get_text(root, "version", &version, file, err));
+    if (strcmp(version, "1.0") != 0)
+        return fail(err, PB_EUNSUPPORTED, "%s: \"version\" is \"%.20s\", expected \"1.0\"", file, version);
+    TRY(json_get_object(root, "model", &model, file, err));
+    TRY(json_get_array(root, "added_tokens", &added, file, err));
+    if (!model)
+        return fail(err, PB_EFORMAT, "%s: has no \"model\"", file);
+    TRY(bpe_read(&t->model, model, file, err));
+    TRY(added_read(&t->added, added, bpe_vocab(t->model), file, err));
+    TRY(read_stages(t, root, file, err));
+    TRY(postprocess_read(&t->post, json_object_get(root, "post_processor"), file, err));
+    return decoder_read(&t->decoder, json_object_get(root, "decoder"), file, err);
+}
+
+static pb_status open_file(tokenizer **out, const char *path, pb_error *err)
+{
+    json_t *root;
+    tokenizer *t = mem_new(1, sizeof *t);
+    pb_status status = json_read_file(&root, path, err);
+    if (!status)
+        status = read_parts(t, root, path, err);
+    json_decref(root);
+    if (status)
+        tokenizer_free(t);
+    else
+        *out = t;
+    return status;
+}
+
+pb_status tokenizer_open(tokenizer **out, const char *directory, pb_error *err)
+{
+    char *path = path_join(directory, "tokenizer.json"), *model = path_join(directory, "tokenizer.model");
+    *out = NULL;
+    pb_status status = open_file(out, path, err);
+    if (status == PB_EIO && file_exists(model) && !file_exists(path))
+        fail_hint(err, "The folder has a tokenizer.model (SentencePiece), which is not read: AutoTokenizer."
+                       "from_pretrained(folder).save_pretrained(folder) of transformers writes a tokenizer.json.");
+    free(path);
+    free(model);
+    return status;
+}
+
+/* ---- encoding ---- */
+/* The tokens of one text as they come, and what is needed to place them. */
+typedef struct encoder {
+    const tokenizer *t;
+    uint32_t *characters; /* characters[size + 1]: the number of the code point that each byte belongs to */
+    token *tokens;        /* tokens[count] */
+    size_t count, capacity;
+    bpe_word word;
+} encoder;
+
+static uint32_t *count_characters(const char *text, size_t size)
+{
+    uint32_t *characters = mem_new(size + 1, sizeof *characters), number = 0;
+    for (size_t i = 0; i < size; i++) {
+        number += ((unsigned char)text[i] & 0xC0) != 0x80;
+        characters[i] = number - 1;
+    }
+    characters[size] = number;
+    return characters;
+}
+
+static void append(token **tokens, size_t *count, size_t *capacity, token one)
+{
+    if (*count == *capacity) {
+        *capacity = *capacity ? 2 * *capacity : 64;
+        *tokens = mem_resize(*tokens, *capacity, sizeof **tokens);
+    }
+    (*tokens)[(*count)++] = one;
+}
+
+/* A token for the bytes [start, end) of the draft, whose own text, by which its range is trimmed, is name[name_size]. */
+static void place(encoder *e, const draft *d, int32_t id, size_t start, size_t end, const char *name,
+                  size_t name_size)
+{
+    origin from = draft_origin(d, start, end);
+    token one = {id, e->characters[from.start], e->characters[from.end]};
+    postprocess_trim(&e->t->post, name, name_size, e->count, &one.start, &one.end);
+    append(&e->tokens, &e->count, &e->capacity, one);
+}
+
+static pb_status encode_piece(encoder *e, const draft *d, piece p, pb_error *err)
+{
+    if (p.id != PIECE_OPEN) {
+        place(e, d, p.id, p.start, p.end, d->bytes + p.start, p.end - p.start);
+        return PB_OK;
+    }
+    size_t at = p.start; /* characters that the model drops count as never there: ranges behind them move, as in HF */
+    TRY(bpe_encode(e->t->model, d->bytes + p.start, p.end - p.start, &e->word, err));
+    for (size_t i = 0; i < e->word.count; i++) {
+        bpe_token one = e->word.tokens[i];
+        vocab_entry name = vocab_text(bpe_vocab(e->t->model), one.id);
+        place(e, d, one.id, at, at + one.size, name.text, name.size);
+        at += one.size;
+    }
+    return PB_OK;
+}
+
+/* The template's tokens around the text's, into *out. */
+static void apply_template(const encoder *e, bool add_special, encoding *out)
+{
+    const postprocess *post = &e->t->post;
+    size_t capacity = 0;
+    for (size_t i = 0; i < post->piece_count; i++) {
+        if (!post->pieces[i].is_text) {
+            if (add_special)
+                append(&out->tokens, &out->count, &capacity, (token){post->pieces[i].id, 0, 0});
+            continue;
+        }
+        for (size_t k = 0; k < e->count; k++)
+            append(&out->tokens, &out->count, &capacity, e->tokens[k]);
+    }
+}
+
+pb_status tokenizer_encode(const tokenizer *t, const char *text, size_t size, bool add_special, encoding *out,
+                           pb_error *err)
+{
+    size_t valid = utf8_valid(text, size);
+    *out = (encoding){0};
+    if (valid < size)
+        return fail(err, PB_EINVAL, "the text is not valid UTF-8: byte 0x%02X at %zu", (unsigned char)text[valid],
+                    valid);
+    if (size > LONGEST_TEXT)
+        return fail(err, PB_EINVAL, "the text has %zu bytes, expected %d at most", size, LONGEST_TEXT);
+
+    draft d = {0}, spare = {0};
+    draft_begin(&d, text, size);
+    stages_run(&t->stages, &d, &spare);
+    encoder e = {.t = t, .characters = count_characters(text, size)};
+    pb_status status = PB_OK;
+    for (size_t i = 0; i < d.count && !status; i++)
+        status = encode_piece(&e, &d, d.pieces[i], err);
+    if (!status)
+        apply_template(&e, add_special, out);
+    draft_free(&d);
+    draft_free(&spare);
+    bpe_word_free(&e.word);
+    free(e.characters);
+    free(e.tokens);
+    return status;
+}
+
+void encoding_free(encoding *e)
+{
+    free(e->tokens);
+    *e = (encoding){0};
+}
+
+/* ---- decoding ---- */
+/* HF leaves out what reads like a special token's content; a normalized special token reads otherwise and stays. */
+static bool is_skipped(const tokenizer *t, const added_token *a)
+{
+    const added_token *same = added_find(&t->added, a->form, a->form_size);
+    return same && same->special;
+}
+
+void tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t count, bool skip_special, buffer *out)
+{
+    texts all = {0};
+    for (size_t i = 0; i < count; i++) {
+        const added_token *a = added_by_id(&t->added, ids[i]);
+        vocab_entry entry = vocab_text(bpe_vocab(t->model), ids[i]);
+        if (a && !(skip_special && is_skipped(t, a)))
+            texts_add(&all, a->form, a->form_size);
+        else if (!a && entry.text)
+            texts_add(&all, entry.text, entry.size);
+    }
+    decoder_run(&t->decoder, &all, out);
+    texts_free(&all);
+}
+
+void tokenizer_token_text(const tokenizer *t, int32_t id, buffer *out)
+{
+    const added_token *a = added_by_id(&t->added, id);
+    vocab_entry entry = vocab_text(bpe_vocab(t->model), id);
+    if (a)
+        buffer_add(out, a->content, a->size);
+    else if (entry.text)
+        decoder_run_one(&t->decoder, entry.text, entry.size, out);
+    else
+        buffer_printf(out, "<%d>", id);
+}
+
+/* ---- questions ---- */
+int32_t tokenizer_find(const tokenizer *t, const char *content)
+{
+    const added_token *a = added_find(&t->added, content, strlen(content));
+    return a ? a->id : vocab_find(bpe_vocab(t->model), content, strlen(content));
+}
+
+size_t tokenizer_vocab(const tokenizer *t)
+{
+    size_t limit = bpe_vocab(t->model)->limit;
+    size_t added = t->added.count ? (size_t)t->added.list[t->added.count - 1].id + 1 : 0;
+    return limit > added ? limit : added;
+}
+
+const char *tokenizer_kind(const tokenizer *t)
+{
+    if (bpe_has_byte_fallback(t->model))
+        return "BPE with byte fallback";
+    return decoder_is_byte_level(&t->decoder) ? "byte-level BPE" : "BPE";
+}
+
+bool tokenizer_is_special(const tokenizer *t, int32_t id)
+{
+    const added_token *a = added_by_id(&t->added, id);
+    return a && a->special;
+}
+
+/* Puts the option that the text came from before the message. */
+static pb_status fail_about(pb_error *err, pb_status status, const char *what)
+{
+    char *reason = mem_text(err ? err->message : "");
+    status = fail(err, status, "%s: %s", what, reason);
+    free(reason);
+    return status;
+}
+
+pb_status tokenizer_mid_sentence(const tokenizer *t, const char *text, const char *what, int32_t **ids, size_t *count,
+                                 pb_error *err)
+{
+    static const char before[] = "a ";
+    buffer sentence = {0};
+    encoding e;
+    *ids = NULL;
+    *count = 0;
+    buffer_text(&sentence, before);
+    buffer_text(&sentence, text);
+    pb_status status = tokenizer_encode(t, sentence.data, sentence.size, false, &e, err);
+    buffer_free(&sentence);
+    if (status)
+        return fail_about(err, status, what);
+
+    size_t first = 0;
+    while (first < e.count && e.tokens[first].end <= sizeof before - 1)
+        first++;
+    if (first == e.count) {
+        encoding_free(&e);
+        return fail(err, PB_EINVAL, "%s: \"%.100s\" makes no token", what, text);
+    }
+    *count = e.count - first;
+    *ids = mem_new(*count, sizeof **ids);
+    for (size_t i = 0; i < *count; i++)
+        (*ids)[i] = e.tokens[first + i].id;
+    encoding_free(&e);
+    return PB_OK;
+}
