@@ -59,6 +59,11 @@ def _multimodal(oracle: Oracle, pictures: Path, work: Path) -> list[Case]:
         Case("swap, prefill, all occurrences", replace(asked_begun, occurrences="all")),
         Case("swap, prefill, first occurrence", replace(asked_begun, positions=beginning + "question,last")),
         Case("noise of 3 samples", replace(ask, noise_file=noise_file(oracle, ask, work), foil="Paris")),
+        Case("seeded noise", replace(ask, corrupt=("noise:s3",), samples=3, positions="constraint,last", foil="Rome")),
+        Case("seeded noise, 10 samples", replace(ask, corrupt=("noise:0.4",), seed=12345, positions="last", sites=("mlp_out",))),
+        Case("image noise", replace(ask, corrupt=("image-noise:0.5",), samples=3, seed=7, positions="image,last", sites=("resid_pre",))),
+        Case("image noise and seeded noise", replace(
+            ask, corrupt=("image-noise:0.5", "noise:s1"), samples=2, positions="constraint,last", direction="noise")),
         Case("noise of 2 samples, noise direction", replace(
             asked_begun, noise_file=noise_file(oracle, ask, work, samples=2), direction="noise", sites=("attn_out", "resid_post"))),
         Case("another image", replace(ask, corrupt=(tall,), sites=("attn_out", "mlp_out"))),
@@ -89,6 +94,7 @@ def _text_only(oracle: Oracle, work: Path) -> list[Case]:
         Case("text: swap, noise direction", replace(ask, direction="noise", positions="all")),
         Case("text: swap-phrase", replace(ask, corrupt=(phrase_for(oracle, ask),), prefill="by Paris")),
         Case("text: noise of 3 samples", replace(ask, noise_file=noise_file(oracle, ask, work), sites=("resid_pre", "attn_out"))),
+        Case("text: swap of rows by number", replace(ask, constraints=(), corrupt_span="4:6,2:3", positions="0:9,last")),
         Case("text: groups", replace(ask, group=True, positions="constraint,text,last")),
         Case("text: whole answer", replace(ask, answer="New York", answer_tokens="all")),
         Case("text: foreign words", replace(FOREIGN, template="vicuna", layers=(1, 2))),

@@ -10,6 +10,7 @@ from transformers import LlavaForConditionalGeneration
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from .checkpoints import RECIPES, make_checkpoint
+from .generator import Generator
 from .oracle import SITES, Oracle, Request
 from .pictures import SIZES
 from .prompts import TEMPLATES, build_prompt, mid_sentence
@@ -20,7 +21,7 @@ QUESTION = "What is the capital of this country?"
 
 def check_all(oracles: dict[str, Oracle], pictures: Path) -> int:
     """Runs every check; returns how many. A failed one is an AssertionError."""
-    count = check_spans() + check_windows(next(iter(oracles.values()))) + check_layouts()
+    count = check_generator() + check_spans() + check_windows(next(iter(oracles.values()))) + check_layouts()
     for oracle in oracles.values():
         request = Request(QUESTION, constraints=("this country",),
                           image=str(pictures / "wide.png") if oracle.multimodal else None)
@@ -28,6 +29,14 @@ def check_all(oracles: dict[str, Oracle], pictures: Path) -> int:
         if oracle.multimodal:
             count += check_processor(oracle, pictures)
     return count
+
+
+def check_generator() -> int:
+    """splitmix64's published first value from seed 0; Gaussians of mean 0 and deviation 1."""
+    assert Generator(0).next() == 0xE220A8397B1DCDAF
+    draws = Generator(3).gaussians(20000)
+    assert abs(draws.mean()) < 0.02 and abs(draws.std() - 1) < 0.02
+    return 1
 
 
 def check_spans() -> int:

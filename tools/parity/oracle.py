@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from transformers import AutoConfig, LlamaForCausalLM, LlavaForConditionalGeneration
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+from .generator import Generator
 from .prompts import Prompt, build_prompt, mid_sentence
 
 SITES = ("resid_pre", "attn_out", "mlp_out", "resid_post")
@@ -39,6 +40,8 @@ class Request:
     corrupt: tuple[str, ...] = ()
     corrupt_span: str | None = None
     noise_file: str | None = None
+    samples: int = 10
+    seed: int = 0
     direction: str = "denoise"
     sites: tuple[str, ...] = DEFAULT_SITES
     window: int = 1
@@ -54,7 +57,8 @@ class Request:
                      "radius", "positions"):
             if getattr(self, name) is not None:
                 given += ["--" + name.replace("_", "-"), str(getattr(self, name))]
-        for name, default in (("occurrences", "first"), ("answer_tokens", "first"), ("direction", "denoise"), ("window", 1)):
+        for name, default in (("occurrences", "first"), ("answer_tokens", "first"), ("direction", "denoise"),
+                              ("window", 1), ("samples", 10), ("seed", 0)):
             if getattr(self, name) != default:
                 given += ["--" + name.replace("_", "-"), str(getattr(self, name))]
         for text in self.constraints:
@@ -140,15 +144,19 @@ class Oracle:
             return CLIPImageProcessorPil(**json.loads(nested.read_text())["image_processor"])
         return CLIPImageProcessorPil(**json.loads((self.folder / "preprocessor_config.json").read_text()))
 
-    @torch.no_grad()
     def features(self, picture: str | Path) -> torch.Tensor:
         """[image rows, D]: the projector's rows for one picture."""
         key = str(picture)
         if key not in self._features:
-            self._features[key] = self.model.model.get_image_features(
-                self.pixels(picture), vision_feature_layer=self.config.vision_feature_layer,
-                vision_feature_select_strategy=self.config.vision_feature_select_strategy).pooler_output[0]
+            self._features[key] = self._project(self.pixels(picture))
         return self._features[key]
+
+    @torch.no_grad()
+    def _project(self, pixels: torch.Tensor) -> torch.Tensor:
+        """[image rows, D]: HF's tower and projector over pixels [1, 3, S, S]."""
+        return self.model.model.get_image_features(
+            pixels, vision_feature_layer=self.config.vision_feature_layer,
+            vision_feature_select_strategy=self.config.vision_feature_select_strategy).pooler_output[0]
 
     def template(self, request: Request) -> str:
         """The template a request uses: named, or the folder's, or the family's."""
@@ -238,34 +246,49 @@ class Oracle:
         return ids if request.answer_tokens == "all" else ids[:1]
 
     def _corrupt(self, request: Request, prompt: Prompt, clean_rows: torch.Tensor, features) -> list[torch.Tensor]:
-        """The corrupted runs' input rows, one per sample."""
-        rows = clean_rows.clone()
-        for spec in self._specs(request):
-            kind, _, value = spec.partition(":")
-            if kind in ("swap", "swap-phrase"):
-                where = prompt.span(request.corrupt_span or "constraint")
-                ids = mid_sentence(self.tokenizer, value)
-                if kind == "swap":
-                    ids = ids[:1] * len(where)
-                if len(ids) != len(where):
-                    raise ValueError(f"{value!r} has {len(ids)} tokens, the span {len(where)}")
-                rows[where] = self.embed(ids)
-            else:
-                rows[prompt.image] = self._corrupt_image(kind, value, features)
-        if request.noise_file is None:
-            return [rows]
-        where = prompt.span(request.corrupt_span or "constraint")
+        """The corrupted runs' input rows, one per sample. Draws go on from sample to sample."""
+        generator = Generator(request.seed)
+        given = torch.from_numpy(np.load(request.noise_file)) if request.noise_file else None
         samples = []
-        for noise in torch.from_numpy(np.load(request.noise_file)):
-            noisy = rows.clone()
-            noisy[where] += noise
-            samples.append(noisy)
+        for sample in range(self._samples(request, given)):
+            rows = clean_rows.clone()
+            for spec in self._specs(request):
+                kind, _, value = spec.partition(":")
+                if kind.startswith("image"):
+                    rows[prompt.image] = self._corrupt_image(kind, value, request, generator)
+                else:
+                    self._corrupt_text(rows, kind, value, request, prompt, generator)
+            if given is not None:
+                rows[prompt.span(request.corrupt_span or "constraint")] += given[sample]
+            samples.append(rows)
         return samples
 
     def _specs(self, request: Request) -> tuple[str, ...]:
         return request.corrupt or (() if request.noise_file else ("swap:Paris",))
 
-    def _corrupt_image(self, kind: str, value: str, features: torch.Tensor) -> torch.Tensor:
+    def _samples(self, request: Request, given) -> int:
+        if given is not None:
+            return len(given)
+        random = any(spec.startswith(("noise:", "image-noise:")) for spec in self._specs(request))
+        return request.samples if random else 1
+
+    def _corrupt_text(self, rows, kind: str, value: str, request: Request, prompt: Prompt, generator: Generator) -> None:
+        where = prompt.span(request.corrupt_span or "constraint")
+        if kind == "noise":
+            deviations = float(self.decoder.embed_tokens.weight.detach().double().std(correction=0))
+            amount = float(value[1:]) * deviations if value.startswith("s") else float(value)
+            rows[where] += torch.from_numpy(amount * generator.gaussians(len(where), rows.shape[1])).float()
+            return
+        ids = mid_sentence(self.tokenizer, value)
+        if kind == "swap":
+            ids = ids[:1] * len(where)
+        if len(ids) != len(where):
+            raise ValueError(f"{value!r} has {len(ids)} tokens, the span {len(where)}")
+        rows[where] = self.embed(ids)
+
+    def _corrupt_image(self, kind: str, value: str, request: Request, generator: Generator) -> torch.Tensor:
+        """[image rows, D] to put in place of the picture's."""
+        features = self.features(request.image)
         if kind == "image":
             return self.features(value)
         if kind == "image-rowmean":
@@ -273,7 +296,8 @@ class Oracle:
         if kind == "image-mean":
             pictures = sorted(p for p in Path(value).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
             return torch.stack([self.features(p) for p in pictures]).mean(0)
-        raise ValueError(f"corruption {kind!r} cannot be compared")
+        pixels = self.pixels(request.image)
+        return self._project(pixels + torch.from_numpy(float(value) * generator.gaussians(*pixels.shape)).float())
 
     def _cells(self, request: Request, prompt: Prompt) -> list:
         """Positions, or with --group one list of positions per span."""
