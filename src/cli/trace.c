@@ -62,7 +62,7 @@ static void trace_print(const pb_trace *trace)
         print_site(trace, sites[i]);
 }
 
-pb_status trace_question(pb_model *model, const pb_question *question, const settings *s, const char *out,
+pb_status trace_and_show(pb_model *model, const pb_question *question, const settings *s, const char *out,
                          pb_error *err)
 {
     progress p;
@@ -106,7 +106,7 @@ static int run(const settings *s)
         return command_misused("trace", "--answer and --answer-id exclude each other");
     if (command_open(&model, s->positional.items[0], &err))
         return command_failed("trace", &err);
-    pb_status status = trace_question(model, &question, s, out, &err);
+    pb_status status = trace_and_show(model, &question, s, out, &err);
     pb_model_free(model);
     return status ? command_failed("trace", &err) : EXIT_DONE;
 }

@@ -5,7 +5,7 @@
 #include "cli/command.h"
 
 /* Traces a question, writes the results to `out` (NULL: nowhere) and prints a summary, or JSON with --json. */
-pb_status trace_question(pb_model *model, const pb_question *question, const settings *s, const char *out,
+pb_status trace_and_show(pb_model *model, const pb_question *question, const settings *s, const char *out,
                          pb_error *err);
 
 #endif
