@@ -1,9 +1,10 @@
-/* report.h: results as files: JSON, NPZ, SVG and HTML. */
+/* report.h: results as files: JSON, NPZ, SVG and HTML. docs/formats.md says what they hold. */
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
 #include <jansson.h>
 
+#include "base/memory.h"
 #include "method/trace.h"
 #include "text/prompt.h"
 #include "text/tokenizer.h"
@@ -21,11 +22,21 @@ typedef struct trace_report {
     size_t corruption_count;
 } trace_report;
 
-/* trace.json as interface.md defines it. Free with json_decref. */
+/* trace.json, as docs/formats.md defines it. Free with json_decref. */
 json_t *report_trace_json(const trace_report *r);
+
+/* An object as the text of a file: numbers with 9 significant digits, one line per key of the outermost object. What
+ * `--json` prints and what the files hold. Appends. */
+void report_json_text(const json_t *object, buffer *out);
 
 /* Writes DIR/trace.json, trace.npz and its siblings, trace.svg, trace.html; creates DIR. Each file appears whole or
  * not at all. */
 pb_status report_trace_write(const trace_report *r, const char *directory, pb_error *err);
+
+/* The same, one by one, each at its own path: for tests, and for commands that want only one. */
+void report_trace_svg(const trace_report *r, buffer *out);
+void report_trace_html(const trace_report *r, buffer *out);
+/* trace.npz (resid_post), trace_mlp.npz, trace_attn.npz, trace_resid_pre.npz: those of the sites traced. */
+pb_status report_trace_npz(const trace_report *r, const char *directory, pb_error *err);
 
 #endif

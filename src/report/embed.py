@@ -1,0 +1,28 @@
+"""Writes text files as C string constants: embed.py OUT.c NAME=FILE ...
+
+Meson calls it for the page's style sheet and script, so that they can be edited as what they are."""
+import sys
+
+
+def literal(data: bytes) -> str:
+    """One C string per line of the file, so that the output stays readable."""
+    lines = []
+    for line in data.splitlines(keepends=True):
+        text = "".join(chr(b) if 32 <= b < 127 and chr(b) not in '\\"?' else f"\\{b:03o}" for b in line)
+        lines.append(f'    "{text}"')
+    return "\n".join(lines)
+
+
+def main() -> None:
+    out, *items = sys.argv[1:]
+    parts = ['/* Made by embed.py. */\n#include "report/page.h"\n']
+    for item in items:
+        name, _, path = item.partition("=")
+        with open(path, "rb") as file:
+            parts.append(f"const char {name}[] =\n{literal(file.read())};\n")
+    with open(out, "w", encoding="ascii") as file:
+        file.write("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()

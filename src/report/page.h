@@ -1,0 +1,7 @@
+/* page.h: the style sheet and the script of the pages, embedded from page.css and page.js by embed.py. */
+#ifndef REPORT_PAGE_H
+#define REPORT_PAGE_H
+
+extern const char page_css[], page_js[];
+
+#endif

@@ -1,0 +1,248 @@
+/* trace_json.c: a trace as JSON (docs/formats.md): the field names and their order are a contract with other programs.
+ *
+ * A grid stands as one array per layer with one number per cell. NaN and infinities, which JSON lacks, are null. */
+#include <math.h>
+#include <string.h>
+
+#include "report/markup.h"
+#include "report/report.h"
+#include "report/trace_words.h"
+
+static json_t *make_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *make_count(size_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+/* Any bytes as a JSON string. */
+static json_t *make_text_n(const char *text, size_t n)
+{
+    buffer valid = {0};
+    text_utf8(&valid, text, n);
+    json_t *string = json_stringn(valid.data, valid.size);
+    buffer_free(&valid);
+    return string;
+}
+
+static json_t *make_text(const char *string)
+{
+    return string ? make_text_n(string, strlen(string)) : json_null();
+}
+
+static json_t *make_token_text(const trace_report *r, int32_t id)
+{
+    buffer b = {0};
+    tokenizer_token_text(r->tokenizer, id, &b);
+    json_t *string = make_text_n(b.data, b.size);
+    buffer_free(&b);
+    return string;
+}
+
+static json_t *make_positions(const span *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->count; i++)
+        json_array_append_new(list, make_count(s->positions[i]));
+    return list;
+}
+
+static json_t *make_model(const trace_report *r)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(r->model_path), "family", make_text(r->family), "layers",
+                     make_count(r->layers), "d_model", make_count(r->d_model), "dtype", make_text(r->dtype));
+}
+
+static json_t *make_image(const trace_report *r)
+{
+    if (!r->image_path)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o}", "path", make_text(r->image_path), "width", make_count(r->image_width), "height",
+                     make_count(r->image_height), "rows", make_count(r->prompt->image_count));
+}
+
+/* One entry per token; the image rows are one entry together. */
+static json_t *make_tokens(const trace_report *r)
+{
+    const prompt *p = r->prompt;
+    json_t *list = json_array();
+    for (size_t at = 0; at < p->length; at++) {
+        if (p->image_count && at == p->image_first) {
+            json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "position", make_count(at), "count",
+                                                  make_count(p->image_count), "span", "image"));
+            at += p->image_count - 1;
+            continue;
+        }
+        buffer name = {0};
+        trace_span_name(p, at, &name);
+        json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:o}", "position", make_count(at), "id", p->ids[at], "text",
+                                              make_token_text(r, p->ids[at]), "span", make_text(name.data)));
+        buffer_free(&name);
+    }
+    return list;
+}
+
+static json_t *make_constraints(const prompt *p)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < p->constraint_count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:o}", "text", make_text(p->constraint_texts[i]), "positions",
+                                              make_positions(&p->constraints[i])));
+    return list;
+}
+
+static json_t *make_corruption(const trace_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->corruption_count; i++)
+        json_array_append_new(list, make_text(r->corruption[i]));
+    return list;
+}
+
+static json_t *make_answer(const trace_report *r)
+{
+    const trace *t = r->trace;
+    buffer name = {0};
+    trace_answer_text(r, &name);
+    json_t *ids = json_array();
+    for (size_t i = 0; i < t->answer_count; i++)
+        json_array_append_new(ids, json_integer(t->answer[i]));
+    json_t *first = t->answer_count ? json_integer(t->answer[0]) : json_null();
+    json_t *object = json_pack("{s:o, s:o, s:o}", "id", first, "text", make_text_n(name.data, name.size), "ids", ids);
+    buffer_free(&name);
+    return object;
+}
+
+static json_t *make_window(const trace *t)
+{
+    return json_pack("{s:s, s:o}", "kind", t->window_kind == TRACE_CENTRED ? "centred" : "radius", "size",
+                     make_count(t->window));
+}
+
+/* [p...], or with groups [[p...]...]. */
+static json_t *make_cell_positions(const trace *t)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < t->cell_count; i++)
+        json_array_append_new(list, t->groups ? make_positions(&t->cells[i]) : make_count(t->cells[i].positions[0]));
+    return list;
+}
+
+static json_t *make_groups(const trace *t)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < t->cell_count; i++)
+        json_array_append_new(list, make_text(t->groups[i]));
+    return list;
+}
+
+static json_t *make_layers(const trace *t)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < t->layer_count; i++)
+        json_array_append_new(list, make_count(t->layers[i]));
+    return list;
+}
+
+static json_t *make_run(const trace_report *r, const trace_run *of)
+{
+    json_t *top = json_array();
+    for (size_t i = 0; i < TRACE_TOP && of->top_id[i] >= 0; i++)
+        json_array_append_new(top, json_pack("{s:i, s:o, s:o}", "id", of->top_id[i], "text",
+                                             make_token_text(r, of->top_id[i]), "prob", make_number(of->top_prob[i])));
+    return json_pack("{s:o, s:o, s:o}", "prob", make_number(of->prob), "logprob", make_number(of->logprob), "top", top);
+}
+
+static json_t *make_marks(const trace *t)
+{
+    json_t *list = json_array();
+    if (t->primed)
+        json_array_append_new(list, json_string("primed"));
+    if (t->weak)
+        json_array_append_new(list, json_string("weak"));
+    return list;
+}
+
+/* values[layers][cells] as one array per layer. */
+static json_t *make_grid(const trace *t, const double *values)
+{
+    json_t *rows = json_array();
+    for (size_t l = 0; l < t->layer_count; l++) {
+        json_t *row = json_array();
+        for (size_t c = 0; c < t->cell_count; c++)
+            json_array_append_new(row, make_number(values[l * t->cell_count + c]));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static json_t *make_one_site(const trace *t, const trace_grid *g)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "prob", make_grid(t, g->prob));
+    json_object_set_new(object, "logprob", make_grid(t, g->logprob));
+    if (g->logit_diff)
+        json_object_set_new(object, "logit_diff", make_grid(t, g->logit_diff));
+    if (g->sd)
+        json_object_set_new(object, "sd", make_grid(t, g->sd));
+    json_t *restored = json_array();
+    for (size_t l = 0; l < t->layer_count; l++)
+        json_array_append_new(restored, json_pack("[o, o]", make_count(g->restored[l][0]), make_count(g->restored[l][1])));
+    json_object_set_new(object, "restored", restored);
+    return object;
+}
+
+static json_t *make_sites(const trace *t)
+{
+    json_t *object = json_object();
+    for (size_t s = 0; s < t->site_count; s++)
+        json_object_set_new(object, site_name(t->sites[s].site), make_one_site(t, &t->sites[s]));
+    return object;
+}
+
+static json_t *make_verify(const trace *t)
+{
+    if (t->verify_cells == 0)
+        return json_null();
+    return json_pack("{s:o, s:o}", "cells", make_count(t->verify_cells), "max_rel_diff", make_number(t->verify_max_rel_diff));
+}
+
+static json_t *make_cost(const trace_cost *c)
+{
+    json_t *phases = json_pack("{s:o, s:o, s:o, s:o}", "products", make_number(c->products), "attention",
+                               make_number(c->attention), "readout", make_number(c->readout), "loading", make_number(c->loading));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", make_number(c->seconds), "flop",
+                     make_number(c->flop), "naive_flop", make_number(c->naive_flop), "cells", make_count(c->cells), "cells_skipped",
+                     make_count(c->cells_skipped), "peak_rss_bytes", make_count(c->peak_rss_bytes), "waves", make_count(c->waves),
+                     "phases", phases);
+}
+
+json_t *report_trace_json(const trace_report *r)
+{
+    const trace *t = r->trace;
+    json_t *o = json_object();
+    json_object_set_new(o, "schema", json_string("patchbay.trace/1"));
+    json_object_set_new(o, "model", make_model(r));
+    json_object_set_new(o, "image", make_image(r));
+    json_object_set_new(o, "prompt", make_text(r->prompt->text));
+    json_object_set_new(o, "tokens", make_tokens(r));
+    json_object_set_new(o, "constraints", make_constraints(r->prompt));
+    json_object_set_new(o, "corruption", make_corruption(r));
+    json_object_set_new(o, "answer", make_answer(r));
+    json_object_set_new(o, "window", make_window(t));
+    json_object_set_new(o, "positions", make_cell_positions(t));
+    if (t->groups)
+        json_object_set_new(o, "groups", make_groups(t));
+    json_object_set_new(o, "layers", make_layers(t));
+    json_object_set_new(o, "clean", make_run(r, &t->clean));
+    json_object_set_new(o, "corrupted", make_run(r, &t->corrupted));
+    json_object_set_new(o, "marks", make_marks(t));
+    json_object_set_new(o, "direction", json_string(t->direction == TRACE_DENOISE ? "denoise" : "noise"));
+    json_object_set_new(o, "sites", make_sites(t));
+    json_object_set_new(o, "verify", make_verify(t));
+    json_object_set_new(o, "cost", make_cost(&t->cost));
+    return o;
+}

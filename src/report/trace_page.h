@@ -1,0 +1,20 @@
+/* trace_page.h: the parts of a trace's page. Each appends HTML. */
+#ifndef REPORT_TRACE_PAGE_H
+#define REPORT_TRACE_PAGE_H
+
+#include "report/heat.h"
+
+/* The question, the answer in a sentence, the marks. */
+void page_header(buffer *out, const trace_report *r);
+/* The picture, embedded, and the prompt with its spans. */
+void page_input(buffer *out, const trace_report *r);
+/* The strongest cell of each site. */
+void page_strongest(buffer *out, const trace_report *r);
+/* What the clean and the corrupted run say next. */
+void page_runs(buffer *out, const trace_report *r);
+/* How it was computed, how far it was checked, what it cost. */
+void page_facts(buffer *out, const trace_report *r);
+/* What may be concluded from a trace (methods.md). */
+void page_meaning(buffer *out, const trace_report *r);
+
+#endif

@@ -1,0 +1,211 @@
+/* trace_svg.c: a trace as a figure for a paper: one heat map per site, side by side (four: two by two), and a caption.
+ *
+ * 504 pt wide (both columns of a two-column page; 252 pt, one column, for a single site), text of 6.5 to 8 pt. Up to
+ * some forty rows keep their height; more are set closer, down to 6.5 pt, after which the figure grows. */
+#include <math.h>
+#include <string.h>
+
+#include "report/heat.h"
+#include "report/markup.h"
+#include "report/trace_words.h"
+
+#define PAGE_WIDTH 504.0
+#define COLUMN_WIDTH 252.0
+#define MARGIN 4.0
+#define CAPTION_SIZE 7.0
+#define CAPTION_LEADING 9.2
+
+/* ---- the caption ---- */
+
+static void caption_question(const trace_report *r, buffer *out)
+{
+    buffer asked = {0};
+    trace_question(r->prompt, &asked);
+    buffer_text(out, "Question: \u201c");
+    text_shorten(out, asked.data, 150);
+    buffer_text(out, "\u201d");
+    buffer_free(&asked);
+}
+
+static void caption_answer(const trace_report *r, buffer *out)
+{
+    const trace *t = r->trace;
+    buffer answer = {0};
+    trace_answer_label(r, &answer);
+    buffer_text(out, " Answer: ");
+    text_shorten(out, answer.data, 30);
+    buffer_text(out, ", p = ");
+    text_prob(out, t->clean.prob);
+    buffer_text(out, " clean, ");
+    text_prob(out, t->corrupted.prob);
+    buffer_text(out, " corrupted (");
+    trace_corruption(r, out);
+    if (t->samples > 1)
+        buffer_printf(out, ", mean of %zu samples", t->samples);
+    buffer_text(out, ").");
+    if (t->direction == TRACE_NOISE)
+        buffer_text(out, " Stronger colour is a lower probability, when the corrupted run's activations are put into "
+                    "the clean run.");
+    if (t->primed)
+        buffer_text(out, " Primed: the corrupted run answers with the token swapped in.");
+    if (t->weak)
+        buffer_text(out, " Weak: the corruption costs the answer less than 0.1.");
+    buffer_free(&answer);
+}
+
+static void caption_rows(const trace_report *r, buffer *out)
+{
+    const prompt *p = r->prompt;
+    buffer name = {0};
+    if (p->constraint_count) {
+        buffer_text(out, " * marks the constraint");
+        for (size_t i = 0; i < p->constraint_count; i++) {
+            buffer_text(out, i ? " and \u201c" : " \u201c");
+            text_shorten(out, p->constraint_texts[i], 30);
+            buffer_text(out, "\u201d");
+        }
+        buffer_text(out, ".");
+    }
+    trace_model_name(r, &name);
+    buffer_text(out, " Model: ");
+    text_shorten(out, name.data, 30);
+    buffer_printf(out, ", %s.", r->dtype);
+    buffer_free(&name);
+}
+
+/* Appends text as lines of `width`, broken at spaces; returns how many. A word wider than a line stands alone. */
+static size_t add_lines(buffer *out, const char *text, double x, double y, double width)
+{
+    size_t lines = 0;
+    while (*text) {
+        size_t end = strlen(text), next = end;
+        while (next > 0 && text_width(text, next) * CAPTION_SIZE * 1.02 > width) {
+            end = next;
+            while (next > 0 && text[next - 1] != ' ')
+                next--;
+            next -= next > 0;
+        }
+        end = next ? next : end;
+        buffer line = {0};
+        buffer_add(&line, text, end);
+        heat_text(out, HEAT_ATTRIBUTES, x, y + CAPTION_LEADING * (double)lines++, CAPTION_SIZE, "start", "normal",
+                  line.data);
+        buffer_free(&line);
+        text += end + (text[end] == ' ');
+    }
+    return lines;
+}
+
+static size_t draw_caption(buffer *out, const trace_report *r, double y, double width)
+{
+    buffer text = {0}, safe = {0};
+    caption_question(r, &text);
+    caption_answer(r, &text);
+    caption_rows(r, &text);
+    text_visible(&safe, text.data, text.size);
+    size_t lines = add_lines(out, safe.data, MARGIN, y, width - 2 * MARGIN);
+    buffer_free(&text);
+    buffer_free(&safe);
+    return lines;
+}
+
+/* ---- the figure ---- */
+
+static size_t labelled_rows(const trace_report *r)
+{
+    size_t labelled = r->trace->cell_count;
+    for (size_t i = 0; i < r->trace->cell_count && !r->trace->groups; i++)
+        labelled -= prompt_is_image(r->prompt, r->trace->cells[i].positions[0]);
+    return labelled;
+}
+
+static heat_sizes paper_sizes(const trace_report *r)
+{
+    double row = fmin(9.2, fmax(6.5, 380 / fmax(1, (double)labelled_rows(r))));
+    return (heat_sizes){.font = fmin(7, row * 0.84), .small = 6.5, .title = 8, .row = row, .image = 130, .label = 11};
+}
+
+typedef struct grid_layout {
+    size_t columns, lines;
+    double width, cells, pitch_x, pitch_y; /* of the figure; of one map's cells; from map to map */
+    double title_gap;
+} grid_layout;
+
+static grid_layout lay_out(const trace *t, const heat_rows *rows)
+{
+    size_t sites = t->site_count;
+    grid_layout g = {.columns = sites == 4 ? 2 : sites < 3 ? sites : 3};
+    double gap = 8;
+    g.columns = g.columns ? g.columns : 1;
+    g.lines = (sites + g.columns - 1) / g.columns;
+    g.width = sites == 1 ? COLUMN_WIDTH : PAGE_WIDTH;
+    double room = g.width - 2 * MARGIN - rows->label_width;
+    g.pitch_x = (room + gap) / (double)g.columns;
+    g.cells = g.pitch_x - gap - heat_right(&rows->sizes);
+    g.title_gap = heat_title_gap(t, &rows->sizes, g.cells);
+    g.pitch_y = heat_above(&rows->sizes, g.title_gap) + rows->height + heat_below(&rows->sizes) + gap;
+    return g;
+}
+
+static void draw_maps(buffer *out, const trace_report *r, const heat_rows *rows, const grid_layout *g)
+{
+    buffer answer = {0};
+    trace_answer_label(r, &answer);
+    for (size_t s = 0; s < r->trace->site_count; s++) {
+        size_t column = s % g->columns, line = s / g->columns;
+        heat_map map = {
+            .report = r,
+            .grid = &r->trace->sites[s],
+            .rows = rows,
+            .answer = answer.data,
+            .x = MARGIN + rows->label_width + g->pitch_x * (double)column,
+            .y = MARGIN + heat_above(&rows->sizes, g->title_gap) + g->pitch_y * (double)line,
+            .width = g->cells,
+            .title_gap = g->title_gap,
+            .labels = column == 0 ? HEAT_LABELS : HEAT_NO_LABELS,
+            .paint = HEAT_ATTRIBUTES,
+        };
+        heat_draw(out, &map);
+    }
+    buffer_free(&answer);
+}
+
+/* For those who hear the figure instead of seeing it. */
+static void add_description(buffer *out, const trace_report *r)
+{
+    buffer asked = {0}, answer = {0};
+    trace_question(r->prompt, &asked);
+    trace_answer_label(r, &answer);
+    buffer_text(out, "<title>Causal trace: ");
+    text_markup(out, asked.data, asked.size);
+    buffer_text(out, "</title>\n<desc>Heat maps, one per site: rows are tokens, columns are layers, colour is the "
+                "probability of the answer ");
+    text_markup(out, answer.data, answer.size);
+    buffer_text(out, ".</desc>\n");
+    buffer_free(&asked);
+    buffer_free(&answer);
+}
+
+void report_trace_svg(const trace_report *r, buffer *out)
+{
+    heat_sizes sizes = paper_sizes(r);
+    heat_rows rows;
+    buffer body = {0};
+    heat_rows_make(&rows, r, &sizes);
+    grid_layout g = lay_out(r->trace, &rows);
+    draw_maps(&body, r, &rows, &g);
+    double caption = MARGIN + g.pitch_y * (double)g.lines + CAPTION_SIZE;
+    buffer_printf(&body, "<g class=\"caption\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
+                  "sans-serif\">\n");
+    size_t lines = draw_caption(&body, r, caption, g.width);
+    buffer_text(&body, "</g>\n");
+    double height = caption + CAPTION_LEADING * (double)lines - CAPTION_SIZE + MARGIN;
+    buffer_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
+                  "width=\"%.0fpt\" height=\"%.1fpt\" viewBox=\"0 0 %.0f %.1f\">\n", g.width, height, g.width, height);
+    add_description(out, r);
+    buffer_printf(out, "<rect width=\"%.0f\" height=\"%.1f\" fill=\"#fff\"/>\n", g.width, height);
+    buffer_add(out, body.data, body.size);
+    buffer_text(out, "</svg>\n");
+    buffer_free(&body);
+    heat_rows_free(&rows);
+}

@@ -1,0 +1,38 @@
+/* trace_words.h: what the JSON, the picture and the page call things. All append to `out`. */
+#ifndef REPORT_TRACE_WORDS_H
+#define REPORT_TRACE_WORDS_H
+
+#include "report/report.h"
+
+/* The most telling span that a position belongs to: "image", "bos", "constraint:N" (the first that has it), "last",
+ * "question", else "text". */
+void trace_span_name(const prompt *p, size_t position, buffer *out);
+
+/* The answer as it stands in a sentence: its leading space kept. */
+void trace_answer_text(const trace_report *r, buffer *out);
+
+/* A token, visible and without the space before it: for labels. */
+void trace_token_label(const trace_report *r, int32_t id, buffer *out);
+/* The answer likewise. */
+void trace_answer_label(const trace_report *r, buffer *out);
+
+/* The question as asked, without its template and without `<image>`. */
+void trace_question(const prompt *p, buffer *out);
+
+/* "llava-1.5-7b-hf" of "/models/llava-1.5-7b-hf/". */
+void trace_model_name(const trace_report *r, buffer *out);
+
+/* "MLP output restored" (denoise), "MLP output corrupted" (noise). */
+void trace_site_title(const trace *t, site s, buffer *out);
+
+/* What the layer axis counts: "layer", "layer (centre of a window of 5)", "layer (and 2 on either side)". */
+void trace_layer_axis(const trace *t, buffer *out);
+
+/* "swap:Paris, image:b.png" */
+void trace_corruption(const trace_report *r, buffer *out);
+
+/* (prob - corrupted) / (clean - corrupted), with direction noise (clean - prob) / (clean - corrupted); NaN when the
+ * corruption changed nothing. */
+double trace_recovered(const trace *t, double prob);
+
+#endif
