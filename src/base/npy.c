@@ -50,7 +50,7 @@ static pb_status read_values(const file_map *map, float **values, size_t *shape,
     size_t start, length, count = 1;
     TRY(find_header(map, path, &start, &length, err));
     char *header = mem_text_n((const char *)map->data + start, length);
-    bool floats = strstr(header, "'<f4'") && !strstr(header, "'fortran_order': True");
+    bool floats = strstr(header, "'descr': '<f4'") && !strstr(header, "'fortran_order': True");
     size_t found = read_shape(header, shape, rank);
     free(header);
     if (!floats)
