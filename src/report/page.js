@@ -35,7 +35,7 @@
     const list = [["layer", data.layers[at.layer] + span], ["p(" + data.answer + ")", number(prob)]];
     if (prob !== null) {
       const ie = denoise ? prob - data.corrupted : data.clean - prob;
-      list.push([denoise ? "above corrupted" : "below clean", number(ie)]);
+      list.push([denoise ? "IE: above corrupted" : "IE: below clean", number(ie)]);
       list.push([denoise ? "recovered" : "lost", percent(ie / total)]);
     }
     if (site.sd) list.push(["sd over samples", number(site.sd[at.layer][at.row])]);

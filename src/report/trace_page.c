@@ -268,12 +268,11 @@ static void add_strongest(buffer *out, const trace_report *r, const trace_grid *
 {
     const trace *t = r->trace;
     size_t l, c;
-    buffer title = {0};
     if (!strongest(t, g, &l, &c))
         return;
     double prob = g->prob[l * t->cell_count + c];
-    trace_site_title(t, g->site, &title);
-    buffer_printf(out, "<tr><td>%s</td><td class=\"r\">%zu</td><td class=\"r\">", title.data, t->layers[l]);
+    buffer_printf(out, "<tr><td>%s</td><td class=\"r\">%zu</td><td class=\"r\">", trace_site_name(g->site),
+                  t->layers[l]);
     if (g->restored[l][0] == g->restored[l][1])
         buffer_printf(out, "%zu</td><td>", g->restored[l][0]);
     else
@@ -286,7 +285,6 @@ static void add_strongest(buffer *out, const trace_report *r, const trace_grid *
     buffer_text(out, "</td><td class=\"r\">");
     add_percent(out, trace_recovered(t, prob));
     buffer_text(out, "</td></tr>\n");
-    buffer_free(&title);
 }
 
 void page_strongest(buffer *out, const trace_report *r)
@@ -297,8 +295,8 @@ void page_strongest(buffer *out, const trace_report *r)
     buffer_text(out, denoise ? "restored" : "corrupted");
     buffer_text(out, "</th><th>row</th><th class=\"r\">p(");
     add_answer(out, r);
-    buffer_printf(out, ")</th><th class=\"r\">%s</th><th class=\"r\">%s</th></tr>\n",
-                  denoise ? "above corrupted" : "below clean", denoise ? "recovered" : "lost");
+    buffer_printf(out, ")</th><th class=\"r\"><abbr title=\"indirect effect: %s\">IE</abbr></th><th class=\"r\">%s"
+                  "</th></tr>\n", denoise ? "patched - corrupted" : "clean - patched", denoise ? "recovered" : "lost");
     for (size_t s = 0; s < r->trace->site_count; s++)
         add_strongest(out, r, &r->trace->sites[s]);
     buffer_text(out, "</table></div>\n</section>\n");
@@ -350,9 +348,9 @@ static void fact_model(buffer *out, const trace_report *r)
 {
     open_fact(out, "Model");
     add_safe(out, r->model_path);
-    buffer_text(out, ": ");
+    buffer_text(out, " (");
     add_safe(out, r->family);
-    buffer_printf(out, ", %zu layers, width %zu, computed in ", r->layers, r->d_model);
+    buffer_printf(out, ", %zu layers, width %zu), computed in ", r->layers, r->d_model);
     add_safe(out, r->dtype);
     close_fact(out);
 }

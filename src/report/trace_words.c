@@ -107,7 +107,7 @@ void trace_model_name(const trace_report *r, buffer *out)
     text_visible(out, path + start, end - start);
 }
 
-void trace_site_title(const trace *t, site s, buffer *out)
+const char *trace_site_name(site s)
 {
     static const char *const names[SITE_COUNT] = {
         [SITE_RESID_PRE] = "Block input",
@@ -115,7 +115,12 @@ void trace_site_title(const trace *t, site s, buffer *out)
         [SITE_MLP_OUT] = "MLP output",
         [SITE_RESID_POST] = "Residual stream",
     };
-    buffer_printf(out, "%s %s", names[s], t->direction == TRACE_DENOISE ? "restored" : "corrupted");
+    return names[s];
+}
+
+void trace_site_title(const trace *t, site s, buffer *out)
+{
+    buffer_printf(out, "%s %s", trace_site_name(s), t->direction == TRACE_DENOISE ? "restored" : "corrupted");
 }
 
 void trace_layer_axis(const trace *t, buffer *out)

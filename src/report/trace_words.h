@@ -22,6 +22,8 @@ void trace_question(const prompt *p, buffer *out);
 /* "llava-1.5-7b-hf" of "/models/llava-1.5-7b-hf/". */
 void trace_model_name(const trace_report *r, buffer *out);
 
+/* "MLP output" */
+const char *trace_site_name(site s);
 /* "MLP output restored" (denoise), "MLP output corrupted" (noise). */
 void trace_site_title(const trace *t, site s, buffer *out);
 
