@@ -1,9 +1,9 @@
 /* checkpoint.c: which files a model folder's weights lie in, and one table of names over all of them.
  *
  * Hugging Face's order: model.safetensors when it is there, else the shards that model.safetensors.index.json names.
- * Shards must lie in the folder or below it (links out of it are fine: Hugging Face's cache is made of them), hold every
- * tensor that the index promises, and share no name. Tensors that the index leaves out are listed too, as
- * Hugging Face loads them. */
+ * Shards must lie in the folder or below it (links out of it are fine: Hugging Face's cache is made of them), hold
+ * every tensor that the index promises, and share no name. Tensors of a shard that the index leaves out are listed
+ * too, as Hugging Face loads them. */
 #include "checkpoint/checkpoint.h"
 
 #include <stdio.h>
@@ -108,8 +108,8 @@ static pb_status add_shard(checkpoint *c, const char *directory, const char *key
                     json_kind(value));
     const char *name = json_string_value(value);
     if (strlen(name) != json_string_length(value) || !stays_inside(name))
-        return fail(err, PB_EFORMAT, "%s: \"weight_map\": \"%s\" names the shard \"%s\", expected a file inside the folder",
-                    c->source, key, name);
+        return fail(err, PB_EFORMAT, "%s: \"weight_map\": \"%s\" names the shard \"%s\", expected a file inside the "
+                    "folder", c->source, key, name);
     char *path = path_join(directory, name);
     pb_status status = PB_OK;
     if (!has_part(c, path)) {
@@ -251,8 +251,8 @@ static pb_status wrong_shape(const tensor *t, size_t rank, const size_t *shape, 
     buffer found = {0}, wanted = {0};
     shape_text(&found, t->rank, t->shape);
     shape_text(&wanted, rank, shape);
-    pb_status status = fail(err, PB_EFORMAT, "%s: tensor %s has the shape %s, expected %s", t->file, t->name, found.data,
-                            wanted.data);
+    pb_status status = fail(err, PB_EFORMAT, "%s: tensor %s has the shape %s, expected %s", t->file, t->name,
+                            found.data, wanted.data);
     buffer_free(&found);
     buffer_free(&wanted);
     return status;

@@ -40,8 +40,9 @@ typedef struct checkpoint_file {
     size_t bytes;
 } checkpoint_file;
 
-/* Opens the weights of a model folder: model.safetensors, or the shards that model.safetensors.index.json names (the
- * index wins when both are there, as in Hugging Face's loader only if model.safetensors is absent: see the .c file). */
+/* Opens the weights of a model folder: model.safetensors, or, where there is none, the shards that
+ * model.safetensors.index.json names. Fails on what is missing, damaged, or named twice; checkpoint.c and safetensors.c
+ * say how strictly. */
 pb_status checkpoint_open(checkpoint **out, const char *directory, pb_error *err);
 void checkpoint_free(checkpoint *c);
 

@@ -64,8 +64,8 @@ static pb_status read_dtype(const json_t *value, entry *e, unsigned *bits, const
             *bits = dtypes[i].bits;
             return PB_OK;
         }
-    return fail(err, PB_EFORMAT, "%s: tensor %s: \"dtype\" is \"%s\", expected F32, F16, BF16 or another of the format's",
-                path, e->t.name, e->t.type_name);
+    return fail(err, PB_EFORMAT, "%s: tensor %s: \"dtype\" is \"%s\", expected F32, F16, BF16 or another of the "
+                "format's", path, e->t.name, e->t.type_name);
 }
 
 static pb_status read_shape(const json_t *value, entry *e, const char *path, pb_error *err)
@@ -111,8 +111,8 @@ static pb_status check_length(const entry *e, unsigned bits, const char *path, p
         return fail(err, PB_EFORMAT, "%s: tensor %s: %zu elements of %s make no whole number of bytes below 2^61", path,
                     e->t.name, e->t.count, e->t.type_name);
     if (e->end - e->begin != all_bits / 8)
-        return fail(err, PB_EFORMAT, "%s: tensor %s: data_offsets [%zu, %zu] hold %zu bytes, its shape and dtype %s need %zu",
-                    path, e->t.name, e->begin, e->end, e->end - e->begin, e->t.type_name, all_bits / 8);
+        return fail(err, PB_EFORMAT, "%s: tensor %s: data_offsets [%zu, %zu] hold %zu bytes, its shape and dtype %s need "
+                    "%zu", path, e->t.name, e->begin, e->end, e->end - e->begin, e->t.type_name, all_bits / 8);
     return PB_OK;
 }
 
@@ -143,8 +143,8 @@ static int by_place(const void *a, const void *b)
 
 static pb_status cut_off(const entry *e, size_t size, const char *path, pb_error *err)
 {
-    pb_status status = fail(err, PB_EFORMAT, "%s: tensor %s ends at byte %zu of the data, but the file holds only %zu bytes of data",
-                            path, e->t.name, e->end, size);
+    pb_status status = fail(err, PB_EFORMAT, "%s: tensor %s ends at byte %zu of the data, but the file holds only %zu "
+                            "bytes of data", path, e->t.name, e->end, size);
     fail_hint(err, "the file is cut off: download or copy it again");
     return status;
 }
@@ -156,17 +156,17 @@ static pb_status check_cover(const entry *entries, size_t count, size_t size, co
     for (size_t i = 0; i < count; at = entries[i++].end) {
         const char *name = entries[i].t.name;
         if (entries[i].begin < at)
-            return fail(err, PB_EFORMAT, "%s: tensor %s begins at byte %zu of the data, inside tensor %s, which ends at %zu",
-                        path, name, entries[i].begin, entries[i - 1].t.name, at);
+            return fail(err, PB_EFORMAT, "%s: tensor %s begins at byte %zu of the data, inside tensor %s, which ends at "
+                        "%zu", path, name, entries[i].begin, entries[i - 1].t.name, at);
         if (entries[i].begin > at)
-            return fail(err, PB_EFORMAT, "%s: tensor %s begins at byte %zu of the data, expected %zu: no tensor holds the bytes between",
-                        path, name, entries[i].begin, at);
+            return fail(err, PB_EFORMAT, "%s: tensor %s begins at byte %zu of the data, expected %zu: no tensor holds the "
+                        "bytes between", path, name, entries[i].begin, at);
         if (entries[i].end > size)
             return cut_off(&entries[i], size, path, err);
     }
     if (at != size)
-        return fail(err, PB_EFORMAT, "%s: the tensors end at byte %zu of the data, but the file holds %zu bytes of data",
-                    path, at, size);
+        return fail(err, PB_EFORMAT, "%s: the tensors end at byte %zu of the data, but the file holds %zu bytes of "
+                    "data", path, at, size);
     return PB_OK;
 }
 

@@ -44,7 +44,8 @@ static pb_status fold_text(folded *out, const char *text, const char *what, pb_e
     *out = (folded){.points = mem_new(size, sizeof *out->points)};
     for (size_t at = 0; at < size;) {
         utf8proc_int32_t point;
-        utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(size - at), &point);
+        utf8proc_ssize_t n =
+            utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(size - at), &point);
         if (n <= 0) {
             free(out->points);
             *out = (folded){0};
@@ -127,8 +128,8 @@ static pb_status add_piece(prompt *p, const tokenizer *t, size_t from, size_t to
     for (size_t i = 0; i < e.count && !status; i++) {
         add_row(p, e.tokens[i].id, base + e.tokens[i].start, base + e.tokens[i].end);
         if (image_token >= 0 && e.tokens[i].id == image_token)
-            status = fail(err, PB_EINVAL, "the prompt \"%s\" writes out the token %d, which stands for the image", p->text,
-                          (int)image_token);
+            status = fail(err, PB_EINVAL, "the prompt \"%s\" writes out the token %d, which stands for the image",
+                          p->text, (int)image_token);
     }
     encoding_free(&e);
     return status;
@@ -255,7 +256,8 @@ static pb_status add_constraint(prompt *p, const folded *text, ranges in, const 
     return PB_OK;
 }
 
-static pb_status add_constraints(prompt *p, const folded *text, const rendered *r, const prompt_request *q, pb_error *err)
+static pb_status add_constraints(prompt *p, const folded *text, const rendered *r, const prompt_request *q,
+                                 pb_error *err)
 {
     ranges in = searched(p->text, r, q->all_occurrences);
     p->constraints = mem_new(q->constraint_count, sizeof *p->constraints);

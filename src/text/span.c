@@ -117,8 +117,8 @@ static pb_status mark_control(const prompt *p, bool *marked, pb_error *err)
         mark_rows(marked, &(span){rows, found});
     free(rows);
     if (found < wanted)
-        return fail(err, PB_EINVAL, "the span \"control\" is empty: only %zu of the %zu rows it needs lie between the constraint and the last row",
-                    found, wanted);
+        return fail(err, PB_EINVAL, "the span \"control\" is empty: only %zu of the %zu rows it needs lie between the "
+                    "constraint and the last row", found, wanted);
     return PB_OK;
 }
 
@@ -154,8 +154,8 @@ static pb_status mark_numbers(const prompt *p, const char *item, const char *end
     if (from >= to)
         return fail(err, PB_EINVAL, "the span \"%.*s\" is empty, expected a:b with a below b", n, item);
     if (to > p->length)
-        return fail(err, PB_EINVAL, "the span \"%.*s\" is out of range: the prompt has %zu rows, 0:%zu", n, item, p->length,
-                    p->length);
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is out of range: the prompt has %zu rows, 0:%zu", n, item,
+                    p->length, p->length);
     mark_range(marked, from, to);
     return PB_OK;
 }
@@ -167,7 +167,8 @@ static pb_status mark_one_constraint(const prompt *p, const char *item, const ch
     const char *at = item + strlen("constraint:");
     size_t i;
     if (!read_number(&at, end, &i) || at != end)
-        return fail(err, PB_EINVAL, "the span \"%.*s\" is no constraint, expected constraint:0, constraint:1, ...", n, item);
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is no constraint, expected constraint:0, constraint:1, ...", n,
+                    item);
     if (i >= p->constraint_count)
         return fail(err, PB_EINVAL, "the span \"%.*s\" is out of range: constraints given: %zu", n, item,
                     p->constraint_count);
@@ -185,8 +186,8 @@ static pb_status mark_item(const prompt *p, const char *item, const char *end, b
         return mark_numbers(p, item, end, marked, err);
     if (n > strlen("constraint:") && memcmp(item, "constraint:", strlen("constraint:")) == 0)
         return mark_one_constraint(p, item, end, marked, err);
-    return fail(err, PB_EINVAL, "unknown span \"%.*s\", expected bos, image, text, constraint, constraint:N, question, last, control, all or a:b",
-                (int)n, item);
+    return fail(err, PB_EINVAL, "unknown span \"%.*s\", expected bos, image, text, constraint, constraint:N, question, "
+                "last, control, all or a:b", (int)n, item);
 }
 
 pb_status prompt_span(const prompt *p, const char *expression, span *out, pb_error *err)

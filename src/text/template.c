@@ -99,7 +99,8 @@ static pb_status no_image_tag(const prompt_request *q, pb_error *err)
         status = fail(err, PB_EINVAL, "the prompt \"%s\" has no " IMAGE_TAG ", but an image is given", q->raw);
         fail_hint(err, "write " IMAGE_TAG " where the picture should stand, or leave the image out");
     } else {
-        status = fail(err, PB_EINVAL, "the template \"%s\" has no " IMAGE_TAG ", but an image is given", q->template_name);
+        status = fail(err, PB_EINVAL, "the template \"%s\" has no " IMAGE_TAG ", but an image is given",
+                      q->template_name);
         fail_hint(err, "take a template with one (paper, llava, bunny, flags), or leave the image out");
     }
     return status;
@@ -139,7 +140,7 @@ static pb_status add_prefill(rendered *out, buffer *b, const char *prefill, pb_e
     if (is_blank(prefill))
         return PB_OK;
     if (strstr(prefill, IMAGE_TAG))
-        return fail(err, PB_EINVAL, "the prefill \"%s\" contains " IMAGE_TAG ", which belongs into the prompt", prefill);
+        return fail(err, PB_EINVAL, "the prefill \"%s\" contains " IMAGE_TAG ", whose place is in the prompt", prefill);
     prefill += strspn(prefill, " ");
     if (b->size == 0 || b->data[b->size - 1] != ' ')
         buffer_text(b, " ");
