@@ -83,8 +83,8 @@ static void add_maps(buffer *out, const trace_report *r, const heat_rows *rows)
     buffer_text(out, "<p class=\"hint\">Point at a cell for its values, or focus a map and use the arrow keys. Each "
                      "map has its own colour scale");
     buffer_text(out, r->trace->direction == TRACE_DENOISE
-                         ? ", from the corrupted score up to its largest cell.</p>\n"
-                         : ", from the clean score down to its lowest cell: strong colour is damage.</p>\n");
+                         ? ", from the corrupted score towards the clean one.</p>\n"
+                         : ", from the clean score towards the corrupted one: strong colour is damage.</p>\n");
     buffer_text(out, "<div class=\"maps\">\n");
     for (size_t s = 0; s < r->trace->site_count; s++)
         add_map(out, r, rows, s, answer.data);

@@ -1,0 +1,280 @@
+/* trace_tables.c: what a trace's page says in tables: the strongest cells, the two runs, how it was computed; and what
+ * may be said from it (trace_page.h). */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/markup.h"
+#include "report/trace_page.h"
+#include "report/trace_words.h"
+
+/* ---- the strongest cells ---- */
+
+static void add_percent(buffer *out, double share)
+{
+    if (!isfinite(share))
+        buffer_text(out, "not defined");
+    else
+        buffer_printf(out, fabs(share) < 0.0995 ? "%.1f %%" : "%.0f %%", 100 * share);
+}
+
+/* The cell of the largest recovered share; false when none is a number. */
+static bool strongest(const trace *t, const trace_grid *g, size_t *layer, size_t *cell)
+{
+    double most = -INFINITY;
+    for (size_t l = 0; l < t->layer_count; l++)
+        for (size_t c = 0; c < t->cell_count; c++) {
+            double share = trace_recovered(t, g->prob[l * t->cell_count + c]);
+            if (share > most) {
+                most = share;
+                *layer = l;
+                *cell = c;
+            }
+        }
+    return most > -INFINITY;
+}
+
+static void add_row_name(buffer *out, const trace_report *r, size_t cell)
+{
+    const trace *t = r->trace;
+    const span *s = &t->cells[cell];
+    buffer name = {0};
+    if (t->groups) {
+        html_safe(out, t->groups[cell]);
+        buffer_printf(out, s->count == 1 ? " (%zu row)" : " (%zu rows)", s->count);
+        return;
+    }
+    trace_span_name(r->prompt, s->positions[0], &name);
+    if (strcmp(name.data, "image") == 0)
+        buffer_printf(out, "image row %zu", s->positions[0] - r->prompt->image_first);
+    else
+        html_token(out, r, r->prompt->ids[s->positions[0]]);
+    buffer_printf(out, " <span class=\"note\">position %zu, %s</span>", s->positions[0], name.data);
+    buffer_free(&name);
+}
+
+static void add_strongest(buffer *out, const trace_report *r, const trace_grid *g)
+{
+    const trace *t = r->trace;
+    size_t l = 0, c = 0;
+    if (!strongest(t, g, &l, &c))
+        return;
+    double prob = g->prob[l * t->cell_count + c];
+    buffer_printf(out, "<tr><td>%s</td><td class=\"r\">%zu</td><td class=\"r\">", trace_site_name(g->site),
+                  t->layers[l]);
+    if (g->restored[l][0] == g->restored[l][1])
+        buffer_printf(out, "%zu</td><td>", g->restored[l][0]);
+    else
+        buffer_printf(out, "%zu&ndash;%zu</td><td>", g->restored[l][0], g->restored[l][1]);
+    add_row_name(out, r, c);
+    buffer_text(out, "</td><td class=\"r\">");
+    text_prob(out, prob);
+    buffer_text(out, "</td><td class=\"r\">");
+    text_prob(out, t->direction == TRACE_DENOISE ? prob - t->corrupted.prob : t->clean.prob - prob);
+    buffer_text(out, "</td><td class=\"r\">");
+    add_percent(out, trace_recovered(t, prob));
+    buffer_text(out, "</td></tr>\n");
+}
+
+void page_strongest(buffer *out, const trace_report *r)
+{
+    bool denoise = r->trace->direction == TRACE_DENOISE;
+    buffer_text(out, "<section>\n<h2>The strongest cell of each map</h2>\n<div class=\"scroll\"><table>\n<tr><th>Site"
+                     "</th><th class=\"r\">layer</th><th class=\"r\">");
+    buffer_text(out, denoise ? "restored" : "corrupted");
+    buffer_text(out, "</th><th>row</th><th class=\"r\">p(");
+    html_answer(out, r);
+    buffer_printf(out, ")</th><th class=\"r\"><abbr title=\"indirect effect: %s\">IE</abbr></th><th class=\"r\">%s"
+                  "</th></tr>\n", denoise ? "patched - corrupted" : "clean - patched", denoise ? "recovered" : "lost");
+    for (size_t s = 0; s < r->trace->site_count; s++)
+        add_strongest(out, r, &r->trace->sites[s]);
+    buffer_text(out, "</table></div>\n</section>\n");
+}
+
+/* ---- the two runs ---- */
+
+static void add_run(buffer *out, const trace_report *r, const char *name, const trace_run *run)
+{
+    buffer_printf(out, "<div><h3>%s</h3>\n<table>\n<tr><th>next token</th><th class=\"r\">probability</th><th></th>"
+                  "</tr>\n", name);
+    for (size_t i = 0; i < TRACE_TOP && run->top_id[i] >= 0; i++) {
+        bool answer = r->trace->answer_count && run->top_id[i] == r->trace->answer[0];
+        buffer_printf(out, "<tr%s><td title=\"id %d\">", answer ? " class=\"answer\"" : "", run->top_id[i]);
+        html_token(out, r, run->top_id[i]);
+        buffer_text(out, "</td><td class=\"r\">");
+        text_prob(out, run->top_prob[i]);
+        buffer_printf(out, "</td><td class=\"share\"><i style=\"width:%.1f%%\"></i></td></tr>\n",
+                      100 * fmin(1, fmax(0, isfinite(run->top_prob[i]) ? run->top_prob[i] : 0)));
+    }
+    buffer_text(out, "</table>\n<p class=\"note\">p(");
+    html_answer(out, r);
+    buffer_text(out, ") = ");
+    text_prob(out, run->prob);
+    buffer_printf(out, ", log p = %.3f</p></div>\n", run->logprob);
+}
+
+void page_runs(buffer *out, const trace_report *r)
+{
+    buffer_text(out, "<section>\n<h2>What the two runs say</h2>\n<div class=\"pair\">\n");
+    add_run(out, r, "Clean", &r->trace->clean);
+    add_run(out, r, "Corrupted", &r->trace->corrupted);
+    buffer_text(out, "</div>\n</section>\n");
+}
+
+/* ---- facts ---- */
+
+/* 1,234,567 */
+static void add_count(buffer *out, size_t value)
+{
+    char digits[24];
+    size_t n = (size_t)snprintf(digits, sizeof digits, "%zu", value);
+    for (size_t i = 0; i < n; i++) {
+        buffer_text(out, i && (n - i) % 3 == 0 ? "," : "");
+        buffer_add(out, digits + i, 1);
+    }
+}
+
+/* 1.42 T of 1.42e12 */
+static void add_si(buffer *out, double value)
+{
+    static const char *const steps[] = {"", "k", "M", "G", "T", "P", "E"};
+    size_t i = 0;
+    for (; fabs(value) >= 1000 && i + 1 < sizeof steps / sizeof *steps; i++)
+        value /= 1000;
+    buffer_printf(out, "%.3g %s", value, steps[i]);
+}
+
+static void open_fact(buffer *out, const char *name)
+{
+    buffer_printf(out, "<dt>%s</dt><dd>", name);
+}
+
+static void close_fact(buffer *out)
+{
+    buffer_text(out, "</dd>\n");
+}
+
+static void fact_model(buffer *out, const trace_report *r)
+{
+    open_fact(out, "Model");
+    html_safe(out, r->model_path);
+    buffer_text(out, " (");
+    html_safe(out, r->family);
+    buffer_printf(out, ", %zu layers, width %zu), computed in ", r->layers, r->d_model);
+    html_safe(out, r->dtype);
+    close_fact(out);
+}
+
+static void fact_corruption(buffer *out, const trace_report *r)
+{
+    const trace *t = r->trace;
+    buffer words = {0};
+    trace_corruption(r, &words);
+    open_fact(out, "Corruption");
+    markup(out, words.data);
+    if (t->samples > 1)
+        buffer_printf(out, ", means over %zu samples", t->samples);
+    close_fact(out);
+    open_fact(out, "Direction");
+    buffer_text(out, t->direction == TRACE_DENOISE
+                         ? "denoise: clean activations into the corrupted run (is this enough?)"
+                         : "noise: corrupted activations into the clean run (is this needed?)");
+    close_fact(out);
+    buffer_free(&words);
+}
+
+static void fact_window(buffer *out, const trace *t)
+{
+    open_fact(out, "Window");
+    if (t->window_kind == TRACE_RADIUS)
+        buffer_printf(out, "each layer and %zu on either side", t->window);
+    else if (t->window == 1)
+        buffer_text(out, "one layer at a time");
+    else
+        buffer_printf(out, "%zu layers around each layer", t->window);
+    close_fact(out);
+}
+
+static void fact_answer(buffer *out, const trace_report *r)
+{
+    const trace *t = r->trace;
+    open_fact(out, "Answer");
+    html_answer(out, r);
+    for (size_t i = 0; i < t->answer_count; i++)
+        buffer_printf(out, i ? ", %d" : t->answer_count > 1 ? " (tokens %d" : " (token %d", t->answer[i]);
+    buffer_text(out, t->answer_count ? ")" : "");
+    if (t->foil >= 0) {
+        buffer_text(out, ", against the foil ");
+        html_token(out, r, t->foil);
+        buffer_printf(out, " (%d)", t->foil);
+    }
+    close_fact(out);
+}
+
+static void fact_verify(buffer *out, const trace *t)
+{
+    open_fact(out, "Verified");
+    if (t->verify_cells == 0)
+        buffer_text(out, "no (<code>--verify N</code> recomputes N cells by full, unshared forward passes)");
+    else
+        buffer_printf(out, "%zu random cells recomputed by full, unshared forward passes; the largest relative "
+                      "difference is %.1e", t->verify_cells, t->verify_max_rel_diff);
+    close_fact(out);
+}
+
+static void fact_cost(buffer *out, const trace_cost *c)
+{
+    double known = c->products + c->attention + c->readout + c->loading;
+    open_fact(out, "Cost");
+    buffer_printf(out, "%.3g s for ", c->seconds);
+    add_si(out, c->flop);
+    buffer_text(out, "FLOP; one full forward pass per cell would take ");
+    add_si(out, c->naive_flop);
+    buffer_text(out, "FLOP");
+    if (c->flop > 0 && c->naive_flop > 0)
+        buffer_printf(out, " (%.3g times as many)", c->naive_flop / c->flop);
+    close_fact(out);
+    open_fact(out, "Cells");
+    add_count(out, c->cells);
+    buffer_text(out, ", of which ");
+    add_count(out, c->cells_skipped);
+    buffer_printf(out, " were known without running; %zu wave%s; %.2f GB of memory at most", c->waves,
+                  c->waves == 1 ? "" : "s", (double)c->peak_rss_bytes / 1e9);
+    close_fact(out);
+    if (!(known > 0))
+        return;
+    open_fact(out, "Time");
+    buffer_printf(out, "%.3g s in matrix products, %.3g s in attention, %.3g s in read-outs, %.3g s loading",
+                  c->products, c->attention, c->readout, c->loading);
+    close_fact(out);
+}
+
+void page_facts(buffer *out, const trace_report *r)
+{
+    buffer_text(out, "<section>\n<h2>How it was computed</h2>\n<dl>\n");
+    fact_model(out, r);
+    fact_corruption(out, r);
+    fact_window(out, r->trace);
+    fact_answer(out, r);
+    fact_verify(out, r->trace);
+    fact_cost(out, &r->trace->cost);
+    buffer_text(out, "</dl>\n</section>\n");
+}
+
+/* ---- meaning ---- */
+
+void page_meaning(buffer *out, const trace_report *r)
+{
+    bool denoise = r->trace->direction == TRACE_DENOISE;
+    buffer_text(out, "<section>\n<h2>What may be said from it</h2>\n<p>");
+    buffer_text(out, denoise ? "A strong cell shows that the activations restored there are <i>enough</i> to bring the "
+                               "answer back under this corruption. It does not show where a fact is stored. "
+                             : "A strong cell shows that the answer <i>needs</i> the activations corrupted there, under "
+                               "this corruption. It does not show where a fact is stored. ");
+    if (denoise)
+        buffer_text(out, "Restoring every changed row at layer 0 undoes the corruption by construction, so claim "
+                         "&ldquo;early&rdquo; only of windows that leave layer 0 out and lie above what the same "
+                         "restoration does at control positions. ");
+    buffer_text(out, "One question is an example; averages over questions, with intervals, are evidence.</p>\n"
+                     "</section>\n");
+}
