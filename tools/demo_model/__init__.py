@@ -1,0 +1,1 @@
+"""The demo model's making: facts, pictures, questions, tower, decoder, export and evaluation."""
