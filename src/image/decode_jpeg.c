@@ -169,7 +169,9 @@ static pb_status read_picture(jpeg_reader *r)
     TRY(image_new(r->out, r->jpeg.image_width, r->jpeg.image_height, r->in->name, r->err));
     if (!jpeg_start_decompress(&r->jpeg))
         return fail_truncated(r->in, "JPEG", r->err);
-    return read_rows(r);
+    TRY(read_rows(r));
+    jpeg_finish_decompress(&r->jpeg); /* fails on a broken marker behind the pixels; a missing one is no matter */
+    return PB_OK;
 }
 
 pb_status decode_jpeg(image *out, const encoded *in, pb_error *err)

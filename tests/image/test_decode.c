@@ -296,6 +296,17 @@ static void jpegs_of_kinds_that_are_not_read_are_refused(void **state)
     free(file.data);
 }
 
+/* Pillow refuses it, too; libjpeg says so only when it is asked to finish. */
+static void a_jpeg_with_a_broken_end_is_refused(void **state)
+{
+    (void)state;
+    image picture;
+    bytes file = golden("ycc420.jpg");
+    file.data[file.size - 1] = 0x8d;
+    assert_fails(image_decode(&picture, file.data, file.size, "p.jpg", err), PB_EFORMAT, "Unsupported marker type 0x8d");
+    free(file.data);
+}
+
 static void a_progressive_jpeg_cannot_repeat_scans_without_end(void **state)
 {
     (void)state;
@@ -345,6 +356,7 @@ int main(void)
         quiet(a_png_with_a_wrong_checksum_is_refused),
         quiet(a_png_that_lies_about_its_size_is_refused),
         quiet(jpegs_of_kinds_that_are_not_read_are_refused),
+        quiet(a_jpeg_with_a_broken_end_is_refused),
         quiet(a_progressive_jpeg_cannot_repeat_scans_without_end),
         quiet(a_webp_that_lies_about_its_size_is_refused),
     };
