@@ -15,15 +15,27 @@ void added_free(added_tokens *a)
         free(a->list[i].form);
     }
     free(a->list);
+    free(a->slots);
     *a = (added_tokens){0};
+}
+
+/* The slot of a content, or the empty one where it belongs. */
+static uint32_t *slot_of(const added_tokens *a, const char *content, size_t size)
+{
+    size_t mask = a->slot_count - 1;
+    for (size_t i = text_hash(content, size) & mask;; i = (i + 1) & mask) {
+        if (!a->slots[i])
+            return &a->slots[i];
+        const added_token *t = &a->list[a->slots[i] - 1];
+        if (t->size == size && memcmp(t->content, content, size) == 0)
+            return &a->slots[i];
+    }
 }
 
 const added_token *added_find(const added_tokens *a, const char *content, size_t size)
 {
-    for (size_t i = 0; i < a->count; i++)
-        if (a->list[i].size == size && memcmp(a->list[i].content, content, size) == 0)
-            return &a->list[i];
-    return NULL;
+    uint32_t slot = a->slot_count ? *slot_of(a, content, size) : 0;
+    return slot ? &a->list[slot - 1] : NULL;
 }
 
 const added_token *added_by_id(const added_tokens *a, int32_t id)
@@ -70,11 +82,18 @@ static pb_status read_one(added_token *t, const json_t *object, size_t i, const 
     return PB_OK;
 }
 
-/* Enters a token, or gives one with the same content these new properties (it stays special once it was). */
+/* Enters a token, or gives one with the same content these new properties (it stays special once it was). Takes it
+ * over. */
 static void enter(added_tokens *a, added_token t, const vocab *v, int32_t *next_id)
 {
-    added_token *old = (added_token *)added_find(a, t.content, t.size);
-    if (old) {
+    uint32_t *slot = slot_of(a, t.content, t.size);
+    if (!t.size) { /* an empty one is no token */
+        free(t.content);
+        free(t.form);
+        return;
+    }
+    if (*slot) {
+        added_token *old = &a->list[*slot - 1];
         t.special |= old->special;
         t.id = old->id;
         free(old->content);
@@ -86,6 +105,7 @@ static void enter(added_tokens *a, added_token t, const vocab *v, int32_t *next_
     if (t.id < 0)
         t.id = (*next_id)++;
     a->list[a->count++] = t;
+    *slot = (uint32_t)a->count;
 }
 
 static int by_id(const void *left, const void *right)
@@ -94,10 +114,43 @@ static int by_id(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+/* Sorts the list by id, so that added_by_id can bisect it, and hashes the contents again. */
+static void sort_list(added_tokens *a)
+{
+    if (a->count)
+        qsort(a->list, a->count, sizeof *a->list, by_id);
+    memset(a->slots, 0, a->slot_count * sizeof *a->slots);
+    for (size_t i = 0; i < a->count; i++)
+        *slot_of(a, a->list[i].content, a->list[i].size) = (uint32_t)i + 1;
+}
+
+/* A new token's id is another token's where the vocabulary's ids have gaps: HF takes it, and confuses the two. */
+static pb_status check_ids(added_tokens *a, const vocab *v, const char *file, pb_error *err)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        const added_token *t = &a->list[i];
+        const char *other = vocab_text(v, t->id).text;
+        if (i && t->id == t[-1].id)
+            other = t[-1].content;
+        else if (vocab_find(v, t->content, t->size) == t->id)
+            other = NULL;
+        if (!other)
+            continue;
+        pb_status status = fail(err, PB_EFORMAT, "%s: added_tokens: \"%.100s\", which is not in the vocabulary, gets the "
+                                "id %d of \"%.100s\"", file, t->content, t->id, other);
+        added_free(a);
+        return status;
+    }
+    return PB_OK;
+}
+
 pb_status added_read(added_tokens *a, json_t *array, const vocab *v, const char *file, pb_error *err)
 {
     int32_t next_id = (int32_t)v->count;
-    *a = (added_tokens){.list = mem_new(json_array_size(array), sizeof *a->list)};
+    *a = (added_tokens){.list = mem_new(json_array_size(array), sizeof *a->list), .slot_count = 16};
+    while (a->slot_count < 2 * json_array_size(array))
+        a->slot_count *= 2;
+    a->slots = mem_new(a->slot_count, sizeof *a->slots);
     for (size_t i = 0; i < json_array_size(array); i++) {
         added_token t = {0};
         pb_status status = read_one(&t, json_array_get(array, i), i, file, err);
@@ -105,16 +158,10 @@ pb_status added_read(added_tokens *a, json_t *array, const vocab *v, const char 
             added_free(a);
             return status;
         }
-        if (t.size) {
-            enter(a, t, v, &next_id);
-        } else { /* an empty one is no token */
-            free(t.content);
-            free(t.form);
-        }
+        enter(a, t, v, &next_id);
     }
-    if (a->count)
-        qsort(a->list, a->count, sizeof *a->list, by_id);
-    return PB_OK;
+    sort_list(a);
+    return check_ids(a, v, file, err);
 }
 
 /* ---- finding ---- */

@@ -27,8 +27,10 @@ typedef struct added_token {
 } added_token;
 
 typedef struct added_tokens {
-    added_token *list; /* list[count] */
+    added_token *list; /* list[count], ascending by id */
     size_t count;
+    uint32_t *slots; /* slots[slot_count]: hashed contents, index + 1, 0 where empty */
+    size_t slot_count; /* a power of two */
 } added_tokens;
 
 /* Reads the array "added_tokens". As in HF a token's id is that of its content in the vocabulary, or the next free one

@@ -233,7 +233,8 @@ typedef struct parser {
     pattern *p;
     const char *regex;
     size_t size, at;
-    bool fold; /* inside (?i: */
+    bool fold;        /* inside (?i: */
+    size_t fold_from; /* its first step */
     unsigned nesting;
     const char *file, *field;
     pb_error *err;
@@ -364,7 +365,7 @@ static pb_status fold_set(const parser *r, set *s)
 /* Ligatures fold to two letters (U+FB01 to fi, U+00DF to ss): those pairs under (?i: match more than two sets can. */
 static pb_status check_ligature(const parser *r)
 {
-    if (r->p->count < 2 || r->p->steps[r->p->count - 2].op != OP_SET)
+    if (r->p->count < r->fold_from + 2 || r->p->steps[r->p->count - 2].op != OP_SET)
         return PB_OK;
     const set *first = &r->p->sets[r->p->steps[r->p->count - 2].set];
     const set *second = &r->p->sets[r->p->steps[r->p->count - 1].set];
@@ -394,6 +395,8 @@ static pb_status parse_group(parser *r, bool fold, uint64_t *width)
     bool outside = r->fold;
     if (++r->nesting > MOST_NESTING)
         return refuse(r, "groups too deep in each other");
+    if (fold && !outside)
+        r->fold_from = start;
     r->fold = outside || fold;
     TRY(parse_alternatives(r, width));
     r->fold = outside;

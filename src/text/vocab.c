@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 
-static size_t hash(const char *text, size_t size)
+size_t text_hash(const char *text, size_t size)
 {
     uint64_t h = 0xCBF29CE484222325; /* FNV-1a, then mixed, since only the low bits are used */
     for (size_t i = 0; i < size; i++)
@@ -20,7 +20,7 @@ static size_t hash(const char *text, size_t size)
 static uint32_t *slot_of(const vocab *v, const char *text, size_t size)
 {
     size_t mask = v->slot_count - 1;
-    for (size_t i = hash(text, size) & mask;; i = (i + 1) & mask) {
+    for (size_t i = text_hash(text, size) & mask;; i = (i + 1) & mask) {
         if (!v->slots[i])
             return &v->slots[i];
         const vocab_entry *entry = &v->entries[v->slots[i] - 1];

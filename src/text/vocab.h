@@ -30,6 +30,8 @@ typedef struct vocab {
 pb_status vocab_read(vocab *v, json_t *object, const char *file, const char *field, pb_error *err);
 void vocab_free(vocab *v);
 
+size_t text_hash(const char *text, size_t size);
+
 /* The id of text[size], or -1. */
 int32_t vocab_find(const vocab *v, const char *text, size_t size);
 /* The text of an id; .text is NULL when there is none. Any id may be asked for. */

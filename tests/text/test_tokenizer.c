@@ -364,6 +364,9 @@ static void damaged_added_tokens_are_refused(void **state)
     refused("{\"added_tokens\":{}}", PB_EFORMAT, "\"added_tokens\" is an object");
     refused("{\"added_tokens\":[7]}", PB_EFORMAT, "added_tokens[0].content is missing");
     refused("{\"added_tokens\":[{\"content\":\"x\"}]}", PB_EFORMAT, "added_tokens[0].single_word is missing");
+    refused("{\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"ab\":3}},\"added_tokens\":[{\"content\":\"x\","
+            "\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":true,\"special\":false}]}",
+            PB_EFORMAT, "\"x\", which is not in the vocabulary, gets the id 3 of \"ab\"");
     refused("{\"normalizer\":{\"type\":\"NFC\"},\"added_tokens\":[{\"content\":\"\\u00e9\",\"single_word\":false,"
             "\"lstrip\":false,\"rstrip\":false,\"normalized\":true,\"special\":false},{\"content\":\"e\\u0301\","
             "\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":true,\"special\":false}]}",

@@ -255,6 +255,93 @@ FORMS = {
     "zoo": zoo,
 }
 
+
+# ---- random tokenizers ----
+def random_set(rng):
+    members = ["a-c", "é", "s", "\\s", "\\p{L}", "\\p{N}", "\\p{P}", "\\p{M}", "\\P{L}", "\\S", "\\r\\n", "一-龥", "_", "."]
+    return "[" + rng.choice(["", "^"]) + "".join(rng.sample(members, rng.randint(1, 3))) + "]"
+
+
+def random_atom(rng, depth):
+    """(expression, its least width)"""
+    kind = rng.randrange(8)
+    if kind == 0 and depth:
+        inner, width = random_regex(rng, depth - 1)
+        optional = rng.random() < 0.5
+        return f"(?:{inner})" + "?" * optional, 0 if optional else width
+    if kind == 1 and depth:
+        return rng.choice(["(?!", "(?="]) + random_regex(rng, depth - 1)[0] + ")", 0
+    if kind == 2:
+        return "(?i:" + rng.choice(["'s|'t|'re", "s", "[a-d]", "k|'ll", "x[st]"]) + ")", 1
+    single = ["a", "b", " ", "'", "\\s", "\\S", "\\p{L}", "\\p{N}", "\\p{S}", "é", "\\n", "."]
+    least = {"": 1, "?": 0, "*": 0, "+": 1, "{2}": 2, "{1,3}": 1, "{2,}": 2, "?+": 0, "*+": 0, "++": 1}
+    times = rng.choice(["", "", *least])
+    return (random_set(rng) if kind < 5 else rng.choice(single)) + times, least[times]
+
+
+def random_regex(rng, depth=2):
+    """An expression of the kind that pattern.h knows, and its least width."""
+    branches = [[random_atom(rng, depth) for _ in range(rng.randint(1, 3))] for _ in range(rng.randint(1, 3))]
+    return "|".join("".join(text for text, _ in b) for b in branches), min(sum(width for _, width in b) for b in branches)
+
+
+def pieces_of(pre_tokenizer):
+    """A tokenizer that makes every piece of its pre-tokenizer one token, so that its ranges are the pieces."""
+    t = Tokenizer(models.BPE(vocab={"?": 0}, merges=[], unk_token="?", fuse_unk=True))
+    t.pre_tokenizer = pre_tokenizer
+    return t
+
+
+BEHAVIORS = ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]
+
+
+def random_split(rng):
+    """A tokenizer that does nothing but split at a random expression, which matches one character at least."""
+    while True:
+        regex, width = random_regex(rng)
+        try:
+            if width:
+                return pieces_of(split(regex, rng.choice(BEHAVIORS), rng.random() < 0.3))
+        except Exception:  # Oniguruma refuses some, like a look-ahead that repeats
+            pass
+
+
+def random_tokenizer(rng):
+    """Parts of all kinds, put together at random."""
+    base = rng.choice([llama, gpt2, llama3, qwen2, unknown_bytes, lambda: metaspace("first", True)])()
+    root = json.loads(base.to_str())
+    byte_model = base.get_vocab().get("Ġ") is not None
+    t = Tokenizer.from_str(json.dumps({**root, "added_tokens": [], "post_processor": None}))
+    parts = [normalizers.NFC(), normalizers.Prepend(rng.choice(["▁", " ", "é", "ab"])),
+             normalizers.Replace(rng.choice([" ", "a", "é", "  "]), rng.choice(["▁", "", "xy", "é"]))]
+    if rng.random() < 0.8:
+        t.normalizer = normalizers.Sequence(rng.sample(parts, rng.randint(0, 3)))
+    form = t.normalizer.normalize_str if t.normalizer else str
+    contents = rng.sample(["<a>", "<ab>", "a", "é", "e\u0301", " ", "  ", "\n", "the", "of", "▁", "<image>", "日", "1", "'s",
+                           "</s>", "\u3000x", "Ġ", "Paris", "pari"], rng.randint(0, 8))
+    # Of two that read the same after normalization HF takes now this one, now that one.
+    contents = {form(c): c for c in contents if form(c)}.values()
+    t.add_tokens([AddedToken(c, single_word=rng.random() < 0.3, lstrip=rng.random() < 0.3, rstrip=rng.random() < 0.3,
+                             normalized=rng.random() < 0.5, special=rng.random() < 0.4) for c in contents])
+    pre = [pre_tokenizers.Digits(individual_digits=rng.random() < 0.5), split(rng.choice([LLAMA3, QWEN2, CL100K, GPT2, DEEPSEEK])),
+           split(rng.choice([" ", "a", "the"]), rng.choice(BEHAVIORS), rng.random() < 0.3, False)]
+    last = (pre_tokenizers.ByteLevel(add_prefix_space=rng.random() < 0.5, use_regex=rng.random() < 0.5) if byte_model else
+            pre_tokenizers.Metaspace("▁", prepend_scheme=rng.choice(["first", "never", "always"]), split=rng.random() < 0.5))
+    chosen = rng.sample(pre, rng.randint(0, 3)) + ([last] if byte_model or rng.random() < 0.7 else [])
+    rng.shuffle(chosen)
+    t.pre_tokenizer = pre_tokenizers.Sequence(chosen)
+    trims = [processors.ByteLevel(trim_offsets=rng.random() < 0.7, add_prefix_space=rng.random() < 0.5)
+             for _ in range(rng.randint(0, 2))]
+    if t.get_vocab().get("a") is not None and rng.random() < 0.5:
+        trims.append(processors.TemplateProcessing(single=rng.choice(["a $A", "$A a", "a $A $A a a"]),
+                                                   special_tokens=[("a", t.token_to_id("a"))]))
+    t.post_processor = processors.Sequence(trims)
+    steps = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0),
+             decoders.Metaspace("▁", prepend_scheme=rng.choice(["first", "never"])), decoders.ByteLevel()]
+    t.decoder = decoders.Sequence(rng.sample(steps, rng.randint(1, 4)))
+    return t
+
+
 # ---- texts ----
 SPACES = [" ", "  ", "   ", "\t", "\n", "\n\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x1f", "\x85", "\xa0", "\u1680",
           "\u2000", "\u2003", "\u2009", "\u200a", "\u200b", "\u2028", "\u2029", "\u202f", "\u205f", "\u2060", "\u3000",
@@ -335,6 +422,14 @@ def texts(tokenizer, count, seed):
     makers = list(kinds(rng, vocabulary, added).values())
     first = ["", " ", "a", "\n", "\0", "é", "e\u0301", "▁", " a", "a ", "  a  b  ", "Hello world"] + SENTENCES
     return (first + [makers[i % len(makers)]() for i in range(max(0, count - len(first)))])[:count]
+
+
+def every_code_point():
+    """A text for each code point that any Unicode has assigned, and some that none has: it at a start and an end, alone
+    and doubled, behind letters, digits, apostrophes, spaces and marks."""
+    numbers = [*range(0xD800), *range(0xE000, 0xE100), *range(0xF8F0, 0x33500), *range(0xE0000, 0xE0200),
+               *range(0x33500, 0x110000, 997), 0x10FFFF]
+    return [f"{c}a{c} {c}{c}'{c}1{c}\n{c} \u0301{c}\u0301 '\u017f{c}" for c in map(chr, numbers)]
 
 
 def id_lists(tokenizer, count, seed):
