@@ -136,8 +136,8 @@ static pb_status check_ids(added_tokens *a, const vocab *v, const char *file, pb
             other = NULL;
         if (!other)
             continue;
-        pb_status status = fail(err, PB_EFORMAT, "%s: added_tokens: \"%.100s\", which is not in the vocabulary, gets the "
-                                "id %d of \"%.100s\"", file, t->content, t->id, other);
+        pb_status status = fail(err, PB_EFORMAT, "%s: added_tokens: \"%.100s\", which is not in the vocabulary, gets "
+                                "the id %d of \"%.100s\"", file, t->content, t->id, other);
         added_free(a);
         return status;
     }

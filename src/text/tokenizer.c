@@ -37,7 +37,7 @@ void tokenizer_free(tokenizer *t)
     added_finder_free(&t->normal);
     added_free(&t->added);
     postprocess_free(&t->post);
-    decoder_free(&t->decoder);
+    text_decoder_free(&t->decoder);
     bpe_free(t->model);
     free(t);
 }
@@ -88,18 +88,27 @@ static pb_status read_parts(tokenizer *t, const json_t *root, const char *file, 
     return decoder_read(&t->decoder, json_object_get(root, "decoder"), file, err);
 }
 
-static pb_status open_file(tokenizer **out, const char *path, pb_error *err)
+pb_status tokenizer_read(tokenizer **out, const char *json, size_t size, const char *name, pb_error *err)
 {
     json_t *root;
+    *out = NULL;
+    TRY(json_parse_object(&root, json, size, name, err));
     tokenizer *t = mem_new(1, sizeof *t);
-    pb_status status = json_read_file(&root, path, err);
-    if (!status)
-        status = read_parts(t, root, path, err);
+    pb_status status = read_parts(t, root, name, err);
     json_decref(root);
     if (status)
         tokenizer_free(t);
     else
         *out = t;
+    return status;
+}
+
+static pb_status open_file(tokenizer **out, const char *path, pb_error *err)
+{
+    file_map map;
+    TRY(file_map_open(&map, path, err));
+    pb_status status = tokenizer_read(out, (const char *)map.data, map.size, path, err);
+    file_map_close(&map);
     return status;
 }
 
@@ -146,7 +155,7 @@ static void append(token **tokens, size_t *count, size_t *capacity, token one)
     (*tokens)[(*count)++] = one;
 }
 
-/* A token for the bytes [start, end) of the draft, whose own text, by which its range is trimmed, is name[name_size]. */
+/* A token for the bytes [start, end) of the draft. Its own text name[name_size] says how its range is trimmed. */
 static void place(encoder *e, const draft *d, int32_t id, size_t start, size_t end, const char *name,
                   size_t name_size)
 {

@@ -43,6 +43,8 @@ typedef struct encoding {
 /* Reads directory/tokenizer.json. A damaged file is PB_EFORMAT, one that asks for something unknown PB_EUNSUPPORTED;
  * both name the file, the field, and what was found. */
 pb_status tokenizer_open(tokenizer **out, const char *directory, pb_error *err);
+/* The same for a tokenizer.json in memory; `name` stands in errors for the file. */
+pb_status tokenizer_read(tokenizer **out, const char *json, size_t size, const char *name, pb_error *err);
 void tokenizer_free(tokenizer *t);
 
 /* Encodes UTF-8 text of `size` bytes (256 MB at most; it may hold NULs). Invalid UTF-8 is an error (PB_EINVAL: HF's API
