@@ -117,7 +117,7 @@ static pb_status choose_groups(trace *t, const prompt *p, const char *expression
         TRY(status);
         at += length + (at[length] == ',');
     }
-    return PB_OK;
+    return t->cell_count ? PB_OK : fail(err, PB_EINVAL, "--positions: names no span");
 }
 
 static pb_status choose_cells(job *j, pb_error *err)
@@ -156,16 +156,31 @@ static void make_grids(job *j)
     }
 }
 
+/* A text's tokens in mid-sentence, which the model must have rows for: its tokenizer may know more. */
+static pb_status answer_tokens(const job *j, const char *text, const char *option, int32_t **ids, size_t *count,
+                               pb_error *err)
+{
+    size_t V = j->q->model->decoder.config.vocab;
+    TRY(tokenizer_mid_sentence(j->q->model->tokenizer, text, option, ids, count, err));
+    for (size_t i = 0; i < *count; i++)
+        if ((size_t)(*ids)[i] >= V) {
+            fail(err, PB_EINVAL, "%s: token %d of \"%s\" is outside the model's vocabulary of %zu", option, (*ids)[i],
+                 text, V);
+            free(*ids);
+            return PB_EINVAL;
+        }
+    return PB_OK;
+}
+
 /* --answer, --answer-id and --foil; without any answer it is set from the clean run. */
 static pb_status choose_answer(job *j, pb_error *err)
 {
     const pb_trace_options *o = j->options;
-    const tokenizer *tok = j->q->model->tokenizer;
     size_t count, V = j->q->model->decoder.config.vocab;
     int32_t *ids;
     j->t->foil = -1;
     if (o->foil) {
-        TRY(tokenizer_mid_sentence(tok, o->foil, "--foil", &ids, &count, err));
+        TRY(answer_tokens(j, o->foil, "--foil", &ids, &count, err));
         j->t->foil = ids[0];
         free(ids);
     }
@@ -176,7 +191,7 @@ static pb_status choose_answer(job *j, pb_error *err)
     }
     if (!o->answer)
         return PB_OK;
-    TRY(tokenizer_mid_sentence(tok, o->answer, "--answer", &ids, &count, err));
+    TRY(answer_tokens(j, o->answer, "--answer", &ids, &count, err));
     pb_status status = question_set_answer(j->q, ids, o->whole_answer ? count : 1, err);
     free(ids);
     return status;
@@ -243,16 +258,10 @@ static size_t recordings_bytes(const job *j)
 /* What the budget leaves for the rows of a wave; too small a budget is an error that says what is needed. */
 static pb_status plan_memory(job *j, pb_error *err)
 {
-    enum { MEGABYTE = 1 << 20 };
-    size_t budget = j->options->run.memory ? j->options->run.memory : (size_t)8 << 30;
     size_t fixed = recordings_bytes(j) + replay_fixed_bytes(&j->q->model->decoder, j->q->length);
     size_t least = fixed + j->q->length * j->q->model->decoder.config.d_model * sizeof(float) * (j->samples + 1);
-    if (budget < least) {
-        fail(err, PB_ENOMEM, "--memory: a budget of %zu MB is too small, this trace needs at least %zu MB",
-             budget / MEGABYTE, least / MEGABYTE + 1);
-        return fail_hint(err, "give --memory %zuM or more", least / MEGABYTE + 1);
-    }
-    j->wave_bytes = budget - fixed;
+    TRY(question_fits(least, j->options->run.memory, "this trace", err));
+    j->wave_bytes = question_budget(j->options->run.memory) - fixed;
     return PB_OK;
 }
 
@@ -482,7 +491,7 @@ static void store(job *j, cell c, const score *scores)
     for (size_t s = 0; g->sd && s < j->samples; s++)
         squares += (scores[s].prob - g->prob[at]) * (scores[s].prob - g->prob[at]);
     if (g->sd)
-        g->sd[at] = sqrt(squares / (n - 1));
+        g->sd[at] = sqrt(squares / n);
 }
 
 static void add_cell(batch *b, cell c, size_t sample)
@@ -626,9 +635,8 @@ static pb_status run(job *j, pb_error *err)
     TRY(run_references(j, err));
     summarise_references(j);
     TRY(run_cells(j, err));
-    TRY(verify(j, err));
     fill_cost(j, begin);
-    return PB_OK;
+    return verify(j, err);
 }
 
 static void job_free(job *j)

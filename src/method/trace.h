@@ -31,12 +31,14 @@ typedef struct trace_grid {
     site site;
     double *prob, *logprob;
     double *logit_diff;                  /* logit(answer) - logit(foil), means over samples; NULL without --foil */
-    double *sd;                          /* standard deviation of prob over samples (n - 1); NULL with one sample */
+    double *sd;                          /* standard deviation of prob over samples (n, not n - 1, below); NULL with
+                                          * one sample */
     size_t (*restored)[2];               /* [layer_count]: first and last layer of the window around each layer */
 } trace_grid;
 
 typedef struct trace_cost {
-    double seconds, flop, naive_flop;    /* naive_flop: one full-length forward pass of the decoder per cell */
+    double seconds, flop, naive_flop;    /* without --verify; naive_flop: a full-length forward pass of the decoder
+                                          * per cell */
     size_t cells, cells_skipped;         /* skipped: known without running */
     size_t waves;
     size_t peak_rss_bytes;
