@@ -84,11 +84,24 @@ static pb_status generate(generation *g, answer *a, size_t max_tokens, size_t to
     return status;
 }
 
-pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, pb_error *err)
+/* What a budget must hold: the keys and values of every row, one layer's weights, the prompt's rows. */
+static pb_status check_memory(const question *q, size_t tokens, size_t memory, pb_error *err)
 {
+    const decoder_config *c = &q->model->decoder.config;
+    size_t T = q->length, end = T + tokens;
+    return question_fits(recording_bytes(c, 0, T, T) + tokens * recording_bytes(c, 0, 1, 1) +
+                             replay_fixed_bytes(&q->model->decoder, end) + T * c->d_model * sizeof(float),
+                         memory, "this question", err);
+}
+
+pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, size_t memory, pb_error *err)
+{
+    size_t room = q->model->decoder.config.max_positions - q->length + 1; /* for the tokens after the prompt */
+    size_t tokens = max_tokens < room ? max_tokens : room;
+    TRY(check_memory(q, tokens, memory, err));
     generation g = {.q = q, .prob = mem_new(q->model->decoder.config.vocab, sizeof *g.prob)};
     *a = (answer){0};
-    pb_status status = generate(&g, a, max_tokens, top, err);
+    pb_status status = generate(&g, a, tokens, top, err);
     a->flop = g.work.flop;
     for (size_t i = g.run_count; i-- > 0;)
         recording_free(g.runs[i]);

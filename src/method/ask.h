@@ -13,8 +13,9 @@ typedef struct answer {
     double flop;
 } answer;
 
-/* At most max_tokens tokens, cut at an end-of-sequence token. */
-pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, pb_error *err);
+/* At most max_tokens tokens, cut at an end-of-sequence token and where the model's positions end. memory: bytes that it
+ * may work in; 0: the default. */
+pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, size_t memory, pb_error *err);
 void answer_free(answer *a);
 
 #endif

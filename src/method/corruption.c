@@ -128,6 +128,16 @@ static size_t row_constraints(const json_t *row, const char **texts, size_t most
     return count;
 }
 
+/* A data set's prompt that cannot be built is told with its line. */
+static pb_status build_dataset_prompt(prompt *p, const question *q, const prompt_request *request, const char *name,
+                                      pb_error *err)
+{
+    pb_error why;
+    if (prompt_build(p, q->model->tokenizer, request, &why) == PB_OK)
+        return PB_OK;
+    return fail(err, why.code, "%s: %s", name, why.message);
+}
+
 static pb_status add_dataset_row(moments *m, const question *q, const json_t *row, const char *name, pb_error *err)
 {
     enum { MOST = 16 };
@@ -139,7 +149,7 @@ static pb_status add_dataset_row(moments *m, const question *q, const json_t *ro
     prompt p;
     prompt_request request = {.question = asked, .template_name = "plain", .constraints = texts,
                               .constraint_count = count, .image_token = -1};
-    TRY(prompt_build(&p, q->model->tokenizer, &request, err));
+    TRY(build_dataset_prompt(&p, q, &request, name, err));
     size_t D = q->model->decoder.config.d_model;
     float *e = mem_new(D, sizeof *e);
     pb_status status = PB_OK;

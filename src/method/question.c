@@ -38,6 +38,21 @@ static pb_status build_prompt(question *q, const pb_question *asked, pb_error *e
     return check_length(q, q->prompt.length, err);
 }
 
+size_t question_budget(size_t asked)
+{
+    return asked ? asked : (size_t)8 << 30;
+}
+
+pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error *err)
+{
+    enum { MEGABYTE = 1 << 20 };
+    if (question_budget(budget) >= needed)
+        return PB_OK;
+    fail(err, PB_ENOMEM, "--memory: a budget of %zu MB is too small, %s needs at least %zu MB",
+         question_budget(budget) / MEGABYTE, what, needed / MEGABYTE + 1);
+    return fail_hint(err, "give --memory %zuM or more", needed / MEGABYTE + 1);
+}
+
 pb_status question_encode(const question *q, const float *pixels, float *rows, pb_error *err)
 {
     return vision_encode(q->model->vision, pixels, rows, err);

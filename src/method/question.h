@@ -29,6 +29,11 @@ pb_status question_open(question *q, model *m, const pb_question *asked, pb_erro
 pb_status question_set_answer(question *q, const int32_t *ids, size_t count, pb_error *err);
 void question_free(question *q);
 
+/* The budget for working memory that was asked for: bytes, 0 stands for 8 GiB. */
+size_t question_budget(size_t asked);
+/* Whether work that needs so many bytes fits the budget; the error says what `what` needs. */
+pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error *err);
+
 /* rows[prompt.image_count][D] = what the decoder would get for another picture's pixels. */
 pb_status question_encode(const question *q, const float *pixels, float *rows, pb_error *err);
 

@@ -8,11 +8,20 @@
 
 enum { READ_AT_ONCE = 1024 }; /* rows: bounds the logits in memory, and still reads the unembedding seldom */
 
+/* Finite weights may still make activations beyond float32, of which no probability can be made. */
+static pb_status check_finite(const readout *rows, size_t n, pb_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(rows[i].log_sum_exp))
+            return fail(err, PB_EINVAL, "a run's logits are NaN or infinite: its activations exceed what float32 holds");
+    return PB_OK;
+}
+
 static pb_status read_block(decoder *m, readout *rows, size_t n, pb_error *err)
 {
     for (size_t i = 0; i < n; i += READ_AT_ONCE)
         TRY(decoder_readout(m, rows + i, n - i < READ_AT_ONCE ? n - i : READ_AT_ONCE, err));
-    return PB_OK;
+    return check_finite(rows, n, err);
 }
 
 static score score_of(const readout *rows, const score_target *target)
@@ -46,7 +55,7 @@ pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb
     size_t V = m->config.vocab;
     readout read = {.x = row, .want = {-1, -1}};
     TRY(mem_try(&read.logits, V, sizeof *read.logits, "logits", err));
-    pb_status status = decoder_readout(m, &read, 1, err);
+    pb_status status = read_block(m, &read, 1, err);
     for (size_t i = 0; i < V && !status; i++)
         prob[i] += exp((double)read.logits[i] - read.log_sum_exp);
     free(read.logits);
@@ -55,14 +64,15 @@ pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb
 
 void score_top(const double *prob, size_t vocab, size_t count, int32_t *ids)
 {
-    for (size_t k = 0; k < count; k++) {
-        ids[k] = -1;
-        for (size_t i = 0; i < vocab; i++) {
-            bool taken = false;
-            for (size_t j = 0; j < k; j++)
-                taken |= ids[j] == (int32_t)i;
-            if (!taken && (ids[k] < 0 || prob[i] > prob[ids[k]]))
-                ids[k] = (int32_t)i;
-        }
+    size_t found = 0;
+    for (size_t i = 0; i < vocab && count; i++) {
+        if (found == count && !(prob[i] > prob[ids[count - 1]]))
+            continue;
+        size_t at = found < count ? found++ : count - 1;
+        for (; at > 0 && prob[i] > prob[ids[at - 1]]; at--)
+            ids[at] = ids[at - 1];
+        ids[at] = (int32_t)i;
     }
+    for (; found < count; found++)
+        ids[found] = -1;
 }

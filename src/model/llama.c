@@ -24,7 +24,7 @@ static const char *const part_names[PART_COUNT] = {
     [PART_DOWN_BIAS] = "mlp.down_proj.bias",
 };
 
-enum { MOST_LAYERS = 4096 }; /* far above any model: a config that says more is broken */
+enum { MOST_LAYERS = 4096, MOST_HEAD_DIM = 8192 }; /* far above any model: a config that says more is broken */
 
 static pb_status check_sizes(const decoder_config *c, const char *file, pb_error *err)
 {
@@ -46,8 +46,9 @@ static pb_status check_sizes(const decoder_config *c, const char *file, pb_error
     if (c->heads % c->kv_heads)
         return fail(err, PB_EFORMAT, "%s: %zu attention heads are no multiple of %zu key/value heads", file, c->heads,
                     c->kv_heads);
-    if (c->head_dim % 2)
-        return fail(err, PB_EFORMAT, "%s: head_dim is %zu, expected an even number", file, c->head_dim);
+    if (c->head_dim % 2 || c->head_dim > MOST_HEAD_DIM)
+        return fail(err, PB_EFORMAT, "%s: head_dim is %zu, expected an even number of at most %d", file, c->head_dim,
+                    MOST_HEAD_DIM);
     return PB_OK;
 }
 

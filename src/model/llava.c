@@ -81,12 +81,22 @@ static pb_status check_tower(const vision_config *v, const char *file, pb_error 
     return PB_OK;
 }
 
+/* An index into hidden_states, of which the tower has one more than layers. */
+static pb_status check_feature_layer(const vision_config *v, const char *file, pb_error *err)
+{
+    long states = (long)v->layers + 1;
+    if (v->feature_layer < -states || v->feature_layer >= states)
+        return fail(err, PB_EFORMAT, "%s: \"vision_feature_layer\" is %ld, the tower has hidden states %ld to %ld", file,
+                    v->feature_layer, -states, states - 1);
+    return PB_OK;
+}
+
 static pb_status read_feature_layer(vision_config *v, const json_t *config, const char *file, pb_error *err)
 {
     const json_t *layer = json_object_get(config, "vision_feature_layer");
     v->feature_layer = -2;
     if (!layer || json_is_null(layer))
-        return PB_OK;
+        return check_feature_layer(v, file, err);
     if (json_is_array(layer))
         return fail(err, PB_EUNSUPPORTED, "%s: \"vision_feature_layer\" is a list, patchbay takes one layer", file);
     double index = json_number_value(layer);
@@ -94,7 +104,7 @@ static pb_status read_feature_layer(vision_config *v, const json_t *config, cons
         return fail(err, PB_EFORMAT, "%s: \"vision_feature_layer\" is %s, expected a layer's number", file,
                     json_is_number(layer) ? "out of range" : json_kind(layer));
     v->feature_layer = (long)index;
-    return PB_OK;
+    return check_feature_layer(v, file, err);
 }
 
 static pb_status read_vision(vision_config *v, const json_t *config, const char *file, pb_error *err)

@@ -1,0 +1,86 @@
+"""Makes tests/data/model/: two tiny random checkpoints as HF saves them, and what HF computes with them.
+
+    python tools/goldens/models.py
+
+llava/ is a LLaVA (grouped heads, bfloat16, the newest names), llama/ a decoder alone (tied, float32, llama3 rotary
+scaling). golden.json in each holds HF's logits and, for llava/, the rows of tower and projector, in float32 with eager
+attention. The checkpoints and their tokenizers are those of tools/parity, made smaller.
+"""
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from transformers import LlamaForCausalLM, LlavaForConditionalGeneration
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from parity.checkpoints import Recipe, make_checkpoint  # noqa: E402
+
+OUT = ROOT / "tests/data/model"
+RECIPES = [
+    Recipe("llava", dtype=torch.bfloat16, processor="5", padding=4, seed=3,
+           text={"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4,
+                 "num_key_value_heads": 2, "max_position_embeddings": 64},
+           vision={"hidden_size": 20, "intermediate_size": 24, "num_attention_heads": 4, "image_size": 15, "patch_size": 5}),
+    Recipe("llama", tokenizer="qwen2", vision=None, seed=4,
+           text={"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 3, "num_attention_heads": 2,
+                 "num_key_value_heads": 1, "tie_word_embeddings": True, "max_position_embeddings": 128,
+                 "rope_parameters": {"rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0,
+                                     "high_freq_factor": 4.0, "original_max_position_embeddings": 32}}),
+]
+
+
+def rounded(tensor: torch.Tensor) -> list:
+    return [float(f"{x:.9g}") for x in tensor.flatten().tolist()]
+
+
+def image_rows(model, pixels: torch.Tensor, layer: int, strategy: str) -> torch.Tensor:
+    """[rows, D]: what the decoder gets. The features are chosen here, as LLaVA's get_image_features does."""
+    states = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states
+    features = states[layer][:, 1:] if strategy == "default" else states[layer]
+    return model.model.multi_modal_projector(features)[0]
+
+
+@torch.no_grad()
+def llava_golden(path: Path) -> dict:
+    model = LlavaForConditionalGeneration.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+    size = model.config.vision_config.image_size
+    pixels = torch.linspace(-2, 2, 3 * size * size).reshape(1, 3, size, size).sin()
+    golden = {"pixels": rounded(pixels), "rows": {}}
+    for layer in (-1, -2, 0, 2):
+        for strategy in ("default", "full"):
+            golden["rows"][f"{layer} {strategy}"] = rounded(image_rows(model, pixels, layer, strategy)[[0, -1]])
+    rows = image_rows(model, pixels, -2, "default")
+    ids = [1, 300, 301, 302, 303, 304]
+    text = model.model.language_model.embed_tokens(torch.tensor(ids))
+    golden["ids"] = ids
+    golden.update(decoder_golden(model.model.language_model, model.lm_head, torch.cat([text[:2], rows, text[2:]])))
+    return golden
+
+
+@torch.no_grad()
+def llama_golden(path: Path) -> dict:
+    model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+    ids = [(7 * i * i + 3 * i + 5) % 400 for i in range(48)]
+    return {"ids": ids, **decoder_golden(model.model, model.lm_head, model.model.embed_tokens(torch.tensor(ids)))}
+
+
+def decoder_golden(decoder, head, rows: torch.Tensor) -> dict:
+    """Inputs and outputs of the blocks at the last row, and the last row's logits."""
+    states = decoder(inputs_embeds=rows[None], output_hidden_states=True, use_cache=False)
+    return {"length": len(rows), "resid": [rounded(state[0, -1]) for state in states.hidden_states[:-1]],
+            "logits": rounded(head(states.last_hidden_state[0, -1]))}
+
+
+def main():
+    for recipe in RECIPES:
+        shutil.rmtree(OUT / recipe.name, ignore_errors=True)
+        path = make_checkpoint(recipe, OUT)
+        golden = llava_golden(path) if recipe.vision is not None else llama_golden(path)
+        (path / "golden.json").write_text(json.dumps(golden) + "\n")
+
+
+if __name__ == "__main__":
+    main()
