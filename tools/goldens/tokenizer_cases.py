@@ -235,6 +235,19 @@ def zoo():
                           [bos(t, "<image>", "<|endoftext|>"), processors.ByteLevel(trim_offsets=True)]))
 
 
+def pieces_of(pre_tokenizer, normalizer=None):
+    """A tokenizer that makes every piece of its pre-tokenizer one token, so that its ranges are the pieces."""
+    t = Tokenizer(models.BPE(vocab={"?": 0}, merges=[], unk_token="?", fuse_unk=True))
+    t.pre_tokenizer = pre_tokenizer
+    if normalizer:
+        t.normalizer = normalizer
+    return t
+
+
+def pieces(form):
+    return lambda: (lambda t: pieces_of(t.pre_tokenizer, t.normalizer))(form())
+
+
 FORMS = {
     "llama": llama,
     "llama-normalized": llama_normalized,
@@ -253,6 +266,11 @@ FORMS = {
     "unknown-dropped": unknown_dropped,
     "unknown-bytes": unknown_bytes,
     "zoo": zoo,
+    "gpt2-pieces": pieces(gpt2),
+    "llama3-pieces": pieces(llama3),
+    "qwen2-pieces": pieces(qwen2),
+    "smollm2-pieces": pieces(smollm2),
+    "deepseek-pieces": pieces(deepseek),
 }
 
 
@@ -283,13 +301,6 @@ def random_regex(rng, depth=2):
     """An expression of the kind that pattern.h knows, and its least width."""
     branches = [[random_atom(rng, depth) for _ in range(rng.randint(1, 3))] for _ in range(rng.randint(1, 3))]
     return "|".join("".join(text for text, _ in b) for b in branches), min(sum(width for _, width in b) for b in branches)
-
-
-def pieces_of(pre_tokenizer):
-    """A tokenizer that makes every piece of its pre-tokenizer one token, so that its ranges are the pieces."""
-    t = Tokenizer(models.BPE(vocab={"?": 0}, merges=[], unk_token="?", fuse_unk=True))
-    t.pre_tokenizer = pre_tokenizer
-    return t
 
 
 BEHAVIORS = ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]
