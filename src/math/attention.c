@@ -200,18 +200,29 @@ static void attend_unit(const unit *u)
     free(s);
 }
 
-void attention(const attention_job *jobs, size_t count)
+/* Rows of all jobs under one key/value head follow each other, so that keys and values which forks share (a picture's
+ * rows) stay in the cache. */
+static size_t list_units(unit *list, const attention_job *jobs, size_t count)
 {
-    size_t units = 0, n = 0;
+    size_t n = 0, most_heads = 0;
     for (size_t j = 0; j < count; j++)
-        units += (jobs[j].rows + UNIT_ROWS - 1) / UNIT_ROWS * jobs[j].kv_heads;
-    unit *list = mem_new(units, sizeof *list);
-    for (size_t j = 0; j < count; j++)
-        for (size_t h = 0; h < jobs[j].kv_heads; h++)
-            for (size_t r = 0; r < jobs[j].rows; r += UNIT_ROWS) {
+        most_heads = jobs[j].kv_heads > most_heads ? jobs[j].kv_heads : most_heads;
+    for (size_t h = 0; h < most_heads; h++)
+        for (size_t j = 0; j < count; j++)
+            for (size_t r = 0; h < jobs[j].kv_heads && r < jobs[j].rows; r += UNIT_ROWS) {
                 size_t end = jobs[j].rows - r < UNIT_ROWS ? jobs[j].rows : r + UNIT_ROWS;
                 list[n++] = (unit){&jobs[j], h, r, end};
             }
+    return n;
+}
+
+void attention(const attention_job *jobs, size_t count)
+{
+    size_t most = 0;
+    for (size_t j = 0; j < count; j++)
+        most += (jobs[j].rows + UNIT_ROWS - 1) / UNIT_ROWS * jobs[j].kv_heads;
+    unit *list = mem_new(most, sizeof *list);
+    size_t units = list_units(list, jobs, count);
 #pragma omp parallel for schedule(dynamic, 4) if (units > 4)
     for (size_t i = 0; i < units; i++)
         attend_unit(&list[i]);
