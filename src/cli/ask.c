@@ -1,6 +1,7 @@
 /* ask.c: the answer to a question. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/command.h"
 
@@ -9,7 +10,8 @@ static void print_answer(const pb_answer *answer)
     int32_t id;
     const char *text;
     double prob;
-    printf("%s\n\n", pb_answer_text(answer));
+    const char *words = pb_answer_text(answer);
+    printf("%s\n\n", words + strspn(words, " ")); /* byte-level tokens bring the space before them along */
     for (size_t i = 0; pb_answer_top(answer, i, &id, &text, &prob); i++)
         printf("%8.4f  %-6d \"%s\"\n", prob, id, text);
 }
@@ -22,10 +24,9 @@ static int run(const settings *s)
     progress p;
     pb_run_options run_options = command_run_options(s, &p);
     pb_question question = command_question(s);
-    if (s->positional.count < 1 || s->positional.count > 2 || (s->positional.count == 2 && s->question))
-        return command_misused("ask", "needs a MODEL and one QUESTION");
-    if (!question.question && !question.prompt)
-        return command_misused("ask", "needs a QUESTION, or --prompt");
+    const char *wrong = command_question_wrong(s);
+    if (wrong)
+        return command_misused("ask", wrong);
     if (command_open(&model, s->positional.items[0], &err))
         return command_failed("ask", &err);
     pb_status status = pb_ask(&answer, model, &question, s->max_tokens, s->top, &run_options, &err);

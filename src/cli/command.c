@@ -75,6 +75,18 @@ pb_status command_open(pb_model **model, const char *name, pb_error *err)
 
 /* ---- questions ---- */
 
+const char *command_question_wrong(const settings *s)
+{
+    bool asked = s->question || s->positional.count == 2;
+    if (s->positional.count < 1 || s->positional.count > 2 || (s->positional.count == 2 && s->question))
+        return "needs a MODEL and one QUESTION";
+    if (!asked && !s->prompt)
+        return "needs a QUESTION (--question), or --prompt";
+    if (asked && s->prompt)
+        return "--question and --prompt exclude each other";
+    return s->prompt && s->template_name ? "--prompt and --template exclude each other" : NULL;
+}
+
 pb_question command_question(const settings *s)
 {
     const char *question = s->question;
@@ -140,11 +152,46 @@ void progress_end(progress *p)
 
 /* ---- results ---- */
 
-pb_status command_out(const char *folder, bool *made, pb_error *err)
+/* Cuts the last name off a path; false when there is nothing above it. */
+static bool cut_name(char *path)
 {
-    *made = !dir_exists(folder);
-    TRY(dir_create(folder, err));
-    if (access(folder, W_OK | X_OK) != 0)
-        return fail(err, PB_EIO, "%s: the folder cannot be written: %s", folder, strerror(errno));
-    return PB_OK;
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    while (n > 0 && path[n - 1] != '/')
+        n--;
+    path[n] = '\0';
+    return n > 1;
+}
+
+static size_t missing_folders(const char *folder)
+{
+    size_t n = 0;
+    char *path = mem_text(folder);
+    do
+        n += !dir_exists(path);
+    while (cut_name(path));
+    free(path);
+    return n;
+}
+
+pb_status command_out(const char *folder, size_t *made, pb_error *err)
+{
+    *made = missing_folders(folder);
+    pb_status status = dir_create(folder, err);
+    if (!status && access(folder, W_OK | X_OK) != 0)
+        status = fail(err, PB_EIO, "%s: the folder cannot be written: %s", folder, strerror(errno));
+    if (status)
+        command_out_undo(folder, *made);
+    return status;
+}
+
+void command_out_undo(const char *folder, size_t made)
+{
+    char *path = mem_text(folder);
+    for (; made > 0; made--) {
+        rmdir(path);
+        cut_name(path);
+    }
+    free(path);
 }

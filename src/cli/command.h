@@ -30,6 +30,8 @@ pb_status command_open(pb_model **model, const char *name, pb_error *err);
 /* The embedded model's folder; free(). */
 pb_status command_demo_folder(char **folder, pb_error *err);
 
+/* What is wrong with how the line asks a question; NULL: nothing. */
+const char *command_question_wrong(const settings *s);
 /* The question that the settings ask. QUESTION may stand second among the positional arguments, or after --question. */
 pb_question command_question(const settings *s);
 
@@ -44,7 +46,10 @@ pb_run_options command_run_options(const settings *s, progress *p);
 /* Ends the progress line. */
 void progress_end(progress *p);
 
-/* Creates the folder results go to, before any work is done; *made tells whether it was not there. */
-pb_status command_out(const char *folder, bool *made, pb_error *err);
+/* Creates the folder results go to, before any work is done; *made counts the folders, it and those above it, that were
+ * not there. */
+pb_status command_out(const char *folder, size_t *made, pb_error *err);
+/* Takes them away again, where nothing lies in them. */
+void command_out_undo(const char *folder, size_t made);
 
 #endif

@@ -20,7 +20,7 @@ static pb_status ask(pb_model *model, const pb_question *question, pb_error *err
 static pb_status show(pb_model *model, const char *folder, const settings *s, pb_error *err)
 {
     static const char *const constraint = "this country";
-    static const char *const others[] = {"What is the name of this country?", "Which continent is this country on?"};
+    static const char *const others[] = {"What is the name of this country?", "Which continent is this country in?"};
     char *picture = path_join(folder, "pictures/pt.png");
     pb_question question = {.image = picture, .constraints = &constraint, .constraint_count = 1};
     pb_status status = PB_OK;

@@ -21,6 +21,15 @@ static void print_help(void)
            command_demo.example);
 }
 
+/* The exit code, unless what was printed could not be written. */
+static int finish(const char *name, int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "patchbay%s%s: standard output cannot be written\n", *name ? " " : "", name);
+    return EXIT_FAILED;
+}
+
 static int run_command(const command *c, int argc, char **argv)
 {
     settings s;
@@ -36,11 +45,7 @@ static int run_command(const command *c, int argc, char **argv)
         code = c->run(&s);
     }
     options_free(&s);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "patchbay %s: standard output cannot be written\n", c->name);
-        return EXIT_FAILED;
-    }
-    return code;
+    return finish(c->name, code);
 }
 
 int main(int argc, char **argv)
@@ -48,11 +53,11 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help();
-        return argc > 1 ? EXIT_DONE : EXIT_USAGE;
+        return finish("", argc > 1 ? EXIT_DONE : EXIT_USAGE);
     }
     if (strcmp(name, "--version") == 0) {
         printf("patchbay %s\n", PATCHBAY_VERSION);
-        return EXIT_DONE;
+        return finish("", EXIT_DONE);
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(name, commands[i]->name) == 0)

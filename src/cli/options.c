@@ -223,6 +223,20 @@ void options_free(settings *s)
     free(s->corruptions.items);
 }
 
+/* Prints text from column HELP_COLUMN on, broken between words. */
+static void print_folded(const char *text)
+{
+    enum { HELP_COLUMN = 31, WIDTH = 118 };
+    while (strlen(text) > WIDTH - HELP_COLUMN) {
+        size_t n = WIDTH - HELP_COLUMN;
+        while (n > 1 && text[n] != ' ')
+            n--;
+        printf("%.*s\n%*s", (int)n, text, HELP_COLUMN, "");
+        text += n + (text[n] == ' ');
+    }
+    printf("%s\n", text);
+}
+
 void options_help(const char *const *allowed)
 {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -231,6 +245,7 @@ void options_help(const char *const *allowed)
             continue;
         char left[40];
         snprintf(left, sizeof left, "--%s %s", o->name, o->argument ? o->argument : "");
-        printf("  %-28s %s\n", left, o->help);
+        printf("  %-28s ", left);
+        print_folded(o->help);
     }
 }

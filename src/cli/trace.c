@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "cli/command.h"
@@ -67,7 +66,7 @@ pb_status trace_and_show(pb_model *model, const pb_question *question, const set
 {
     progress p;
     pb_trace *trace = NULL;
-    bool made = false;
+    size_t made = 0;
     pb_trace_options options = trace_options(s, &p);
     if (out)
         TRY(command_out(out, &made, err));
@@ -75,8 +74,8 @@ pb_status trace_and_show(pb_model *model, const pb_question *question, const set
     progress_end(&p);
     if (!status && out)
         status = pb_trace_write(trace, out, err);
-    if (status && made)
-        rmdir(out); /* stays where something lies in it */
+    if (status && out)
+        command_out_undo(out, made);
     if (!status && s->json) {
         char *json;
         pb_trace_json(trace, &json);
@@ -96,10 +95,9 @@ static int run(const settings *s)
     pb_model *model;
     pb_question question = command_question(s);
     const char *out = s->out ? s->out : s->json ? NULL : "patchbay-trace";
-    if (s->positional.count < 1 || s->positional.count > 2 || (s->positional.count == 2 && s->question))
-        return command_misused("trace", "needs a MODEL and one question");
-    if (!question.question && !question.prompt)
-        return command_misused("trace", "needs --question, or --prompt");
+    const char *wrong = command_question_wrong(s);
+    if (wrong)
+        return command_misused("trace", wrong);
     if (s->has_window && s->has_radius)
         return command_misused("trace", "--window and --radius exclude each other");
     if (s->answer && s->has_answer_id)
