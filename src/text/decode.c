@@ -8,17 +8,17 @@
 #include "text/stage.h"
 #include "text/unicode.h"
 
-void decoder_free(decoder *d)
+void text_decoder_free(text_decoder *d)
 {
     for (size_t i = 0; i < d->count; i++) {
         pattern_free(d->steps[i].what);
         free(d->steps[i].text);
     }
     free(d->steps);
-    *d = (decoder){0};
+    *d = (text_decoder){0};
 }
 
-bool decoder_is_byte_level(const decoder *d)
+bool text_decoder_is_byte_level(const text_decoder *d)
 {
     for (size_t i = 0; i < d->count; i++)
         if (d->steps[i].kind == DECODE_BYTE_LEVEL)
@@ -27,7 +27,7 @@ bool decoder_is_byte_level(const decoder *d)
 }
 
 /* ---- reading ---- */
-static void add_step(decoder *d, decoder_step s)
+static void add_step(text_decoder *d, text_decoder_step s)
 {
     d->steps = mem_resize(d->steps, d->count + 1, sizeof *d->steps);
     d->steps[d->count++] = s;
@@ -37,7 +37,7 @@ static pb_status read_byte_level(void *into, const component *c, pb_error *err)
 {
     (void)c;
     (void)err;
-    add_step(into, (decoder_step){.kind = DECODE_BYTE_LEVEL});
+    add_step(into, (text_decoder_step){.kind = DECODE_BYTE_LEVEL});
     return PB_OK;
 }
 
@@ -45,7 +45,7 @@ static pb_status read_byte_fallback(void *into, const component *c, pb_error *er
 {
     (void)c;
     (void)err;
-    add_step(into, (decoder_step){.kind = DECODE_BYTE_FALLBACK});
+    add_step(into, (text_decoder_step){.kind = DECODE_BYTE_FALLBACK});
     return PB_OK;
 }
 
@@ -53,7 +53,7 @@ static pb_status read_fuse(void *into, const component *c, pb_error *err)
 {
     (void)c;
     (void)err;
-    add_step(into, (decoder_step){.kind = DECODE_FUSE});
+    add_step(into, (text_decoder_step){.kind = DECODE_FUSE});
     return PB_OK;
 }
 
@@ -66,9 +66,9 @@ static pb_status read_metaspace(void *into, const component *c, pb_error *err)
         TRY(component_text(c, "prepend_scheme", &scheme, &scheme_size, err));
     if (!size)
         return fail(err, PB_EFORMAT, "%s: %s (Metaspace): \"replacement\" is empty", c->file, c->where);
-    add_step(into, (decoder_step){.kind = DECODE_METASPACE,
-                                  .what = pattern_literal(sign, size),
-                                  .prefixed = strcmp(scheme, "never") != 0});
+    add_step(into, (text_decoder_step){.kind = DECODE_METASPACE,
+                                       .what = pattern_literal(sign, size),
+                                       .prefixed = strcmp(scheme, "never") != 0});
     return PB_OK;
 }
 
@@ -86,10 +86,10 @@ static pb_status read_replace(void *into, const component *c, pb_error *err)
         TRY(pattern_regex(&what, text, size, c->file, c->where, err));
     else
         what = pattern_literal(text, size);
-    add_step(into, (decoder_step){.kind = DECODE_REPLACE,
-                                  .what = what,
-                                  .text = mem_text_n(content, content_size),
-                                  .text_size = content_size});
+    add_step(into, (text_decoder_step){.kind = DECODE_REPLACE,
+                                       .what = what,
+                                       .text = mem_text_n(content, content_size),
+                                       .text_size = content_size});
     return PB_OK;
 }
 
@@ -97,7 +97,7 @@ static pb_status read_strip(void *into, const component *c, pb_error *err)
 {
     const char *text;
     uint32_t code_point;
-    decoder_step s = {.kind = DECODE_STRIP};
+    text_decoder_step s = {.kind = DECODE_STRIP};
     TRY(component_text(c, "content", &text, &s.text_size, err));
     TRY(component_count(c, "start", &s.start, err));
     TRY(component_count(c, "stop", &s.stop, err));
@@ -109,7 +109,7 @@ static pb_status read_strip(void *into, const component *c, pb_error *err)
     return PB_OK;
 }
 
-pb_status decoder_read(decoder *d, const json_t *object, const char *file, pb_error *err)
+pb_status text_decoder_read(text_decoder *d, const json_t *object, const char *file, pb_error *err)
 {
     static const component_kind kinds[] = {{"ByteLevel", read_byte_level},
                                            {"Metaspace", read_metaspace},
@@ -119,10 +119,10 @@ pb_status decoder_read(decoder *d, const json_t *object, const char *file, pb_er
                                            {"Strip", read_strip},
                                            {NULL, NULL}};
     static const component_table table = {"decoder", "decoders", kinds};
-    *d = (decoder){.exists = object && !json_is_null(object)};
+    *d = (text_decoder){.exists = object && !json_is_null(object)};
     pb_status status = component_each(&table, object, d, file, err);
     if (status)
-        decoder_free(d);
+        text_decoder_free(d);
     return status;
 }
 
@@ -192,7 +192,7 @@ static void run_byte_level(const texts *in, texts *out)
     buffer_free(&bytes);
 }
 
-static void run_replace(const decoder_step *s, const texts *in, texts *out)
+static void run_replace(const text_decoder_step *s, const texts *in, texts *out)
 {
     for (size_t i = 0; i < in->count; i++) {
         size_t size, done = 0, start, end;
@@ -257,7 +257,7 @@ static void run_byte_fallback(const texts *in, texts *out)
     buffer_free(&bytes);
 }
 
-static void run_strip(const decoder_step *s, const texts *in, texts *out)
+static void run_strip(const text_decoder_step *s, const texts *in, texts *out)
 {
     for (size_t i = 0; i < in->count; i++) {
         size_t size, n = s->text_size;
@@ -270,7 +270,7 @@ static void run_strip(const decoder_step *s, const texts *in, texts *out)
     }
 }
 
-static void run_step(const decoder_step *s, const texts *in, texts *out)
+static void run_step(const text_decoder_step *s, const texts *in, texts *out)
 {
     switch (s->kind) {
     case DECODE_BYTE_LEVEL: run_byte_level(in, out); break;
@@ -282,11 +282,11 @@ static void run_step(const decoder_step *s, const texts *in, texts *out)
     }
 }
 
-static void run_steps(const decoder *d, bool whole, texts *t)
+static void run_steps(const text_decoder *d, bool whole, texts *t)
 {
     texts next = {0};
     for (size_t i = 0; i < d->count; i++) {
-        decoder_step s = d->steps[i];
+        text_decoder_step s = d->steps[i];
         s.prefixed &= whole;
         if (s.kind == DECODE_STRIP && !whole)
             continue;
@@ -299,7 +299,7 @@ static void run_steps(const decoder *d, bool whole, texts *t)
     texts_free(&next);
 }
 
-void decoder_run(const decoder *d, texts *t, buffer *out)
+void text_decoder_run(const text_decoder *d, texts *t, buffer *out)
 {
     run_steps(d, true, t);
     for (size_t i = 0; i < t->count; i++) {
@@ -312,7 +312,7 @@ void decoder_run(const decoder *d, texts *t, buffer *out)
     }
 }
 
-void decoder_run_one(const decoder *d, const char *text, size_t size, buffer *out)
+void text_decoder_run_one(const text_decoder *d, const char *text, size_t size, buffer *out)
 {
     texts t = {0};
     texts_add(&t, text, size);

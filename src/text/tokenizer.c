@@ -24,7 +24,7 @@ struct tokenizer {
     added_finder raw, normal; /* added tokens to look for before and after normalization */
     stages stages;
     postprocess post;
-    decoder decoder;
+    text_decoder decoder;
 };
 
 /* ---- opening ---- */
@@ -85,7 +85,7 @@ static pb_status read_parts(tokenizer *t, const json_t *root, const char *file, 
     TRY(added_read(&t->added, added, bpe_vocab(t->model), file, err));
     TRY(read_stages(t, root, file, err));
     TRY(postprocess_read(&t->post, json_object_get(root, "post_processor"), file, err));
-    return decoder_read(&t->decoder, json_object_get(root, "decoder"), file, err);
+    return text_decoder_read(&t->decoder, json_object_get(root, "decoder"), file, err);
 }
 
 pb_status tokenizer_read(tokenizer **out, const char *json, size_t size, const char *name, pb_error *err)
@@ -251,7 +251,7 @@ void tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t count, bool
         else if (!a && entry.text)
             texts_add(&all, entry.text, entry.size);
     }
-    decoder_run(&t->decoder, &all, out);
+    text_decoder_run(&t->decoder, &all, out);
     texts_free(&all);
 }
 
@@ -262,7 +262,7 @@ void tokenizer_token_text(const tokenizer *t, int32_t id, buffer *out)
     if (a)
         buffer_add(out, a->content, a->size);
     else if (entry.text)
-        decoder_run_one(&t->decoder, entry.text, entry.size, out);
+        text_decoder_run_one(&t->decoder, entry.text, entry.size, out);
     else
         buffer_printf(out, "<%d>", id);
 }
@@ -285,7 +285,7 @@ const char *tokenizer_kind(const tokenizer *t)
 {
     if (bpe_has_byte_fallback(t->model))
         return "BPE with byte fallback";
-    return decoder_is_byte_level(&t->decoder) ? "byte-level BPE" : "BPE";
+    return text_decoder_is_byte_level(&t->decoder) ? "byte-level BPE" : "BPE";
 }
 
 bool tokenizer_is_special(const tokenizer *t, int32_t id)
