@@ -360,7 +360,8 @@ static void unknown_parts_are_refused(void **state)
             "{\"id\":\"<s>\"}}],\"special_tokens\":{\"<s>\":{\"ids\":[-1]}}}}", PB_EFORMAT,
             "single[0] names a token with an id that is no");
     refused("{\"post_processor\":{\"type\":\"Sequence\",\"processors\":["
-            "{\"type\":\"TemplateProcessing\",\"single\":[]},{\"type\":\"TemplateProcessing\",\"single\":[]}]}}", PB_EUNSUPPORTED,
+            "{\"type\":\"TemplateProcessing\",\"single\":[]},"
+            "{\"type\":\"TemplateProcessing\",\"single\":[]}]}}", PB_EUNSUPPORTED,
             "post_processor[1]: a second TemplateProcessing");
     refused("{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\"}}", PB_EFORMAT, "\"replacement\" is empty");
     refused("{\"decoder\":{\"type\":\"Replace\",\"content\":\"x\",\"pattern\":{\"String\":\"\"}}}", PB_EUNSUPPORTED,
