@@ -107,7 +107,8 @@ def main():
             flags[c] |= 1 << bit
     entries = [c << 9 | flags[c] for c in range(0x110000) if c == 0 or flags[c] != flags[c - 1]]
     counts = ", ".join(f"{len(members)} {name}" for name, members in named)
-    print(f"""/* unicode_tables.c: made by tools/make_unicode_tables.py from tokenizers {tokenizers.__version__}; do not edit.
+    print(f"""\
+/* unicode_tables.c: made by tools/make_unicode_tables.py from tokenizers {tokenizers.__version__}; do not edit.
  *
  * An entry holds for its code point and all those up to the next entry's: code point << 9 | classes (unicode.h).
  * Members:

@@ -3,7 +3,8 @@
  * Split patterns are Oniguruma expressions in tokenizer.json, run over a Unicode of their own age, so they run here on
  * the same age's classes (unicode.h). Known is what the published patterns use: alternatives, groups ( (?: (?i: ,
  * look-ahead (?= (?! , literals, sets, \s \S \r \n \t \p{L} \p{M} \p{N} \p{P} \p{S} and their complements, ? * + {m,n}
- * on single characters and ? on groups, ?+ *+ ++. Anything else is refused, never approximated. */
+ * on single characters and ? on groups, ?+ *+ ++. Anything else is refused, never approximated. Matching backtracks as
+ * Oniguruma's does, with a stack no deeper than the expression is long. */
 #ifndef TEXT_PATTERN_H
 #define TEXT_PATTERN_H
 

@@ -10,7 +10,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 SENTENCES = [
     "The capital of France is Paris, and the flag has three vertical bands: blue, white and red.",
-    "What's in the picture? It isn't a cat; they're two dogs we've seen before, I'll say. I'd guess he'll run. I'm sure.",
+    "What's in the picture? It isn't a cat; they're two dogs we've seen before, I'll say."
+    " I'd guess he'll run. I'm sure.",
     "USER: <image>\nWhich country does this flag belong to? Answer in a few words.\nASSISTANT: Germany",
     "In 1984, 12345 people paid $3.50 (about 2,75 €) for 0.5 kg — 1/2 of 1000 g; see https://example.org/a_b?c=d#e.",
     "def f(x):\n    return {'a': [1, 2, 3]}\n\n\tif x != 0:\r\n\t\tprint(\"x = %d\" % x)\n",
@@ -276,7 +277,8 @@ FORMS = {
 
 # ---- random tokenizers ----
 def random_set(rng):
-    members = ["a-c", "é", "s", "\\s", "\\p{L}", "\\p{N}", "\\p{P}", "\\p{M}", "\\P{L}", "\\S", "\\r\\n", "一-龥", "_", "."]
+    members = ["a-c", "é", "s", "\\s", "\\p{L}", "\\p{N}", "\\p{P}", "\\p{M}", "\\P{L}", "\\S", "\\r\\n", "一-龥",
+               "_", "."]
     return "[" + rng.choice(["", "^"]) + "".join(rng.sample(members, rng.randint(1, 3))) + "]"
 
 
@@ -300,7 +302,8 @@ def random_atom(rng, depth):
 def random_regex(rng, depth=2):
     """An expression of the kind that pattern.h knows, and its least width."""
     branches = [[random_atom(rng, depth) for _ in range(rng.randint(1, 3))] for _ in range(rng.randint(1, 3))]
-    return "|".join("".join(text for text, _ in b) for b in branches), min(sum(width for _, width in b) for b in branches)
+    width = min(sum(width for _, width in b) for b in branches)
+    return "|".join("".join(text for text, _ in b) for b in branches), width
 
 
 BEHAVIORS = ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]
@@ -328,16 +331,20 @@ def random_tokenizer(rng):
     if rng.random() < 0.8:
         t.normalizer = normalizers.Sequence(rng.sample(parts, rng.randint(0, 3)))
     form = t.normalizer.normalize_str if t.normalizer else str
-    contents = rng.sample(["<a>", "<ab>", "a", "é", "e\u0301", " ", "  ", "\n", "the", "of", "▁", "<image>", "日", "1", "'s",
-                           "</s>", "\u3000x", "Ġ", "Paris", "pari"], rng.randint(0, 8))
+    contents = rng.sample(["<a>", "<ab>", "a", "é", "e\u0301", " ", "  ", "\n", "the", "of", "▁", "<image>", "日", "1",
+                           "'s", "</s>", "\u3000x", "Ġ", "Paris", "pari"], rng.randint(0, 8))
     # Of two that read the same after normalization HF takes now this one, now that one.
     contents = {form(c): c for c in contents if form(c)}.values()
     t.add_tokens([AddedToken(c, single_word=rng.random() < 0.3, lstrip=rng.random() < 0.3, rstrip=rng.random() < 0.3,
                              normalized=rng.random() < 0.5, special=rng.random() < 0.4) for c in contents])
-    pre = [pre_tokenizers.Digits(individual_digits=rng.random() < 0.5), split(rng.choice([LLAMA3, QWEN2, CL100K, GPT2, DEEPSEEK])),
+    pre = [pre_tokenizers.Digits(individual_digits=rng.random() < 0.5),
+           split(rng.choice([LLAMA3, QWEN2, CL100K, GPT2, DEEPSEEK])),
            split(rng.choice([" ", "a", "the"]), rng.choice(BEHAVIORS), rng.random() < 0.3, False)]
-    last = (pre_tokenizers.ByteLevel(add_prefix_space=rng.random() < 0.5, use_regex=rng.random() < 0.5) if byte_model else
-            pre_tokenizers.Metaspace("▁", prepend_scheme=rng.choice(["first", "never", "always"]), split=rng.random() < 0.5))
+    if byte_model:
+        last = pre_tokenizers.ByteLevel(add_prefix_space=rng.random() < 0.5, use_regex=rng.random() < 0.5)
+    else:
+        last = pre_tokenizers.Metaspace("▁", prepend_scheme=rng.choice(["first", "never", "always"]),
+                                        split=rng.random() < 0.5)
     chosen = rng.sample(pre, rng.randint(0, 3)) + ([last] if byte_model or rng.random() < 0.7 else [])
     rng.shuffle(chosen)
     t.pre_tokenizer = pre_tokenizers.Sequence(chosen)
@@ -358,8 +365,8 @@ SPACES = [" ", "  ", "   ", "\t", "\n", "\n\n", "\r\n", "\r", "\x0b", "\x0c", "\
           "\u2000", "\u2003", "\u2009", "\u200a", "\u200b", "\u2028", "\u2029", "\u202f", "\u205f", "\u2060", "\u3000",
           "\ufeff", "▁", "Ġ", "\u180e"]
 CONTRACTIONS = [q + e for q in "'’" for e in
-                ("s", "S", "\u017f", "t", "T", "re", "RE", "rE", "ve", "Ve", "m", "M", "ll", "LL", "lL", "d", "D", "\u212a",
-                 "x", "", "ſs", "ﬅ")]
+                ("s", "S", "\u017f", "t", "T", "re", "RE", "rE", "ve", "Ve", "m", "M", "ll", "LL", "lL", "d", "D",
+                 "\u212a", "x", "", "ſs", "ﬅ")]
 ODD = ["\0", "\x01", "\x7f", "\ufffd", "\ufffe", "\uffff", "\U0001fffe", "\U0010ffff", "\ue000", "\U000f0000", "\u200d",
        "\ufe0f", "\u034f", "\u0378", "\U000e0001", "<0x0A>", "<0x41>", "<unk>", "<s>", "</s>", "<image>", "Ċ", "ÿ", "Ń"]
 EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "🇫🇷", "🇩", "👍🏽", "❤️", "🤷🏻‍♂️", "1️⃣", "🫠", "🪿"]
@@ -370,7 +377,8 @@ MARKS = [c for c in KNOWN if unicodedata.category(chr(c))[0] == "M"] + list(rang
 NUMBERS = [c for c in KNOWN if unicodedata.category(chr(c))[0] == "N"] + \
           list(range(0x11DE0, 0x11DEA)) + list(range(0x1E4F0, 0x1E4FA)) + list(range(0x16D70, 0x16D7A)) + [0x16FF4]
 DECOMPOSE = [c for c in KNOWN if unicodedata.decomposition(chr(c)) and unicodedata.decomposition(chr(c))[0] != "<"]
-JAMO = list(range(0x1100, 0x1113)) + list(range(0x1161, 0x1176)) + list(range(0x11A7, 0x11C3)) + [0xAC00, 0xAC01, 0xD7A3]
+JAMO = list(range(0x1100, 0x1113)) + list(range(0x1161, 0x1176)) + list(range(0x11A7, 0x11C3)) + \
+       [0xAC00, 0xAC01, 0xD7A3]
 PAGES = sorted({c >> 7 for c in KNOWN})
 
 
@@ -411,7 +419,8 @@ def kinds(rng, vocabulary, added):
         "sentences": lambda: words(rng, 12),
         "pages": lambda: mixture(rng, lambda: page(rng), SPACES[:6], ascii_),
         "anything": lambda: mixture(rng, lambda: any_code_point(rng)),
-        "marks": lambda: mixture(rng, lambda: chars(rng, MARKS, 1, 5), "aesqo12 \u00e9\u1e69", lambda: chars(rng, DECOMPOSE, 1, 2)),
+        "marks": lambda: mixture(rng, lambda: chars(rng, MARKS, 1, 5), "aesqo12 \u00e9\u1e69",
+                                 lambda: chars(rng, DECOMPOSE, 1, 2)),
         "jamo": lambda: mixture(rng, lambda: chars(rng, JAMO, 1, 6), " a\u0301"),
         "emoji": lambda: mixture(rng, EMOJI, [" ", "", "\u200d", "\ufe0f"], ascii_),
         "spaces": lambda: mixture(rng, SPACES, SPACES[:9], word),
@@ -419,9 +428,11 @@ def kinds(rng, vocabulary, added):
         "numbers": lambda: mixture(rng, lambda: chars(rng, NUMBERS, 1, 5), "0123456789", [" ", ".", "a", "\n"]),
         "added": lambda: mixture(rng, added, part, SPACES[:8], word, [" ", ""]),
         "odd": lambda: mixture(rng, ODD, ascii_, word),
-        "punctuation": lambda: mixture(rng, ["...", "!?", "\n", "\r\n", "--", "—", "«", "$", "+", "^", "`", "%"], word, SPACES[:6]),
+        "punctuation": lambda: mixture(rng, ["...", "!?", "\n", "\r\n", "--", "—", "«", "$", "+", "^", "`", "%"],
+                                       word, SPACES[:6]),
         "tokens": lambda: mixture(rng, vocabulary, [" "]),
-        "runs": lambda: mixture(rng, lambda: rng.choice([" ", "a", "\n", "1", "=", "é", "ab", "　"]) * rng.randint(1, 60)),
+        "runs": lambda: mixture(
+            rng, lambda: rng.choice([" ", "a", "\n", "1", "=", "é", "ab", "　"]) * rng.randint(1, 60)),
     }
 
 
