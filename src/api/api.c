@@ -51,9 +51,14 @@ void pb_model_info(const pb_model *pm, char **json)
 
 /* ---- how to run ---- */
 
+/* More threads than this only cost memory, and OpenMP dies of too many. */
+enum { MOST_THREADS = 256 };
+
 static void set_threads(const pb_run_options *run)
 {
-    omp_set_num_threads(run && run->threads > 0 ? run->threads : omp_get_num_procs());
+    int cores = omp_get_num_procs(), most = cores > MOST_THREADS ? cores : MOST_THREADS;
+    int wanted = run && run->threads > 0 ? run->threads : cores;
+    omp_set_num_threads(wanted < most ? wanted : most);
 }
 
 /* ---- ask ---- */

@@ -20,7 +20,9 @@ PICTURE = IMAGES / "rgb.jpg"
 
 
 def run(*args, **kwargs):
-    """Runs the program; the result has returncode, stdout and stderr as text."""
+    """Runs the program (on one thread, if not said otherwise); the result has returncode, stdout and stderr as text."""
+    if args and args[0] in ("ask", "trace") and "--threads" not in args:
+        args = (args[0], "--threads", 1, *args[1:])
     environment = {**os.environ, **kwargs.pop("env", {})}
     kwargs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 120, **kwargs}
     return subprocess.run([PROGRAM, *map(str, args)], env=environment, encoding="utf-8", stdin=subprocess.DEVNULL, **kwargs)

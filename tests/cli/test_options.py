@@ -1,0 +1,262 @@
+"""Every option that `trace --help` and `ask --help` list has the effect it promises; none is taken and ignored."""
+import json
+import math
+import re
+import struct
+import unittest
+
+from common import IMAGES, LLAMA, LLAVA, PICTURE, QUESTION, ProgramTest, png
+
+TWICE = "Is this country this country?"
+
+
+def npy(path, shape, values):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack(f"<{len(values)}f", *values))
+    return path
+
+
+class Trace(ProgramTest):
+    """One test an option, named after it."""
+
+    def json(self, *args, model=LLAVA, **kwargs):
+        return json.loads(self.succeeds(self.trace(model, "--json", *args, **kwargs)).stdout)
+
+    def grids(self, trace):
+        return {site: grids["prob"] for site, grids in trace["sites"].items()}
+
+    def assertSameNumbers(self, a, b):
+        for t in (a, b):
+            t["cost"] = t["verify"] = None
+        self.assertEqual(a, b)
+
+    def test_every_option_has_a_test(self):
+        listed = set(re.findall(r"^  --([a-z-]+)", self.program("trace", "--help").stdout, re.M))
+        tested = {name[5:].replace("_", "-") for name in dir(self) if name.startswith("test_")}
+        self.assertEqual(listed - tested - {"out", "quiet", "help"}, set())     # these three: test_output, test_usage
+
+    def test_image(self):
+        plain, with_picture = self.json(), self.json(image=PICTURE)
+        self.assertIsNone(plain["image"])
+        self.assertEqual([t["count"] for t in with_picture["tokens"] if t["span"] == "image"], [9])
+        other = self.json(image=IMAGES / "photo.png")
+        self.assertNotEqual(other["clean"]["prob"], with_picture["clean"]["prob"])
+
+    def test_question(self):
+        self.assertIn("Why is this country", self.json(question="Why is this country here?")["prompt"])
+
+    def test_constraint(self):
+        trace = self.json("--constraint", "capital")
+        self.assertEqual([c["text"] for c in trace["constraints"]], ["this country", "capital"])
+        one, two = (c["positions"] for c in trace["constraints"])
+        self.assertTrue(set(one).isdisjoint(two))
+        self.assertNotEqual(trace["corrupted"]["prob"], self.json()["corrupted"]["prob"])       # both are corrupted
+
+    def test_occurrences(self):
+        first, every = (self.json("--occurrences", n, question=TWICE) for n in ("first", "all"))
+        self.assertEqual(2 * len(first["constraints"][0]["positions"]), len(every["constraints"][0]["positions"]))
+        self.assertSameNumbers(first, self.json(question=TWICE))
+
+    def test_prefill(self):
+        self.assertTrue(self.json("--prefill", "The capital is")["prompt"].endswith("ASSISTANT: The capital is"))
+
+    def test_template(self):
+        self.assertEqual(self.json("--template", "plain")["prompt"], QUESTION)
+        self.assertEqual(self.json()["prompt"], f"USER: {QUESTION} ASSISTANT:")
+
+    def test_prompt(self):
+        trace = self.json("--prompt", "Here <image> is this country", question=None, image=PICTURE)
+        self.assertEqual(trace["prompt"], "Here <image> is this country")
+
+    def test_answer(self):
+        trace = self.json("--answer", "Paris")
+        self.assertIn("P", trace["answer"]["text"])
+        self.assertLess(trace["clean"]["prob"], self.json()["clean"]["prob"])     # the default is the most likely one
+        self.assertEqual(self.json("--answer-id", trace["answer"]["id"])["clean"], trace["clean"])
+
+    def test_answer_id(self):
+        self.assertEqual(self.json("--answer-id", 77)["answer"]["id"], 77)
+        self.assertEqual(self.json("--answer-id", 570)["answer"]["id"], 570)     # a padding row of the vocabulary
+        self.assertEqual(self.json("--answer-id", 0)["answer"]["id"], 0)
+
+    def test_answer_tokens(self):
+        first, whole = (self.json("--answer", "a river in Portugal", "--answer-tokens", n) for n in ("first", "all"))
+        self.assertEqual(len(first["answer"]["ids"]), 1)
+        self.assertGreater(len(whole["answer"]["ids"]), 3)
+        self.assertLess(whole["clean"]["logprob"], first["clean"]["logprob"])
+        self.assertEqual(whole["clean"]["top"], first["clean"]["top"])           # of the first token, either way
+        self.assertEqual(whole["tokens"], first["tokens"])                       # no cells on the answer's rows
+
+    def test_corrupt(self):
+        swapped = self.json("--corrupt", "swap:London")
+        self.assertEqual(swapped["corruption"], ["swap:London"])
+        self.assertNotEqual(swapped["corrupted"], self.json()["corrupted"])
+        both = self.json("--corrupt", "swap:London", "--corrupt", "image-rowmean", image=PICTURE)
+        self.assertEqual(both["corruption"], ["swap:London", "image-rowmean"])
+        self.assertEqual(len({json.dumps(t["corrupted"]["prob"]) for t in (
+            both, *(self.json("--corrupt", c, image=PICTURE) for c in ("swap:London", "image-rowmean")))}), 3)
+
+    def test_corrupt_span(self):
+        trace = self.json("--corrupt-span", "question")
+        self.assertNotEqual(trace["corrupted"], self.json()["corrupted"])
+        self.assertSameNumbers(self.json("--corrupt-span", "constraint"), self.json())
+
+    def test_direction(self):
+        there, back = (self.json("--direction", d) for d in ("denoise", "noise"))
+        self.assertEqual((there["direction"], back["direction"]), ("denoise", "noise"))
+        self.assertEqual(there["clean"], back["clean"])
+        self.assertNotEqual(self.grids(there), self.grids(back))
+
+    def test_sites(self):
+        trace = self.json("--sites", "resid_pre,mlp_out,resid_pre")
+        self.assertEqual(set(trace["sites"]), {"resid_pre", "mlp_out"})
+        self.assertEqual(self.grids(trace)["mlp_out"], self.grids(self.json())["mlp_out"])
+
+    def test_window(self):
+        trace = self.json("--window", 3)
+        self.assertEqual(trace["window"], {"kind": "centred", "size": 3})
+        self.assertEqual(trace["sites"]["mlp_out"]["restored"], [[0, 1], [0, 2], [1, 3], [2, 3]])
+        self.assertEqual(self.json("--window", 2)["sites"]["mlp_out"]["restored"], [[0, 0], [0, 1], [1, 2], [2, 3]])
+        self.assertSameNumbers(self.json("--window", 1), self.json())
+
+    def test_radius(self):
+        trace = self.json("--radius", 1)
+        self.assertEqual(trace["window"], {"kind": "radius", "size": 1})
+        self.assertEqual(trace["sites"]["mlp_out"]["restored"], [[0, 1], [0, 2], [1, 3], [2, 3]])
+        self.assertEqual(self.json("--radius", 0)["sites"]["mlp_out"]["restored"], [[l, l] for l in range(4)])
+        self.assertEqual(self.json("--radius", 9)["sites"]["mlp_out"]["restored"], [[0, 3]] * 4)
+
+    def test_layers(self):
+        whole, part = self.json(), self.json("--layers", "1:3")
+        self.assertEqual(part["layers"], [1, 2])
+        for site, rows in self.grids(part).items():
+            self.assertEqual(rows, self.grids(whole)[site][1:3])
+
+    def test_positions(self):
+        whole = self.json()
+        part = self.json("--positions", "last,constraint")
+        self.assertEqual(part["positions"], sorted(set(whole["constraints"][0]["positions"]) | {whole["positions"][-1]}))
+        for site, rows in self.grids(part).items():
+            self.assertEqual(rows, [[row[whole["positions"].index(p)] for p in part["positions"]] for row in self.grids(whole)[site]])
+
+    def test_group(self):
+        trace = self.json("--group", "--positions", "constraint,last,0:3")
+        self.assertEqual(trace["groups"], ["constraint", "last", "0:3"])
+        self.assertEqual(trace["positions"][2], [0, 1, 2])
+        single = self.json("--positions", "last")
+        for site, rows in self.grids(trace).items():
+            self.assertEqual([row[1] for row in rows], [row[0] for row in self.grids(single)[site]])
+
+    def test_samples(self):
+        noise = ("--corrupt", "noise:s1")
+        three, ten = self.json(*noise, "--samples", 3), self.json(*noise)
+        self.assertNotEqual(three["corrupted"], ten["corrupted"])
+        self.assertSameNumbers(ten, self.json(*noise, "--samples", 10))
+        self.assertIn("sd", three["sites"]["mlp_out"])
+        self.assertNotIn("sd", self.json(*noise, "--samples", 1)["sites"]["mlp_out"])
+
+    def test_noise_file(self):
+        n = len(self.json()["constraints"][0]["positions"])
+        path = npy(self.folder / "noise.npy", (2, n, 32), [math.sin(i) for i in range(2 * n * 32)])
+        trace = self.json("--noise-file", path)
+        self.assertIn("sd", trace["sites"]["mlp_out"])
+        self.assertNotEqual(trace["corrupted"], self.json()["corrupted"])
+        nothing = self.json("--noise-file", npy(self.folder / "zero.npy", (1, n, 32), [0.0] * n * 32))
+        self.assertEqual(nothing["corrupted"]["prob"], nothing["clean"]["prob"])
+        self.assertEqual(nothing["cost"]["cells_skipped"], nothing["cost"]["cells"])
+        self.assertIn("weak", nothing["marks"])
+
+    def test_foil(self):
+        self.assertNotIn("logit_diff", self.json()["sites"]["mlp_out"])
+        trace = self.json("--answer", "Paris", "--foil", "London")
+        swapped = self.json("--answer", "London", "--foil", "Paris")
+        for a, b in zip(trace["sites"]["mlp_out"]["logit_diff"], swapped["sites"]["mlp_out"]["logit_diff"]):
+            self.assertEqual(a, [-x for x in b])
+
+    def test_verify(self):
+        self.assertIsNone(self.json()["verify"])
+        self.assertEqual(self.json("--verify", 5)["verify"]["cells"], 5)
+        verified = self.json("--verify", 10**6, "--direction", "noise", "--window", 2, image=PICTURE)
+        self.assertEqual(verified["verify"]["cells"], verified["cost"]["cells"])
+        self.assertLess(verified["verify"]["max_rel_diff"], 1e-4)
+
+    def test_naive(self):
+        quick, naive = self.json(image=PICTURE), self.json("--naive", image=PICTURE)
+        self.assertEqual(naive["cost"]["cells_skipped"], 0)
+        self.assertGreater(naive["cost"]["flop"], 3 * quick["cost"]["flop"])
+        for site, rows in self.grids(quick).items():
+            for row, other in zip(rows, self.grids(naive)[site]):
+                for x, y in zip(row, other):
+                    self.assertLessEqual(abs(x - y), 1e-4 * max(x, y))
+
+    def test_dtype(self):
+        self.assertEqual(self.json("--dtype", "f32")["model"]["dtype"], "f32")
+
+    def test_threads(self):
+        one = self.json("--threads", 1, image=PICTURE)
+        for n in (2, 3, 10**6, 10**15):
+            self.assertSameNumbers(json.loads(json.dumps(one)), self.json("--threads", n, image=PICTURE))
+
+    def test_memory(self):
+        """A small budget makes many waves, and changes no bit."""
+        least = self.trace(LLAVA, "--memory", "1").stderr.split("give --memory ")[1].split()[0]
+        self.assertSameNumbers(self.json("--memory", least), self.json())
+        self.assertSameNumbers(self.json("--memory", "1T"), self.json())
+
+    def test_seed(self):
+        noise = ("--corrupt", "noise:s1", "--samples", 2)
+        self.assertNotEqual(self.json(*noise)["corrupted"], self.json(*noise, "--seed", 1)["corrupted"])
+        self.assertSameNumbers(self.json(*noise), self.json(*noise, "--seed", 0))
+
+    def test_json(self):
+        self.assertEqual(self.json()["schema"], "patchbay.trace/1")
+        self.assertIn("P(answer)", self.succeeds(self.trace(LLAVA)).stdout)
+
+    def test_same_line_same_bits(self):
+        line = ("--corrupt", "noise:s2", "--samples", 3, "--corrupt", "image-noise:0.5")
+        self.assertSameNumbers(self.json(*line, image=PICTURE), self.json(*line, image=PICTURE))
+
+
+class Ask(ProgramTest):
+    def json(self, *args, model=LLAMA):
+        return json.loads(self.succeeds(self.program("ask", model, "--json", *args)).stdout)
+
+    def test_max_tokens(self):
+        long = self.json(QUESTION, "--max-tokens", 30)["answer_ids"]
+        for n in (1, 2, 16):
+            self.assertEqual(self.json(QUESTION, "--max-tokens", n)["answer_ids"], long[:n])
+        self.assertEqual(self.json(QUESTION)["answer_ids"], long[:16])
+
+    def test_answers_end_where_the_model_ends(self):
+        whole = self.json(QUESTION, "--max-tokens", 10**12)
+        self.assertLessEqual(whole["prompt_tokens"] + len(whole["answer_ids"]), 129)    # the last one is not put in again
+
+    def test_an_end_token_ends_the_answer(self):
+        ids = self.json(QUESTION)["answer_ids"]
+        model = self.with_config(LLAMA, file="generation_config.json", eos_token_id=[1, ids[3]])
+        self.assertEqual(self.json(QUESTION, model=model)["answer_ids"], ids[:ids.index(ids[3])])
+
+    def test_top(self):
+        ten = self.json(QUESTION, "--top", 10)["top"]
+        self.assertEqual(len(ten), 10)
+        self.assertEqual(self.json(QUESTION)["top"], ten[:5])
+        self.assertEqual(sorted(ten, key=lambda t: -t["prob"]), ten)
+        everything = self.json(QUESTION, "--top", 10**9)["top"]
+        self.assertAlmostEqual(sum(t["prob"] for t in everything), 1, places=6)
+        self.assertEqual(sorted(t["id"] for t in everything), list(range(len(everything))))
+        self.assertAlmostEqual(ten[0]["logprob"], math.log(ten[0]["prob"]), places=6)
+
+    def test_templates_and_prompts(self):
+        asked = {json.dumps(self.json(*line)["top"]) for line in (
+            (QUESTION,), (QUESTION, "--template", "vicuna"), (QUESTION, "--prefill", "It is"), ("--prompt", "Is it"))}
+        self.assertEqual(len(asked), 4)
+
+    def test_pictures(self):
+        red = png(self.folder / "red.png", 20, 20)
+        tops = {json.dumps(self.json("--image", p, QUESTION, model=LLAVA)["top"]) for p in (PICTURE, red)}
+        self.assertEqual(len(tops), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
