@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -106,18 +106,11 @@ pb_question command_question(const settings *s)
 
 /* ---- progress ---- */
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* A line that is written over on a terminal; elsewhere one every ten seconds. */
 static void show_progress(void *context, const char *what, double share)
 {
     progress *p = context;
-    double time = now();
+    double time = clock_now();
     if (!p->what || strcmp(p->what, what) != 0) {
         p->what = what;
         p->began = time;

@@ -10,20 +10,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "math/matmul.h"
 
 /* Rows that go through a layer's matrices together: enough for products to run at the machine's rate. */
 enum { CHUNK_ROWS = 1024 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- lanes ---- */
 
@@ -234,9 +227,9 @@ static pb_status gather_normed(const layer_walk *k, const chunk *c, bool (*wante
 static pb_status product(const layer_walk *k, float *y, const float *x, decoder_part w, decoder_part bias, size_t rows,
                          size_t out, size_t in, pb_error *err)
 {
-    double begin = now();
+    double begin = clock_now();
     pb_status status = matmul_linear(y, x, k->w[w], k->w[bias], rows, out, in, err);
-    k->work->products += now() - begin;
+    k->work->products += clock_now() - begin;
     k->work->flop += 2.0 * (double)rows * (double)out * (double)in;
     return status;
 }
@@ -350,11 +343,11 @@ static pb_status attend(const layer_walk *k, const chunk *c, float **out, pb_err
     TRY(product(k, q, queries_in, PART_Q, PART_Q_BIAS, n, width, D, err));
     rotate(k, c, q, f->heads, wants_attention);
 
-    double begin = now();
+    double begin = clock_now();
     TRY(arena_try(k->memory, &jobs, c->count, sizeof *jobs, "a chunk's attention", err));
     TRY(chunk_jobs(k, c, keys, values, q, z, jobs, &job_count, err));
     attention(jobs, job_count);
-    k->work->attention += now() - begin;
+    k->work->attention += clock_now() - begin;
     return product(k, *out, z, PART_O, PART_O_BIAS, n, D, width, err);
 }
 
@@ -459,9 +452,9 @@ static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb
 {
     layer_walk step = {.c = &k->m->config, .layer = layer, .cosine = k->cosine, .sine = k->sine,
                        .memory = &k->memory, .work = k->work};
-    double begin = now();
+    double begin = clock_now();
     TRY(decoder_read_layer(k->m, layer, step.w, err));
-    k->work->loading += now() - begin;
+    k->work->loading += clock_now() - begin;
     for (size_t i = 0, n; i < count; i += n) {
         n = chunk_length(lanes + i, count - i);
         TRY(run_chunk(&step, lanes + i, n, err));

@@ -1,0 +1,171 @@
+/* trace_choose.c: what a trace is asked to do: its sites, layers, windows, cells and answer. See trace_job.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "method/trace_job.h"
+
+static pb_status choose_sites(trace_job *j, pb_error *err)
+{
+    trace *t = j->t;
+    const char *list = j->options->sites ? j->options->sites : "attn_out,mlp_out,resid_post";
+    t->sites = mem_new(SITE_COUNT, sizeof *t->sites);
+    for (const char *at = list; *at;) {
+        size_t length = strcspn(at, ",");
+        char *name = mem_text_n(at, length);
+        site s;
+        bool known = site_find(name, &s), repeated = false;
+        for (size_t i = 0; known && i < t->site_count; i++)
+            repeated |= t->sites[i].site == s;
+        pb_status status = PB_OK;
+        if (!known)
+            status = fail(err, PB_EINVAL, "--sites: \"%s\" is no site; known are %s", name, site_names());
+        free(name);
+        TRY(status);
+        if (!repeated)
+            t->sites[t->site_count++].site = s;
+        at += length + (at[length] == ',');
+    }
+    return t->site_count ? PB_OK : fail(err, PB_EINVAL, "--sites: names no site; known are %s", site_names());
+}
+
+static pb_status choose_layers(trace_job *j, pb_error *err)
+{
+    size_t L = j->q->model->decoder.config.layers, first = j->options->first_layer;
+    size_t end = j->options->end_layer ? j->options->end_layer : L;
+    if (first >= end || end > L)
+        return fail(err, PB_EINVAL, "--layers %zu:%zu: the model has layers 0:%zu", first, end, L);
+    j->t->layer_count = end - first;
+    j->t->layers = mem_new(end - first, sizeof *j->t->layers);
+    for (size_t i = 0; i < end - first; i++)
+        j->t->layers[i] = first + i;
+    j->t->window_kind = j->options->radius ? TRACE_RADIUS : TRACE_CENTRED;
+    j->t->window = j->options->window || j->options->radius ? j->options->window : 1;
+    return PB_OK;
+}
+
+/* The layers restored around l: first .. end-1 (methods.md, "Cell"). */
+static void window_of(const trace *t, size_t l, size_t layers, size_t *first, size_t *end)
+{
+    size_t below = t->window_kind == TRACE_RADIUS ? t->window : t->window / 2;
+    size_t above = t->window_kind == TRACE_RADIUS ? t->window + 1 : (t->window + 1) / 2;
+    *first = l > below ? l - below : 0;
+    *end = above < layers - l ? l + above : layers;
+}
+
+static pb_status add_group(trace *t, const prompt *p, const char *name, pb_error *err)
+{
+    TRY(prompt_span(p, name, &t->cells[t->cell_count], err));
+    t->groups[t->cell_count++] = mem_text(name);
+    return PB_OK;
+}
+
+static pb_status choose_groups(trace *t, const prompt *p, const char *expression, pb_error *err)
+{
+    size_t most = 1;
+    for (const char *at = expression; *at; at++)
+        most += *at == ',';
+    t->cells = mem_new(most, sizeof *t->cells);
+    t->groups = mem_new(most, sizeof *t->groups);
+    for (const char *at = expression; *at;) {
+        size_t length = strcspn(at, ",");
+        char *name = mem_text_n(at, length);
+        pb_status status = add_group(t, p, name, err);
+        free(name);
+        TRY(status);
+        at += length + (at[length] == ',');
+    }
+    return t->cell_count ? PB_OK : fail(err, PB_EINVAL, "--positions: names no span");
+}
+
+static pb_status choose_cells(trace_job *j, pb_error *err)
+{
+    trace *t = j->t;
+    const char *expression = j->options->positions ? j->options->positions : j->corruption.on_image ? "all" : "text";
+    if (j->options->group)
+        return choose_groups(t, &j->q->prompt, expression, err);
+    span all;
+    TRY(prompt_span(&j->q->prompt, expression, &all, err));
+    t->cells = mem_new(all.count, sizeof *t->cells);
+    for (; t->cell_count < all.count; t->cell_count++) {
+        span *cell = &t->cells[t->cell_count];
+        *cell = (span){.positions = mem_new(1, sizeof *cell->positions), .count = 1};
+        cell->positions[0] = all.positions[t->cell_count];
+    }
+    span_free(&all);
+    return PB_OK;
+}
+
+static void make_grids(trace_job *j)
+{
+    trace *t = j->t;
+    size_t n = t->layer_count * t->cell_count, L = j->q->model->decoder.config.layers;
+    for (size_t s = 0; s < t->site_count; s++) {
+        trace_grid *g = &t->sites[s];
+        g->prob = mem_new(n, sizeof *g->prob);
+        g->logprob = mem_new(n, sizeof *g->logprob);
+        g->logit_diff = t->foil >= 0 ? mem_new(n, sizeof *g->logit_diff) : NULL;
+        g->sd = j->samples > 1 ? mem_new(n, sizeof *g->sd) : NULL;
+        g->restored = mem_new(t->layer_count, sizeof *g->restored);
+        for (size_t i = 0; i < t->layer_count; i++) {
+            window_of(t, t->layers[i], L, &g->restored[i][0], &g->restored[i][1]);
+            g->restored[i][1]--;
+        }
+    }
+}
+
+/* A text's tokens in mid-sentence, which the model must have rows for: its tokenizer may know more. */
+static pb_status answer_tokens(const trace_job *j, const char *text, const char *option, int32_t **ids, size_t *count,
+                               pb_error *err)
+{
+    size_t V = j->q->model->decoder.config.vocab;
+    TRY(tokenizer_mid_sentence(j->q->model->tokenizer, text, option, ids, count, err));
+    for (size_t i = 0; i < *count; i++)
+        if ((size_t)(*ids)[i] >= V) {
+            fail(err, PB_EINVAL, "%s: token %d of \"%s\" is outside the model's vocabulary of %zu", option, (*ids)[i],
+                 text, V);
+            free(*ids);
+            return PB_EINVAL;
+        }
+    return PB_OK;
+}
+
+/* --answer, --answer-id and --foil; without any answer it is set from the clean run. */
+static pb_status choose_answer(trace_job *j, pb_error *err)
+{
+    const pb_trace_options *o = j->options;
+    size_t count, V = j->q->model->decoder.config.vocab;
+    int32_t *ids;
+    j->t->foil = -1;
+    if (o->foil) {
+        TRY(answer_tokens(j, o->foil, "--foil", &ids, &count, err));
+        j->t->foil = ids[0];
+        free(ids);
+    }
+    if (o->answer_id >= 0) {
+        if ((size_t)o->answer_id >= V)
+            return fail(err, PB_EINVAL, "--answer-id %d: the vocabulary has %zu tokens", o->answer_id, V);
+        return question_set_answer(j->q, &o->answer_id, 1, err);
+    }
+    if (!o->answer)
+        return PB_OK;
+    TRY(answer_tokens(j, o->answer, "--answer", &ids, &count, err));
+    pb_status status = question_set_answer(j->q, ids, o->whole_answer ? count : 1, err);
+    free(ids);
+    return status;
+}
+
+pb_status trace_choose(trace_job *j, pb_error *err)
+{
+    j->t->direction = j->options->noise_direction ? TRACE_NOISE : TRACE_DENOISE;
+    TRY(choose_sites(j, err));
+    TRY(choose_layers(j, err));
+    return choose_answer(j, err);
+}
+
+pb_status trace_choose_cells(trace_job *j, pb_error *err)
+{
+    TRY(choose_cells(j, err));
+    make_grids(j);
+    return PB_OK;
+}

@@ -1,0 +1,57 @@
+/* trace_verify.c: cells recomputed the plain way. See trace_job.h. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "method/trace_job.h"
+
+/* The first n entries of a shuffled 0 .. total-1. */
+static size_t *choose_some(size_t total, size_t n, uint64_t seed)
+{
+    size_t *order = mem_new(total, sizeof *order);
+    random_state r = random_from(seed);
+    for (size_t i = 0; i < total; i++)
+        order[i] = i;
+    for (size_t i = 0; i < n; i++) {
+        size_t other = i + random_below(&r, total - i), kept = order[i];
+        order[i] = order[other];
+        order[other] = kept;
+    }
+    return order;
+}
+
+static double relative_difference(double a, double b)
+{
+    double larger = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
+    return larger > 0 ? fabs(a - b) / larger : 0;
+}
+
+static double check_cell(const trace_job *j, trace_cell c, const score *scores)
+{
+    const trace_grid *g = &j->t->sites[c.site];
+    double mean = 0;
+    for (size_t s = 0; s < j->samples; s++)
+        mean += scores[s].prob / (double)j->samples;
+    return relative_difference(mean, g->prob[c.layer * j->t->cell_count + c.column]);
+}
+
+pb_status trace_verify(trace_job *j, pb_error *err)
+{
+    size_t total = trace_cell_total(j->t), n = j->options->verify < total ? j->options->verify : total;
+    if (n == 0)
+        return PB_OK;
+    size_t *order = choose_some(total, n, j->options->run.seed);
+    trace_batch b = trace_batch_new(j, n * j->samples, "verifying");
+    for (size_t i = 0; i < n * j->samples; i++)
+        trace_batch_add_plain(&b, trace_cell_at(j->t, order[i / j->samples]), i % j->samples);
+    pb_status status = trace_batch_run(&b, 0, err);
+    for (size_t i = 0; i < n && !status; i++) {
+        double d = check_cell(j, trace_cell_at(j->t, order[i]), b.scores + i * j->samples);
+        j->t->verify_max_rel_diff = d > j->t->verify_max_rel_diff ? d : j->t->verify_max_rel_diff;
+    }
+    j->t->verify_cells = n;
+    trace_batch_free(&b);
+    free(order);
+    return status;
+}
+
