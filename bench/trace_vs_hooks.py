@@ -147,11 +147,14 @@ class Grid:
     def read_out(self) -> int:
         return 2 * self.d * self.vocab
 
+    def run(self, first: int) -> int:
+        """Rows first .. T-1 in every layer; in the last one, keys and values, and all else of the last row alone."""
+        body = (self.layers - 1) * sum(self.layer(row) for row in range(first, self.rows))
+        return body + (self.rows - 1 - first) * self.keys_values() + self.layer(self.rows - 1) + self.read_out()
+
     def runs(self) -> int:
-        """The clean run, every row in every layer; the corrupted run's rows from the first changed one on."""
-        clean = self.layers * sum(self.layer(row) for row in range(self.rows))
-        corrupted = self.layers * sum(self.layer(row) for row in range(self.changed, self.rows))
-        return self.tower_flop + clean + corrupted + 2 * self.read_out()
+        """The clean run of every row, and the corrupted run of those from the first changed one on."""
+        return self.tower_flop + self.run(0) + self.run(self.changed)
 
     def cell(self, site: str, first: int, last: int, p: int) -> int:
         """What a cell changes: row p in the rest of its first layer; rows >= p in the layers after it, where row p
@@ -176,13 +179,14 @@ class Grid:
 
 
 def _tower_flop(oracle: Oracle) -> int:
-    """Tower and projector, once: matrices times rows, and attention of all rows to all rows."""
+    """The tower's layers up to the one that is used, and the projector, once: matrices times rows, and attention of
+    all rows to all rows."""
     v, model = oracle.config.vision_config, oracle.model.model
+    used = oracle.config.vision_feature_layer % (v.num_hidden_layers + 1)
     rows = (v.image_size // v.patch_size) ** 2 + 1
-    matrices = [*model.vision_tower.encoder.parameters(), *model.multi_modal_projector.parameters(),
-                model.vision_tower.embeddings.patch_embedding.weight]
-    products = 2 * rows * sum(w.numel() for w in matrices if w.dim() > 1)
-    return products + v.num_hidden_layers * 4 * v.hidden_size * rows * rows
+    parts = [*model.vision_tower.encoder.layers[:used], model.multi_modal_projector, model.vision_tower.embeddings.patch_embedding]
+    weights = sum(w.numel() for part in parts for w in part.parameters() if w.dim() > 1)
+    return 2 * rows * weights + used * 4 * v.hidden_size * rows * rows
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from . import program
 from .compare import Comparison, compare_ask, compare_trace, compare_twins
 from .oracle import SITES, Oracle, Request
 
-BUDGETS = ("1M", "2M", "4M", "8M", "16M", "32M", "64M")
+BUDGETS = tuple(f"{size}M" for size in (1, 2, 3, 4, 5, 6, 8, 12, 16, 32, 64))
 
 
 def invariants(oracle: Oracle, request: Request, work: Path):

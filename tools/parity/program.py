@@ -36,7 +36,10 @@ def ask(model: Path, request: Request, *extra: str) -> dict:
 
 
 def run(command: list[str]) -> dict:
-    done = subprocess.run(command, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        raise ProgramError(str(error)) from error
     if done.returncode != 0:
         raise ProgramError(f"exit code {done.returncode}: {done.stderr.strip()[-400:]}")
     if done.stderr:
