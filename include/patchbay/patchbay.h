@@ -121,6 +121,9 @@ void pb_trace_json(const pb_trace *trace, char **json);
 void pb_trace_scores(const pb_trace *trace, double *clean, double *corrupted);
 /* prob[layers][cells] of a site ("attn_out"), inside the trace; NULL when it was not traced. */
 const double *pb_trace_prob(const pb_trace *trace, const char *site, size_t *layers, size_t *cells);
+/* The layer of a row of prob, and the name of a column: its token, or its group. The text lives as long as the trace. */
+size_t pb_trace_layer(const pb_trace *trace, size_t row);
+const char *pb_trace_cell(const pb_trace *trace, size_t column);
 
 #ifdef __cplusplus
 }

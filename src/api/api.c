@@ -151,6 +151,7 @@ struct pb_trace {
     trace trace;
     char **corruptions; /* as given */
     size_t corruption_count;
+    char **cell_names;  /* [trace.cell_count] */
 };
 
 pb_trace_options pb_trace_defaults(void)
@@ -173,6 +174,15 @@ static void keep_corruptions(pb_trace *t, const pb_trace_options *o)
         t->corruptions[t->corruption_count++] = mem_text("swap:Paris");
 }
 
+static void name_cells(pb_trace *t)
+{
+    t->cell_names = mem_new(t->trace.cell_count, sizeof *t->cell_names);
+    for (size_t i = 0; i < t->trace.cell_count; i++)
+        t->cell_names[i] = t->trace.groups ? mem_text(t->trace.groups[i])
+                                           : token_text(t->model->tokenizer,
+                                                        t->question.prompt.ids[t->trace.cells[i].positions[0]]);
+}
+
 pb_status pb_trace_run(pb_trace **out, pb_model *pm, const pb_question *asked, const pb_trace_options *options,
                        pb_error *err)
 {
@@ -188,6 +198,7 @@ pb_status pb_trace_run(pb_trace **out, pb_model *pm, const pb_question *asked, c
         return status;
     }
     keep_corruptions(t, options);
+    name_cells(t);
     *out = t;
     return PB_OK;
 }
@@ -199,6 +210,9 @@ void pb_trace_free(pb_trace *pt)
     for (size_t i = 0; i < pt->corruption_count; i++)
         free(pt->corruptions[i]);
     free(pt->corruptions);
+    for (size_t i = 0; pt->cell_names && i < pt->trace.cell_count; i++)
+        free(pt->cell_names[i]);
+    free(pt->cell_names);
     trace_free(&pt->trace);
     question_free(&pt->question);
     free(pt);
@@ -243,4 +257,14 @@ const double *pb_trace_prob(const pb_trace *pt, const char *site_wanted, size_t 
         if (strcmp(site_name(pt->trace.sites[s].site), site_wanted) == 0)
             return pt->trace.sites[s].prob;
     return NULL;
+}
+
+size_t pb_trace_layer(const pb_trace *pt, size_t row)
+{
+    return pt->trace.layers[row];
+}
+
+const char *pb_trace_cell(const pb_trace *pt, size_t column)
+{
+    return pt->cell_names[column];
 }

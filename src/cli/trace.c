@@ -38,7 +38,7 @@ static pb_trace_options trace_options(const settings *s, progress *p)
     return o;
 }
 
-/* The best cell of a site, in words. */
+/* A site's highest cell, in words. */
 static void print_site(const pb_trace *trace, const char *site)
 {
     size_t layers, cells, best = 0;
@@ -48,7 +48,8 @@ static void print_site(const pb_trace *trace, const char *site)
     for (size_t i = 1; i < layers * cells; i++)
         if (prob[i] > prob[best])
             best = i;
-    printf("%-11s best cell %.4f (row %zu, column %zu)\n", site, prob[best], best / cells, best % cells);
+    printf("%-11s highest %.4f, at layer %zu of \"%s\"\n", site, prob[best], pb_trace_layer(trace, best / cells),
+           pb_trace_cell(trace, best % cells));
 }
 
 static void trace_print(const pb_trace *trace)

@@ -106,8 +106,8 @@ static void lane_enter(lane *n, size_t index, size_t layers, size_t D)
         if (index == n->start)
             from = f->input ? f->input + (p - f->first) * D
                             : recording_row(f->base, index ? SITE_RESID_POST : SITE_RESID_PRE, index ? index - 1 : 0, p);
-        if (f->edit_count && edited_residual(f, index, layers, p))
-            from = edited_residual(f, index, layers, p);
+        const float *put = edited_residual(f, index, layers, p);
+        from = put ? put : from;
         if (from)
             memcpy(x, from, D * sizeof *x);
         if (f->record)
@@ -144,11 +144,9 @@ typedef struct layer_walk {
 static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joining)
 {
     const fork *f = n->f;
-    live_row r = {.lane = n, .position = p, .x = n->x + (p - f->first) * k->c->d_model};
-    if (f->edit_count) {
-        r.attn_given = edited(f, SITE_ATTN_OUT, k->layer, p);
-        r.mlp_given = edited(f, SITE_MLP_OUT, k->layer, p);
-    }
+    live_row r = {.lane = n, .position = p, .x = n->x + (p - f->first) * k->c->d_model,
+                  .attn_given = edited(f, SITE_ATTN_OUT, k->layer, p),
+                  .mlp_given = edited(f, SITE_MLP_OUT, k->layer, p)};
     r.needed = k->layer + 1 < k->c->layers || f->plain || p >= f->read_first ||
                (f->record && p >= f->record->sites_first);
     if (joining) {
