@@ -1,0 +1,248 @@
+/* test_attention.c: attention against a plain loop in double precision; and its bits, which depend neither on where keys
+ * are cut into segments, nor on what is computed beside a row. */
+#include "tests/math/numbers.h"
+
+#include <omp.h>
+
+#include "math/attention.h"
+
+enum { MOST_SEGMENTS = 8 };
+
+/* One run's queries, keys and values, and its keys as segments. */
+typedef struct scene {
+    size_t T, heads, kv_heads, head_dim;
+    bool causal;
+    float *q, *k, *v;                /* [T][heads d], [T][kv d] */
+    kv_segment segments[MOST_SEGMENTS];
+    size_t segment_count;
+    float *kt[MOST_SEGMENTS], *values[MOST_SEGMENTS];
+} scene;
+
+static scene scene_new(size_t T, size_t heads, size_t kv_heads, size_t head_dim, bool causal)
+{
+    size_t kv = T * kv_heads * head_dim;
+    return (scene){.T = T, .heads = heads, .kv_heads = kv_heads, .head_dim = head_dim, .causal = causal,
+                   .q = gaussians(T * heads * head_dim, 1), .k = gaussians(kv, 2), .v = gaussians(kv, 3)};
+}
+
+/* Cuts keys and values before these positions; each piece in memory of its own, no larger than it must be. */
+static void cut(scene *s, const size_t *at, size_t cuts)
+{
+    size_t width = s->kv_heads * s->head_dim;
+    for (size_t i = 0; i < s->segment_count; i++)
+        free(s->kt[i]), free(s->values[i]);
+    s->segment_count = cuts + 1;
+    for (size_t i = 0; i <= cuts; i++) {
+        size_t first = i ? at[i - 1] : 0, end = i < cuts ? at[i] : s->T, n = end - first, stride = kv_stride(n);
+        s->kt[i] = zeros(width * stride);
+        s->values[i] = zeros(n * width);
+        kv_transpose(s->kt[i], s->k + first * width, n, width, stride);
+        memcpy(s->values[i], s->v + first * width, n * width * sizeof(float));
+        s->segments[i] = (kv_segment){first, end, s->kt[i], stride, s->values[i]};
+    }
+}
+
+static void scene_free(scene *s)
+{
+    for (size_t i = 0; i < s->segment_count; i++)
+        free(s->kt[i]), free(s->values[i]);
+    free(s->q), free(s->k), free(s->v);
+}
+
+static attention_job job_of(const scene *s, const size_t *positions, size_t rows, const float *q, float *z)
+{
+    return (attention_job){.heads = s->heads, .kv_heads = s->kv_heads, .head_dim = s->head_dim,
+                           .scale = 1.0f / sqrtf((float)s->head_dim), .causal = s->causal, .segments = s->segments,
+                           .segment_count = s->segment_count, .rows = rows, .q = q, .positions = positions, .z = z};
+}
+
+/* z[T][heads d] of all rows at once. free() */
+static float *attend_all(const scene *s)
+{
+    float *z = zeros(s->T * s->heads * s->head_dim);
+    size_t *positions = mem_new(s->T, sizeof *positions);
+    for (size_t t = 0; t < s->T; t++)
+        positions[t] = t;
+    attention_job job = job_of(s, positions, s->T, s->q, z);
+    attention(&job, 1);
+    free(positions);
+    return z;
+}
+
+/* The definition: one row, one head, in double precision. */
+static void plain(const scene *s, size_t row, size_t head, double *z)
+{
+    size_t d = s->head_dim, width = s->kv_heads * d, keys = s->causal ? row + 1 : s->T;
+    size_t column = head / (s->heads / s->kv_heads) * d;
+    const float *q = s->q + (row * s->heads + head) * d;
+    double *p = mem_new(keys, sizeof *p), highest = -INFINITY, sum = 0;
+    for (size_t t = 0; t < keys; t++) {
+        for (size_t i = 0; i < d; i++)
+            p[t] += (double)q[i] * (double)s->k[t * width + column + i];
+        p[t] /= sqrt((double)d);
+        highest = p[t] > highest ? p[t] : highest;
+    }
+    for (size_t t = 0; t < keys; t++)
+        sum += p[t] = exp(p[t] - highest);
+    for (size_t i = 0; i < d; i++) {
+        z[i] = 0;
+        for (size_t t = 0; t < keys; t++)
+            z[i] += p[t] / sum * (double)s->v[t * width + column + i];
+    }
+    free(p);
+}
+
+static void compare_with_plain(const scene *s)
+{
+    float *z = attend_all(s);
+    double *expected = mem_new(s->head_dim, sizeof *expected);
+    for (size_t row = 0; row < s->T; row++)
+        for (size_t head = 0; head < s->heads; head++) {
+            plain(s, row, head, expected);
+            for (size_t i = 0; i < s->head_dim; i++)
+                assert_close((double)z[(row * s->heads + head) * s->head_dim + i], expected[i], 3e-6, "z", i);
+        }
+    free(expected);
+    free(z);
+}
+
+static void attention_is_its_definition(void **state)
+{
+    (void)state;
+    static const size_t dims[] = {1, 2, 3, 5, 8, 16, 24, 31, 32, 33, 64, 80, 95, 96, 127, 128, 130};
+    static const size_t heads[][2] = {{1, 1}, {3, 3}, {4, 2}, {5, 1}, {8, 4}};
+    static const size_t lengths[] = {1, 2, 31, 33, 64, 70};
+    size_t c = 0;
+    for (size_t d = 0; d < sizeof dims / sizeof *dims; d++)
+        for (size_t h = 0; h < sizeof heads / sizeof *heads; h++)
+            for (size_t causal = 0; causal < 2; causal++, c++) {
+                scene s = scene_new(lengths[c % 6], heads[h][0], heads[h][1], dims[d], causal);
+                cut(&s, NULL, 0);
+                compare_with_plain(&s);
+                scene_free(&s);
+            }
+}
+
+/* Scores of a thousand: without taking the maximum off first, e^x would overflow. */
+static void large_scores_do_not_overflow(void **state)
+{
+    (void)state;
+    scene s = scene_new(40, 2, 1, 16, true);
+    for (size_t i = 0; i < s.T * 2 * 16; i++)
+        s.q[i] *= 300;
+    cut(&s, NULL, 0);
+    float *z = attend_all(&s);
+    for (size_t i = 0; i < s.T * 2 * 16; i++)
+        assert_true(isfinite(z[i]));
+    free(z);
+    scene_free(&s);
+}
+
+static void segments_may_be_cut_anywhere(void **state)
+{
+    (void)state;
+    static const size_t dims[] = {7, 32, 40, 64};
+    for (size_t c = 0; c < 40; c++) {
+        scene s = scene_new(1 + (c * 37) % 103, 4, 2, dims[c % 4], c % 3 != 0);
+        cut(&s, NULL, 0);
+        float *whole = attend_all(&s);
+        random_state r = random_from(c);
+        for (size_t tries = 0; tries < 6; tries++) {
+            size_t at[MOST_SEGMENTS], n = 0;
+            for (size_t t = 1; t < s.T && n < MOST_SEGMENTS - 1; t++)
+                if (random_below(&r, s.T) < 4)
+                    at[n++] = t;
+            cut(&s, at, n);
+            float *pieces = attend_all(&s);
+            assert_same_bits(whole, pieces, s.T * s.heads * s.head_dim, "cut");
+            free(pieces);
+        }
+        free(whole);
+        scene_free(&s);
+    }
+}
+
+/* Any subset of rows, in one job or in several of one call, gives each row the bits it has among all. */
+static void rows_do_not_depend_on_their_neighbours(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < 30; c++) {
+        scene s = scene_new(1 + (c * 41) % 90, c % 2 ? 6 : 3, 3, c % 3 ? 20 : 64, c % 4 != 0);
+        size_t cut_at[] = {s.T / 2 ? s.T / 2 : 1}, width = s.heads * s.head_dim;
+        cut(&s, cut_at, s.T > 1);
+        float *whole = attend_all(&s), *q = zeros(s.T * width), *z = zeros(s.T * width);
+        size_t *positions = mem_new(s.T, sizeof *positions), n = 0, jobs = 0;
+        attention_job list[4];
+        random_state r = random_from(c);
+        for (size_t j = 0; j < 4; j++) { /* up to four jobs, each with about a quarter of the rows */
+            size_t from = n;
+            for (size_t t = 0; t < s.T; t++)
+                if (random_below(&r, 4) == 0 && n < s.T) {
+                    positions[n] = t;
+                    memcpy(q + n++ * width, s.q + t * width, width * sizeof *q);
+                }
+            if (n > from)
+                list[jobs++] = job_of(&s, positions + from, n - from, q + from * width, z + from * width);
+        }
+        attention(list, jobs);
+        for (size_t i = 0; i < n; i++)
+            assert_same_bits(z + i * width, whole + positions[i] * width, width, "row");
+        free(whole), free(q), free(z), free(positions);
+        scene_free(&s);
+    }
+}
+
+static void threads_do_not_show(void **state)
+{
+    (void)state;
+    scene s = scene_new(300, 8, 4, 32, true);
+    cut(&s, (size_t[]){100}, 1);
+    omp_set_num_threads(1);
+    float *one = attend_all(&s);
+    omp_set_num_threads(2);
+    float *two = attend_all(&s);
+    omp_set_num_threads(1);
+    assert_same_bits(one, two, s.T * s.heads * s.head_dim, "threads");
+    free(one), free(two);
+    scene_free(&s);
+}
+
+static void nothing_to_attend_is_fine(void **state)
+{
+    (void)state;
+    attention(NULL, 0);
+    scene s = scene_new(5, 1, 1, 4, true);
+    cut(&s, NULL, 0);
+    attention_job job = job_of(&s, NULL, 0, NULL, NULL);
+    attention(&job, 1);
+    scene_free(&s);
+}
+
+static void keys_are_transposed_with_zeros_behind(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 70; n++) {
+        size_t stride = kv_stride(n);
+        assert_true(stride >= n && stride - n < 32 && stride % 32 == 0);
+        float *k = gaussians(n * 3, n), *kt = gaussians(3 * stride, 9);
+        kv_transpose(kt, k, n, 3, stride);
+        for (size_t c = 0; c < 3; c++)
+            for (size_t t = 0; t < stride; t++)
+                assert_true(kt[c * stride + t] == (t < n ? k[t * 3 + c] : 0));
+        free(k), free(kt);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attention_is_its_definition),
+        cmocka_unit_test(large_scores_do_not_overflow),
+        cmocka_unit_test(segments_may_be_cut_anywhere),
+        cmocka_unit_test(rows_do_not_depend_on_their_neighbours),
+        cmocka_unit_test(threads_do_not_show),
+        cmocka_unit_test(nothing_to_attend_is_fine),
+        cmocka_unit_test(keys_are_transposed_with_zeros_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

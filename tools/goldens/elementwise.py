@@ -1,0 +1,66 @@
+"""Makes tests/math/golden/math.json: norms, rotary embedding and activations as PyTorch and transformers compute them.
+
+    python tools/goldens/elementwise.py
+
+Inputs are float32; norms and rotary rows are what float32 modules give, activations what float64 ones do.
+"""
+import json
+import math
+from pathlib import Path
+
+import torch
+from transformers import LlamaConfig
+from transformers.activations import ACT2FN
+from transformers.models.llama.modeling_llama import LlamaRMSNorm, LlamaRotaryEmbedding, apply_rotary_pos_emb
+
+GOLDEN = Path(__file__).parents[2] / "tests/math/golden"
+
+
+def numbers(tensor: torch.Tensor) -> list:
+    return [float(f"{x:.9g}") for x in tensor.flatten().tolist()]
+
+
+def norms(generator: torch.Generator) -> list:
+    cases = []
+    for d, eps, scale, shift in ((1, 1e-5, 1, 0), (7, 1e-6, 3, 0), (16, 1e-5, 1, 10), (37, 1e-6, 1e-3, 0), (64, 1e-5, 100, 30)):
+        x = torch.randn(2, d, generator=generator) * scale + shift
+        w, b = torch.randn(d, generator=generator) + 1, torch.randn(d, generator=generator)
+        rms = LlamaRMSNorm(d, eps)
+        rms.weight.data = w
+        cases.append({"d": d, "eps": eps, "x": numbers(x), "w": numbers(w), "b": numbers(b), "rms": numbers(rms(x)),
+                      "layer": numbers(torch.nn.functional.layer_norm(x.double(), (d,), w.double(), b.double(), eps))})
+    return cases
+
+
+def rotary(generator: torch.Generator) -> list:
+    cases = []
+    for heads, d, theta in ((1, 2, 10000.0), (2, 6, 10000.0), (3, 16, 500000.0), (1, 34, 1000.0)):
+        config = LlamaConfig(hidden_size=heads * d, num_attention_heads=heads, head_dim=d,
+                             rope_parameters={"rope_type": "default", "rope_theta": theta})
+        embedding = LlamaRotaryEmbedding(config)
+        positions = [0, 1, 77, 4095]
+        q = torch.randn(1, heads, len(positions), d, generator=generator)
+        cosine, sine = embedding(q, torch.tensor([positions]))
+        turned, _ = apply_rotary_pos_emb(q, q, cosine, sine)
+        cases.append({"heads": heads, "d": d, "frequency": numbers(embedding.inv_freq), "positions": positions,
+                      "x": numbers(q[0].transpose(0, 1)), "y": numbers(turned[0].transpose(0, 1))})
+    return cases
+
+
+def activations() -> dict:
+    points = [x * s for x in (1e-8, 1e-3, 0.1, 0.5, 1.0, 1.7, math.pi, 5.0, 8.0, 12.0, 20.0, 50.0, 87.0, 100.0) for s in (1, -1)]
+    x = torch.tensor([0.0] + points, dtype=torch.float32)
+    names = ("silu", "gelu", "gelu_new", "gelu_pytorch_tanh", "quick_gelu")
+    return {"x": numbers(x), **{name: numbers(ACT2FN[name](x.double())) for name in names}}
+
+
+@torch.no_grad()
+def main():
+    generator = torch.Generator().manual_seed(1)
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    golden = {"norms": norms(generator), "rotary": rotary(generator), "activations": activations()}
+    (GOLDEN / "math.json").write_text(json.dumps(golden) + "\n")
+
+
+if __name__ == "__main__":
+    main()
