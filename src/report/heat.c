@@ -296,7 +296,8 @@ static void draw_bar_ticks(buffer *out, const heat_map *m, const bar *b)
     double least = range / fmin(5, fmax(2, b->height / (s->small * 2))), ten = pow(10, floor(log10(least)));
     double step = ten * (least <= ten ? 1 : least <= 2 * ten ? 2 : least <= 5 * ten ? 5 : 10);
     int decimals = (int)fmax(0, -floor(log10(step) + 1e-9));
-    for (double k = ceil(b->low / step - 1e-9); k * step <= b->high + step * 1e-9; k++) {
+    /* + 0.0: ceil may give -0, which would be printed so */
+    for (double k = ceil(b->low / step - 1e-9) + 0.0; k * step <= b->high + step * 1e-9; k++) {
         char text[32];
         double y = bar_y(b, k * step);
         snprintf(text, sizeof text, decimals <= 3 ? "%.*f" : "%.*e", decimals <= 3 ? decimals : 0, k * step);
