@@ -1,7 +1,7 @@
 /* exp.h: e^x in float32, in plain arithmetic that the compiler vectorises.
  *
  * Cephes' method: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, and 2^n through the exponent bits. Within
- * 2 units in the last place over the whole range; 0 below -87.3, the largest float's order above 88. */
+ * 2 units in the last place over the whole range; 0 below -87.3, the largest float's order above 88; NaN of NaN. */
 #ifndef MATH_EXP_H
 #define MATH_EXP_H
 
@@ -26,9 +26,10 @@ INLINE float exp_fast(float x)
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    int32_t bits;
+    uint32_t bits, power;
     memcpy(&bits, &p, sizeof bits);
-    bits += (int32_t)n * (1 << 23);
+    memcpy(&power, &shifted, sizeof power); /* n stands in its low bits; a NaN's are 0 there, and stays NaN */
+    bits += power << 23;
     float result;
     memcpy(&result, &bits, sizeof result);
     return x < -87.33f ? 0.0f : result;
