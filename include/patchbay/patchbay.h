@@ -61,8 +61,9 @@ typedef struct pb_run_options {
     int threads;     /* 0: one per core */
     size_t memory;   /* bytes of working memory; 0: 8 GiB */
     uint64_t seed;
-    /* Called now and then with what is being done and the share of it that is done; may be NULL. */
-    void (*progress)(void *context, const char *what, double share);
+    /* Called now and then with what is being done ("tracing"), and how many of how many cells; may be NULL. Cells go
+     * through the layers together, so `done` grows in fractions. */
+    void (*progress)(void *context, const char *what, double done, double total);
     void *context;
 } pb_run_options;
 
@@ -119,6 +120,10 @@ pb_status pb_trace_write(const pb_trace *trace, const char *directory, pb_error 
 void pb_trace_json(const pb_trace *trace, char **json);
 /* P(answer) in the clean and in the corrupted run. */
 void pb_trace_scores(const pb_trace *trace, double *clean, double *corrupted);
+/* The marks: clean - corrupted is below 0.1, so there is little to bring back; the corrupted run says the very token
+ * that was swapped in. */
+bool pb_trace_is_weak(const pb_trace *trace);
+bool pb_trace_is_primed(const pb_trace *trace);
 /* prob[layers][cells] of a site ("attn_out"), inside the trace; NULL when it was not traced. */
 const double *pb_trace_prob(const pb_trace *trace, const char *site, size_t *layers, size_t *cells);
 /* The layer of a row of prob, and the name of a column: its token, or its group. The text lives as long as the trace. */

@@ -249,6 +249,16 @@ void pb_trace_scores(const pb_trace *pt, double *clean, double *corrupted)
     *corrupted = pt->trace.corrupted.prob;
 }
 
+bool pb_trace_is_weak(const pb_trace *pt)
+{
+    return pt->trace.weak;
+}
+
+bool pb_trace_is_primed(const pb_trace *pt)
+{
+    return pt->trace.primed;
+}
+
 const double *pb_trace_prob(const pb_trace *pt, const char *site_wanted, size_t *layers, size_t *cells)
 {
     *layers = pt->trace.layer_count;

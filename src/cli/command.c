@@ -107,7 +107,7 @@ pb_question command_question(const settings *s)
 /* ---- progress ---- */
 
 /* A line that is written over on a terminal; elsewhere one every ten seconds. */
-static void show_progress(void *context, const char *what, double share)
+static void show_progress(void *context, const char *what, double done, double total)
 {
     progress *p = context;
     double time = clock_now();
@@ -117,11 +117,12 @@ static void show_progress(void *context, const char *what, double share)
         p->last = time;
         return;
     }
-    if (time - p->last < (p->terminal ? 0.2 : 10) || share <= 0)
+    if (time - p->last < (p->terminal ? 0.2 : 10) || done <= 0)
         return;
-    double left = (time - p->began) * (1 - share) / share;
-    fprintf(stderr, p->terminal ? "\r%s: %3.0f %%, %.0f s left \033[K" : "%s: %.0f %%, %.0f s left\n", what,
-            100 * share, left);
+    double rate = done / (time - p->began);
+    fprintf(stderr, p->terminal ? "\r%s: %.0f of %.0f cells, %.3g a second, %.0f s left \033[K"
+                                : "%s: %.0f of %.0f cells, %.3g a second, %.0f s left\n",
+            what, done, total, rate, (total - done) / rate);
     p->last = time;
 }
 

@@ -58,6 +58,10 @@ static void trace_print(const pb_trace *trace)
     double clean, corrupted;
     pb_trace_scores(trace, &clean, &corrupted);
     printf("P(answer): clean %.4f, corrupted %.4f\n", clean, corrupted);
+    if (pb_trace_is_weak(trace))
+        printf("weak: the corruption hardly hurts, so there is little to bring back; try another --corrupt\n");
+    if (pb_trace_is_primed(trace))
+        printf("primed: the corrupted run says the very word that was swapped in; try another --corrupt swap:TEXT\n");
     for (size_t i = 0; i < sizeof sites / sizeof *sites; i++)
         print_site(trace, sites[i]);
 }

@@ -6,12 +6,6 @@
 #include "base/memory.h"
 #include "method/trace_job.h"
 
-static void say_progress(const trace_job *j, const char *what, double share)
-{
-    if (j->options->run.progress)
-        j->options->run.progress(j->options->run.context, what, share);
-}
-
 size_t trace_cell_total(const trace *t)
 {
     return t->site_count * t->layer_count * t->cell_count;
@@ -111,7 +105,9 @@ static pb_status read_batch(void *context, fork *const *forks, size_t count, pb_
 static void batch_progress(void *context, double share)
 {
     const trace_batch *b = context;
-    say_progress(b->j, b->what, share);
+    const pb_run_options *run = &b->j->options->run;
+    if (run->progress)
+        run->progress(run->context, b->what, share * (double)b->count, (double)b->count);
 }
 
 pb_status trace_batch_run(trace_batch *b, size_t memory, pb_error *err)
