@@ -31,19 +31,20 @@ static pb_status read_scaling(scaling *s, const json_t *config, const char *file
     return json_get_real(from, "original_max_position_embeddings", &s->original_positions, file, err);
 }
 
-/* Llama 3.1: long wavelengths are stretched by the factor, short ones kept, those between blended. */
-static double llama3_frequency(double f, const scaling *s)
+/* Llama 3.1: long wavelengths are stretched by the factor, short ones kept, those between blended: in float32, with
+ * torch's roundings. */
+static float llama3_frequency(float f, const scaling *s)
 {
-    double wavelength = 2 * M_PI / f;
+    float wavelength = (float)(2 * M_PI) / f, factor = (float)s->factor;
     double low_wavelength = s->original_positions / s->low_freq_factor;
     double high_wavelength = s->original_positions / s->high_freq_factor;
-    if (wavelength > low_wavelength)
-        return f / s->factor;
-    if (wavelength < high_wavelength)
+    if ((double)wavelength > low_wavelength)
+        return f / factor;
+    if ((double)wavelength < high_wavelength)
         return f;
-    double smooth = (s->original_positions / wavelength - s->low_freq_factor) /
-                    (s->high_freq_factor - s->low_freq_factor);
-    return (1 - smooth) * f / s->factor + smooth * f;
+    float smooth = ((float)s->original_positions / wavelength - (float)s->low_freq_factor) /
+                   (float)(s->high_freq_factor - s->low_freq_factor);
+    return (1 - smooth) * f / factor + smooth * f;
 }
 
 static pb_status check_scaling(const scaling *s, const char *file, pb_error *err)
@@ -72,7 +73,7 @@ pb_status rope_frequencies(float **frequency, size_t head_dim, const json_t *con
         if (strcmp(s.type, "linear") == 0)
             f[i] /= (float)s.factor;
         else if (strcmp(s.type, "llama3") == 0)
-            f[i] = (float)llama3_frequency((double)f[i], &s);
+            f[i] = llama3_frequency(f[i], &s);
     }
     *frequency = f;
     return PB_OK;
