@@ -1,0 +1,66 @@
+/* runs.h: forks run through a tiny decoder, their final rows kept. */
+#ifndef TESTS_ENGINE_RUNS_H
+#define TESTS_ENGINE_RUNS_H
+
+#define fork posix_fork /* unistd.h's: the engine has a fork of its own */
+#include "tests/math/numbers.h"
+#include "tests/model/tiny.h"
+#undef fork
+
+#include "engine/replay.h"
+
+typedef struct kept {
+    const fork *first; /* forks[0] */
+    float **rows;      /* per fork [end - read_first][D]; free each */
+    size_t D;
+} kept;
+
+static inline pb_status keep_rows(void *context, fork *const *forks, size_t count, pb_error *err)
+{
+    kept *k = context;
+    (void)err;
+    for (size_t i = 0; i < count; i++) {
+        size_t n = (forks[i]->end - forks[i]->read_first) * k->D;
+        float **rows = &k->rows[forks[i] - k->first];
+        assert_null(*rows); /* each is handed over once */
+        *rows = zeros(n + 1);
+        memcpy(*rows, forks[i]->read, n * sizeof(float));
+    }
+    return PB_OK;
+}
+
+/* Runs forks and returns their final rows, one array a fork. */
+static inline float **run_forks(decoder *m, fork *forks, size_t count, size_t memory, replay_work *work)
+{
+    kept k = {forks, mem_new(count + 1, sizeof(float *)), m->config.d_model};
+    replay_work unused = {0};
+    replay_options options = {.memory = memory, .finished = keep_rows, .context = &k};
+    assert_ok(replay_run(m, forks, count, &options, work ? work : &unused, err));
+    for (size_t i = 0; i < count; i++)
+        assert_non_null(k.rows[i]);
+    return k.rows;
+}
+
+static inline void rows_free(float **rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(rows[i]);
+    free(rows);
+}
+
+/* A run of its own over input[T][D], recorded whole. *final: its last residuals [T][D]; NULL when not wanted. */
+static inline recording *record(decoder *m, const float *input, size_t T, float **final)
+{
+    recording *r;
+    assert_ok(recording_new(&r, &m->config, NULL, 0, T, 0, err));
+    fork f = {.end = T, .input = input, .record = r};
+    float **rows = run_forks(m, &f, 1, 0, NULL);
+    if (final)
+        *final = rows[0];
+    else
+        free(rows[0]);
+    free(rows);
+    return r;
+}
+
+#endif

@@ -1,0 +1,87 @@
+/* test_forward.c: a plain forward pass against HF's: each block's input at the last row, and the logits. */
+#include "tests/engine/runs.h"
+
+/* input[T][D] of a golden run: its tokens' embeddings, the picture's rows between the second and the third. */
+static float *golden_input(model *m, const json_t *golden, size_t *length)
+{
+    size_t n, at = 0, D = m->decoder.config.d_model, pictured = m->vision ? vision_rows(m->vision) : 0;
+    double *ids = json_numbers(golden, "ids", &n);
+    float *input = zeros((n + pictured) * D);
+    for (size_t i = 0; i < n; i++) {
+        int32_t id = (int32_t)ids[i];
+        if (m->vision && i == 2) {
+            size_t count;
+            float *pixels = json_floats(golden, "pixels", &count);
+            assert_ok(vision_encode(m->vision, pixels, input + at * D, err));
+            at += pictured;
+            free(pixels);
+        }
+        assert_ok(decoder_embed(&m->decoder, &id, 1, input + at++ * D, err));
+    }
+    free(ids);
+    *length = at;
+    return input;
+}
+
+static void check(const char *folder)
+{
+    char *path = path_join(folder, "golden.json");
+    json_t *golden;
+    assert_ok(json_read_file(&golden, path, err));
+    model *m = tiny_open(folder);
+    size_t T, D = m->decoder.config.d_model, V = m->decoder.config.vocab, n;
+    float *input = golden_input(m, golden, &T), *final, *logits = zeros(V);
+    assert_int_equal(T, (size_t)json_number_value(json_object_get(golden, "length")));
+    recording *r = record(&m->decoder, input, T, &final);
+    for (size_t l = 0; l < m->decoder.config.layers; l++) {
+        const json_t *of = json_array_get(json_object_get(golden, "resid"), l);
+        const float *row = recording_row(r, SITE_RESID_PRE, l, T - 1);
+        for (size_t i = 0; i < D; i++)
+            assert_close((double)row[i], json_number_value(json_array_get(of, i)), 1e-5, "resid_pre", i);
+    }
+    readout read = {.x = final + (T - 1) * D, .want = {-1, -1}, .logits = logits};
+    assert_ok(decoder_readout(&m->decoder, &read, 1, err));
+    double *expected = json_numbers(golden, "logits", &n);
+    assert_int_equal(n, V);
+    for (size_t i = 0; i < V; i++)
+        assert_close((double)logits[i], expected[i], 2e-5, "logit", i);
+    free(expected), free(input), free(final), free(logits), free(path);
+    recording_free(r);
+    model_free(m);
+    json_decref(golden);
+}
+
+static void a_llava_runs_as_hfs(void **state)
+{
+    (void)state;
+    check(LLAVA);
+}
+
+static void a_llama_runs_as_hfs(void **state)
+{
+    (void)state;
+    check(LLAMA);
+}
+
+static void sites_have_their_names(void **state)
+{
+    (void)state;
+    site found;
+    for (int s = 0; s < SITE_COUNT; s++) {
+        assert_true(site_find(site_name((site)s), &found) && found == (site)s);
+        assert_non_null(strstr(site_names(), site_name((site)s)));
+    }
+    static const char *const unknown[] = {"", "mlp", "attn_out ", "MLP_OUT", "blocks.0.hook_mlp_out"};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        assert_false(site_find(unknown[i], &found));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_llava_runs_as_hfs),
+        cmocka_unit_test(a_llama_runs_as_hfs),
+        cmocka_unit_test(sites_have_their_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,418 @@
+/* test_replay.c: the identities that make a replay trustworthy, to the bit: what is skipped, shared, batched, cut into
+ * waves or rests on other runs gives the same as the plain form, which does none of it. */
+#include "tests/engine/runs.h"
+
+#include <omp.h>
+
+#include "math/matmul.h"
+
+enum { T = 23, CHANGED = 6 }; /* rows; the first in which the two runs below differ */
+
+typedef struct scene {
+    model *model;
+    decoder *m;
+    size_t D, L;
+    float *clean_input, *corrupted_input;   /* [T][D] */
+    recording *clean, *corrupted, *resting; /* `resting` is the corrupted run on top of the clean one */
+    float *clean_final, *corrupted_final;   /* [T][D] */
+} scene;
+
+static scene one;
+
+static int open_scene(const char *folder)
+{
+    scene *s = &one;
+    *s = (scene){.model = tiny_open(folder)};
+    s->m = &s->model->decoder;
+    s->D = s->m->config.d_model;
+    s->L = s->m->config.layers;
+    s->clean_input = gaussians(T * s->D, 1);
+    s->corrupted_input = gaussians(T * s->D, 1);
+    float *other = gaussians(3 * s->D, 2);
+    memcpy(s->corrupted_input + CHANGED * s->D, other, 3 * s->D * sizeof *other);
+    free(other);
+    s->clean = record(s->m, s->clean_input, T, &s->clean_final);
+    s->corrupted = record(s->m, s->corrupted_input, T, &s->corrupted_final);
+    assert_ok(recording_new(&s->resting, &s->m->config, s->clean, CHANGED, T, CHANGED, err));
+    fork f = {.base = s->clean, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D,
+              .record = s->resting, .read_first = T};
+    rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
+    return 0;
+}
+
+static int open_llava(void **state)
+{
+    (void)state;
+    return matmul_row_invariant() ? open_scene(LLAVA) : 0;
+}
+
+static int open_llama(void **state)
+{
+    (void)state;
+    return matmul_row_invariant() ? open_scene(LLAMA) : 0;
+}
+
+static int close_scene(void **state)
+{
+    (void)state;
+    scene *s = &one;
+    if (!s->model)
+        return 0;
+    free(s->clean_input), free(s->corrupted_input), free(s->clean_final), free(s->corrupted_final);
+    recording_free(s->resting);
+    recording_free(s->clean);
+    recording_free(s->corrupted);
+    model_free(s->model);
+    *s = (scene){0};
+    return 0;
+}
+
+/* Everything below is about bits, which products that depend on the number of rows do not keep. */
+static scene *ready(void)
+{
+    if (!one.model)
+        skip();
+    return &one;
+}
+
+static void assert_recorded(const recording *a, const recording *b, size_t first)
+{
+    const scene *s = &one;
+    for (site w = 0; w < SITE_COUNT; w++)
+        for (size_t l = 0; l < s->L; l++)
+            for (size_t p = first; p < T; p++) {
+                const float *x = recording_row(a, w, l, p), *y = recording_row(b, w, l, p);
+                assert_non_null(x);
+                assert_non_null(y);
+                assert_same_bits(x, y, s->D, site_name(w));
+            }
+}
+
+/* ---- recordings ---- */
+
+static void the_sites_add_up(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    for (size_t l = 0; l < s->L; l++)
+        for (size_t p = 0; p < T; p++) {
+            const float *pre = recording_row(s->clean, SITE_RESID_PRE, l, p), *attn = recording_row(s->clean, SITE_ATTN_OUT, l, p);
+            const float *mlp = recording_row(s->clean, SITE_MLP_OUT, l, p), *post = recording_row(s->clean, SITE_RESID_POST, l, p);
+            for (size_t i = 0; i < s->D; i++)
+                assert_close((double)post[i], (double)pre[i] + (double)attn[i] + (double)mlp[i],
+                             1e-6 * (1 + fabs((double)post[i])), "resid_post", i);
+            if (l + 1 < s->L)
+                assert_ptr_equal(post, recording_row(s->clean, SITE_RESID_PRE, l + 1, p));
+        }
+    assert_same_bits(recording_row(s->clean, SITE_RESID_PRE, 0, 0), s->clean_input, s->D, "input");
+}
+
+static void a_run_on_top_of_another_is_the_same_run(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    assert_recorded(s->resting, s->corrupted, CHANGED);
+    for (size_t p = 0; p < CHANGED; p++)
+        assert_ptr_equal(recording_row(s->resting, SITE_MLP_OUT, 1, p), recording_row(s->clean, SITE_MLP_OUT, 1, p));
+}
+
+static void rows_beyond_a_recording_are_none(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    recording *late, *none;
+    assert_ok(recording_new(&late, &s->m->config, NULL, 0, T, 9, err));
+    assert_ok(recording_new(&none, &s->m->config, late, 15, T, T, err));
+    for (site w = 0; w < SITE_COUNT; w++) {
+        assert_null(recording_row(late, w, 0, 0));
+        assert_null(recording_row(late, w, 0, 8));
+        assert_non_null(recording_row(late, w, 0, 9));
+        assert_non_null(recording_row(late, w, s->L - 1, T - 1));
+        assert_null(recording_row(late, w, 0, T));
+        assert_null(recording_row(late, w, 0, SIZE_MAX));
+        assert_null(recording_row(none, w, 0, 15));
+        assert_null(recording_row(none, w, 0, T - 1));
+        assert_non_null(recording_row(none, w, 0, 14)); /* its base's */
+        assert_null(recording_row(none, w, 0, 3));
+    }
+    recording_free(none);
+    recording_free(late);
+    recording_free(NULL);
+}
+
+static void segments_cover_what_lies_below(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    kv_segment list[2];
+    assert_int_equal(recording_segments(NULL, 0, 5, list), 0);
+    assert_int_equal(recording_segments(s->resting, 0, 0, list), 0);
+    assert_int_equal(recording_segments(s->resting, 1, CHANGED, list), 1);
+    assert_true(list[0].first == 0 && list[0].end == CHANGED);
+    assert_int_equal(recording_segments(s->resting, 1, CHANGED + 1, NULL), 2);
+    assert_int_equal(recording_segments(s->resting, 1, T, list), 2);
+    assert_true(list[0].end == CHANGED && list[1].first == CHANGED && list[1].end == T);
+}
+
+/* As generation does it: pieces of one run, each on top of the one before, cut anywhere. */
+static void a_chain_of_runs_is_one_run(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    for (size_t seed = 0; seed < 12; seed++) {
+        recording *chain[T];
+        size_t n = 0;
+        random_state r = random_from(seed);
+        for (size_t first = 0, end; first < T; first = end, n++) {
+            end = first + 1 + (seed ? random_below(&r, seed) : 0);
+            end = end > T ? T : end;
+            assert_ok(recording_new(&chain[n], &s->m->config, n ? chain[n - 1] : NULL, first, end, first, err));
+            fork f = {.base = n ? chain[n - 1] : NULL, .first = first, .end = end, .input = s->clean_input + first * s->D,
+                      .record = chain[n], .read_first = first};
+            float **rows = run_forks(s->m, &f, 1, 0, NULL);
+            assert_same_bits(rows[0], s->clean_final + first * s->D, (end - first) * s->D, "final rows");
+            rows_free(rows, 1);
+        }
+        assert_recorded(chain[n - 1], s->clean, 0);
+        while (n-- > 0)
+            recording_free(chain[n]);
+    }
+}
+
+static void a_base_may_be_recorded_in_the_same_call(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    recording *a, *b;
+    assert_ok(recording_new(&a, &s->m->config, NULL, 0, T, 0, err));
+    assert_ok(recording_new(&b, &s->m->config, a, CHANGED, T, CHANGED, err));
+    for (size_t memory = 0; memory < 2; memory++) { /* in waves of their own, and in one */
+        fork forks[2] = {{.end = T, .input = s->clean_input, .record = a, .read_first = T},
+                         {.base = a, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D, .record = b,
+                          .read_first = CHANGED}};
+        float **rows = run_forks(s->m, forks, 2, memory << 30, NULL);
+        assert_same_bits(rows[1], s->corrupted_final + CHANGED * s->D, (T - CHANGED) * s->D, "final rows");
+        assert_recorded(a, s->clean, 0);
+        assert_recorded(b, s->corrupted, CHANGED);
+        rows_free(rows, 2);
+    }
+    recording_free(b);
+    recording_free(a);
+}
+
+/* ---- edits ---- */
+
+static const size_t every[T] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22};
+
+static void a_runs_own_activations_change_no_bit(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    for (site w = 0; w < SITE_COUNT; w++)
+        for (size_t l = 0; l < s->L; l++)
+            for (size_t end = l + 1; end <= s->L; end++)
+                for (size_t p = 0; p < T; p += 5) {
+                    edit e = {w, l, end, every + p, T - p, s->clean};
+                    fork f = {.base = s->clean, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 2};
+                    float **rows = run_forks(s->m, &f, 1, 0, NULL);
+                    assert_same_bits(rows[0], s->clean_final + (T - 2) * s->D, 2 * s->D, site_name(w));
+                    rows_free(rows, 1);
+                }
+}
+
+static void all_changed_rows_restored_at_the_start_are_the_clean_run(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    edit e = {SITE_RESID_PRE, 0, 1, every + CHANGED, 3, s->clean};
+    fork f = {.base = s->resting, .first = CHANGED, .end = T, .edits = &e, .edit_count = 1, .read_first = CHANGED};
+    float **rows = run_forks(s->m, &f, 1, 0, NULL);
+    assert_same_bits(rows[0], s->clean_final + CHANGED * s->D, (T - CHANGED) * s->D, "final rows");
+    rows_free(rows, 1);
+}
+
+/* Forks of nothing: without an edit or input the run is its base. */
+static void a_fork_of_nothing_is_its_base(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    fork f = {.base = s->clean, .first = 4, .end = T, .read_first = 4};
+    float **rows = run_forks(s->m, &f, 1, 0, NULL);
+    assert_same_bits(rows[0], s->clean_final + 4 * s->D, (T - 4) * s->D, "final rows");
+    rows_free(rows, 1);
+    rows_free(run_forks(s->m, NULL, 0, 0, NULL), 0);
+}
+
+/* ---- many random forks, each also in its plain form ---- */
+
+enum { FORKS = 160, EDITS = 3 };
+
+typedef struct crowd {
+    fork forks[FORKS], plain[FORKS];
+    edit edits[FORKS][EDITS];
+    size_t positions[FORKS][EDITS][T];
+} crowd;
+
+/* One to three edits: any site, any window, any positions from `first` on, from the clean run. */
+static void make_edits(crowd *c, size_t i, size_t first, random_state *r)
+{
+    const scene *s = &one;
+    size_t count = i % 4 ? 1 : 1 + random_below(r, EDITS);
+    for (size_t k = 0; k < count; k++) {
+        edit *e = &c->edits[i][k];
+        *e = (edit){.site = (site)random_below(r, SITE_COUNT), .first_layer = random_below(r, s->L),
+                    .positions = c->positions[i][k], .source = s->clean};
+        e->end_layer = e->first_layer + 1 + random_below(r, s->L - e->first_layer);
+        for (size_t p = first; p < T; p++)
+            if (i % 3 == 0 ? p == first + (i + k) % (T - first) : random_below(r, 3) == 0)
+                c->positions[i][k][e->position_count++] = p;
+    }
+    c->forks[i].edit_count = c->plain[i].edit_count = count;
+}
+
+static crowd *crowd_new(uint64_t seed)
+{
+    const scene *s = &one;
+    crowd *c = mem_new(1, sizeof *c);
+    random_state r = random_from(seed);
+    for (size_t i = 0; i < FORKS; i++) {
+        size_t first = CHANGED + random_below(&r, T - CHANGED), read = first + random_below(&r, T - first);
+        c->forks[i] = (fork){.base = s->resting, .first = first, .end = T, .edits = c->edits[i], .read_first = read};
+        c->plain[i] = (fork){.end = T, .input = s->corrupted_input, .edits = c->edits[i], .read_first = read, .plain = true};
+        make_edits(c, i, first, &r);
+        if (i % 5 == 0) { /* a new input as well: it starts at layer 0 */
+            c->forks[i].first = CHANGED;
+            c->forks[i].input = s->corrupted_input + CHANGED * s->D;
+        }
+    }
+    return c;
+}
+
+static void assert_same_rows(const crowd *c, float *const *a, float *const *b, const char *what)
+{
+    for (size_t i = 0; i < FORKS; i++)
+        assert_same_bits(a[i], b[i], (T - c->forks[i].read_first) * one.D, what);
+}
+
+static void a_replay_is_its_plain_form(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        crowd *c = crowd_new(seed);
+        replay_work shared = {0}, unshared = {0};
+        float **together = run_forks(s->m, c->forks, FORKS, (size_t)1 << 30, &shared);
+        float **plain = run_forks(s->m, c->plain, FORKS, 0, &unshared);
+        assert_same_rows(c, together, plain, "together and plain");
+        assert_int_equal(shared.waves, 1);
+        assert_int_equal(unshared.waves, FORKS);
+        assert_true(shared.flop < unshared.flop);
+        rows_free(together, FORKS);
+        rows_free(plain, FORKS);
+        free(c);
+    }
+}
+
+static void waves_and_threads_do_not_show(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    crowd *c = crowd_new(9);
+    float **together = run_forks(s->m, c->forks, FORKS, (size_t)1 << 30, NULL);
+    static const size_t budgets[] = {0, 1, 5000, 20000, 100000};
+    for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
+        float **waves = run_forks(s->m, c->forks, FORKS, budgets[i], NULL);
+        assert_same_rows(c, together, waves, "waves");
+        rows_free(waves, FORKS);
+    }
+    omp_set_num_threads(2);
+    float **threads = run_forks(s->m, c->forks, FORKS, (size_t)1 << 30, NULL);
+    omp_set_num_threads(1);
+    assert_same_rows(c, together, threads, "threads");
+    rows_free(threads, FORKS);
+    for (size_t i = 0; i < FORKS; i++) {
+        float **alone = run_forks(s->m, &c->forks[i], 1, 0, NULL);
+        assert_same_bits(alone[0], together[i], (T - c->forks[i].read_first) * s->D, "alone");
+        rows_free(alone, 1);
+    }
+    rows_free(together, FORKS);
+    free(c);
+}
+
+/* Two more orders in which the same forks may be handed over. */
+static void the_order_of_forks_does_not_show(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    crowd *c = crowd_new(11);
+    float **there = run_forks(s->m, c->forks, FORKS, (size_t)1 << 30, NULL);
+    fork *back = mem_new(FORKS, sizeof *back);
+    for (size_t i = 0; i < FORKS; i++)
+        back[i] = c->forks[FORKS - 1 - i];
+    float **rows = run_forks(s->m, back, FORKS, 30000, NULL);
+    for (size_t i = 0; i < FORKS; i++)
+        assert_same_bits(there[i], rows[FORKS - 1 - i], (T - c->forks[i].read_first) * s->D, "backwards");
+    rows_free(there, FORKS);
+    rows_free(rows, FORKS);
+    free(back);
+    free(c);
+}
+
+/* An edited run may be recorded; the record is the plain run's, rows put in included. */
+static void an_edited_run_can_be_recorded(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    for (site w = 0; w < SITE_COUNT; w++) {
+        edit e = {w, 1, s->L, every + 8, 3, s->clean};
+        recording *shared, *plain;
+        assert_ok(recording_new(&shared, &s->m->config, s->clean, CHANGED, T, CHANGED, err));
+        assert_ok(recording_new(&plain, &s->m->config, NULL, 0, T, 0, err));
+        fork forks[2] = {{.base = s->clean, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D, .edits = &e,
+                          .edit_count = 1, .record = shared, .read_first = T},
+                         {.end = T, .input = s->corrupted_input, .edits = &e, .edit_count = 1, .record = plain, .read_first = T,
+                          .plain = true}};
+        rows_free(run_forks(s->m, forks, 2, 0, NULL), 2);
+        assert_recorded(shared, plain, CHANGED);
+        for (size_t l = 1; l < s->L; l++)
+            assert_same_bits(recording_row(plain, w, l, 9), recording_row(s->clean, w, l, 9), s->D, "put in");
+        recording_free(shared);
+        recording_free(plain);
+    }
+}
+
+static pb_status refuse(void *context, fork *const *forks, size_t count, pb_error *err)
+{
+    (void)context;
+    (void)forks;
+    (void)count;
+    return fail(err, PB_EINVAL, "enough");
+}
+
+static void a_reader_may_stop_it(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    crowd *c = crowd_new(1);
+    replay_options options = {.memory = 10000, .finished = refuse};
+    replay_work work = {0};
+    assert_fails(replay_run(s->m, c->forks, FORKS, &options, &work, err), PB_EINVAL, "enough");
+    assert_int_equal(work.waves, 1);
+    free(c);
+}
+
+#define ALL_TESTS                                                                                                     \
+    cmocka_unit_test(the_sites_add_up), cmocka_unit_test(a_run_on_top_of_another_is_the_same_run),                    \
+        cmocka_unit_test(rows_beyond_a_recording_are_none), cmocka_unit_test(segments_cover_what_lies_below),         \
+        cmocka_unit_test(a_chain_of_runs_is_one_run), cmocka_unit_test(a_base_may_be_recorded_in_the_same_call),      \
+        cmocka_unit_test(a_runs_own_activations_change_no_bit),                                                       \
+        cmocka_unit_test(all_changed_rows_restored_at_the_start_are_the_clean_run),                                   \
+        cmocka_unit_test(a_fork_of_nothing_is_its_base), cmocka_unit_test(a_replay_is_its_plain_form),                \
+        cmocka_unit_test(waves_and_threads_do_not_show), cmocka_unit_test(the_order_of_forks_does_not_show),          \
+        cmocka_unit_test(an_edited_run_can_be_recorded), cmocka_unit_test(a_reader_may_stop_it)
+
+int main(void)
+{
+    const struct CMUnitTest on_llava[] = {ALL_TESTS}, on_llama[] = {ALL_TESTS};
+    return cmocka_run_group_tests(on_llava, open_llava, close_scene) + cmocka_run_group_tests(on_llama, open_llama, close_scene);
+}
