@@ -50,7 +50,8 @@ pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error
         return PB_OK;
     fail(err, PB_ENOMEM, "--memory: a budget of %zu MB is too small, %s needs at least %zu MB",
          question_budget(budget) / MEGABYTE, what, needed / MEGABYTE + 1);
-    return fail_hint(err, "give --memory %zuM or more", needed / MEGABYTE + 1);
+    fail_hint(err, "give --memory %zuM or more", needed / MEGABYTE + 1);
+    return PB_ENOMEM;
 }
 
 pb_status question_encode(const question *q, const float *pixels, float *rows, pb_error *err)

@@ -1,0 +1,235 @@
+/* test_api.c: the public interface, as a program that links the library uses it: its header alone. */
+#include "patchbay/patchbay.h"
+
+#include "tests/support.h"
+
+#include <jansson.h>
+
+#define LLAVA GOLDEN("data/model/llava")
+#define LLAMA GOLDEN("data/model/llama")
+#define PICTURE GOLDEN("data/image/rgb.jpg")
+
+static const char *const constraint = "this country";
+static const pb_question question = {.question = "What is the capital of this country?", .constraints = &constraint,
+                                     .constraint_count = 1};
+
+static pb_model *opened(const char *path)
+{
+    pb_model *model;
+    assert_ok(pb_model_open(&model, path, err));
+    return model;
+}
+
+static json_t *parsed(char *text, const char *schema)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    assert_string_equal(json_string_value(json_object_get(json, "schema")), schema);
+    free(text);
+    return json;
+}
+
+static void nothing_can_be_freed(void **state)
+{
+    (void)state;
+    pb_model_free(NULL);
+    pb_answer_free(NULL);
+    pb_trace_free(NULL);
+}
+
+static void a_failure_leaves_nothing(void **state)
+{
+    (void)state;
+    pb_model *model = (pb_model *)&question; /* something to be overwritten */
+    assert_fails(pb_model_open(&model, "/nowhere", err), PB_EIO, "/nowhere");
+    assert_null(model);
+    model = opened(LLAVA);
+    pb_answer *answer = (pb_answer *)&question;
+    pb_trace *trace = (pb_trace *)&question;
+    pb_question empty = {.question = ""}, none = {0}, odd = question;
+    odd.template_name = "mine";
+    pb_trace_options options = pb_trace_defaults();
+    assert_fails(pb_ask(&answer, model, &empty, 0, 0, NULL, err), PB_EINVAL, "question");
+    assert_null(answer);
+    assert_fails(pb_ask(&answer, model, &none, 0, 0, NULL, err), PB_EINVAL, "question");
+    assert_fails(pb_trace_run(&trace, model, &odd, &options, err), PB_EINVAL, "mine");
+    assert_null(trace);
+    assert_fails(pb_trace_run(&trace, model, &none, &options, err), PB_EINVAL, "question");
+    pb_model_free(model);
+}
+
+static void errors_may_go_unread(void **state)
+{
+    (void)state;
+    pb_model *model;
+    assert_int_equal(pb_model_open(&model, "/nowhere", NULL), PB_EIO);
+    model = opened(LLAVA);
+    pb_trace *trace;
+    pb_trace_options options = pb_trace_defaults();
+    options.sites = "nothing";
+    assert_int_equal(pb_trace_run(&trace, model, &question, &options, NULL), PB_EINVAL);
+    options = pb_trace_defaults();
+    options.run.memory = 1;
+    assert_int_equal(pb_trace_run(&trace, model, &question, &options, NULL), PB_ENOMEM);
+    const char *bad[] = {"noise:x", "swaps:y", "swap-phrase:a b c d e f", "noise:s1@/nowhere.jsonl"};
+    for (size_t i = 0; i < 4; i++) {
+        options = pb_trace_defaults();
+        options.corruptions = &bad[i];
+        options.corruption_count = 1;
+        assert_true(pb_trace_run(&trace, model, &question, &options, NULL) != PB_OK);
+    }
+    pb_model_free(model);
+}
+
+static void an_answer_can_be_read(void **state)
+{
+    (void)state;
+    pb_model *model = opened(LLAVA);
+    pb_answer *answer;
+    pb_question seen = question;
+    seen.image = PICTURE;
+    assert_ok(pb_ask(&answer, model, &seen, 3, 4, NULL, err));
+    int32_t id;
+    const char *text;
+    double prob, before = 1;
+    assert_non_null(pb_answer_text(answer));
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(pb_answer_top(answer, i, &id, &text, &prob));
+        assert_true(id >= 0 && id < 571 && text && prob > 0 && prob <= before);
+        before = prob;
+    }
+    assert_false(pb_answer_top(answer, 4, &id, &text, &prob));
+    assert_false(pb_answer_top(answer, SIZE_MAX, &id, &text, &prob));
+    char *json;
+    pb_answer_json(answer, &json);
+    json_t *object = parsed(json, "patchbay.ask/1");
+    assert_int_equal(json_array_size(json_object_get(object, "top")), 4);
+    json_decref(object);
+    pb_answer_free(answer);
+    pb_model_free(model);
+}
+
+static void a_trace_can_be_read(void **state)
+{
+    (void)state;
+    pb_model *model = opened(LLAVA);
+    pb_trace_options options = pb_trace_defaults();
+    pb_trace *trace;
+    size_t layers, cells;
+    double clean, corrupted;
+    options.positions = "constraint,last";
+    assert_ok(pb_trace_run(&trace, model, &question, &options, err));
+    pb_trace_scores(trace, &clean, &corrupted);
+    assert_true(clean > corrupted && corrupted > 0 && clean < 1);
+    const double *prob = pb_trace_prob(trace, "resid_post", &layers, &cells);
+    assert_non_null(prob);
+    assert_int_equal(layers, 4);
+    assert_true(cells > 2);
+    assert_true(prob[layers * cells - 1] == clean); /* the last layer's output at the last row is the answer's */
+    assert_null(pb_trace_prob(trace, "resid_pre", &layers, &cells));
+    assert_null(pb_trace_prob(trace, "", &layers, &cells));
+    char *json;
+    pb_trace_json(trace, &json);
+    json_decref(parsed(json, "patchbay.trace/1"));
+    pb_trace_free(trace);
+    pb_model_free(model);
+}
+
+static void a_trace_can_be_written_again(void **state)
+{
+    (void)state;
+    pb_model *model = opened(LLAVA);
+    pb_trace_options options = pb_trace_defaults();
+    pb_trace *trace;
+    char *folder = folder_new(), *below = path_join(folder, "a/b"), *json = path_join(below, "trace.json");
+    assert_ok(pb_trace_run(&trace, model, &question, &options, err));
+    assert_ok(pb_trace_write(trace, below, err));
+    assert_ok(pb_trace_write(trace, below, err));
+    assert_true(file_exists(json));
+    assert_fails(pb_trace_write(trace, json, err), PB_EIO, "trace.json");
+    pb_trace_free(trace);
+    pb_model_free(model);
+    free(below), free(json);
+    folder_remove(folder);
+}
+
+typedef struct told {
+    size_t calls;
+    double done, total;
+    const char *what;
+} told;
+
+static void listen(void *context, const char *what, double done, double total)
+{
+    told *t = context;
+    assert_true(done >= 0 && done <= total * (1 + 1e-9));
+    if (t->what && strcmp(t->what, what) == 0)
+        assert_true(done >= t->done && total == t->total);
+    *t = (told){t->calls + 1, done, total, what};
+}
+
+static void progress_is_told(void **state)
+{
+    (void)state;
+    pb_model *model = opened(LLAMA);
+    pb_trace_options options = pb_trace_defaults();
+    pb_trace *trace;
+    told heard = {0};
+    options.run.progress = listen;
+    options.run.context = &heard;
+    options.verify = 3;
+    assert_ok(pb_trace_run(&trace, model, &question, &options, err));
+    assert_true(heard.calls > 1 && heard.done > 0.99 * heard.total);
+    pb_trace_free(trace);
+    pb_model_free(model);
+}
+
+/* Two models at once, questions in turn: neither remembers the other, or what it was asked before. */
+static void models_are_independent(void **state)
+{
+    (void)state;
+    pb_model *a = opened(LLAVA), *b = opened(LLAMA), *c = opened(LLAVA);
+    pb_model *turn[] = {a, b, c, b, a};
+    double clean[5], corrupted;
+    pb_trace_options options = pb_trace_defaults();
+    for (size_t i = 0; i < 5; i++) {
+        pb_trace *trace;
+        options.run.threads = 1 + (int)(i % 2);
+        assert_ok(pb_trace_run(&trace, turn[i], &question, &options, err));
+        pb_trace_scores(trace, &clean[i], &corrupted);
+        pb_trace_free(trace);
+    }
+    assert_true(clean[0] == clean[2] && clean[0] == clean[4] && clean[1] == clean[3] && clean[0] != clean[1]);
+    pb_model_free(b);
+    pb_model_free(a);
+    pb_model_free(c);
+}
+
+static void a_model_describes_itself(void **state)
+{
+    (void)state;
+    pb_model *model = opened(LLAMA);
+    char *json;
+    pb_model_info(model, &json);
+    json_t *object = parsed(json, "patchbay.info/1");
+    assert_int_equal(json_number_value(json_object_get(object, "layers")), 3);
+    assert_true(json_is_null(json_object_get(object, "image")));
+    json_decref(object);
+    pb_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_can_be_freed),
+        cmocka_unit_test(a_failure_leaves_nothing),
+        cmocka_unit_test(errors_may_go_unread),
+        cmocka_unit_test(an_answer_can_be_read),
+        cmocka_unit_test(a_trace_can_be_read),
+        cmocka_unit_test(a_trace_can_be_written_again),
+        cmocka_unit_test(progress_is_told),
+        cmocka_unit_test(models_are_independent),
+        cmocka_unit_test(a_model_describes_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,42 @@
+/* asked.h: questions to the tiny checkpoints, traced through trace_run_question. */
+#ifndef TESTS_METHOD_ASKED_H
+#define TESTS_METHOD_ASKED_H
+
+#include "tests/engine/runs.h"
+
+#include "math/matmul.h"
+#include "method/ask.h"
+#include "method/corruption.h"
+#include "method/score.h"
+#include "method/trace.h"
+
+#define PICTURE GOLDEN("data/image/rgb.jpg")
+#define OTHER_PICTURE GOLDEN("data/image/photo.png")
+
+static const char *const the_constraint = "this country";
+
+/* "What is the capital of this country?", with or without a picture. question_free */
+static inline question asked(model *m, const char *shown)
+{
+    question q;
+    pb_question p = {.image = shown, .question = "What is the capital of this country?", .constraints = &the_constraint,
+                     .constraint_count = 1};
+    assert_ok(question_open(&q, m, &p, err));
+    return q;
+}
+
+static inline trace traced(model *m, const char *shown, const pb_trace_options *options)
+{
+    question q = asked(m, shown);
+    trace t;
+    assert_ok(trace_run_question(&t, &q, options, err));
+    question_free(&q);
+    return t;
+}
+
+static inline size_t grid_size(const trace *t)
+{
+    return t->layer_count * t->cell_count;
+}
+
+#endif

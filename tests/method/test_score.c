@@ -1,0 +1,91 @@
+/* test_score.c: the most likely tokens, and what a run says about an answer. */
+#include "tests/method/asked.h"
+
+static void the_most_likely_stand_first(void **state)
+{
+    (void)state;
+    random_state r = random_from(1);
+    for (size_t n = 0; n < 60; n++)
+        for (size_t count = 0; count < n + 4; count += 1 + count / 4) {
+            double *prob = mem_new(n + 1, sizeof *prob);
+            int32_t *ids = mem_new(count + 1, sizeof *ids);
+            for (size_t i = 0; i < n; i++)
+                prob[i] = (double)random_below(&r, 9); /* many ties */
+            ids[count] = 77;
+            score_top(prob, n, count, ids);
+            for (size_t k = 0; k < count; k++) {
+                assert_true(k < n ? ids[k] >= 0 && (size_t)ids[k] < n : ids[k] == -1);
+                if (k && k < n) { /* of equals the smaller id, and each once */
+                    double before = prob[ids[k - 1]], here = prob[ids[k]];
+                    assert_true(before > here || (before == here && ids[k - 1] < ids[k]));
+                }
+            }
+            for (size_t i = 0; i < n && count && count <= n; i++) { /* none that was left out is better than the last */
+                bool taken = false;
+                for (size_t k = 0; k < count; k++)
+                    taken |= ids[k] == (int32_t)i;
+                assert_true(taken || prob[i] <= prob[ids[count - 1]]);
+            }
+            assert_int_equal(ids[count], 77);
+            free(prob), free(ids);
+        }
+}
+
+static void scores_are_a_softmax_over_the_vocabulary(void **state)
+{
+    (void)state;
+    enum { D = 32, V = 571, N = 5 };
+    model *m = tiny_open(LLAVA);
+    float *x = gaussians(N * 2 * D, 3);
+    int32_t ids[2] = {7, 300};
+    const float *rows[N];
+    score scores[N];
+    double prob[N * 2][V] = {{0}};
+    for (size_t i = 0; i < N; i++)
+        rows[i] = x + i * 2 * D;
+    for (size_t i = 0; i < N * 2; i++)
+        assert_ok(score_add_probabilities(&m->decoder, x + i * D, prob[i], err));
+    score_target both = {ids, 2, 9}, first = {ids, 1, -1};
+    assert_ok(score_runs(&m->decoder, rows, N, &both, scores, err));
+    for (size_t i = 0; i < N; i++) {
+        assert_close(scores[i].prob, prob[2 * i][7] * prob[2 * i + 1][300], 1e-12, "prob", i);
+        assert_close(scores[i].logprob, log(scores[i].prob), 1e-9, "logprob", i);
+        assert_close(scores[i].logit_diff, log(prob[2 * i][7] / prob[2 * i][9]), 1e-5, "logit_diff", i);
+    }
+    assert_ok(score_runs(&m->decoder, rows, N, &first, scores, err));
+    for (size_t i = 0; i < N; i++) {
+        assert_close(scores[i].prob, prob[2 * i][7], 1e-12, "prob", i);
+        assert_true(scores[i].logit_diff == 0);
+    }
+    free(x);
+    model_free(m);
+}
+
+static void what_is_not_finite_is_an_error(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    float *x = gaussians(32, 4);
+    const float *rows = x;
+    int32_t id = 1;
+    score_target target = {&id, 1, -1};
+    score s;
+    double *prob = mem_new(571, sizeof *prob);
+    x[3] = NAN;
+    assert_fails(score_runs(&m->decoder, &rows, 1, &target, &s, err), PB_EINVAL, "NaN or infinite");
+    assert_fails(score_add_probabilities(&m->decoder, x, prob, err), PB_EINVAL, "NaN or infinite");
+    x[3] = INFINITY;
+    assert_fails(score_runs(&m->decoder, &rows, 1, &target, &s, err), PB_EINVAL, "NaN or infinite");
+    free(x), free(prob);
+    model_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_most_likely_stand_first),
+        cmocka_unit_test(scores_are_a_softmax_over_the_vocabulary),
+        cmocka_unit_test(what_is_not_finite_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,320 @@
+/* test_trace.c: a trace is what its definition says: windows, known cells, marks, whole answers; and the same to the bit
+ * as its naive form, which runs every cell by itself. */
+#include "tests/method/asked.h"
+
+/* ---- windows ---- */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The formulas of the definition, for every size and place, on models of one to four layers. */
+static void windows_are_as_defined(void **state)
+{
+    (void)state;
+    for (size_t L = 1; L <= 4; L++) {
+        char *folder = tiny_copy(LLAVA), layers[8];
+        snprintf(layers, sizeof layers, "%zu", L);
+        tiny_set(folder, "config.json", "text_config.num_hidden_layers", layers);
+        model *m = tiny_open(folder);
+        for (size_t size = 0; size <= 9; size++)
+            for (size_t radius = 0; radius < 2; radius++) {
+                pb_trace_options o = pb_trace_defaults();
+                o.radius = radius;
+                o.window = size;
+                o.positions = "last";
+                o.sites = "attn_out";
+                trace t = traced(m, NULL, &o);
+                size_t W = size ? size : 1; /* 0 stands for the default */
+                assert_int_equal(t.layer_count, L);
+                for (size_t l = 0; l < L; l++) {
+                    size_t first = radius ? (l > size ? l - size : 0) : (l > W / 2 ? l - W / 2 : 0);
+                    size_t end = radius ? least(L, l + size + 1) : least(L, l + (W + 1) / 2);
+                    assert_int_equal(t.sites[0].restored[l][0], first);
+                    assert_int_equal(t.sites[0].restored[l][1], end - 1);
+                }
+                trace_free(&t);
+            }
+        model_free(m);
+        folder_remove(folder);
+    }
+}
+
+/* ---- replay and naive ---- */
+
+static void assert_same_doubles(const double *a, const double *b, size_t n, const char *what)
+{
+    assert_true((a == NULL) == (b == NULL));
+    for (size_t i = 0; a && i < n; i++)
+        if (matmul_row_invariant() ? a[i] != b[i] : fabs(a[i] - b[i]) > 1e-4 * fabs(b[i]))
+            test_stop(__FILE__, __LINE__, "%s: cell %zu of %zu is %.17g and %.17g", what, i, n, a[i], b[i]);
+}
+
+static void assert_same_grids(const trace *a, const trace *b)
+{
+    assert_int_equal(a->site_count, b->site_count);
+    assert_int_equal(grid_size(a), grid_size(b));
+    assert_true(a->clean.prob == b->clean.prob && a->corrupted.prob == b->corrupted.prob);
+    for (size_t s = 0; s < a->site_count; s++) {
+        assert_same_doubles(a->sites[s].prob, b->sites[s].prob, grid_size(a), site_name(a->sites[s].site));
+        assert_same_doubles(a->sites[s].logprob, b->sites[s].logprob, grid_size(a), site_name(a->sites[s].site));
+        assert_same_doubles(a->sites[s].logit_diff, b->sites[s].logit_diff, grid_size(a), "logit_diff");
+        assert_same_doubles(a->sites[s].sd, b->sites[s].sd, grid_size(a), "sd");
+    }
+}
+
+/* The same request naively, and in as many waves as there can be: every cell that was filled in without running is
+ * really so. */
+static void check_request(model *m, const char *shown, const pb_trace_options *asked_for)
+{
+    pb_trace_options naive = *asked_for;
+    naive.naive = true;
+    trace a = traced(m, shown, asked_for), b = traced(m, shown, &naive);
+    assert_same_grids(&a, &b);
+    assert_int_equal(b.cost.cells_skipped, 0);
+    assert_true(a.cost.flop <= b.cost.flop);
+    trace_free(&a);
+    trace_free(&b);
+}
+
+static void every_cell_is_what_a_full_pass_gives(void **state)
+{
+    (void)state;
+    buffer other = {0};
+    buffer_printf(&other, "image:%s", OTHER_PICTURE);
+    const char *const corruptions[][2] = {{"swap:Paris", NULL}, {"swap-phrase:this country", NULL}, {"noise:s1", NULL},
+                                          {"image-rowmean", NULL}, {other.data, "swap:Rome"}, {"noise:0.3", "image-noise:0.2"}};
+    static const size_t windows[][2] = {{0, 1}, {0, 3}, {1, 0}, {1, 1}, {0, 9}};
+    model *m = tiny_open(LLAVA);
+    for (size_t c = 0; c < sizeof corruptions / sizeof *corruptions; c++)
+        for (size_t k = 0; k < 4; k++) {
+            pb_trace_options o = pb_trace_defaults();
+            o.corruptions = corruptions[c];
+            o.corruption_count = 1 + (corruptions[c][1] != NULL);
+            o.samples = 2;
+            o.sites = "resid_pre,attn_out,mlp_out,resid_post";
+            o.radius = windows[(c + k) % 5][0];
+            o.window = windows[(c + k) % 5][1];
+            o.noise_direction = k % 2;
+            o.foil = k == 2 ? "Rome" : NULL;
+            o.answer = k == 3 ? "a river in Japan" : NULL;
+            o.whole_answer = k == 3;
+            o.group = k == 1;
+            o.positions = k == 1 ? "constraint,bos,constraint,image,last,all,3:8" : "bos,image,constraint,last";
+            check_request(m, PICTURE, &o);
+        }
+    model_free(m);
+    buffer_free(&other);
+}
+
+static void positions_before_the_change_and_last_layers_are_known(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    pb_trace_options o = pb_trace_defaults();
+    o.positions = "all";
+    trace t = traced(m, PICTURE, &o);
+    size_t columns = t.cell_count, before = t.first_changed, last = columns - 1, L = t.layer_count, known = 0;
+    for (size_t s = 0; s < t.site_count; s++)
+        for (size_t l = 0; l < L; l++)
+            for (size_t p = 0; p < columns; p++)
+                if (p < before || (l == L - 1 && p < last)) {
+                    assert_true(t.sites[s].prob[l * columns + p] == t.corrupted.prob);
+                    known++;
+                }
+    assert_true(t.cost.cells_skipped >= known && t.cost.cells_skipped < t.cost.cells);
+    trace_free(&t);
+    model_free(m);
+}
+
+static void all_changed_rows_at_the_start_are_the_clean_run(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    for (int noise = 0; noise < 2; noise++) {
+        pb_trace_options o = pb_trace_defaults();
+        o.sites = "resid_pre";
+        o.group = true;
+        o.positions = "constraint,all";
+        o.noise_direction = noise;
+        trace t = traced(m, PICTURE, &o);
+        for (size_t c = 0; c < 2; c++)
+            assert_true(t.sites[0].prob[c] == (noise ? t.corrupted.prob : t.clean.prob));
+        trace_free(&t);
+    }
+    model_free(m);
+}
+
+/* Nothing is wrong with the corrupted run: every cell is known, and the trace is weak. */
+static void a_corruption_that_changes_nothing(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    const char *spec = "noise:0";
+    pb_trace_options o = pb_trace_defaults();
+    o.corruptions = &spec;
+    o.corruption_count = 1;
+    o.verify = 1000000;
+    trace t = traced(m, NULL, &o);
+    assert_true(t.weak);
+    assert_close(t.corrupted.prob, t.clean.prob, 1e-15, "mean of ten equal samples", 0);
+    assert_int_equal(t.cost.cells_skipped, t.cost.cells);
+    assert_int_equal(t.verify_cells, t.cost.cells);
+    assert_true(t.verify_max_rel_diff < 1e-12);
+    for (size_t i = 0; i < grid_size(&t); i++)
+        assert_true(t.sites[0].sd[i] < 1e-15);
+    trace_free(&t);
+    model_free(m);
+}
+
+/* ---- answers ---- */
+
+/* log P of a whole answer, token by token, each in a run of its own. */
+static double step_by_step(model *m, const question *q, const int32_t *ids, size_t count)
+{
+    size_t D = m->decoder.config.d_model, V = m->decoder.config.vocab, T = q->prompt.length;
+    float *input = zeros((T + count) * D);
+    double total = 0;
+    memcpy(input, q->input, T * D * sizeof *input);
+    for (size_t k = 0; k < count; k++) {
+        fork f = {.end = T + k, .input = input, .read_first = T + k - 1};
+        float **rows = run_forks(&m->decoder, &f, 1, 0, NULL);
+        double *prob = mem_new(V, sizeof *prob);
+        assert_ok(score_add_probabilities(&m->decoder, rows[0], prob, err));
+        total += log(prob[ids[k]]);
+        free(prob);
+        rows_free(rows, 1);
+        assert_ok(decoder_embed(&m->decoder, &ids[k], 1, input + (T + k) * D, err));
+    }
+    free(input);
+    return total;
+}
+
+static void a_whole_answer_is_scored_token_by_token(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    pb_trace_options o = pb_trace_defaults();
+    o.answer = "a river in Japan";
+    o.whole_answer = true;
+    trace t = traced(m, PICTURE, &o);
+    question q = asked(m, PICTURE);
+    assert_true(t.answer_count > 3);
+    double expected = step_by_step(m, &q, t.answer, t.answer_count);
+    assert_close(t.clean.logprob, expected, 1e-9, "logprob", 0);
+    assert_close(t.clean.prob, exp(expected), 1e-12, "prob", 0);
+    question_free(&q);
+    trace_free(&t);
+    model_free(m);
+}
+
+static void the_default_answer_is_the_most_likely_token(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    pb_trace_options o = pb_trace_defaults();
+    o.sites = "mlp_out";
+    trace t = traced(m, PICTURE, &o);
+    assert_int_equal(t.answer_count, 1);
+    assert_int_equal(t.answer[0], t.clean.top_id[0]);
+    assert_true(t.clean.prob == t.clean.top_prob[0] || fabs(t.clean.prob - t.clean.top_prob[0]) < 1e-12);
+    for (size_t i = 1; i < TRACE_TOP; i++)
+        assert_true(t.clean.top_prob[i - 1] >= t.clean.top_prob[i]);
+    trace_free(&t);
+    model_free(m);
+}
+
+/* ---- marks ---- */
+
+/* A corrupted run that answers with the very word that was swapped in. In a model with tied embeddings and one layer, a
+ * prompt that ends in a word is often continued by the same one. */
+static void a_swap_that_answers_is_primed(void **state)
+{
+    (void)state;
+    char *folder = tiny_copy(LLAMA);
+    tiny_set(folder, "config.json", "num_hidden_layers", "1");
+    model *m = tiny_open(folder);
+    static const char *const words[] = {"capital", "river", "Japan", "Kenya", "Norway", "flag", "bridge", "movie", "cities", "London"};
+    const char *constraint = "country";
+    size_t primed = 0, not_primed = 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        buffer spec = {0};
+        buffer_printf(&spec, "swap:%s", words[i]);
+        const char *specs[] = {spec.data};
+        pb_trace_options o = pb_trace_defaults();
+        o.corruptions = specs;
+        o.corruption_count = 1;
+        pb_question asked_for = {.question = "Where is this country", .template_name = "plain", .constraints = &constraint,
+                                 .constraint_count = 1};
+        question q;
+        trace t;
+        int32_t *ids;
+        size_t count;
+        assert_ok(question_open(&q, m, &asked_for, err));
+        assert_ok(trace_run_question(&t, &q, &o, err));
+        assert_ok(tokenizer_mid_sentence(m->tokenizer, words[i], "", &ids, &count, err));
+        assert_int_equal(t.primed, t.corrupted.top_id[0] == ids[0]);
+        assert_int_equal(t.weak, t.clean.prob - t.corrupted.prob < 0.1);
+        primed += t.primed;
+        not_primed += !t.primed;
+        free(ids);
+        trace_free(&t);
+        question_free(&q);
+        buffer_free(&spec);
+    }
+    print_message("%zu of %zu swaps are primed\n", primed, primed + not_primed);
+    assert_true(primed > 0);
+    model_free(m);
+    folder_remove(folder);
+}
+
+/* ---- ask ---- */
+
+/* Each generated token is the most likely one after a full pass over all before it. */
+static void answers_are_greedy(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    question q = asked(m, PICTURE);
+    answer a;
+    assert_ok(ask_run(&a, &q, 12, 5, 0, err));
+    size_t D = m->decoder.config.d_model, V = m->decoder.config.vocab, T = q.length;
+    float *input = zeros((T + a.count) * D);
+    memcpy(input, q.input, T * D * sizeof *input);
+    assert_true(a.count > 0);
+    for (size_t k = 0; k < a.count; k++) {
+        fork f = {.end = T + k, .input = input, .read_first = T + k - 1};
+        float **rows = run_forks(&m->decoder, &f, 1, 0, NULL);
+        double *prob = mem_new(V, sizeof *prob);
+        int32_t best;
+        assert_ok(score_add_probabilities(&m->decoder, rows[0], prob, err));
+        score_top(prob, V, 1, &best);
+        assert_int_equal(best, a.ids[k]);
+        if (k == 0)
+            assert_int_equal(best, a.top[0]);
+        assert_ok(decoder_embed(&m->decoder, &best, 1, input + (T + k) * D, err));
+        free(prob);
+        rows_free(rows, 1);
+    }
+    free(input);
+    answer_free(&a);
+    question_free(&q);
+    model_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windows_are_as_defined),
+        cmocka_unit_test(every_cell_is_what_a_full_pass_gives),
+        cmocka_unit_test(positions_before_the_change_and_last_layers_are_known),
+        cmocka_unit_test(all_changed_rows_at_the_start_are_the_clean_run),
+        cmocka_unit_test(a_corruption_that_changes_nothing),
+        cmocka_unit_test(a_whole_answer_is_scored_token_by_token),
+        cmocka_unit_test(the_default_answer_is_the_most_likely_token),
+        cmocka_unit_test(a_swap_that_answers_is_primed),
+        cmocka_unit_test(answers_are_greedy),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
