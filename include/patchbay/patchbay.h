@@ -42,6 +42,10 @@ void pb_model_free(pb_model *model);
 /* The model's description as JSON (schema patchbay.info/1, docs/formats.md). *json: free(). */
 void pb_model_info(const pb_model *model, char **json);
 
+/* What multiplies matrices here ("oneDNN 2.6.3"), and whether it gives a row the same bits whatever stands beside it;
+ * where it does not, results equal those of full passes within rounding only. */
+const char *pb_library(bool *row_invariant);
+
 /* ---- questions ---- */
 
 typedef struct pb_question {

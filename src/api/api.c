@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include "base/memory.h"
+#include "math/matmul.h"
 #include "method/ask.h"
 #include "method/trace.h"
 #include "model/model.h"
@@ -47,6 +48,12 @@ static void dump(json_t *tree, char **json)
 void pb_model_info(const pb_model *pm, char **json)
 {
     dump(report_info_json(pm->m), json);
+}
+
+const char *pb_library(bool *row_invariant)
+{
+    *row_invariant = matmul_row_invariant();
+    return matmul_library();
 }
 
 /* ---- how to run ---- */

@@ -77,6 +77,10 @@ pb_status trace_and_show(pb_model *model, const pb_question *question, const set
         TRY(command_out(out, &made, err));
     pb_status status = pb_trace_run(&trace, model, question, &options, err);
     progress_end(&p);
+    bool row_invariant;
+    const char *library = pb_library(&row_invariant);
+    if (!status && !row_invariant && !s->quiet)
+        fprintf(stderr, "%s: cells equal full forward passes within rounding, not to the bit\n", library);
     if (!status && out)
         status = pb_trace_write(trace, out, err);
     if (status && out)
