@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Traces anew what the documents show: docs/pictures/*.svg, with build/patchbay. The SmolLM2 picture only where
+# models/smollm2 is (tools/smollm2.py). The numbers beside them: tests/docs/run_examples.py --update.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+draw() {
+    local name=$1
+    shift
+    build/patchbay trace "$@" --quiet --out "$scratch/$name" >/dev/null
+    cp "$scratch/$name/trace.svg" "docs/pictures/$name.svg"
+}
+
+flag=(demo --image models/demo/pictures/pt.png --question "What is the capital of this country?"
+    --constraint "this country")
+draw demo-trace "${flag[@]}"
+draw demo-groups "${flag[@]}" --group --positions constraint,control,image,last
+if [ -d models/smollm2 ]; then
+    draw smollm2-france models/smollm2 --question "The capital of France is" --constraint France --corrupt swap:Poland
+fi
