@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/process.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"

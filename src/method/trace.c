@@ -5,9 +5,8 @@
 #include "method/trace.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 
-#include "base/clock.h"
+#include "base/process.h"
 #include "base/memory.h"
 #include "method/trace_job.h"
 
@@ -23,13 +22,11 @@ static double full_pass_flop(const question *q)
 static void fill_cost(trace_job *j, double begin)
 {
     trace_cost *cost = &j->t->cost;
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
     cost->seconds = clock_now() - begin;
     cost->flop = j->work.flop + j->readout_flop;
     cost->naive_flop = (double)(cost->cells * j->samples) * full_pass_flop(j->q);
     cost->waves = j->work.waves;
-    cost->peak_rss_bytes = (size_t)usage.ru_maxrss * 1024;
+    cost->peak_rss_bytes = process_peak_bytes();
     cost->products = j->work.products;
     cost->attention = j->work.attention;
     cost->loading = j->work.loading;

@@ -1,0 +1,13 @@
+/* process.h: what this process takes: seconds and memory. */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include <stddef.h>
+
+/* Seconds of the monotonic clock, from an arbitrary point. */
+double clock_now(void);
+
+/* The most memory that was resident at a time, mapped files included; 0 when the system does not tell. */
+size_t process_peak_bytes(void);
+
+#endif
