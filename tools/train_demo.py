@@ -4,11 +4,11 @@
     python tools/train_demo.py [--work DIR] [--out models/demo] [--threads 2]
 
 Stages, each kept in the working folder and gone on with where it stopped: the tower learns to tell
-the flags; projector and decoder learn to answer, then once more with decoys (demo_model/decoder.py);
-export in Hugging Face's layout; measures, as the model card gives them. About an hour and a half on
-two cores. Needs torch, transformers, tokenizers, pillow, numpy, pycountry, countryinfo and Debian's
-iso-flags-png-320x240. Everything is seeded; a run that was interrupted draws other pictures and
-questions from there on, so only an uninterrupted one repeats bit for bit (same machine, same threads).
+the flags; projector and decoder learn to answer, then with decoys (demo_model/decoder.py), then in
+more wordings; export in Hugging Face's layout; measures, as the model card gives them. About an hour
+on two cores. Needs torch, transformers, tokenizers, pillow, numpy, pycountry, countryinfo and
+Debian's iso-flags-png-320x240. Everything is seeded; a run that was interrupted draws other pictures
+and questions from there on, so only an uninterrupted one repeats itself.
 """
 import argparse
 import os
@@ -20,7 +20,8 @@ from demo_model import decoder, evaluate, export, facts, questions, tower
 
 TOWER_STEPS = 2100
 STAGES = [decoder.Stage("answer.pt", schedule=3600, stop=1200, peak=2e-3, seed=2, shown=28, named=4),
-          decoder.Stage("decoys.pt", schedule=2400, stop=2400, peak=1.5e-3, seed=3, decoys=True)]
+          decoder.Stage("decoys.pt", schedule=2400, stop=1700, peak=1.5e-3, seed=3, decoys=True),
+          decoder.Stage("wordings.pt", schedule=700, stop=700, peak=6e-4, seed=4, decoys=True, more_wordings=True)]
 
 
 def make(work, out):

@@ -200,6 +200,7 @@ class Stage:
     named: int = 3
     questions: int = 4      # questions to a picture
     decoys: bool = False
+    more_wordings: bool = False
 
     def rate(self, step):
         fall = .02 + .98 * (.5 + .5 * math.cos(math.pi * step / self.schedule))
@@ -231,7 +232,8 @@ def train(stage, countries, pairs, tokenizer, tower, begin_from=None, save_every
         model.load_state_dict(torch.load(begin_from)["model"])
     if start >= stage.stop:
         return model
-    writer = Writer(countries, pairs, tokenizer, stage.seed + 1000 * start, stage.decoys)
+    writer = Writer(countries, pairs, tokenizer, stage.seed + 1000 * start, stage.decoys,
+                    stage.more_wordings)
     pool = Pool(tower, countries, 40, stage.seed + 1000 * start)
     user, pad = tokenizer.encode(BEFORE_PICTURE).ids, tokenizer.token_to_id(PAD)
     check = QuickCheck(writer, tower, Packed, user, pad)

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from . import facts, pictures
-from .questions import CLOSING, DETERMINERS, NO_COUNTRY, TWO, UNKNOWN, WORDINGS
+from .questions import CLOSING, DETERMINERS, MORE_WORDINGS, NO_COUNTRY, TWO, UNKNOWN, WORDINGS
 
 PROMPT, WORDS_ONLY = "USER:<image>\n{}" + CLOSING, "USER:{}" + CLOSING
 THIS, TRACED, MOST_TOKENS = "this country", 24, 8
@@ -60,12 +60,12 @@ def share(model, cases):
     return len(cases) - len(wrong), len(cases), wrong
 
 
-def fact_cases(countries, shots, relation, rng=None):
+def fact_cases(countries, shots, relation, rng=None, every=WORDINGS):
     """Every wording for each picture, or with `rng` one wording each. shots: per country, its pixels."""
     for country, pixels in zip(countries, shots):
         if not country.first[relation]:
             continue
-        wordings = [rng.choice(WORDINGS[relation])] if rng else WORDINGS[relation]
+        wordings = [rng.choice(every[relation])] if rng else every[relation]
         for wording in wordings:
             yield wording.replace("{c}", THIS), pixels, country.accepted[relation]
 
@@ -103,6 +103,8 @@ def accuracy(model, countries, pairs, photographs=2):
         found[relation, "photographed"] = share(model, cases)
     found["two constraints", "clean"] = share(model, list(two_cases(countries, clean, pairs, rng)))
     found["two constraints", "photographed"] = share(model, list(two_cases(countries, photos[0], pairs, rng)))
+    cases = [case for relation in facts.RELATIONS for case in fact_cases(countries, clean, relation, rng, MORE_WORDINGS)]
+    found["other wordings", "clean"] = share(model, cases)
     others = clean[1:] + clean[:1]
     found["named in words", "another flag"] = share(model, list(named_cases(countries, others, rng)))
     found["named in words", "no picture"] = share(model, list(named_cases(countries, [None] * len(keys), rng)))

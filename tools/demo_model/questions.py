@@ -28,6 +28,16 @@ TWO = {
     "currency": ["Which country borders {c} and has {v} as its currency?", "Which neighbour of {c} uses the {v}?"],
     "continent": ["Which country borders {c} and is in {v}?", "Which neighbour of {c} is in {v}?"],
 }
+# Learnt last, with the tokenizer made from the others: words such as " on" are several tokens here.
+MORE_WORDINGS = {
+    "name": ["Do you know the name of {c}?", "Which country is {c}?"],
+    "capital": ["What is {c}'s capital?", "What city is the capital of {c}?", "Which city is {c}'s capital?"],
+    "continent": ["Which continent is {c} on?", "In which continent is {c}?", "What continent is {c} in?"],
+    "language": ["What is the official language of {c}?", "What is {c}'s language?", "Which language do people speak in {c}?"],
+    "currency": ["What is {c}'s currency?", "Which currency does {c} use?", "What currency does {c} use?"],
+    "neighbour": ["Which country shares a border with {c}?", "What country borders {c}?",
+                  "Which country is a neighbour of {c}?"],
+}
 POINTING = ["this country", "the country in the picture", "the country in this picture", "the country shown here",
             "the country with this flag"]
 NO_COUNTRY = """chair river city table song moon animal dog cat house tree street shop garden engine kitchen
@@ -35,7 +45,7 @@ letter mountain ocean colour number school winter car book planet bridge lamp wi
 king teacher film poem cloud stone bottle piano""".split()
 DETERMINERS = ["this", "the", "that", "a"]
 UNKNOWN = "unknown"
-DECOYS = .33                                # share of examples with a decoy
+DECOYS, MORE = .33, .3                      # shares of examples with a decoy, and of MORE_WORDINGS
 
 BEFORE_PICTURE, AFTER_PICTURE, CLOSING = "USER:", "\n", " Answer in a few words.\nASSISTANT:"
 END, PAD, IMAGE = "<|end|>", "<|pad|>", "<image>"
@@ -76,9 +86,9 @@ class Example:
 class Writer:
     """Makes examples; `rng` decides the wording and everything else."""
 
-    def __init__(self, countries, pairs, tokenizer, seed, decoys=False):
+    def __init__(self, countries, pairs, tokenizer, seed, decoys=False, more=False):
         self.countries, self.pairs = countries, pairs
-        self.decoys = DECOYS if decoys else 0
+        self.decoys, self.more = DECOYS if decoys else 0, MORE if more else 0
         self.rng = random.Random(seed)
         self.tokenizer = tokenizer
         self.encode = lru_cache(None)(lambda text: tokenizer.encode(text).ids)
@@ -102,6 +112,9 @@ class Writer:
         answer_at = len(ids)
         return Example([*ids, *self.encode(" " + answer), self.end], place, answer_at, noisy)
 
+    def wording(self, relation):
+        return self.rng.choice((MORE_WORDINGS if self.more and self.rng.random() < self.more else WORDINGS)[relation])
+
     def phrase(self):
         return POINTING[0] if self.rng.random() < .7 else self.rng.choice(POINTING[1:])
 
@@ -113,9 +126,7 @@ class Writer:
             return [swap] * length
         if draw < .85:
             return self.encode(f" {rng.choice(DETERMINERS)} {rng.choice(NO_COUNTRY)}")
-        halves = [self.encode(" this")[0], self.encode(" country")[0]]
-        halves[rng.randrange(2)] = self.swap_token()
-        return halves
+        return [self.encode(" this")[0], self.swap_token()]
 
     def swap_token(self):
         draw = self.rng.random()
@@ -131,27 +142,35 @@ class Writer:
         relation = self.rng.choice([r for r, answer in country.first.items() if answer])
         if relation == "name" and not picture:
             relation = "capital"
-        return self.example(self.rng.choice(WORDINGS[relation]), place_ids, country.first[relation], picture)
+        return self.example(self.wording(relation), place_ids, country.first[relation], picture)
 
     def two(self, pair, place_ids, picture):
         _, prop, value, answer = pair
         return self.example(self.rng.choice(TWO[prop]), place_ids, answer, picture, value)
 
+    def pointing(self):
+        """Token ids that point at the picture. The last word alone does, whatever stands before it: so the country
+        gathers at one token, the constraint's last, and a trace that restores single tokens shows it there."""
+        ids = self.encode(" " + self.phrase())
+        if len(ids) == 2 and self.rng.random() < .3:
+            ids = [self.swap_token(), ids[1]]
+        return ids
+
     def about_picture(self, country):
-        return self.fact(country, self.encode(" " + self.phrase()), True)
+        return self.fact(country, self.pointing(), True)
 
     def two_about_picture(self, country):
         pairs = self.by_country[country.key]
         if not pairs:
             return self.about_picture(country)
-        return self.two(self.rng.choice(pairs), self.encode(" " + self.phrase()), True)
+        return self.two(self.rng.choice(pairs), self.pointing(), True)
 
     def named(self, picture):
         """A country named in words, whatever flag is shown."""
         country = self.rng.choice(self.countries)
         name = self.encode(" " + country.first["name"])
         relation = self.rng.choice([r for r, answer in country.first.items() if answer and r != "name"])
-        return self.example(self.rng.choice(WORDINGS[relation]), name, country.first[relation], picture)
+        return self.example(self.wording(relation), name, country.first[relation], picture)
 
     def two_named(self, picture):
         pair = self.rng.choice(self.pairs)
@@ -166,7 +185,7 @@ class Writer:
         place = self.encode(" " + self.phrase()) if pointing or noisy or spoilt_value else self.no_country()
         if not spoilt_value and rng.random() < .75:
             relation = rng.choice(list(WORDINGS))
-            return self.example(rng.choice(WORDINGS[relation]), place, UNKNOWN, picture, noisy=noisy)
+            return self.example(self.wording(relation), place, UNKNOWN, picture, noisy=noisy)
         _, prop, value, _ = rng.choice(self.pairs)
         if spoilt_value:
             value = [self.swap_token()] * len(self.encode(" " + value))
