@@ -125,7 +125,8 @@ static void a_trace_can_be_read(void **state)
     assert_non_null(prob);
     assert_int_equal(layers, 4);
     assert_true(cells > 2);
-    assert_true(prob[layers * cells - 1] == clean); /* the last layer's output at the last row is the answer's */
+    double rest = prob[layers * cells - 1] / clean - 1; /* the last layer's output at the last row is the answer's */
+    assert_true(rest < 1e-4 && rest > -1e-4);
     assert_null(pb_trace_prob(trace, "resid_pre", &layers, &cells));
     assert_null(pb_trace_prob(trace, "", &layers, &cells));
     char *json;
@@ -199,7 +200,9 @@ static void models_are_independent(void **state)
         pb_trace_scores(trace, &clean[i], &corrupted);
         pb_trace_free(trace);
     }
-    assert_true(clean[0] == clean[2] && clean[0] == clean[4] && clean[1] == clean[3] && clean[0] != clean[1]);
+    for (size_t i = 2; i < 5; i++) /* not to the bit: CBLAS rounds otherwise on two threads */
+        assert_true(clean[i] / clean[i == 3] < 1 + 1e-4 && clean[i] / clean[i == 3] > 1 - 1e-4);
+    assert_true(clean[0] != clean[1]);
     pb_model_free(b);
     pb_model_free(a);
     pb_model_free(c);

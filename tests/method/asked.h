@@ -34,6 +34,18 @@ static inline trace traced(model *m, const char *shown, const pb_trace_options *
     return t;
 }
 
+/* How far two computations of one number may differ, relatively: not at all where a row's bits do not depend on the
+ * other rows. */
+static inline double slack(void)
+{
+    return matmul_row_invariant() ? 0 : 2e-5;
+}
+
+static inline void assert_same(double a, double b, const char *what)
+{
+    assert_close(a, b, slack() * fabs(b), what, 0);
+}
+
 static inline size_t grid_size(const trace *t)
 {
     return t->layer_count * t->cell_count;

@@ -47,7 +47,7 @@ static void assert_same_doubles(const double *a, const double *b, size_t n, cons
 {
     assert_true((a == NULL) == (b == NULL));
     for (size_t i = 0; a && i < n; i++)
-        if (matmul_row_invariant() ? a[i] != b[i] : fabs(a[i] - b[i]) > 1e-4 * fabs(b[i]))
+        if (!(fabs(a[i] - b[i]) <= slack() * (1 + fabs(b[i]))))
             test_stop(__FILE__, __LINE__, "%s: cell %zu of %zu is %.17g and %.17g", what, i, n, a[i], b[i]);
 }
 
@@ -55,7 +55,8 @@ static void assert_same_grids(const trace *a, const trace *b)
 {
     assert_int_equal(a->site_count, b->site_count);
     assert_int_equal(grid_size(a), grid_size(b));
-    assert_true(a->clean.prob == b->clean.prob && a->corrupted.prob == b->corrupted.prob);
+    assert_same(a->clean.prob, b->clean.prob, "clean");
+    assert_same(a->corrupted.prob, b->corrupted.prob, "corrupted");
     for (size_t s = 0; s < a->site_count; s++) {
         assert_same_doubles(a->sites[s].prob, b->sites[s].prob, grid_size(a), site_name(a->sites[s].site));
         assert_same_doubles(a->sites[s].logprob, b->sites[s].logprob, grid_size(a), site_name(a->sites[s].site));
@@ -140,7 +141,7 @@ static void all_changed_rows_at_the_start_are_the_clean_run(void **state)
         o.noise_direction = noise;
         trace t = traced(m, PICTURE, &o);
         for (size_t c = 0; c < 2; c++)
-            assert_true(t.sites[0].prob[c] == (noise ? t.corrupted.prob : t.clean.prob));
+            assert_same(t.sites[0].prob[c], noise ? t.corrupted.prob : t.clean.prob, "restored");
         trace_free(&t);
     }
     model_free(m);
@@ -158,12 +159,12 @@ static void a_corruption_that_changes_nothing(void **state)
     o.verify = 1000000;
     trace t = traced(m, NULL, &o);
     assert_true(t.weak);
-    assert_close(t.corrupted.prob, t.clean.prob, 1e-15, "mean of ten equal samples", 0);
-    assert_int_equal(t.cost.cells_skipped, t.cost.cells);
+    assert_close(t.corrupted.prob, t.clean.prob, 1e-15 + slack(), "mean of ten equal samples", 0);
+    assert_true(t.cost.cells_skipped == t.cost.cells || !matmul_row_invariant());
     assert_int_equal(t.verify_cells, t.cost.cells);
-    assert_true(t.verify_max_rel_diff < 1e-12);
+    assert_true(t.verify_max_rel_diff < 1e-12 + 2 * slack());
     for (size_t i = 0; i < grid_size(&t); i++)
-        assert_true(t.sites[0].sd[i] < 1e-15);
+        assert_true(t.sites[0].sd[i] < 1e-15 + slack());
     trace_free(&t);
     model_free(m);
 }
@@ -202,8 +203,8 @@ static void a_whole_answer_is_scored_token_by_token(void **state)
     question q = asked(m, PICTURE);
     assert_true(t.answer_count > 3);
     double expected = step_by_step(m, &q, t.answer, t.answer_count);
-    assert_close(t.clean.logprob, expected, 1e-9, "logprob", 0);
-    assert_close(t.clean.prob, exp(expected), 1e-12, "prob", 0);
+    assert_close(t.clean.logprob, expected, 1e-9 + 10 * slack(), "logprob", 0);
+    assert_close(t.clean.prob, exp(expected), 1e-12 + slack(), "prob", 0);
     question_free(&q);
     trace_free(&t);
     model_free(m);

@@ -5,6 +5,8 @@
 
 #include <omp.h>
 
+#include "math/matmul.h"
+
 static json_t *golden;
 
 static int read_golden(void **state)
@@ -44,7 +46,8 @@ static void check_rows(const char *layer, const char *strategy)
     omp_set_num_threads(2);
     assert_ok(vision_encode(m->vision, pixels, again, err));
     omp_set_num_threads(1);
-    assert_same_bits(found, again, rows * D, "two threads");
+    if (matmul_row_invariant())
+        assert_same_bits(found, again, rows * D, "two threads");
     free(pixels), free(found), free(again), free(expected);
     model_free(m);
     folder_remove(folder);
@@ -113,6 +116,8 @@ static void read_outs_agree_with_each_other(void **state)
 {
     (void)state;
     enum { ROWS = 40, V = 571, D = 32 };
+    if (!matmul_row_invariant())
+        skip();
     model *m = tiny_open(LLAVA);
     float *x = gaussians(ROWS * D, 1), *logits = zeros(ROWS * V);
     readout many[ROWS];
