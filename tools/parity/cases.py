@@ -67,7 +67,8 @@ def _multimodal(oracle: Oracle, pictures: Path, work: Path) -> list[Case]:
         Case("noise of 2 samples, noise direction", replace(
             asked_begun, noise_file=noise_file(oracle, ask, work, samples=2), direction="noise", sites=("attn_out", "resid_post"))),
         Case("another image", replace(ask, corrupt=(tall,), sites=("attn_out", "mlp_out"))),
-        Case("another image, noise direction", replace(ask, corrupt=(tall,), direction="noise", layers=(1, 3), positions="image,last")),
+        Case("another image, noise direction", replace(ask, corrupt=(tall,), direction="noise", positions="image,last",
+                                                        layers=(1, min(3, len(oracle.layers))))),
         Case("another image, resid_pre", replace(ask, corrupt=(tall,), sites=("resid_pre",), template="flags")),
         Case("row mean", replace(ask, corrupt=("image-rowmean",), layers=(0, 2))),
         Case("mean of an album", replace(ask, corrupt=(f"image-mean:{pictures / 'album'}",), positions="4:12,last")),

@@ -311,6 +311,8 @@ class Oracle:
         """Layers of the grid and, for each, the first and last layer that its cells restore."""
         count = len(self.layers)
         layers = list(range(*(request.layers or (0, count))))
+        if layers[-1] >= count:
+            raise ValueError(f"layers {request.layers} of {count}")
         if request.radius is not None:
             return layers, [(max(0, l - request.radius), min(count - 1, l + request.radius)) for l in layers]
         below, above = request.window // 2, (request.window + 1) // 2
