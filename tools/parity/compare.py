@@ -9,6 +9,7 @@ from .oracle import Oracle, Request, Scores, Trace
 
 RELATIVE = 1e-4        # of P(answer), in every cell; hence also the largest difference of its logarithm
 LOGIT_SHARE = 1e-4     # of the logits' range, for differences of two logits
+TOP = 5                # tokens listed beside each run
 COST_FIELDS = ("seconds", "flop", "naive_flop", "cells", "cells_skipped", "peak_rss_bytes")
 
 
@@ -104,12 +105,13 @@ def _compare_scores(result: Comparison, what: str, expected: Scores, found: dict
 
 
 def _compare_top(result: Comparison, what: str, expected: list, found: list) -> None:
-    """The five most likely tokens. Two that are equally likely within the tolerance may change places."""
-    result.equal(f"{what}.top's length", len(found), len(expected))
+    """The five most likely tokens; `expected` has a few more. Equally likely ones, within the tolerance, may change
+    places."""
+    result.equal(f"{what}.top's length", len(found), TOP)
     known = dict(expected)
-    for rank, (entry, (token, prob)) in enumerate(zip(found, expected)):
+    for rank, (entry, (token, prob)) in enumerate(zip(found, expected[:TOP])):
         result.probability(f"{what}.top[{rank}].prob", entry["prob"], prob)
-        if entry["id"] != token and relative(known.get(entry["id"], prob), prob) > 2 * RELATIVE:
+        if entry["id"] != token and relative(known.get(entry["id"]), prob) > 2 * RELATIVE:
             result.problems.append(f"{what}.top[{rank}].id is {entry['id']}, expected {token}")
 
 
@@ -177,3 +179,29 @@ def compare_twins(first: dict, second: dict, exact: bool) -> Comparison:
 def _short(value) -> str:
     text = repr(value)
     return text if len(text) <= 300 else text[:300] + "..."
+
+
+def as_json(oracle: Oracle, request: Request, trace: Trace) -> dict:
+    """The oracle's trace in trace.json's form: what a perfect program prints (a test of the comparison itself)."""
+    def run(scores: Scores, top: list) -> dict:
+        return {"prob": scores.prob, "logprob": scores.logprob, "top": [{"id": token, "prob": prob} for token, prob in top[:TOP]]}
+
+    def grid(scores: list[list[Scores]]) -> dict:
+        return {"restored": [list(pair) for pair in trace.restored], **{
+            name: [[read(score) for score in row] for row in scores] for name, read in {
+                "prob": lambda s: s.prob, "logprob": lambda s: s.logprob, "logit_diff": lambda s: s.logit_diff,
+                "sd": lambda s: float(np.std(s.draws))}.items()}}
+
+    tokens = [{"position": first, "id": token, "text": "", "span": ""} if count == 1 and token != "image" else
+              {"position": first, "count": count, "span": "image"} for first, count, token in _expected_tokens(trace)]
+    size = request.window if request.radius is None else request.radius
+    return {
+        "schema": "patchbay.trace/1", "model": {"layers": len(oracle.layers)}, "image": request.image,
+        "prompt": trace.prompt.text, "tokens": tokens,
+        "constraints": [{"positions": positions} for positions in trace.prompt.constraints],
+        "answer": {"id": trace.answer[0], "ids": trace.answer},
+        "window": {"kind": "centred" if request.radius is None else "radius", "size": size},
+        "positions": trace.positions, "groups": (request.positions or "").split(","), "layers": trace.layers,
+        "direction": request.direction, "marks": sorted(trace.marks),
+        "clean": run(trace.clean, trace.clean_top), "corrupted": run(trace.corrupted, trace.corrupted_top),
+        "sites": {site: grid(scores) for site, scores in trace.grids.items()}, "cost": dict.fromkeys(COST_FIELDS, 0)}

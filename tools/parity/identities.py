@@ -1,6 +1,7 @@
 """The oracle's own identities: what must hold of it whatever patchbay answers. Run before it is believed."""
 
 import tempfile
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from transformers import LlavaForConditionalGeneration
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from .checkpoints import RECIPES, make_checkpoint
+from .compare import as_json, compare_trace
 from .generator import Generator
 from .oracle import SITES, Oracle, Request
 from .pictures import SIZES
@@ -26,6 +28,7 @@ def check_all(oracles: dict[str, Oracle], pictures: Path) -> int:
         request = Request(QUESTION, constraints=("this country",),
                           image=str(pictures / "wide.png") if oracle.multimodal else None)
         count += check_plain_forward(oracle, request) + check_sites(oracle, request) + check_patches(oracle, request)
+        count += check_comparison(oracle, request)
         if oracle.multimodal:
             count += check_processor(oracle, pictures)
     return count
@@ -136,6 +139,35 @@ def check_patches(oracle: Oracle, request: Request) -> int:
         assert all(score.prob == denoised.corrupted.prob for score in row[:-1])
         assert row[-1].prob != denoised.corrupted.prob
     assert grid["resid_post"][0][-1].prob == denoised.clean.prob
+    return 1
+
+
+def check_comparison(oracle: Oracle, request: Request) -> int:
+    """The comparison passes what is right, and finds each thing made wrong."""
+    request = replace(request, foil="Rome", layers=(0, 2), radius=1, positions="constraint,last")
+    trace = oracle.trace(request)
+    right = as_json(oracle, request, trace)
+    assert not compare_trace(oracle, request, trace, right).problems
+
+    def spoil(change) -> bool:
+        wrong = deepcopy(right)
+        change(wrong)
+        return len(compare_trace(oracle, request, trace, wrong).problems) > 0
+
+    cell = trace.grids["mlp_out"][1][1]
+    assert spoil(lambda w: w["sites"]["mlp_out"]["prob"][1].__setitem__(1, cell.prob * 1.0002))
+    assert spoil(lambda w: w["sites"]["mlp_out"]["prob"][1].__setitem__(1, None))
+    assert spoil(lambda w: w["sites"]["mlp_out"]["prob"][1].__setitem__(1, float("nan")))
+    assert spoil(lambda w: w["sites"]["mlp_out"]["logprob"][1].__setitem__(1, cell.logprob - 2e-4))
+    assert spoil(lambda w: w["sites"]["mlp_out"]["logit_diff"][1].__setitem__(1, cell.logit_diff + 1))
+    assert spoil(lambda w: w["sites"]["attn_out"]["prob"].pop())
+    assert spoil(lambda w: w["sites"].pop("resid_post"))
+    assert spoil(lambda w: w["sites"]["attn_out"]["restored"][0].__setitem__(1, 0))
+    assert spoil(lambda w: w["tokens"][-1].__setitem__("id", 3))
+    assert spoil(lambda w: w["constraints"][0]["positions"].pop())
+    assert spoil(lambda w: w["clean"]["top"][0].__setitem__("id", 0))
+    assert spoil(lambda w: w["marks"].append("primed"))
+    assert spoil(lambda w: w["cost"].pop("flop"))
     return 1
 
 

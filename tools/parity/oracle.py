@@ -106,7 +106,7 @@ class Trace:
     layers: list[int]
     restored: list[tuple[int, int]]                        # first and last layer, both included
     clean: Scores
-    clean_top: list[tuple[int, float]]                     # the five most likely first tokens: id, prob
+    clean_top: list[tuple[int, float]]                     # the most likely first tokens: id, prob
     corrupted: Scores
     corrupted_top: list[tuple[int, float]]
     logit_range: float                                     # of the clean run's logits
@@ -327,7 +327,7 @@ class Oracle:
     # -- asking -------------------------------------------------------------------------------------------------
 
     def ask(self, request: Request, max_tokens: int = 16) -> tuple[list[int], list[tuple[int, float]]]:
-        """The greedy answer's ids (EOS left out) and the five most likely first tokens."""
+        """The greedy answer's ids (EOS left out) and the most likely first tokens."""
         prompt = self.prompt(request)
         rows = self.embed(prompt.ids, prompt.image, self.features(request.image) if request.image else None)
         stop, ids, top = self._stop_ids(), [], None
@@ -385,7 +385,7 @@ class _Reader:
             diff = float(np.mean([(run.logits[0, self.answer[0]] - run.logits[0, self.foil]).item() for run in runs]))
         return Scores(float(np.mean(probs)), float(np.mean(logs)), diff, probs)
 
-    def top(self, runs: list[Run], count: int = 5) -> list[tuple[int, float]]:
+    def top(self, runs: list[Run], count: int = 8) -> list[tuple[int, float]]:
         """The most likely first tokens, by their mean probability over samples."""
         mean = torch.stack([run.logprobs[0].exp() for run in runs]).mean(0)
         values, ids = mean.topk(count)
