@@ -124,12 +124,18 @@ pb_status pb_trace_write(const pb_trace *trace, const char *directory, pb_error 
 void pb_trace_json(const pb_trace *trace, char **json);
 /* P(answer) in the clean and in the corrupted run. */
 void pb_trace_scores(const pb_trace *trace, double *clean, double *corrupted);
+/* The answer that is followed, and what the corrupted run says instead: the texts of their tokens. */
+const char *pb_trace_answer(const pb_trace *trace);
+const char *pb_trace_corrupted_says(const pb_trace *trace);
 /* The marks: clean - corrupted is below 0.1, so there is little to bring back; the corrupted run says the very token
  * that was swapped in. */
 bool pb_trace_is_weak(const pb_trace *trace);
 bool pb_trace_is_primed(const pb_trace *trace);
 /* prob[layers][cells] of a site ("attn_out"), inside the trace; NULL when it was not traced. */
 const double *pb_trace_prob(const pb_trace *trace, const char *site, size_t *layers, size_t *cells);
+/* A site's highest cell; false when the site was not traced. The last layer's resid_post is left out: at the last row it
+ * is the output itself, elsewhere nothing reads it. */
+bool pb_trace_highest(const pb_trace *trace, const char *site, size_t *row, size_t *column);
 /* The layer of a row of prob, and the name of a column: its token, or its group. The text lives as long as the trace. */
 size_t pb_trace_layer(const pb_trace *trace, size_t row);
 const char *pb_trace_cell(const pb_trace *trace, size_t column);

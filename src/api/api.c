@@ -159,6 +159,7 @@ struct pb_trace {
     char **corruptions; /* as given */
     size_t corruption_count;
     char **cell_names;  /* [trace.cell_count] */
+    char *answer_text, *corrupted_text;
 };
 
 pb_trace_options pb_trace_defaults(void)
@@ -181,8 +182,14 @@ static void keep_corruptions(pb_trace *t, const pb_trace_options *o)
         t->corruptions[t->corruption_count++] = mem_text("swap:Paris");
 }
 
-static void name_cells(pb_trace *t)
+static void name_tokens(pb_trace *t)
 {
+    buffer answer_text = {0};
+    for (size_t i = 0; i < t->trace.answer_count; i++)
+        tokenizer_token_text(t->model->tokenizer, t->trace.answer[i], &answer_text);
+    buffer_add(&answer_text, "", 0);
+    t->answer_text = answer_text.data;
+    t->corrupted_text = token_text(t->model->tokenizer, t->trace.corrupted.top_id[0]);
     t->cell_names = mem_new(t->trace.cell_count, sizeof *t->cell_names);
     for (size_t i = 0; i < t->trace.cell_count; i++)
         t->cell_names[i] = t->trace.groups ? mem_text(t->trace.groups[i])
@@ -205,7 +212,7 @@ pb_status pb_trace_run(pb_trace **out, pb_model *pm, const pb_question *asked, c
         return status;
     }
     keep_corruptions(t, options);
-    name_cells(t);
+    name_tokens(t);
     *out = t;
     return PB_OK;
 }
@@ -220,6 +227,8 @@ void pb_trace_free(pb_trace *pt)
     for (size_t i = 0; pt->cell_names && i < pt->trace.cell_count; i++)
         free(pt->cell_names[i]);
     free(pt->cell_names);
+    free(pt->answer_text);
+    free(pt->corrupted_text);
     trace_free(&pt->trace);
     question_free(&pt->question);
     free(pt);
@@ -256,6 +265,16 @@ void pb_trace_scores(const pb_trace *pt, double *clean, double *corrupted)
     *corrupted = pt->trace.corrupted.prob;
 }
 
+const char *pb_trace_answer(const pb_trace *pt)
+{
+    return pt->answer_text;
+}
+
+const char *pb_trace_corrupted_says(const pb_trace *pt)
+{
+    return pt->corrupted_text;
+}
+
 bool pb_trace_is_weak(const pb_trace *pt)
 {
     return pt->trace.weak;
@@ -266,14 +285,37 @@ bool pb_trace_is_primed(const pb_trace *pt)
     return pt->trace.primed;
 }
 
-const double *pb_trace_prob(const pb_trace *pt, const char *site_wanted, size_t *layers, size_t *cells)
+static const trace_grid *find_grid(const pb_trace *pt, const char *site_wanted)
 {
-    *layers = pt->trace.layer_count;
-    *cells = pt->trace.cell_count;
     for (size_t s = 0; s < pt->trace.site_count; s++)
         if (strcmp(site_name(pt->trace.sites[s].site), site_wanted) == 0)
-            return pt->trace.sites[s].prob;
+            return &pt->trace.sites[s];
     return NULL;
+}
+
+const double *pb_trace_prob(const pb_trace *pt, const char *site_wanted, size_t *layers, size_t *cells)
+{
+    const trace_grid *grid = find_grid(pt, site_wanted);
+    *layers = pt->trace.layer_count;
+    *cells = pt->trace.cell_count;
+    return grid ? grid->prob : NULL;
+}
+
+bool pb_trace_highest(const pb_trace *pt, const char *site_wanted, size_t *row, size_t *column)
+{
+    const trace *t = &pt->trace;
+    const trace_grid *grid = find_grid(pt, site_wanted);
+    size_t rows = t->layer_count, best = 0;
+    if (grid && grid->site == SITE_RESID_POST && t->layers[rows - 1] + 1 == pt->model->decoder.config.layers)
+        rows--;
+    if (!grid || rows * t->cell_count == 0)
+        return false;
+    for (size_t i = 1; i < rows * t->cell_count; i++)
+        if (grid->prob[i] > grid->prob[best])
+            best = i;
+    *row = best / t->cell_count;
+    *column = best % t->cell_count;
+    return true;
 }
 
 size_t pb_trace_layer(const pb_trace *pt, size_t row)

@@ -41,15 +41,11 @@ static pb_trace_options trace_options(const settings *s, progress *p)
 /* A site's highest cell, in words. */
 static void print_site(const pb_trace *trace, const char *site)
 {
-    size_t layers, cells, best = 0;
+    size_t layers, cells, row, column;
     const double *prob = pb_trace_prob(trace, site, &layers, &cells);
-    if (!prob || layers * cells == 0)
-        return;
-    for (size_t i = 1; i < layers * cells; i++)
-        if (prob[i] > prob[best])
-            best = i;
-    printf("%-11s highest %.4f, at layer %zu of \"%s\"\n", site, prob[best], pb_trace_layer(trace, best / cells),
-           pb_trace_cell(trace, best % cells));
+    if (pb_trace_highest(trace, site, &row, &column))
+        printf("%-11s highest %.4f, at layer %zu of \"%s\"\n", site, prob[row * cells + column],
+               pb_trace_layer(trace, row), pb_trace_cell(trace, column));
 }
 
 static void trace_print(const pb_trace *trace)
@@ -57,7 +53,8 @@ static void trace_print(const pb_trace *trace)
     static const char *const sites[] = {"attn_out", "mlp_out", "resid_pre", "resid_post"};
     double clean, corrupted;
     pb_trace_scores(trace, &clean, &corrupted);
-    printf("P(answer): clean %.4f, corrupted %.4f\n", clean, corrupted);
+    printf("P(\"%s\"): clean %.4f, corrupted %.2g, which says \"%s\"\n", pb_trace_answer(trace), clean, corrupted,
+           pb_trace_corrupted_says(trace));
     if (pb_trace_is_weak(trace))
         printf("weak: the corruption hardly hurts, so there is little to bring back; try another --corrupt\n");
     if (pb_trace_is_primed(trace))

@@ -243,7 +243,7 @@ class Trace(ProgramTest):
 
     def test_json(self):
         self.assertEqual(self.json()["schema"], "patchbay.trace/1")
-        self.assertIn("P(answer)", self.succeeds(self.trace(LLAVA)).stdout)
+        self.assertIn("corrupted", self.succeeds(self.trace(LLAVA)).stdout)
 
     def test_same_line_same_bits(self):
         line = ("--corrupt", "noise:s2", "--samples", 3, "--corrupt", "image-noise:0.5")
