@@ -50,6 +50,11 @@ pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score
     return status;
 }
 
+size_t score_bytes(const decoder *m, size_t n, size_t tokens)
+{
+    return decoder_readout_bytes(m, n * tokens < READ_AT_ONCE ? n * tokens : READ_AT_ONCE);
+}
+
 pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb_error *err)
 {
     size_t V = m->config.vocab;

@@ -22,6 +22,9 @@ typedef struct score {
 pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score_target *target, score *scores,
                      pb_error *err);
 
+/* Bytes of working memory that this takes for n runs with answers of `tokens` tokens: bounded, however many runs. */
+size_t score_bytes(const decoder *m, size_t n, size_t tokens);
+
 /* prob[V] += the probabilities of the token after one row of final residuals. */
 pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb_error *err);
 

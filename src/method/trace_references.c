@@ -65,8 +65,11 @@ static size_t recordings_bytes(const trace_job *j)
 /* What the budget leaves for the rows of a wave; too small a budget is an error that says what is needed. */
 static pb_status plan_memory(trace_job *j, pb_error *err)
 {
-    size_t fixed = recordings_bytes(j) + replay_fixed_bytes(&j->q->model->decoder, j->q->length);
-    size_t least = fixed + j->q->length * j->q->model->decoder.config.d_model * sizeof(float) * (j->samples + 1);
+    const decoder *m = &j->q->model->decoder;
+    size_t T = j->q->length, tokens = T - j->q->last;
+    size_t fixed = recordings_bytes(j) + replay_fixed_bytes(m, T) +
+                   score_bytes(m, trace_cell_total(j->t) * j->samples, tokens);
+    size_t least = fixed + T * m->config.d_model * sizeof(float) * (j->samples + 1);
     TRY(question_fits(least, j->options->run.memory, "this trace", err));
     j->wave_bytes = question_budget(j->options->run.memory) - fixed;
     return PB_OK;

@@ -209,6 +209,12 @@ static void take_blocks(readout *rows, size_t n, const vocab_block *b)
         take_block(&rows[i], b->logits + i * b->count, b, &b->highest[i], &b->sum[i]);
 }
 
+/* Tokens in the largest block of the vocabulary. */
+static size_t largest_block(const decoder *m)
+{
+    return m->config.vocab < VOCAB_BLOCK ? m->config.vocab : VOCAB_BLOCK;
+}
+
 /* x[n][D], normed; w, logits, highest and sum are working memory. */
 typedef struct readout_work {
     float *x, *w, *logits;
@@ -231,8 +237,8 @@ static pb_status readout_prepare(decoder *m, readout_work *work, const readout *
         TRY(weights_load(m->final_norm, &m->final_norm_f32, err));
     TRY(mem_try(&work->x, n * D, sizeof(float), "rows to read out", err));
     if (!weights_in_place(m->head))
-        TRY(mem_try(&work->w, VOCAB_BLOCK * D, sizeof(float), "a block of the unembedding", err));
-    TRY(mem_try(&work->logits, n * VOCAB_BLOCK, sizeof(float), "logits", err));
+        TRY(mem_try(&work->w, largest_block(m) * D, sizeof(float), "a block of the unembedding", err));
+    TRY(mem_try(&work->logits, n * largest_block(m), sizeof(float), "logits", err));
     TRY(mem_try(&work->highest, n, sizeof(double), "logits", err));
     TRY(mem_try(&work->sum, n, sizeof(double), "logits", err));
     for (size_t i = 0; i < n; i++) {
@@ -272,6 +278,12 @@ pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err)
         status = readout_blocks(m, &work, rows, n, err);
     readout_work_free(&work);
     return status;
+}
+
+size_t decoder_readout_bytes(const decoder *m, size_t n)
+{
+    size_t D = m->config.d_model, widened = weights_in_place(m->head) ? 0 : largest_block(m) * D;
+    return (n * (D + largest_block(m)) + widened) * sizeof(float);
 }
 
 /* ---- what it costs ---- */

@@ -97,6 +97,8 @@ typedef struct readout {
 
 /* Final norm and unembedding, over blocks of the vocabulary: logits are stored only where asked for. */
 pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err);
+/* Bytes of working memory that it takes. */
+size_t decoder_readout_bytes(const decoder *m, size_t n);
 
 /* Floating-point operations (2 per multiply-add) of the matrices that one row passes in one layer. */
 double decoder_layer_flop(const decoder_config *c);

@@ -77,12 +77,14 @@ static pb_status read_eos(model *m, const json_t *config, pb_error *err)
     return status;
 }
 
-/* A LLaVA's picture processor; without a file CLIP-L/14-336's, which the family fixes. */
+/* A LLaVA's picture processor; where no file says otherwise CLIP's, at the size that the tower takes. */
 static pb_status read_processor(model *m, pb_error *err)
 {
     if (!m->vision)
         return PB_OK;
     image_processor defaults = image_processor_clip();
+    size_t side = vision_settings(m->vision)->image_size;
+    defaults.shortest_edge = defaults.crop_width = defaults.crop_height = side;
     return image_processor_read(&m->processor, m->path, &defaults, err);
 }
 
