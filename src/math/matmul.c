@@ -32,10 +32,12 @@ const char *matmul_library(void)
 
 #else
 #include <dnnl.h>
+#include <omp.h>
 #include <stdio.h>
 
-/* Where the primitive's kernels are chosen by the number of rows, all products get this many. */
-enum { TILE_ROWS = 32 };
+/* Where a row's bits depend on the product it stands in, all products are of this size: a multiple of the kernels'
+ * groups of rows, and columns enough for each thread to have some. */
+enum { TILE_ROWS = 48, TILE_COLUMNS = 512 };
 
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
@@ -139,25 +141,66 @@ static pb_status multiply(float *y, const float *x, const float *w, const float 
     return status == dnnl_success ? PB_OK : library_failed(status, "multiply", err);
 }
 
-/* The last rows of a product that do not fill a tile: padded with zero rows to TILE_ROWS. */
-static pb_status multiply_remainder(float *y, const float *x, const float *w, const float *bias, size_t rows,
-                                    size_t out, size_t in, pb_error *err)
+/* Products that take less than threads need to meet: waiting for each other costs most where other programs run too. */
+static const double SMALL_FLOP = 2e6;
+
+static pb_status multiply_on_some_threads(float *y, const float *x, const float *w, const float *bias, size_t rows,
+                                          size_t out, size_t in, pb_error *err)
 {
-    float *padded;
-    TRY(mem_try(&padded, TILE_ROWS * (in + out), sizeof *padded, "a tile of rows", err));
-    float *result = padded + TILE_ROWS * in;
-    memcpy(padded, x, rows * in * sizeof *x);
-    memset(padded + rows * in, 0, (TILE_ROWS - rows) * in * sizeof *x);
-    pb_status status = multiply(result, padded, w, bias, TILE_ROWS, out, in, err);
-    if (!status)
-        memcpy(y, result, rows * out * sizeof *y);
-    free(padded);
+    int threads = omp_get_max_threads();
+    if (2.0 * (double)rows * (double)out * (double)in < SMALL_FLOP)
+        omp_set_num_threads(1);
+    pb_status status = multiply(y, x, w, bias, rows, out, in, err);
+    omp_set_num_threads(threads);
     return status;
 }
 
+/* Kernels for AVX-512 give a row the same bits among any number of rows, on any number of threads. Older ones take rows
+ * in groups of six and treat what remains otherwise, and split rows or long sums among threads. */
 static bool any_row_count_gives_the_same_bits(void)
 {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+}
+
+/* There, all products are of whole tiles, the last one's rows filled up with zeros, of which each is one thread's. */
+typedef struct tiles {
+    float *y;
+    const float *x, *w, *bias;
+    size_t rows, out, in;
+} tiles;
+
+static pb_status multiply_tile(const tiles *t, size_t row, size_t column, pb_error *err)
+{
+    size_t rows = t->rows - row < TILE_ROWS ? t->rows - row : TILE_ROWS;
+    size_t columns = t->out - column < TILE_COLUMNS ? t->out - column : TILE_COLUMNS;
+    float *x;
+    TRY(mem_try(&x, TILE_ROWS * (t->in + columns), sizeof *x, "a tile of rows", err));
+    float *y = x + TILE_ROWS * t->in;
+    memcpy(x, t->x + row * t->in, rows * t->in * sizeof *x);
+    memset(x + rows * t->in, 0, (TILE_ROWS - rows) * t->in * sizeof *x);
+    const float *bias = t->bias ? t->bias + column : NULL;
+    pb_status status = multiply(y, x, t->w + column * t->in, bias, TILE_ROWS, columns, t->in, err);
+    for (size_t r = 0; r < rows && !status; r++)
+        memcpy(t->y + (row + r) * t->out + column, y + r * columns, columns * sizeof *y);
+    free(x);
+    return status;
+}
+
+static pb_status multiply_tiles(const tiles *t, pb_error *err)
+{
+    size_t across = (t->out + TILE_COLUMNS - 1) / TILE_COLUMNS, down = (t->rows + TILE_ROWS - 1) / TILE_ROWS;
+    pb_status status = PB_OK;
+    /* always in parallel, even for one tile: inside, the library works on one thread */
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < across * down; i++) {
+        pb_error failure;
+        pb_status one = multiply_tile(t, i / across * TILE_ROWS, i % across * TILE_COLUMNS, &failure);
+        if (one) {
+#pragma omp critical
+            status = fail(err, one, "%s", failure.message);
+        }
+    }
+    return status;
 }
 
 pb_status matmul_linear(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
@@ -167,11 +210,8 @@ pb_status matmul_linear(float *y, const float *x, const float *w, const float *b
     if (rows == 0)
         return PB_OK;
     if (any_row_count_gives_the_same_bits())
-        return multiply(y, x, w, bias, rows, out, in, err);
-    size_t r = 0;
-    for (; r + TILE_ROWS <= rows; r += TILE_ROWS)
-        TRY(multiply(y + r * out, x + r * in, w, bias, TILE_ROWS, out, in, err));
-    return r < rows ? multiply_remainder(y + r * out, x + r * in, w, bias, rows - r, out, in, err) : PB_OK;
+        return multiply_on_some_threads(y, x, w, bias, rows, out, in, err);
+    return multiply_tiles(&(tiles){y, x, w, bias, rows, out, in}, err);
 }
 
 bool matmul_row_invariant(void)

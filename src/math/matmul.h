@@ -2,7 +2,7 @@
  *
  * A row's result must not depend on the other rows of the matrix, or batched, resumed and repeated runs would differ.
  * oneDNN's matmul primitive keeps that promise on AVX-512 for any number of rows and threads; where it does not
- * (AVX2), products run in tiles of a fixed number of rows. With a CBLAS nothing is promised: matmul_row_invariant
+ * (AVX2), products are cut into tiles of one size, each computed by one thread. With a CBLAS nothing is promised: matmul_row_invariant
  * says so. */
 #ifndef MATH_MATMUL_H
 #define MATH_MATMUL_H
