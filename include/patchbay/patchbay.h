@@ -62,7 +62,7 @@ typedef struct pb_question {
 /* ---- how to run ---- */
 
 typedef struct pb_run_options {
-    int threads;     /* 0: one per core */
+    int threads;     /* 0: OMP_NUM_THREADS, else one per core */
     size_t memory;   /* bytes of working memory; 0: 8 GiB */
     uint64_t seed;
     /* Called now and then with what is being done ("tracing"), and how many of how many cells; may be NULL. Cells go
@@ -104,7 +104,8 @@ typedef struct pb_trace_options {
     const char *positions;          /* spans; NULL: text, or all when the image is corrupted */
     bool group;                     /* each span of `positions` is one cell */
     const char *answer;             /* NULL: the clean run's most likely token */
-    int32_t answer_id;              /* this token instead; -1: none given */
+    bool has_answer_id;
+    int32_t answer_id;              /* this token instead */
     bool whole_answer;              /* score all of the answer's tokens, teacher-forced */
     const char *foil;               /* also report logit(answer) - logit(foil) */
     size_t verify;                  /* cells to recompute by full, unshared passes */

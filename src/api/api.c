@@ -63,8 +63,11 @@ enum { MOST_THREADS = 256 };
 
 static void set_threads(const pb_run_options *run)
 {
+    static int otherwise; /* what OpenMP takes when nothing is said: OMP_NUM_THREADS, or one per core */
+    if (!otherwise)
+        otherwise = omp_get_max_threads();
     int cores = omp_get_num_procs(), most = cores > MOST_THREADS ? cores : MOST_THREADS;
-    int wanted = run && run->threads > 0 ? run->threads : cores;
+    int wanted = run && run->threads > 0 ? run->threads : otherwise;
     omp_set_num_threads(wanted < most ? wanted : most);
 }
 
@@ -164,7 +167,7 @@ struct pb_trace {
 
 pb_trace_options pb_trace_defaults(void)
 {
-    return (pb_trace_options){.answer_id = -1};
+    return (pb_trace_options){0};
 }
 
 /* The corruptions as they are reported: what was asked for, or the default that stood in. */

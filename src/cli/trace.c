@@ -29,7 +29,8 @@ static pb_trace_options trace_options(const settings *s, progress *p)
     o.positions = s->positions;
     o.group = s->group;
     o.answer = s->answer;
-    o.answer_id = s->has_answer_id ? (int32_t)(s->answer_id > INT32_MAX ? INT32_MAX : s->answer_id) : -1;
+    o.has_answer_id = s->has_answer_id;
+    o.answer_id = s->answer_id > INT32_MAX ? INT32_MAX : (int32_t)s->answer_id;
     o.whole_answer = is(s->answer_tokens, "all");
     o.foil = s->foil;
     o.verify = s->verify;

@@ -21,7 +21,7 @@ enum { CHUNK_ROWS = 1024 };
 /* ---- lanes ---- */
 
 typedef struct lane {
-    fork *f;
+    replay_fork *f;
     float *x;     /* [end - first][D] */
     size_t start; /* the first layer in which it differs from its base; L when only the last output does */
     bool joins;   /* in that layer only edited rows are computed */
@@ -43,7 +43,7 @@ static size_t felt_from(const edit *e)
     return e->first_layer + (e->site == SITE_RESID_POST);
 }
 
-static lane lane_of(fork *f, size_t layers)
+static lane lane_of(replay_fork *f, size_t layers)
 {
     lane n = {.f = f, .start = layers};
     if (f->input) {
@@ -71,7 +71,7 @@ static bool edit_holds(const edit *e, site s, size_t layer, size_t position)
 }
 
 /* The row that an edit puts at (site, layer, position); NULL when none does. */
-static const float *edited(const fork *f, site s, size_t layer, size_t position)
+static const float *edited(const replay_fork *f, site s, size_t layer, size_t position)
 {
     for (size_t i = 0; i < f->edit_count; i++)
         if (edit_holds(&f->edits[i], s, layer, position))
@@ -80,7 +80,7 @@ static const float *edited(const fork *f, site s, size_t layer, size_t position)
 }
 
 /* The row put into the residual stream before layer `index`: by a resid_pre edit there or a resid_post edit below. */
-static const float *edited_residual(const fork *f, size_t index, size_t layers, size_t position)
+static const float *edited_residual(const replay_fork *f, size_t index, size_t layers, size_t position)
 {
     const float *row = index < layers ? edited(f, SITE_RESID_PRE, index, position) : NULL;
     return row || index == 0 ? row : edited(f, SITE_RESID_POST, index - 1, position);
@@ -97,7 +97,7 @@ static void keep(float *rows, const recording *r, size_t layer, size_t position,
  * recorded. */
 static void lane_enter(lane *n, size_t index, size_t layers, size_t D)
 {
-    fork *f = n->f;
+    replay_fork *f = n->f;
     if (index < n->start)
         return;
     for (size_t p = f->first; p < f->end; p++) {
@@ -143,7 +143,7 @@ typedef struct layer_walk {
 
 static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joining)
 {
-    const fork *f = n->f;
+    const replay_fork *f = n->f;
     live_row r = {.lane = n, .position = p, .x = n->x + (p - f->first) * k->c->d_model,
                   .attn_given = edited(f, SITE_ATTN_OUT, k->layer, p),
                   .mlp_given = edited(f, SITE_MLP_OUT, k->layer, p)};
@@ -246,7 +246,7 @@ static void rotate(const layer_walk *k, const chunk *c, float *rows, size_t head
 }
 
 /* Where one lane's keys and values of this layer lie: in its recording, or in the chunk's memory. */
-static pb_status lane_keys(const layer_walk *k, const fork *f, const float *keys, const float *values,
+static pb_status lane_keys(const layer_walk *k, const replay_fork *f, const float *keys, const float *values,
                            kv_segment *own, pb_error *err)
 {
     size_t n = f->end - f->first, width = k->c->kv_heads * k->c->head_dim;
@@ -266,7 +266,7 @@ static pb_status lane_keys(const layer_walk *k, const fork *f, const float *keys
 }
 
 /* One lane's job: its attending rows against its base's keys and its own. */
-static pb_status lane_job(const layer_walk *k, const fork *f, const kv_segment *own, attention_job *job,
+static pb_status lane_job(const layer_walk *k, const replay_fork *f, const kv_segment *own, attention_job *job,
                           pb_error *err)
 {
     const decoder_config *c = k->c;
@@ -390,7 +390,7 @@ static void finish_joining(const layer_walk *k, lane *lanes, size_t count)
 {
     size_t D = k->c->d_model;
     for (size_t i = 0; i < count; i++) {
-        const fork *f = lanes[i].f;
+        const replay_fork *f = lanes[i].f;
         if (!lanes[i].joins || lanes[i].start != k->layer)
             continue;
         for (size_t p = f->first; p < f->end; p++)
@@ -483,7 +483,7 @@ static pb_status finish_wave(walk *k, lane *lanes, size_t count, pb_error *err)
 {
     if (!k->options->finished)
         return PB_OK;
-    fork **forks = mem_new(count, sizeof *forks);
+    replay_fork **forks = mem_new(count, sizeof *forks);
     for (size_t i = 0; i < count; i++)
         forks[i] = lanes[i].f;
     pb_status status = k->options->finished(k->options->context, forks, count, err);
@@ -536,7 +536,7 @@ static void sort_by_start(lane *lanes, const lane *unsorted, size_t count, size_
                 lanes[at++] = unsorted[i];
 }
 
-static pb_status prepare_angles(walk *k, const fork *forks, size_t count, pb_error *err)
+static pb_status prepare_angles(walk *k, const replay_fork *forks, size_t count, pb_error *err)
 {
     size_t longest = 0, half = k->m->config.head_dim / 2;
     for (size_t i = 0; i < count; i++)
@@ -548,7 +548,7 @@ static pb_status prepare_angles(walk *k, const fork *forks, size_t count, pb_err
     return PB_OK;
 }
 
-pb_status replay_run(decoder *m, fork *forks, size_t count, const replay_options *options, replay_work *work,
+pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_options *options, replay_work *work,
                      pb_error *err)
 {
     size_t L = m->config.layers;

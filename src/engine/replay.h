@@ -29,23 +29,24 @@ typedef struct edit {
     const recording *source;
 } edit;
 
-typedef struct fork {
+typedef struct replay_fork {
     const recording *base; /* what it differs from; NULL: a run of its own, `first` 0 */
     size_t first, end;     /* its rows: positions first .. end-1; edits lie at or above first */
     const float *input;    /* [end - first][D] rows at layer 0; NULL: the base's, and layers below the edits are too */
     const edit *edits;
     size_t edit_count;
-    recording *record;     /* filled in while it runs (same first and end); NULL: nothing is kept */
+    recording *record;     /* filled in while it runs (same first and end), from the layer on in which it starts, so
+                            * whole only with an input; NULL: nothing is kept */
     size_t read_first;     /* rows read_first .. end-1 are read out at the end; `end`: none */
     const float *read;     /* [end - read_first][D], while `finished` runs: residuals after the last layer, before the
                             * final norm */
     bool plain;            /* compute every row of every layer from 0 on (needs input): the plain form that tests trust */
-} fork;
+} replay_fork;
 
 typedef struct replay_options {
     size_t memory;                              /* bytes that rows may take at a time (a wave) */
     /* Called with the forks of each wave when it has run, to read them out; may be NULL. */
-    pb_status (*finished)(void *context, fork *const *forks, size_t count, pb_error *err);
+    pb_status (*finished)(void *context, replay_fork *const *forks, size_t count, pb_error *err);
     void (*progress)(void *context, double share); /* called between chunks with the share done; may be NULL */
     void *context;
 } replay_options;
@@ -58,7 +59,7 @@ typedef struct replay_work {
 } replay_work;
 
 /* Runs the forks. A fork whose base is recorded in the same call must come after it, and starts at layer 0. */
-pb_status replay_run(decoder *m, fork *forks, size_t count, const replay_options *options, replay_work *work,
+pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_options *options, replay_work *work,
                      pb_error *err);
 
 /* Bytes of working memory that do not depend on the number of forks: one chunk's rows, one layer's weights. */

@@ -17,7 +17,7 @@ typedef struct generation {
     replay_work work;
 } generation;
 
-static pb_status read_next(void *context, fork *const *forks, size_t count, pb_error *err)
+static pb_status read_next(void *context, replay_fork *const *forks, size_t count, pb_error *err)
 {
     generation *g = context;
     decoder *m = &g->q->model->decoder;
@@ -35,7 +35,7 @@ static pb_status extend(generation *g, const float *input, size_t first, size_t 
     TRY(recording_new(&r, &m->config, base, first, end, end, err));
     g->runs = mem_resize(g->runs, g->run_count + 1, sizeof *g->runs);
     g->runs[g->run_count++] = r;
-    fork f = {.base = base, .first = first, .end = end, .input = input, .record = r, .read_first = end - 1};
+    replay_fork f = {.base = base, .first = first, .end = end, .input = input, .record = r, .read_first = end - 1};
     replay_options options = {.finished = read_next, .context = g};
     return replay_run(m, &f, 1, &options, &g->work, err);
 }

@@ -60,27 +60,27 @@ static bool cell_is_known(const trace_job *j, const edit *e, size_t sample)
 }
 
 /* The fork of a cell in one sample. Rows of the edit below the first changed one are idle, and are left out. */
-static fork cell_fork(const trace_job *j, edit *e, size_t sample)
+static replay_fork cell_fork(const trace_job *j, edit *e, size_t sample)
 {
     while (e->position_count && e->positions[0] < j->first_changed[sample]) {
         e->positions++;
         e->position_count--;
     }
-    return (fork){.base = patched_run(j, sample), .first = e->positions[0], .end = j->q->length, .edits = e,
+    return (replay_fork){.base = patched_run(j, sample), .first = e->positions[0], .end = j->q->length, .edits = e,
                   .edit_count = 1, .read_first = j->q->last};
 }
 
 /* The same cell in its plain form. */
-static fork plain_fork(const trace_job *j, const edit *e, size_t sample)
+static replay_fork plain_fork(const trace_job *j, const edit *e, size_t sample)
 {
-    return (fork){.first = 0, .end = j->q->length,
+    return (replay_fork){.first = 0, .end = j->q->length,
                   .input = j->t->direction == TRACE_DENOISE ? j->inputs[sample] : j->q->input,
                   .edits = e, .edit_count = 1, .read_first = j->q->last, .plain = true};
 }
 
 trace_batch trace_batch_new(trace_job *j, size_t most, const char *what)
 {
-    return (trace_batch){.j = j, .forks = mem_new(most, sizeof(fork)), .edits = mem_new(most, sizeof(edit)),
+    return (trace_batch){.j = j, .forks = mem_new(most, sizeof(replay_fork)), .edits = mem_new(most, sizeof(edit)),
                    .scores = mem_new(most, sizeof(score)), .what = what};
 }
 
@@ -91,7 +91,7 @@ void trace_batch_free(trace_batch *b)
     free(b->scores);
 }
 
-static pb_status read_batch(void *context, fork *const *forks, size_t count, pb_error *err)
+static pb_status read_batch(void *context, replay_fork *const *forks, size_t count, pb_error *err)
 {
     trace_batch *b = context;
     score *scores = mem_new(count, sizeof *scores);

@@ -142,8 +142,8 @@ static pb_status choose_answer(trace_job *j, pb_error *err)
         j->t->foil = ids[0];
         free(ids);
     }
-    if (o->answer_id >= 0) {
-        if ((size_t)o->answer_id >= V)
+    if (o->has_answer_id) {
+        if (o->answer_id < 0 || (size_t)o->answer_id >= V)
             return fail(err, PB_EINVAL, "--answer-id %d: the vocabulary has %zu tokens", o->answer_id, V);
         return question_set_answer(j->q, &o->answer_id, 1, err);
     }

@@ -22,7 +22,7 @@ typedef struct trace_job {
     float **inputs;          /* [samples][T][D]: the corrupted inputs */
     size_t *first_changed;   /* [samples]: the first row in which an input differs from the clean one */
     recording *clean, **corrupted; /* [samples] */
-    fork *references;        /* [1 + samples]: the clean run, then the corrupted ones */
+    replay_fork *references;        /* [1 + samples]: the clean run, then the corrupted ones */
     score clean_score, *corrupted_score; /* [samples] */
     double *clean_prob, *corrupted_prob; /* [V] of the next token, corrupted ones summed over samples */
     size_t wave_bytes;
@@ -43,7 +43,7 @@ pb_status trace_choose_cells(trace_job *j, pb_error *err);
 pb_status trace_references(trace_job *j, pb_error *err);
 
 /* Scores of a wave's forks, in their order. */
-pb_status trace_read_scores(trace_job *j, fork *const *forks, size_t n, score *scores, pb_error *err);
+pb_status trace_read_scores(trace_job *j, replay_fork *const *forks, size_t n, score *scores, pb_error *err);
 
 /* ---- cells ---- */
 
@@ -58,7 +58,7 @@ trace_cell trace_cell_at(const trace *t, size_t index);
 /* Forks of many cells on their way through the engine. */
 typedef struct trace_batch {
     trace_job *j;
-    fork *forks;      /* [most] */
+    replay_fork *forks;      /* [most] */
     edit *edits;      /* [most] */
     score *scores;    /* [most], filled in when they have run */
     size_t count;

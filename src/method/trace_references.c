@@ -80,7 +80,7 @@ static score_target target_of(const trace_job *j)
     return (score_target){j->q->answer, j->q->answer_count, j->t->foil};
 }
 
-pb_status trace_read_scores(trace_job *j, fork *const *forks, size_t n, score *scores, pb_error *err)
+pb_status trace_read_scores(trace_job *j, replay_fork *const *forks, size_t n, score *scores, pb_error *err)
 {
     const float **rows = mem_new(n, sizeof *rows);
     score_target target = target_of(j);
@@ -95,7 +95,7 @@ pb_status trace_read_scores(trace_job *j, fork *const *forks, size_t n, score *s
 }
 
 /* The clean run stands first; where no answer was named, it says which one is traced. */
-static pb_status read_reference(void *context, fork *const *forks, size_t count, pb_error *err)
+static pb_status read_reference(void *context, replay_fork *const *forks, size_t count, pb_error *err)
 {
     trace_job *j = context;
     decoder *m = &j->q->model->decoder;
@@ -112,10 +112,10 @@ static pb_status read_reference(void *context, fork *const *forks, size_t count,
     return PB_OK;
 }
 
-static fork reference_fork(const trace_job *j, recording *record, const float *input)
+static replay_fork reference_fork(const trace_job *j, recording *record, const float *input)
 {
     size_t D = j->q->model->decoder.config.d_model;
-    return (fork){.base = record->base, .first = record->first, .end = record->end,
+    return (replay_fork){.base = record->base, .first = record->first, .end = record->end,
                   .input = input + record->first * D, .record = record, .read_first = j->q->last};
 }
 

@@ -2,20 +2,18 @@
 #ifndef TESTS_ENGINE_RUNS_H
 #define TESTS_ENGINE_RUNS_H
 
-#define fork posix_fork /* unistd.h's: the engine has a fork of its own */
 #include "tests/math/numbers.h"
 #include "tests/model/tiny.h"
-#undef fork
 
 #include "engine/replay.h"
 
 typedef struct kept {
-    const fork *first; /* forks[0] */
+    const replay_fork *first; /* forks[0] */
     float **rows;      /* per fork [end - read_first][D]; free each */
     size_t D;
 } kept;
 
-static inline pb_status keep_rows(void *context, fork *const *forks, size_t count, pb_error *err)
+static inline pb_status keep_rows(void *context, replay_fork *const *forks, size_t count, pb_error *err)
 {
     kept *k = context;
     (void)err;
@@ -30,7 +28,7 @@ static inline pb_status keep_rows(void *context, fork *const *forks, size_t coun
 }
 
 /* Runs forks and returns their final rows, one array a fork. */
-static inline float **run_forks(decoder *m, fork *forks, size_t count, size_t memory, replay_work *work)
+static inline float **run_forks(decoder *m, replay_fork *forks, size_t count, size_t memory, replay_work *work)
 {
     kept k = {forks, mem_new(count + 1, sizeof(float *)), m->config.d_model};
     replay_work unused = {0};
@@ -53,7 +51,7 @@ static inline recording *record(decoder *m, const float *input, size_t T, float 
 {
     recording *r;
     assert_ok(recording_new(&r, &m->config, NULL, 0, T, 0, err));
-    fork f = {.end = T, .input = input, .record = r};
+    replay_fork f = {.end = T, .input = input, .record = r};
     float **rows = run_forks(m, &f, 1, 0, NULL);
     if (final)
         *final = rows[0];

@@ -34,7 +34,7 @@ static int open_scene(const char *folder)
     s->clean = record(s->m, s->clean_input, T, &s->clean_final);
     s->corrupted = record(s->m, s->corrupted_input, T, &s->corrupted_final);
     assert_ok(recording_new(&s->resting, &s->m->config, s->clean, CHANGED, T, CHANGED, err));
-    fork f = {.base = s->clean, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D,
+    replay_fork f = {.base = s->clean, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D,
               .record = s->resting, .read_first = T};
     rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
     return 0;
@@ -167,7 +167,7 @@ static void a_chain_of_runs_is_one_run(void **state)
             end = first + 1 + (seed ? random_below(&r, seed) : 0);
             end = end > T ? T : end;
             assert_ok(recording_new(&chain[n], &s->m->config, n ? chain[n - 1] : NULL, first, end, first, err));
-            fork f = {.base = n ? chain[n - 1] : NULL, .first = first, .end = end, .input = s->clean_input + first * s->D,
+            replay_fork f = {.base = n ? chain[n - 1] : NULL, .first = first, .end = end, .input = s->clean_input + first * s->D,
                       .record = chain[n], .read_first = first};
             float **rows = run_forks(s->m, &f, 1, 0, NULL);
             assert_same_bits(rows[0], s->clean_final + first * s->D, (end - first) * s->D, "final rows");
@@ -187,7 +187,7 @@ static void a_base_may_be_recorded_in_the_same_call(void **state)
     assert_ok(recording_new(&a, &s->m->config, NULL, 0, T, 0, err));
     assert_ok(recording_new(&b, &s->m->config, a, CHANGED, T, CHANGED, err));
     for (size_t memory = 0; memory < 2; memory++) { /* in waves of their own, and in one */
-        fork forks[2] = {{.end = T, .input = s->clean_input, .record = a, .read_first = T},
+        replay_fork forks[2] = {{.end = T, .input = s->clean_input, .record = a, .read_first = T},
                          {.base = a, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D, .record = b,
                           .read_first = CHANGED}};
         float **rows = run_forks(s->m, forks, 2, memory << 30, NULL);
@@ -213,7 +213,7 @@ static void a_runs_own_activations_change_no_bit(void **state)
             for (size_t end = l + 1; end <= s->L; end++)
                 for (size_t p = 0; p < T; p += 5) {
                     edit e = {w, l, end, every + p, T - p, s->clean};
-                    fork f = {.base = s->clean, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 2};
+                    replay_fork f = {.base = s->clean, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 2};
                     float **rows = run_forks(s->m, &f, 1, 0, NULL);
                     assert_same_bits(rows[0], s->clean_final + (T - 2) * s->D, 2 * s->D, site_name(w));
                     rows_free(rows, 1);
@@ -225,7 +225,7 @@ static void all_changed_rows_restored_at_the_start_are_the_clean_run(void **stat
     (void)state;
     const scene *s = ready();
     edit e = {SITE_RESID_PRE, 0, 1, every + CHANGED, 3, s->clean};
-    fork f = {.base = s->resting, .first = CHANGED, .end = T, .edits = &e, .edit_count = 1, .read_first = CHANGED};
+    replay_fork f = {.base = s->resting, .first = CHANGED, .end = T, .edits = &e, .edit_count = 1, .read_first = CHANGED};
     float **rows = run_forks(s->m, &f, 1, 0, NULL);
     assert_same_bits(rows[0], s->clean_final + CHANGED * s->D, (T - CHANGED) * s->D, "final rows");
     rows_free(rows, 1);
@@ -236,7 +236,7 @@ static void a_fork_of_nothing_is_its_base(void **state)
 {
     (void)state;
     const scene *s = ready();
-    fork f = {.base = s->clean, .first = 4, .end = T, .read_first = 4};
+    replay_fork f = {.base = s->clean, .first = 4, .end = T, .read_first = 4};
     float **rows = run_forks(s->m, &f, 1, 0, NULL);
     assert_same_bits(rows[0], s->clean_final + 4 * s->D, (T - 4) * s->D, "final rows");
     rows_free(rows, 1);
@@ -248,7 +248,7 @@ static void a_fork_of_nothing_is_its_base(void **state)
 enum { FORKS = 160, EDITS = 3 };
 
 typedef struct crowd {
-    fork forks[FORKS], plain[FORKS];
+    replay_fork forks[FORKS], plain[FORKS];
     edit edits[FORKS][EDITS];
     size_t positions[FORKS][EDITS][T];
 } crowd;
@@ -277,8 +277,8 @@ static crowd *crowd_new(uint64_t seed)
     random_state r = random_from(seed);
     for (size_t i = 0; i < FORKS; i++) {
         size_t first = CHANGED + random_below(&r, T - CHANGED), read = first + random_below(&r, T - first);
-        c->forks[i] = (fork){.base = s->resting, .first = first, .end = T, .edits = c->edits[i], .read_first = read};
-        c->plain[i] = (fork){.end = T, .input = s->corrupted_input, .edits = c->edits[i], .read_first = read, .plain = true};
+        c->forks[i] = (replay_fork){.base = s->resting, .first = first, .end = T, .edits = c->edits[i], .read_first = read};
+        c->plain[i] = (replay_fork){.end = T, .input = s->corrupted_input, .edits = c->edits[i], .read_first = read, .plain = true};
         make_edits(c, i, first, &r);
         if (i % 5 == 0) { /* a new input as well: it starts at layer 0 */
             c->forks[i].first = CHANGED;
@@ -346,7 +346,7 @@ static void the_order_of_forks_does_not_show(void **state)
     const scene *s = ready();
     crowd *c = crowd_new(11);
     float **there = run_forks(s->m, c->forks, FORKS, (size_t)1 << 30, NULL);
-    fork *back = mem_new(FORKS, sizeof *back);
+    replay_fork *back = mem_new(FORKS, sizeof *back);
     for (size_t i = 0; i < FORKS; i++)
         back[i] = c->forks[FORKS - 1 - i];
     float **rows = run_forks(s->m, back, FORKS, 30000, NULL);
@@ -368,7 +368,7 @@ static void an_edited_run_can_be_recorded(void **state)
         recording *shared, *plain;
         assert_ok(recording_new(&shared, &s->m->config, s->clean, CHANGED, T, CHANGED, err));
         assert_ok(recording_new(&plain, &s->m->config, NULL, 0, T, 0, err));
-        fork forks[2] = {{.base = s->clean, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D, .edits = &e,
+        replay_fork forks[2] = {{.base = s->clean, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D, .edits = &e,
                           .edit_count = 1, .record = shared, .read_first = T},
                          {.end = T, .input = s->corrupted_input, .edits = &e, .edit_count = 1, .record = plain, .read_first = T,
                           .plain = true}};
@@ -381,7 +381,7 @@ static void an_edited_run_can_be_recorded(void **state)
     }
 }
 
-static pb_status refuse(void *context, fork *const *forks, size_t count, pb_error *err)
+static pb_status refuse(void *context, replay_fork *const *forks, size_t count, pb_error *err)
 {
     (void)context;
     (void)forks;

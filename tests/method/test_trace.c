@@ -179,7 +179,7 @@ static double step_by_step(model *m, const question *q, const int32_t *ids, size
     double total = 0;
     memcpy(input, q->input, T * D * sizeof *input);
     for (size_t k = 0; k < count; k++) {
-        fork f = {.end = T + k, .input = input, .read_first = T + k - 1};
+        replay_fork f = {.end = T + k, .input = input, .read_first = T + k - 1};
         float **rows = run_forks(&m->decoder, &f, 1, 0, NULL);
         double *prob = mem_new(V, sizeof *prob);
         assert_ok(score_add_probabilities(&m->decoder, rows[0], prob, err));
@@ -285,7 +285,7 @@ static void answers_are_greedy(void **state)
     memcpy(input, q.input, T * D * sizeof *input);
     assert_true(a.count > 0);
     for (size_t k = 0; k < a.count; k++) {
-        fork f = {.end = T + k, .input = input, .read_first = T + k - 1};
+        replay_fork f = {.end = T + k, .input = input, .read_first = T + k - 1};
         float **rows = run_forks(&m->decoder, &f, 1, 0, NULL);
         double *prob = mem_new(V, sizeof *prob);
         int32_t best;
