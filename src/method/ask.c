@@ -102,7 +102,6 @@ pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, size_t 
     generation g = {.q = q, .prob = mem_new(q->model->decoder.config.vocab, sizeof *g.prob)};
     *a = (answer){0};
     pb_status status = generate(&g, a, tokens, top, err);
-    a->flop = g.work.flop;
     for (size_t i = g.run_count; i-- > 0;)
         recording_free(g.runs[i]);
     free(g.runs);

@@ -10,7 +10,6 @@ typedef struct answer {
     int32_t *top;        /* [top_count] most likely first tokens, best first */
     double *top_prob;    /* [top_count] */
     size_t top_count;
-    double flop;
 } answer;
 
 /* At most max_tokens tokens, cut at an end-of-sequence token and where the model's positions end. memory: bytes that it

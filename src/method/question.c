@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/process.h"
 
 static pb_status check_length(const question *q, size_t length, pb_error *err)
 {
@@ -97,7 +98,7 @@ static pb_status open_parts(question *q, const pb_question *asked, pb_error *err
 
 pb_status question_open(question *q, model *m, const pb_question *asked, pb_error *err)
 {
-    *q = (question){.model = m};
+    *q = (question){.model = m, .began = clock_now(), .flop_before = m->vision ? vision_flop(m->vision) : 0};
     pb_status status = open_parts(q, asked, err);
     if (status)
         question_free(q);
@@ -116,6 +117,11 @@ pb_status question_set_answer(question *q, const int32_t *ids, size_t count, pb_
     memcpy(q->ids + before, ids, (count - 1) * sizeof *ids);
     q->input = mem_resize(q->input, q->length * q->model->decoder.config.d_model, sizeof *q->input);
     return look_up(q, before, q->length, err);
+}
+
+double question_vision_flop(const question *q)
+{
+    return q->model->vision ? vision_flop(q->model->vision) - q->flop_before : 0;
 }
 
 void question_free(question *q)

@@ -21,6 +21,8 @@ typedef struct question {
     size_t last;           /* the last prompt row, whose logits predict the answer's first token */
     int32_t *answer;       /* [answer_count] token ids; NULL until they are known */
     size_t answer_count;
+    double began;          /* clock_now() and the tower's flop so far, when it was opened: its cost counts from there */
+    double flop_before;
 } question;
 
 /* Builds the prompt, encodes the picture, looks up the embeddings. */
@@ -33,6 +35,9 @@ void question_free(question *q);
 size_t question_budget(size_t asked);
 /* Whether work that needs so many bytes fits the budget; the error says what `what` needs. */
 pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error *err);
+
+/* Floating-point operations of the vision side since the question was opened. */
+double question_vision_flop(const question *q);
 
 /* rows[prompt.image_count][D] = what the decoder would get for another picture's pixels. */
 pb_status question_encode(const question *q, const float *pixels, float *rows, pb_error *err);

@@ -19,11 +19,11 @@ static double full_pass_flop(const question *q)
     return L * (T * decoder_layer_flop(c) + attention) + (double)q->answer_count * decoder_readout_flop(c);
 }
 
-static void fill_cost(trace_job *j, double begin)
+static void fill_cost(trace_job *j)
 {
     trace_cost *cost = &j->t->cost;
-    cost->seconds = clock_now() - begin;
-    cost->flop = j->work.flop + j->readout_flop;
+    cost->seconds = clock_now() - j->q->began;
+    cost->flop = j->work.flop + j->readout_flop + question_vision_flop(j->q);
     cost->naive_flop = (double)(cost->cells * j->samples) * full_pass_flop(j->q);
     cost->waves = j->work.waves;
     cost->peak_rss_bytes = process_peak_bytes();
@@ -35,14 +35,13 @@ static void fill_cost(trace_job *j, double begin)
 
 static pb_status run(trace_job *j, pb_error *err)
 {
-    double begin = clock_now();
     TRY(trace_choose(j, err));
     TRY(corruption_prepare(&j->corruption, j->q, j->options, err));
     j->samples = j->t->samples = j->corruption.samples;
     TRY(trace_choose_cells(j, err));
     TRY(trace_references(j, err));
     TRY(trace_cells(j, err));
-    fill_cost(j, begin);
+    fill_cost(j);
     return trace_verify(j, err);
 }
 

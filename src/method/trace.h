@@ -37,8 +37,8 @@ typedef struct trace_grid {
 } trace_grid;
 
 typedef struct trace_cost {
-    double seconds, flop, naive_flop;    /* without --verify; naive_flop: a full-length forward pass of the decoder
-                                          * per cell */
+    double seconds, flop, naive_flop;    /* from the picture to the last cell, without --verify; naive_flop: a full-length
+                                          * forward pass of the decoder per cell */
     size_t cells, cells_skipped;         /* skipped: known without running */
     size_t waves;
     size_t peak_rss_bytes;

@@ -29,6 +29,7 @@ struct vision {
     vision_layer *layers; /* those that the features pass */
     size_t used_layers;
     weight_pair linear_1, linear_2;
+    double flop; /* of all pictures so far */
 };
 
 /* Finds prefix + name. */
@@ -269,10 +270,26 @@ static pb_status encode(vision *v, pass *p, const float *pixels, float *rows, pb
     return project(v, p, rows, err);
 }
 
+/* Operations (2 per multiply-add) of one picture: patches, layers, projector. */
+static double picture_flop(const vision *v)
+{
+    const vision_config *c = &v->config;
+    double P = (double)patches(c), R = P + 1, D = (double)c->width, F = (double)c->d_ff, M = (double)c->d_model;
+    double layer = R * (8 * D * D + 4 * D * F) + 4 * R * R * D;
+    return P * 6 * (double)(c->patch_size * c->patch_size) * D + (double)v->used_layers * layer +
+           (double)vision_rows(v) * (2 * D * M + 2 * M * M);
+}
+
 pb_status vision_encode(vision *v, const float *pixels, float *rows, pb_error *err)
 {
     pass p = {0};
     pb_status status = encode(v, &p, pixels, rows, err);
     arena_free(&p.memory);
+    v->flop += picture_flop(v);
     return status;
+}
+
+double vision_flop(const vision *v)
+{
+    return v->flop;
 }

@@ -39,5 +39,7 @@ size_t vision_rows(const vision *v);
 
 /* rows[vision_rows][d_model] = what the decoder gets for pixels[3][image_size][image_size], normalised. */
 pb_status vision_encode(vision *v, const float *pixels, float *rows, pb_error *err);
+/* Floating-point operations of all pictures encoded so far. */
+double vision_flop(const vision *v);
 
 #endif
