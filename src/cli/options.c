@@ -62,7 +62,7 @@ static const option table[] = {
     {"max-tokens", VALUE_COUNT, FIELD(max_tokens), 0, 1, "N", "length of the answer [16]"},
     {"top", VALUE_COUNT, FIELD(top), 0, 1, "K", "most likely first tokens to show [5]"},
     {"dtype", VALUE_CHOICE, FIELD(dtype), 0, 0, "f32", "what is computed in [f32]"},
-    {"threads", VALUE_COUNT, FIELD(threads), 0, 1, "N", "[one per core]"},
+    {"threads", VALUE_COUNT, FIELD(threads), 0, 1, "N", "[OMP_NUM_THREADS, or one per core]"},
     {"memory", VALUE_BYTES, FIELD(memory), 0, 0, "SIZE", "budget for working memory [8G]"},
     {"seed", VALUE_COUNT, FIELD(seed), 0, 0, "N", "of everything that is drawn [0]"},
     {"out", VALUE_TEXT, FIELD(out), 0, 0, "DIR", "folder for the results [patchbay-COMMAND]"},
