@@ -35,7 +35,7 @@ install_packages() {
 
 # The meson version that a build folder was made with, or nothing.
 made_with() {
-    sed -n 's/.*"full": *"\([^"]*\)".*/\1/p' "$1/meson-info/meson-info.json" 2>/dev/null | head -n 1
+    grep -o '"full": *"[^"]*"' "$1/meson-info/meson-info.json" 2>/dev/null | head -n 1 | cut -d'"' -f4
 }
 
 # build FOLDER [MESON OPTION]...: configures the folder when it is new (or another meson's), compiles what changed.
