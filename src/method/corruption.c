@@ -325,11 +325,10 @@ static pb_status prepare_one(corruption_list *list, corruption *c, const questio
 
 static pb_status check_text_span(const corruption_list *c, const question *q, pb_error *err)
 {
-    for (size_t i = 0; i < c->span.count; i++) {
-        size_t p = c->span.positions[i];
-        if (p >= q->prompt.image_first && p < q->prompt.image_first + q->prompt.image_count)
-            return fail(err, PB_EINVAL, "--corrupt-span holds image row %zu; text corruptions take text rows", p);
-    }
+    for (size_t i = 0; i < c->span.count; i++)
+        if (prompt_is_image(&q->prompt, c->span.positions[i]))
+            return fail(err, PB_EINVAL, "--corrupt-span holds image row %zu; text corruptions take text rows",
+                        c->span.positions[i]);
     return PB_OK;
 }
 

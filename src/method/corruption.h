@@ -1,4 +1,4 @@
-/* corruption.h: what is made wrong with a question: the definitions of methods.md, "Corruption".
+/* corruption.h: what is made wrong with a question: the definitions of docs/trace.md, "Corruption".
  *
  *     swap:TEXT          every token of the span becomes the first token of TEXT in mid-sentence
  *     swap-phrase:TEXT   the span becomes TEXT, of as many tokens

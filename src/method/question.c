@@ -74,9 +74,9 @@ static pb_status open_picture(question *q, const char *path, pb_error *err)
 /* input[first .. end-1] from ids and, where the picture stands, its rows. */
 static pb_status look_up(question *q, size_t first, size_t end, pb_error *err)
 {
-    size_t D = q->model->decoder.config.d_model, from = q->prompt.image_first, count = q->prompt.image_count;
+    size_t D = q->model->decoder.config.d_model, from = q->prompt.image_first;
     for (size_t p = first; p < end; p++) {
-        if (p >= from && p < from + count)
+        if (prompt_is_image(&q->prompt, p))
             memcpy(q->input + p * D, q->image_rows + (p - from) * D, D * sizeof(float));
         else
             TRY(decoder_embed(&q->model->decoder, &q->ids[p], 1, q->input + p * D, err));

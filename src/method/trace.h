@@ -57,7 +57,7 @@ typedef struct trace {
     size_t answer_count;
     int32_t foil;                        /* -1 without */
     trace_run clean, corrupted;
-    bool primed, weak;                   /* marks: see methods.md */
+    bool primed, weak;                   /* marks: see docs/trace.md */
     trace_direction direction;
     trace_window_kind window_kind;
     size_t window;                       /* W, or R */

@@ -44,7 +44,7 @@ static pb_status choose_layers(trace_job *j, pb_error *err)
     return PB_OK;
 }
 
-/* The layers restored around l: first .. end-1 (methods.md, "Cell"). */
+/* The layers restored around l: first .. end-1 (docs/trace.md, "Cell"). */
 static void window_of(const trace *t, size_t l, size_t layers, size_t *first, size_t *end)
 {
     size_t below = t->window_kind == TRACE_RADIUS ? t->window : t->window / 2;

@@ -159,31 +159,43 @@ static pb_status pass_begin(pass *p, const vision_config *c, pb_error *err)
     return arena_try(&p->memory, &p->hidden, p->R * widest, sizeof(float), "the vision tower's rows", err);
 }
 
+/* A pair's values in f32, used and given back. */
+typedef struct values {
+    const float *w, *b; /* b NULL where there is none */
+    float *owned_w, *owned_b;
+} values;
+
+static pb_status values_use(values *v, const weight_pair *pair, pb_error *err)
+{
+    *v = (values){0};
+    TRY(weights_use(pair->weight, &v->w, &v->owned_w, err));
+    return pair->bias ? weights_use(pair->bias, &v->b, &v->owned_b, err) : PB_OK;
+}
+
+static void values_free(values *v)
+{
+    free(v->owned_w);
+    free(v->owned_b);
+}
+
 /* y[rows][out] = x[rows][in] w^T + b, weights widened as they are used. */
 static pb_status linear(float *y, const float *x, const weight_pair *pair, size_t rows, pb_error *err)
 {
-    size_t out = pair->weight->shape[0], in = pair->weight->shape[1];
-    float *w = NULL, *b = NULL;
-    pb_status status = weights_load(pair->weight, &w, err);
-    if (!status && pair->bias)
-        status = weights_load(pair->bias, &b, err);
+    values v;
+    pb_status status = values_use(&v, pair, err);
     if (!status)
-        status = matmul_linear(y, x, w, b, rows, out, in, err);
-    free(w);
-    free(b);
+        status = matmul_linear(y, x, v.w, v.b, rows, pair->weight->shape[0], pair->weight->shape[1], err);
+    values_free(&v);
     return status;
 }
 
 static pb_status norm(float *y, const float *x, const weight_pair *pair, float eps, size_t rows, pb_error *err)
 {
-    float *w = NULL, *b = NULL;
-    pb_status status = weights_load(pair->weight, &w, err);
+    values v;
+    pb_status status = values_use(&v, pair, err);
     if (!status)
-        status = weights_load(pair->bias, &b, err);
-    if (!status)
-        layer_norm(y, x, w, b, eps, rows, pair->weight->count);
-    free(w);
-    free(b);
+        layer_norm(y, x, v.w, v.b, eps, rows, pair->weight->count);
+    values_free(&v);
     return status;
 }
 
@@ -205,20 +217,21 @@ static pb_status embed(vision *v, pass *p, const float *pixels, pb_error *err)
 {
     const vision_config *c = &v->config;
     size_t D = c->width, in = 3 * c->patch_size * c->patch_size;
-    float *columns, *w = NULL, *positions = NULL;
+    const weight_pair patch = {v->patch, NULL};
+    float *columns, *positions;
     TRY(arena_try(&p->memory, &columns, (p->R - 1) * in, sizeof *columns, "the picture's patches", err));
     cut_patches(c, pixels, columns);
     TRY(weights_read(v->class_row, 0, D, p->x, err));
-    pb_status status = weights_load(v->patch, &w, err);
+    values w;
+    pb_status status = values_use(&w, &patch, err);
     if (!status)
-        status = matmul_linear(p->x + D, columns, w, NULL, p->R - 1, D, in, err);
-    if (!status)
-        status = weights_load(v->positions, &positions, err);
-    if (!status)
-        add_rows(p->x, positions, p->R * D);
-    free(w);
-    free(positions);
-    return status;
+        status = matmul_linear(p->x + D, columns, w.w, NULL, p->R - 1, D, in, err);
+    values_free(&w);
+    TRY(status);
+    TRY(arena_try(&p->memory, &positions, p->R, D * sizeof *positions, "the tower's positions", err));
+    TRY(weights_read(v->positions, 0, p->R * D, positions, err));
+    add_rows(p->x, positions, p->R * D);
+    return PB_OK;
 }
 
 static pb_status attend(const vision_config *c, pass *p, const vision_layer *layer, pb_error *err)

@@ -61,3 +61,11 @@ pb_status weights_load(const tensor *t, float **out, pb_error *err)
     }
     return status;
 }
+
+pb_status weights_use(const tensor *t, const float **values, float **owned, pb_error *err)
+{
+    *owned = NULL;
+    pb_status status = weights_in_place(t) ? weights_check(t, err) : weights_load(t, owned, err);
+    *values = *owned ? *owned : t->data;
+    return status;
+}

@@ -13,6 +13,9 @@ pb_status weights_read(const tensor *t, size_t first, size_t count, float *out, 
 /* The same check alone. */
 pb_status weights_check(const tensor *t, pb_error *err);
 
+/* *values = all of t as f32: where it lies in the file, or widened into *owned (free(); else NULL). Checked for NaN. */
+pb_status weights_use(const tensor *t, const float **values, float **owned, pb_error *err);
+
 /* *out = all of t as f32; free(). */
 pb_status weights_load(const tensor *t, float **out, pb_error *err);
 

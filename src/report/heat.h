@@ -1,7 +1,7 @@
 /* heat.h: one site's cells as a heat map in SVG: rows are tokens top-down, columns are layers, with labels, frame,
  * layer axis and colour bar.
  *
- * Colour shows the recovered share of what the corruption took (methods.md): from nothing, in the lightest colour, to
+ * Colour shows the recovered share of what the corruption took (docs/trace.md): from nothing, in the lightest colour, to
  * the map's largest value in the darkest; 1 (the clean score) at most, HEAT_LEAST at least, so that rounding does not
  * look like an effect. The colour bar translates it into p(answer). With direction `noise` the same share is the damage
  * done: lightest at the clean score, darkest at the lowest. The bar ends in a point where values lie beyond it. */

@@ -14,7 +14,7 @@ void page_strongest(buffer *out, const trace_report *r);
 void page_runs(buffer *out, const trace_report *r);
 /* How it was computed, how far it was checked, what it cost. */
 void page_facts(buffer *out, const trace_report *r);
-/* What may be concluded from a trace (methods.md). */
+/* What may be concluded from a trace (docs/trace.md). */
 void page_meaning(buffer *out, const trace_report *r);
 
 /* ---- words, escaped ---- */

@@ -56,7 +56,7 @@ void prompt_free(prompt *p);
 bool prompt_is_image(const prompt *p, size_t position);
 bool prompt_overlaps(const prompt *p, size_t position, uint32_t start, uint32_t end);
 
-/* The positions of a span expression, e.g. "constraint,last" or "bos,12:20": the names of methods.md
+/* The positions of a span expression, e.g. "constraint,last" or "bos,12:20": the names of docs/trace.md
  * (bos, image, text, constraint, constraint:N, question, last, control, all, a:b), unions with commas. A name that
  * exists but is empty here ("control" absent, "image" without one) is an error that says why; a:b must lie within T. */
 pb_status prompt_span(const prompt *p, const char *expression, span *out, pb_error *err);
@@ -64,7 +64,7 @@ void span_free(span *s);
 bool span_has(const span *s, size_t position);
 
 /* The disjoint class a position belongs to, for reports: "bos", "image", "before", "constraint_first",
- * "constraint_middle", "constraint_last", "after", "last" (methods.md, AIE). With several constraints each position of
+ * "constraint_middle", "constraint_last", "after", "last" (docs/trace.md, AIE). With several constraints each position of
  * any of them counts by its place in its own constraint, and text rows between them are "after". The last row is "last"
  * even where a constraint ends the prompt. */
 const char *prompt_class(const prompt *p, size_t position);

@@ -1,4 +1,4 @@
-/* span.c: named sets of a prompt's positions, and the class of each position (methods.md: Positions, AIE).
+/* span.c: named sets of a prompt's positions, and the class of each position (docs/trace.md: Positions, AIE).
  *
  * A span is first a mark on each row, so unions and order take care of themselves. */
 #include <stdlib.h>

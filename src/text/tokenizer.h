@@ -69,7 +69,7 @@ const char *tokenizer_kind(const tokenizer *t);   /* "BPE with byte fallback", "
 bool tokenizer_is_special(const tokenizer *t, int32_t id); /* an added token with "special": true */
 
 /* The first id of `text` in mid-sentence, and all of them: encode "a TEXT" without special tokens and take the tokens
- * from the first whose range ends after that space (methods.md, "Answer"). *ids: free(); PB_EINVAL when text makes no
+ * from the first whose range ends after that space (docs/trace.md, "Answer"). *ids: free(); PB_EINVAL when text makes no
  * token. `what` names the option in the error ("--answer"). */
 pb_status tokenizer_mid_sentence(const tokenizer *t, const char *text, const char *what, int32_t **ids, size_t *count,
                                  pb_error *err);
