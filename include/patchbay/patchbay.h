@@ -9,7 +9,7 @@
  *     pb_question question = {.image = "flag.png", .question = "What is the capital of this country?",
  *                             .constraints = &constraint, .constraint_count = 1};
  *     pb_trace_options options = pb_trace_defaults();
- *     if (pb_model_open(&model, "models/demo", &err) == PB_OK &&
+ *     if (pb_model_open(&model, "models/demo", NULL, &err) == PB_OK &&
  *         pb_trace_run(&trace, model, &question, &options, &err) == PB_OK &&
  *         pb_trace_write(trace, "out", &err) == PB_OK)
  *         puts("out/trace.html");
@@ -34,9 +34,15 @@ extern "C" {
 
 typedef struct pb_model pb_model;
 
+/* What a checkpoint's own folder may leave open. */
+typedef struct pb_model_options {
+    const char *vision_tower; /* the folder of a tower that lies apart; NULL: the model's own */
+    const char *mmproj;       /* the vision side of a decoder alone: llama.cpp's mmproj.gguf, or a folder; NULL: none */
+} pb_model_options;
+
 /* Opens a checkpoint folder in the Hugging Face layout: config.json, safetensors, tokenizer.json, and a processor
  * config for LLaVA. Instant for any size: weights are mapped, and looked at when they are used. */
-pb_status pb_model_open(pb_model **out, const char *path, pb_error *err);
+pb_status pb_model_open(pb_model **out, const char *path, const pb_model_options *options, pb_error *err);
 void pb_model_free(pb_model *model);
 
 /* The model's description as JSON (schema patchbay.info/1, docs/formats.md). *json: free(). */

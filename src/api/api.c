@@ -18,11 +18,16 @@ struct pb_model {
 
 /* ---- models ---- */
 
-pb_status pb_model_open(pb_model **out, const char *path, pb_error *err)
+pb_status pb_model_open(pb_model **out, const char *path, const pb_model_options *options, pb_error *err)
 {
     model *m;
+    model_source source = {.path = path};
+    if (options) {
+        source.vision_tower = options->vision_tower;
+        source.mmproj = options->mmproj;
+    }
     *out = NULL;
-    TRY(model_open(&m, path, err));
+    TRY(model_open(&m, &source, err));
     *out = mem_new(1, sizeof **out);
     (*out)->m = m;
     return PB_OK;

@@ -21,6 +21,13 @@ typedef enum dtype {
 
 enum { TENSOR_MAX_RANK = 4 };
 
+/* Where elements lie that do not stand one after the other: element [i][j]... at i * stride[0] + j * stride[1] + ...
+ * elements from `data`. A view of a PyTorch storage, or rows that a file keeps in another order: its dimensions may
+ * then be more than the tensor's own, with the same elements in the same row-major order. */
+typedef struct tensor_layout {
+    size_t rank, shape[TENSOR_MAX_RANK], stride[TENSOR_MAX_RANK];
+} tensor_layout;
+
 typedef struct tensor {
     const char *name;       /* as in the file */
     dtype type;
@@ -29,6 +36,7 @@ typedef struct tensor {
     size_t count;           /* elements */
     const void *data;       /* in the mapped file, aligned only to what the file happens to give: read with memcpy
                              * semantics, or through tensor_read */
+    const tensor_layout *layout; /* NULL: row-major, one after the other; else read through tensor_read only */
     const char *file;       /* path of the file it lies in, for errors */
 } tensor;
 

@@ -75,7 +75,8 @@ EACH_LEVEL static uint32_t read_f32(const unsigned char *in, size_t count, float
     return bad;
 }
 
-bool tensor_read(const tensor *t, size_t first, size_t count, float *out)
+/* Elements that stand one after the other, from element `first` of the data on. */
+static bool read_run(const tensor *t, size_t first, size_t count, float *out)
 {
     const unsigned char *data = t->data;
     switch (t->type) {
@@ -86,4 +87,40 @@ bool tensor_read(const tensor *t, size_t first, size_t count, float *out)
     }
     memset(out, 0, count * sizeof *out); /* checkpoint_get lets no such tensor through */
     return false;
+}
+
+/* The trailing dimensions of a layout that stand one after the other, as one run: its length, and how many dimensions
+ * lead up to it. */
+static size_t run_length(const tensor_layout *l, size_t *leading)
+{
+    size_t run = 1, d = l->rank;
+    while (d > 0 && (l->shape[d - 1] == 1 || l->stride[d - 1] == run))
+        run *= l->shape[--d];
+    *leading = d;
+    return run;
+}
+
+/* Where the run with the given number among all runs begins. */
+static size_t run_begin(const tensor_layout *l, size_t leading, size_t number)
+{
+    size_t at = 0;
+    for (size_t d = leading; d-- > 0; number /= l->shape[d])
+        at += number % l->shape[d] * l->stride[d];
+    return at;
+}
+
+bool tensor_read(const tensor *t, size_t first, size_t count, float *out)
+{
+    if (!t->layout)
+        return read_run(t, first, count, out);
+    size_t leading, run = run_length(t->layout, &leading);
+    bool finite = true;
+    while (count > 0) {
+        size_t inside = first % run, n = run - inside < count ? run - inside : count;
+        finite = read_run(t, run_begin(t->layout, leading, first / run) + inside, n, out) && finite;
+        first += n;
+        out += n;
+        count -= n;
+    }
+    return finite;
 }

@@ -68,7 +68,7 @@ pb_status command_open(pb_model **model, const char *name, pb_error *err)
     *model = NULL;
     if (strcmp(name, "demo") == 0)
         TRY(command_demo_folder(&folder, err));
-    pb_status status = pb_model_open(model, folder ? folder : name, err);
+    pb_status status = pb_model_open(model, folder ? folder : name, NULL, err);
     free(folder);
     return status;
 }

@@ -48,7 +48,7 @@ static int run(const settings *s)
         return command_misused("demo", "takes no arguments");
     if (command_demo_folder(&folder, &err))
         return command_failed("demo", &err);
-    pb_status status = pb_model_open(&model, folder, &err);
+    pb_status status = pb_model_open(&model, folder, NULL, &err);
     if (!status)
         status = show(model, folder, s, &err);
     pb_model_free(model);

@@ -104,8 +104,9 @@ static pb_status open_parts(model *m, const json_t *config, const char *file, pb
     return read_template(m, f->template_name, err);
 }
 
-pb_status model_open(model **out, const char *directory, pb_error *err)
+pb_status model_open(model **out, const model_source *source, pb_error *err)
 {
+    const char *directory = source->path;
     *out = NULL;
     if (!dir_exists(directory))
         return fail(err, PB_EIO, "%s: is not a folder; expected one with config.json and weights", directory);

@@ -24,8 +24,15 @@ typedef struct model {
     size_t eos_count;
 } model;
 
-/* Opens a folder in the Hugging Face layout. Reads headers and small files only. */
-pb_status model_open(model **out, const char *directory, pb_error *err);
+/* Where a model lies. */
+typedef struct model_source {
+    const char *path;         /* a folder in the Hugging Face layout */
+    const char *vision_tower; /* the folder of a tower that lies apart, or NULL */
+    const char *mmproj;       /* the vision side of a decoder alone, or NULL */
+} model_source;
+
+/* Opens a model. Reads headers and small files only. */
+pb_status model_open(model **out, const model_source *source, pb_error *err);
 void model_free(model *m);
 
 /* rows[vision_rows][d_model] = the picture in the file, decoded, processed and encoded. width and height (may be NULL)

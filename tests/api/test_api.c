@@ -16,7 +16,7 @@ static const pb_question question = {.question = "What is the capital of this co
 static pb_model *opened(const char *path)
 {
     pb_model *model;
-    assert_ok(pb_model_open(&model, path, err));
+    assert_ok(pb_model_open(&model, path, NULL, err));
     return model;
 }
 
@@ -41,7 +41,7 @@ static void a_failure_leaves_nothing(void **state)
 {
     (void)state;
     pb_model *model = (pb_model *)&question; /* something to be overwritten */
-    assert_fails(pb_model_open(&model, "/nowhere", err), PB_EIO, "/nowhere");
+    assert_fails(pb_model_open(&model, "/nowhere", NULL, err), PB_EIO, "/nowhere");
     assert_null(model);
     model = opened(LLAVA);
     pb_answer *answer = (pb_answer *)&question;
@@ -62,7 +62,7 @@ static void errors_may_go_unread(void **state)
 {
     (void)state;
     pb_model *model;
-    assert_int_equal(pb_model_open(&model, "/nowhere", NULL), PB_EIO);
+    assert_int_equal(pb_model_open(&model, "/nowhere", NULL, NULL), PB_EIO);
     model = opened(LLAVA);
     pb_trace *trace;
     pb_trace_options options = pb_trace_defaults();

@@ -125,6 +125,39 @@ static void one_number_that_is_not_finite_is_found_and_named(void **state)
         }
 }
 
+/* Every part of a [4][3][5] tensor under layouts that permute, skip and repeat, against element by element. */
+static void a_layout_reads_what_its_strides_say(void **state)
+{
+    (void)state;
+    enum { N = 60, STORED = 256 };
+    static const tensor_layout layouts[] = {
+        {3, {4, 3, 5}, {15, 5, 1}},          /* as it would lie without one */
+        {3, {4, 3, 5}, {1, 4, 12}},          /* transposed */
+        {3, {4, 3, 5}, {0, 7, 1}},           /* one part for all */
+        {4, {4, 3, 1, 5}, {50, 16, 999, 2}}, /* every other; a dimension of one does not move */
+        {2, {12, 5}, {5, 1}},                /* fewer dimensions */
+    };
+    float stored[STORED], expected[N], part[N];
+    for (size_t i = 0; i < STORED; i++)
+        stored[i] = (float)i;
+    for (size_t k = 0; k < sizeof layouts / sizeof *layouts; k++) {
+        const tensor_layout *l = &layouts[k];
+        for (size_t i = 0; i < N; i++) {
+            size_t at = 0, rest = i;
+            for (size_t d = l->rank; d-- > 0; rest /= l->shape[d])
+                at += rest % l->shape[d] * l->stride[d];
+            expected[i] = stored[at];
+        }
+        tensor t = of(DTYPE_F32, stored, N);
+        t.layout = l;
+        for (size_t first = 0; first < N; first++)
+            for (size_t count = 0; first + count <= N; count++) {
+                assert_true(tensor_read(&t, first, count, part));
+                assert_memory_equal(part, expected + first, count * sizeof *part);
+            }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +165,7 @@ int main(void)
         cmocka_unit_test(the_fast_form_of_f16_equals_the_plain_one),
         cmocka_unit_test(parts_at_odd_addresses_read_the_same),
         cmocka_unit_test(one_number_that_is_not_finite_is_found_and_named),
+        cmocka_unit_test(a_layout_reads_what_its_strides_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

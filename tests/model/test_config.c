@@ -19,7 +19,7 @@ static void absent_keys_of_the_decoder_are_llamas(void **state)
         char *folder = tiny_copy(LLAVA);
         model *m;
         tiny_set(folder, "config.json", cases[i].key, NULL);
-        assert_fails(model_open(&m, folder, err), PB_EFORMAT, cases[i].expected);
+        assert_fails(model_open(&m, &(model_source){.path = folder}, err), PB_EFORMAT, cases[i].expected);
         assert_null(m);
         folder_remove(folder);
     }
@@ -67,7 +67,7 @@ static void absent_keys_of_the_tower_are_clips(void **state)
         model *m;
         tiny_set(folder, "config.json", cases[i].key, NULL);
         pb_error e;
-        assert_true(model_open(&m, folder, &e) != PB_OK);
+        assert_true(model_open(&m, &(model_source){.path = folder}, &e) != PB_OK);
         if (!strstr(e.message, cases[i].expected) && i != 3)
             test_stop(__FILE__, __LINE__, "%s: %s", cases[i].key, e.message);
         folder_remove(folder);
@@ -108,7 +108,7 @@ static void heads_must_divide(void **state)
     char *folder = tiny_copy(LLAVA);
     model *m;
     tiny_set(folder, "config.json", "text_config.num_key_value_heads", "3");
-    assert_fails(model_open(&m, folder, err), PB_EFORMAT, "no multiple of 3");
+    assert_fails(model_open(&m, &(model_source){.path = folder}, err), PB_EFORMAT, "no multiple of 3");
     folder_remove(folder);
 }
 
@@ -228,7 +228,7 @@ static void a_missing_tensor_is_named(void **state)
     char *folder = tiny_copy(LLAMA);
     model *m;
     tiny_rename(folder, without_a_norm);
-    assert_fails(model_open(&m, folder, err), PB_EFORMAT, "model.layers.1.input_layernorm.weight");
+    assert_fails(model_open(&m, &(model_source){.path = folder}, err), PB_EFORMAT, "model.layers.1.input_layernorm.weight");
     assert_null(m);
     folder_remove(folder);
 }

@@ -72,7 +72,7 @@ static void feature_layers_count_from_both_ends(void **state)
         snprintf(text, sizeof text, "%ld", layer);
         tiny_set(folder, "config.json", "vision_feature_layer", text);
         if (layer < -4 || layer > 3)
-            assert_fails(model_open(&m, folder, err), PB_EFORMAT, "vision_feature_layer");
+            assert_fails(model_open(&m, &(model_source){.path = folder}, err), PB_EFORMAT, "vision_feature_layer");
         else
             model_free(tiny_open(folder));
         folder_remove(folder);

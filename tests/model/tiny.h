@@ -100,7 +100,7 @@ static inline void tiny_rename(const char *folder, void (*rename)(const char *na
 static inline model *tiny_open(const char *folder)
 {
     model *m;
-    assert_ok(model_open(&m, folder, err));
+    assert_ok(model_open(&m, &(model_source){.path = folder}, err));
     return m;
 }
 
