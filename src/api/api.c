@@ -11,6 +11,7 @@
 #include "patchbay/patchbay.h"
 #include "report/describe.h"
 #include "report/report.h"
+#include "report/trace_words.h"
 
 struct pb_model {
     model *m;
@@ -88,16 +89,16 @@ struct pb_answer {
 static char *token_text(const tokenizer *t, int32_t id)
 {
     buffer b = {0};
+    buffer_text(&b, ""); /* an empty token is an empty string, not NULL */
     tokenizer_token_text(t, id, &b);
-    buffer_add(&b, "", 0); /* an empty token is an empty string, not NULL */
     return b.data;
 }
 
 static void describe_answer(pb_answer *a, const question *q)
 {
     buffer text = {0};
+    buffer_text(&text, "");
     tokenizer_decode(q->model->tokenizer, a->answer.ids, a->answer.count, true, &text);
-    buffer_add(&text, "", 0);
     a->text = text.data;
     a->prompt_tokens = q->length;
     a->top_text = mem_new(a->answer.top_count, sizeof *a->top_text);
@@ -164,8 +165,6 @@ struct pb_trace {
     model *model;
     question question;
     trace trace;
-    char **corruptions; /* as given */
-    size_t corruption_count;
     char **cell_names;  /* [trace.cell_count] */
     char *answer_text, *corrupted_text;
 };
@@ -175,27 +174,23 @@ pb_trace_options pb_trace_defaults(void)
     return (pb_trace_options){0};
 }
 
-/* The corruptions as they are reported: what was asked for, or the default that stood in. */
-static void keep_corruptions(pb_trace *t, const pb_trace_options *o)
+static trace_report report_of(const pb_trace *t)
 {
-    t->corruptions = mem_new(o->corruption_count + 2, sizeof *t->corruptions);
-    for (size_t i = 0; i < o->corruption_count; i++)
-        t->corruptions[t->corruption_count++] = mem_text(o->corruptions[i]);
-    if (o->noise_file) {
-        buffer spec = {0};
-        buffer_printf(&spec, "noise-file:%s", o->noise_file);
-        t->corruptions[t->corruption_count++] = spec.data;
-    }
-    if (t->corruption_count == 0)
-        t->corruptions[t->corruption_count++] = mem_text("swap:Paris");
+    const decoder_config *c = &t->model->decoder.config;
+    return (trace_report){
+        .trace = &t->trace, .prompt = &t->question.prompt, .tokenizer = t->model->tokenizer,
+        .model_path = t->model->path, .family = t->model->family, .dtype = "f32",
+        .layers = c->layers, .d_model = c->d_model,
+        .image_path = t->question.image_path, .image_width = t->question.picture.width,
+        .image_height = t->question.picture.height,
+    };
 }
 
 static void name_tokens(pb_trace *t)
 {
     buffer answer_text = {0};
-    for (size_t i = 0; i < t->trace.answer_count; i++)
-        tokenizer_token_text(t->model->tokenizer, t->trace.answer[i], &answer_text);
-    buffer_add(&answer_text, "", 0);
+    trace_report r = report_of(t);
+    trace_answer_text(&r, &answer_text);
     t->answer_text = answer_text.data;
     t->corrupted_text = token_text(t->model->tokenizer, t->trace.corrupted.top_id[0]);
     t->cell_names = mem_new(t->trace.cell_count, sizeof *t->cell_names);
@@ -219,7 +214,6 @@ pb_status pb_trace_run(pb_trace **out, pb_model *pm, const pb_question *asked, c
         pb_trace_free(t);
         return status;
     }
-    keep_corruptions(t, options);
     name_tokens(t);
     *out = t;
     return PB_OK;
@@ -229,9 +223,6 @@ void pb_trace_free(pb_trace *pt)
 {
     if (!pt)
         return;
-    for (size_t i = 0; i < pt->corruption_count; i++)
-        free(pt->corruptions[i]);
-    free(pt->corruptions);
     for (size_t i = 0; pt->cell_names && i < pt->trace.cell_count; i++)
         free(pt->cell_names[i]);
     free(pt->cell_names);
@@ -240,19 +231,6 @@ void pb_trace_free(pb_trace *pt)
     trace_free(&pt->trace);
     question_free(&pt->question);
     free(pt);
-}
-
-static trace_report report_of(const pb_trace *t)
-{
-    const decoder_config *c = &t->model->decoder.config;
-    return (trace_report){
-        .trace = &t->trace, .prompt = &t->question.prompt, .tokenizer = t->model->tokenizer,
-        .model_path = t->model->path, .family = t->model->family, .dtype = "f32",
-        .layers = c->layers, .d_model = c->d_model,
-        .image_path = t->question.image_path, .image_width = t->question.picture.width,
-        .image_height = t->question.picture.height,
-        .corruption = (const char *const *)t->corruptions, .corruption_count = t->corruption_count,
-    };
 }
 
 pb_status pb_trace_write(const pb_trace *pt, const char *directory, pb_error *err)

@@ -45,6 +45,7 @@ static pb_status parse_amount(corruption *c, const char *text, const char *spec,
 static pb_status parse(corruption *c, const char *spec, pb_error *err)
 {
     size_t name = strcspn(spec, ":");
+    c->spec = mem_text(spec);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strlen(kinds[i].name) != name || strncmp(spec, kinds[i].name, name) != 0)
             continue;
@@ -332,13 +333,21 @@ static pb_status check_text_span(const corruption_list *c, const question *q, pb
     return PB_OK;
 }
 
+/* --noise-file is an option of its own, reported like the others. */
+static corruption noise_file(const char *path)
+{
+    buffer spec = {0};
+    buffer_printf(&spec, "noise-file:%s", path);
+    return (corruption){.kind = CORRUPT_NOISE_FILE, .spec = spec.data, .argument = mem_text(path)};
+}
+
 static pb_status parse_all(corruption_list *c, const pb_trace_options *options, pb_error *err)
 {
     c->items = mem_new(options->corruption_count + 2, sizeof *c->items);
     for (size_t i = 0; i < options->corruption_count; i++)
         TRY(parse(&c->items[c->count++], options->corruptions[i], err));
     if (options->noise_file)
-        c->items[c->count++] = (corruption){.kind = CORRUPT_NOISE_FILE, .argument = mem_text(options->noise_file)};
+        c->items[c->count++] = noise_file(options->noise_file);
     if (c->count == 0)
         TRY(parse(&c->items[c->count++], "swap:Paris", err));
     return PB_OK;
@@ -377,6 +386,7 @@ pb_status corruption_prepare(corruption_list *c, const question *q, const pb_tra
 void corruption_free(corruption_list *c)
 {
     for (size_t i = 0; i < c->count; i++) {
+        free(c->items[i].spec);
         free(c->items[i].argument);
         free(c->items[i].ids);
         free(c->items[i].rows);

@@ -27,6 +27,7 @@ typedef enum corruption_kind {
 
 typedef struct corruption {
     corruption_kind kind;
+    char *spec;          /* as reported: "swap:Paris" */
     char *argument;      /* TEXT, FILE or DIR */
     double amount;       /* noise: standard deviation, once `in_sd` is resolved */
     bool in_sd;          /* noise: `amount` counts standard deviations */

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#include "base/process.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "method/trace_job.h"
 
 /* One full-length pass of the decoder: every row through every layer, and the read rows to logits. */
@@ -33,11 +33,19 @@ static void fill_cost(trace_job *j)
     cost->readout = j->readout_seconds;
 }
 
+static void keep_corruptions(trace_job *j)
+{
+    j->t->corruptions = mem_new(j->corruption.count, sizeof *j->t->corruptions);
+    for (size_t i = 0; i < j->corruption.count; i++)
+        j->t->corruptions[j->t->corruption_count++] = mem_text(j->corruption.items[i].spec);
+}
+
 static pb_status run(trace_job *j, pb_error *err)
 {
     TRY(trace_choose(j, err));
     TRY(corruption_prepare(&j->corruption, j->q, j->options, err));
     j->samples = j->t->samples = j->corruption.samples;
+    keep_corruptions(j);
     TRY(trace_choose_cells(j, err));
     TRY(trace_references(j, err));
     TRY(trace_cells(j, err));
@@ -89,6 +97,9 @@ void trace_free(trace *t)
         free(t->sites[s].sd);
         free(t->sites[s].restored);
     }
+    for (size_t i = 0; i < t->corruption_count; i++)
+        free(t->corruptions[i]);
+    free(t->corruptions);
     free(t->cells);
     free(t->groups);
     free(t->sites);

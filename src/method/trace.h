@@ -61,6 +61,8 @@ typedef struct trace {
     trace_direction direction;
     trace_window_kind window_kind;
     size_t window;                       /* W, or R */
+    char **corruptions;                  /* [corruption_count] as asked for, or the default: "swap:Paris" */
+    size_t corruption_count;
     size_t samples;
     size_t first_changed;                /* the first row in which a corrupted input differs from the clean one */
     size_t verify_cells;                 /* 0: not verified */

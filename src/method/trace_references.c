@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/process.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "method/trace_job.h"
 
 static size_t first_difference(const float *a, const float *b, size_t rows, size_t D)
@@ -102,6 +102,7 @@ static pb_status read_reference(void *context, replay_fork *const *forks, size_t
     for (size_t i = 0; i < count; i++) {
         size_t sample = (size_t)(forks[i] - j->references);
         TRY(score_add_probabilities(m, forks[i]->read, sample == 0 ? j->clean_prob : j->corrupted_prob, err));
+        j->readout_flop += decoder_readout_flop(&m->config); /* read once for all tokens, and below for the answer's */
         if (!j->q->answer) {
             int32_t best;
             score_top(j->clean_prob, m->config.vocab, 1, &best);

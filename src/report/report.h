@@ -18,8 +18,6 @@ typedef struct trace_report {
     size_t layers, d_model;                  /* of the whole decoder */
     const char *image_path;                  /* the picture's file, or NULL */
     size_t image_width, image_height;        /* its pixels; 0 without */
-    const char *const *corruption;           /* the specs as given: "swap:Paris" */
-    size_t corruption_count;
 } trace_report;
 
 /* trace.json, as docs/formats.md defines it. Free with json_decref. */

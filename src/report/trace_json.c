@@ -97,8 +97,8 @@ static json_t *make_constraints(const prompt *p)
 static json_t *make_corruption(const trace_report *r)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < r->corruption_count; i++)
-        json_array_append_new(list, make_text(r->corruption[i]));
+    for (size_t i = 0; i < r->trace->corruption_count; i++)
+        json_array_append_new(list, make_text(r->trace->corruptions[i]));
     return list;
 }
 

@@ -136,9 +136,10 @@ void trace_layer_axis(const trace *t, buffer *out)
 void trace_corruption(const trace_report *r, buffer *out)
 {
     buffer_text(out, "");
-    for (size_t i = 0; i < r->corruption_count; i++) {
+    for (size_t i = 0; i < r->trace->corruption_count; i++) {
+        const char *spec = r->trace->corruptions[i];
         buffer_text(out, i ? ", " : "");
-        text_visible(out, r->corruption[i], strlen(r->corruption[i]));
+        text_visible(out, spec, strlen(spec));
     }
 }
 

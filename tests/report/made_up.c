@@ -176,6 +176,8 @@ static void make_trace(made_up *m, const made_up_request *q)
     make_run(&t->clean, q->clean, names, names + 1);
     make_run(&t->corrupted, q->corrupted, names + 2, names + 1);
     t->primed = true;
+    t->corruptions = mem_new(1, sizeof *t->corruptions);
+    t->corruptions[t->corruption_count++] = mem_text("swap:Paris");
     t->first_changed = m->prompt.constraint_count ? m->prompt.constraints[0].positions[0] : 0;
     make_cells(m, q);
     t->site_count = q->site_count;
@@ -192,42 +194,19 @@ static void make_trace(made_up *m, const made_up_request *q)
 
 void made_up_make(made_up *m, const made_up_request *q)
 {
-    static const char *const corruption[] = {"swap:Paris"};
     *m = (made_up){0};
     make_prompt(m, q);
     make_trace(m, q);
     m->report = (trace_report){
         .trace = &m->trace, .prompt = &m->prompt, .tokenizer = m->tokenizer, .model_path = "models/llava-1.5-7b-hf/",
         .family = "llava", .dtype = "f32", .layers = q->layers, .d_model = 4096, .image_path = q->image_path,
-        .image_width = q->image_path ? 320 : 0, .image_height = q->image_path ? 240 : 0, .corruption = corruption,
-        .corruption_count = 1,
+        .image_width = q->image_path ? 320 : 0, .image_height = q->image_path ? 240 : 0,
     };
-}
-
-static void free_trace(trace *t)
-{
-    for (size_t i = 0; i < t->cell_count; i++)
-        free(t->cells[i].positions);
-    for (size_t i = 0; t->groups && i < t->cell_count; i++)
-        free(t->groups[i]);
-    for (size_t s = 0; s < t->site_count; s++) {
-        trace_grid *g = &t->sites[s];
-        free(g->prob);
-        free(g->logprob);
-        free(g->logit_diff);
-        free(g->sd);
-        free(g->restored);
-    }
-    free(t->layers);
-    free(t->cells);
-    free(t->groups);
-    free(t->sites);
-    free(t->answer);
 }
 
 void made_up_free(made_up *m)
 {
-    free_trace(&m->trace);
+    trace_free(&m->trace);
     free(m->prompt.text);
     free(m->prompt.ids);
     free(m->prompt.start);
