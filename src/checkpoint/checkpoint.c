@@ -231,6 +231,11 @@ size_t checkpoint_tensors(const checkpoint *c, const tensor **tensors)
     return c->tensor_count;
 }
 
+const gguf_metadata *checkpoint_metadata(const checkpoint *c)
+{
+    return c->part_count ? c->parts[0].metadata : NULL;
+}
+
 const tensor *checkpoint_find(const checkpoint *c, const char *name)
 {
     size_t slot = *slot_of(c, name);

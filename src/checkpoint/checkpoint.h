@@ -41,6 +41,7 @@ typedef struct tensor {
 } tensor;
 
 typedef struct checkpoint checkpoint;
+typedef struct gguf_metadata gguf_metadata; /* gguf.h */
 
 typedef struct checkpoint_file {
     const char *path;
@@ -56,6 +57,9 @@ void checkpoint_free(checkpoint *c);
 
 size_t checkpoint_files(const checkpoint *c, const checkpoint_file **files);
 size_t checkpoint_tensors(const checkpoint *c, const tensor **tensors);
+
+/* What a GGUF file says beside its tensors (gguf.h); NULL for weights in another format. */
+const gguf_metadata *checkpoint_metadata(const checkpoint *c);
 
 /* The tensor of that name, or NULL. O(1). */
 const tensor *checkpoint_find(const checkpoint *c, const char *name);

@@ -13,6 +13,7 @@ typedef struct tensor_file {
     json_t *header;     /* the tensors' names and type names point into it */
     tensor *tensors;    /* [count], in the order of their data */
     size_t count;
+    gguf_metadata *metadata; /* of a GGUF file */
 } tensor_file;
 
 /* Maps path and reads its header (safetensors.c says what is refused). On failure *out is empty. */
