@@ -27,7 +27,7 @@ static int run(const settings *s)
     const char *wrong = command_question_wrong(s);
     if (wrong)
         return command_misused("ask", wrong);
-    if (command_open(&model, s->positional.items[0], &err))
+    if (command_open(&model, s, &err))
         return command_failed("ask", &err);
     pb_status status = pb_ask(&answer, model, &question, s->max_tokens, s->top, &run_options, &err);
     if (!status && s->json) {

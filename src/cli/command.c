@@ -62,13 +62,15 @@ pb_status command_demo_folder(char **folder, pb_error *err)
     return fail_hint(err, "set PATCHBAY_MODELS to the folder that holds demo/");
 }
 
-pb_status command_open(pb_model **model, const char *name, pb_error *err)
+pb_status command_open(pb_model **model, const settings *s, pb_error *err)
 {
     char *folder = NULL;
+    const char *name = s->positional.items[0];
+    const pb_model_options options = {.vision_tower = s->vision_tower};
     *model = NULL;
     if (strcmp(name, "demo") == 0)
         TRY(command_demo_folder(&folder, err));
-    pb_status status = pb_model_open(model, folder ? folder : name, NULL, err);
+    pb_status status = pb_model_open(model, folder ? folder : name, &options, err);
     free(folder);
     return status;
 }

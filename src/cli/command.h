@@ -15,9 +15,12 @@ typedef struct command {
 
 extern const command command_info, command_ask, command_trace, command_demo;
 
+/* The options of every command that opens a model. */
+#define MODEL_OPTIONS "vision-tower"
+
 /* The options of every command that asks a question. */
 #define QUESTION_OPTIONS                                                                                              \
-    "image", "question", "constraint", "occurrences", "prefill", "template", "prompt", "dtype", "threads", "memory",  \
+    MODEL_OPTIONS, "image", "question", "constraint", "occurrences", "prefill", "template", "prompt", "dtype", "threads", "memory",  \
         "seed", "quiet", "json"
 
 /* Prints the error to standard error; returns EXIT_FAILED. */
@@ -25,8 +28,9 @@ int command_failed(const char *name, const pb_error *err);
 /* Prints what is wrong with the line; returns EXIT_USAGE. */
 int command_misused(const char *name, const char *what);
 
-/* Opens MODEL, the first positional argument; `demo` is the embedded model. */
-pb_status command_open(pb_model **model, const char *name, pb_error *err);
+/* Opens MODEL, the first positional argument, with what the options say about where its parts lie; `demo` is the
+ * embedded model. */
+pb_status command_open(pb_model **model, const settings *s, pb_error *err);
 /* The embedded model's folder; free(). */
 pb_status command_demo_folder(char **folder, pb_error *err);
 

@@ -64,7 +64,7 @@ static int run(const settings *s)
     char *json;
     if (s->positional.count != 1)
         return command_misused("info", "needs one MODEL");
-    if (command_open(&model, s->positional.items[0], &err))
+    if (command_open(&model, s, &err))
         return command_failed("info", &err);
     pb_model_info(model, &json);
     if (s->json) {
@@ -79,7 +79,7 @@ static int run(const settings *s)
     return EXIT_DONE;
 }
 
-static const char *const options[] = {"json", "quiet", NULL};
+static const char *const options[] = {MODEL_OPTIONS, "json", "quiet", NULL};
 
 const command command_info = {
     "info", "info MODEL [--json]", "architecture, sizes, tensors of a checkpoint", "patchbay info demo", options, run,

@@ -33,6 +33,7 @@ typedef struct option {
 #define FIELD(name) offsetof(settings, name)
 
 static const option table[] = {
+    {"vision-tower", VALUE_TEXT, FIELD(vision_tower), 0, 0, "DIR", "the folder of a vision tower that lies apart from its model"},
     {"image", VALUE_TEXT, FIELD(image), 0, 0, "FILE", "the picture: JPEG, PNG or WebP"},
     {"question", VALUE_TEXT, FIELD(question), 0, 0, "TEXT", "the question"},
     {"constraint", VALUE_LIST, FIELD(constraints), 0, 0, "TEXT", "what the question hangs on; repeat for more than one"},

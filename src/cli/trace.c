@@ -109,7 +109,7 @@ static int run(const settings *s)
         return command_misused("trace", "--window and --radius exclude each other");
     if (s->answer && s->has_answer_id)
         return command_misused("trace", "--answer and --answer-id exclude each other");
-    if (command_open(&model, s->positional.items[0], &err))
+    if (command_open(&model, s, &err))
         return command_failed("trace", &err);
     pb_status status = trace_and_show(model, &question, s, out, &err);
     pb_model_free(model);

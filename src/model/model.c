@@ -98,6 +98,10 @@ static pb_status open_parts(model *m, const json_t *config, const char *file, pb
                     file);
     TRY(checkpoint_open(&m->weights, m->path, err));
     TRY(f->open(m, config, file, err));
+    if (m->tower_path && !m->tower_weights) {
+        fail(err, PB_EINVAL, "%s: this model (%s) takes no vision tower from elsewhere", m->path, m->family);
+        return fail_hint(err, "leave --vision-tower out");
+    }
     TRY(read_processor(m, err));
     TRY(tokenizer_open(&m->tokenizer, m->path, err));
     TRY(read_eos(m, config, err));
@@ -112,6 +116,7 @@ pb_status model_open(model **out, const model_source *source, pb_error *err)
         return fail(err, PB_EIO, "%s: is not a folder; expected one with config.json and weights", directory);
     model *m = mem_new(1, sizeof *m);
     m->path = mem_text(directory);
+    m->tower_path = source->vision_tower ? mem_text(source->vision_tower) : NULL;
     m->image_token = -1;
     char *file = path_join(directory, "config.json");
     json_t *config = NULL;
@@ -135,10 +140,12 @@ void model_free(model *m)
     vision_free(m->vision);
     decoder_free(&m->decoder);
     checkpoint_free(m->weights);
+    checkpoint_free(m->tower_weights);
     tokenizer_free(m->tokenizer);
     free(m->template_name);
     free(m->eos);
     free(m->path);
+    free(m->tower_path);
     free(m);
 }
 

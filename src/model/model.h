@@ -12,8 +12,10 @@
 
 typedef struct model {
     char *path;                /* the folder as given */
+    char *tower_path;          /* the folder of a vision tower that lies apart; NULL where none is named */
     const char *family;        /* "llava", "llama" */
     checkpoint *weights;
+    checkpoint *tower_weights; /* of the vision side, or of its tower alone, where it lies apart; else NULL */
     decoder decoder;
     vision *vision;            /* NULL for a decoder alone */
     image_processor processor; /* only with vision */

@@ -236,6 +236,9 @@ class Trace(ProgramTest):
         self.assertSameNumbers(self.json("--memory", least), self.json())
         self.assertSameNumbers(self.json("--memory", "1T"), self.json())
 
+    def test_vision_tower(self):
+        self.fails(self.trace(LLAVA, "--vision-tower", LLAVA, image=PICTURE), "takes no vision tower", hint="--vision-tower")
+
     def test_seed(self):
         noise = ("--corrupt", "noise:s1", "--samples", 2)
         self.assertNotEqual(self.json(*noise)["corrupted"], self.json(*noise, "--seed", 1)["corrupted"])
