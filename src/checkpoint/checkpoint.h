@@ -31,6 +31,7 @@ typedef struct tensor_layout {
 typedef struct tensor {
     const char *name;       /* as in the file */
     dtype type;
+    bool swapped;           /* stored with the highest byte first: read through tensor_read only */
     const char *type_name;  /* "BF16", "I64", ... as in the file */
     size_t rank, shape[TENSOR_MAX_RANK]; /* row-major; unused dimensions are 1. Rank above 4: type DTYPE_OTHER */
     size_t count;           /* elements */

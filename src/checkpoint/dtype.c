@@ -75,18 +75,41 @@ EACH_LEVEL static uint32_t read_f32(const unsigned char *in, size_t count, float
     return bad;
 }
 
-/* Elements that stand one after the other, from element `first` of the data on. */
-static bool read_run(const tensor *t, size_t first, size_t count, float *out)
+static bool read_stored(dtype type, const unsigned char *data, size_t count, float *out)
 {
-    const unsigned char *data = t->data;
-    switch (t->type) {
-    case DTYPE_F32: return !read_f32(data + 4 * first, count, out);
-    case DTYPE_F16: return !read_f16(data + 2 * first, count, out);
-    case DTYPE_BF16: return !read_bf16(data + 2 * first, count, out);
+    switch (type) {
+    case DTYPE_F32: return !read_f32(data, count, out);
+    case DTYPE_F16: return !read_f16(data, count, out);
+    case DTYPE_BF16: return !read_bf16(data, count, out);
     case DTYPE_OTHER: break;
     }
     memset(out, 0, count * sizeof *out); /* checkpoint_get lets no such tensor through */
     return false;
+}
+
+/* Numbers of two or four bytes, the highest first: turned piece by piece, then read like the others. */
+static bool read_swapped(dtype type, size_t width, const unsigned char *data, size_t count, float *out)
+{
+    enum { PIECE = 256 };
+    unsigned char turned[4 * PIECE];
+    bool finite = true;
+    for (size_t first = 0; first < count; first += PIECE) {
+        size_t n = count - first < PIECE ? count - first : PIECE;
+        for (size_t i = 0; i < width * n; i++)
+            turned[i] = data[width * first + (i ^ (width - 1))];
+        finite = read_stored(type, turned, n, out + first) && finite;
+    }
+    return finite;
+}
+
+/* Elements that stand one after the other, from element `first` of the data on. */
+static bool read_run(const tensor *t, size_t first, size_t count, float *out)
+{
+    size_t width = t->type == DTYPE_F32 ? 4 : t->type == DTYPE_OTHER ? 0 : 2;
+    const unsigned char *data = (const unsigned char *)t->data + width * first;
+    if (t->swapped && width)
+        return read_swapped(t->type, width, data, count, out);
+    return read_stored(t->type, data, count, out);
 }
 
 /* The trailing dimensions of a layout that stand one after the other, as one run: its length, and how many dimensions

@@ -264,6 +264,8 @@ void tensor_file_close(tensor_file *f)
 {
     file_map_close(&f->map);
     json_decref(f->header);
+    free(f->names);
+    free(f->layouts);
     free(f->tensors);
     free(f->path);
     *f = (tensor_file){0};

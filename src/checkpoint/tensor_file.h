@@ -10,7 +10,10 @@ typedef struct tensor_file {
     char *path;
     const char *format; /* "safetensors" */
     file_map map;       /* the tensors' data point into it */
-    json_t *header;     /* the tensors' names and type names point into it */
+    json_t *header;     /* safetensors: the tensors' names and type names point into it */
+    char *names;        /* other formats: one allocation that holds the tensors' names, where the file has none that end
+                         * in NUL */
+    tensor_layout *layouts; /* one allocation that the tensors' layouts point into, or NULL */
     tensor *tensors;    /* [count], in the order of their data */
     size_t count;
     gguf_metadata *metadata; /* of a GGUF file */

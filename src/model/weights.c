@@ -11,7 +11,7 @@ enum { BLOCK = 1 << 18 }; /* elements that a thread takes at a time */
 
 bool weights_in_place(const tensor *t)
 {
-    return t->type == DTYPE_F32 && !t->layout && (size_t)t->data % sizeof(float) == 0;
+    return t->type == DTYPE_F32 && !t->layout && !t->swapped && (size_t)t->data % sizeof(float) == 0;
 }
 
 pb_status weights_read(const tensor *t, size_t first, size_t count, float *out, pb_error *err)

@@ -158,6 +158,35 @@ static void a_layout_reads_what_its_strides_say(void **state)
     }
 }
 
+/* Every half, and as many f32, with their bytes the other way round, at an odd address, in one layout and without. */
+static void swapped_bytes_read_as_the_same_numbers(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    static const dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
+    static const tensor_layout layout = {2, {10, 100}, {1, 10}};
+    for (size_t k = 0; k < 3; k++) {
+        size_t width = types[k] == DTYPE_F32 ? 4 : 2;
+        unsigned char little[4 * N + 1], big[4 * N + 1];
+        for (size_t i = 0; i < width * N; i++)
+            little[1 + i] = big[1 + (i ^ (width - 1))] = (unsigned char)(i % width == width - 1 ? 0x3c : i * 37);
+        tensor plain = of(types[k], little + 1, N), swapped = of(types[k], big + 1, N);
+        swapped.swapped = true;
+        for (int with_layout = 0; with_layout < 2; with_layout++) {
+            float expected[N], found[N];
+            plain.layout = swapped.layout = with_layout ? &layout : NULL;
+            assert_true(tensor_read(&plain, 0, N, expected));
+            assert_true(tensor_read(&swapped, 0, N, found));
+            assert_memory_equal(found, expected, sizeof expected);
+            assert_true(tensor_read(&swapped, 333, 600, found));
+            assert_memory_equal(found, expected + 333, 600 * sizeof *found);
+        }
+        swapped.layout = NULL;
+        memcpy(big + 1 + 777 * width, "\x7f\x80\0\0", width); /* infinity as f32 and bf16, NaN as f16 */
+        assert_fails(tensor_not_finite(&swapped, err), PB_EFORMAT, "at element 777");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +195,7 @@ int main(void)
         cmocka_unit_test(parts_at_odd_addresses_read_the_same),
         cmocka_unit_test(one_number_that_is_not_finite_is_found_and_named),
         cmocka_unit_test(a_layout_reads_what_its_strides_say),
+        cmocka_unit_test(swapped_bytes_read_as_the_same_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
