@@ -263,6 +263,17 @@ static pb_status wrong_shape(const tensor *t, size_t rank, const size_t *shape, 
     return status;
 }
 
+static pb_status wrong_dtype(const tensor *t, pb_error *err)
+{
+    buffer known = {0};
+    for (dtype type = 0; type < DTYPE_OTHER; type++)
+        buffer_printf(&known, type == 0 ? "%s" : type + 1 < DTYPE_OTHER ? ", %s" : " or %s", dtype_find(type)->name);
+    pb_status status = fail(err, PB_EUNSUPPORTED, "%s: tensor %s has the dtype %s, expected %s", t->file, t->name,
+                            t->type_name, known.data);
+    buffer_free(&known);
+    return status;
+}
+
 pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, const size_t *shape, const tensor **out,
                          pb_error *err)
 {
@@ -273,8 +284,7 @@ pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, con
     if (t->rank != rank || (rank && memcmp(t->shape, shape, rank * sizeof *shape) != 0))
         return wrong_shape(t, rank, shape, err);
     if (t->type == DTYPE_OTHER)
-        return fail(err, PB_EUNSUPPORTED, "%s: tensor %s has the dtype %s, expected F32, F16 or BF16", t->file, name,
-                    t->type_name);
+        return wrong_dtype(t, err);
     *out = t;
     return PB_OK;
 }

@@ -16,8 +16,25 @@ typedef enum dtype {
     DTYPE_F32,
     DTYPE_F16,
     DTYPE_BF16,
+    DTYPE_Q8_0, /* GGUF's quantised ones, in blocks (quant.h) */
+    DTYPE_Q4_0,
+    DTYPE_Q4_1,
+    DTYPE_Q5_0,
+    DTYPE_Q5_1,
+    DTYPE_Q4_K,
+    DTYPE_Q5_K,
+    DTYPE_Q6_K,
     DTYPE_OTHER /* integers, F64, FP8, ...: listed, but no weight that patchbay computes with */
 } dtype;
+
+/* How a dtype is stored: `elements` at a time take `bytes`; 1 for plain numbers. A tensor's rows are whole blocks. */
+typedef struct dtype_block {
+    const char *name; /* "Q4_K" */
+    size_t elements, bytes;
+} dtype_block;
+
+/* Of every dtype but DTYPE_OTHER, which gives NULL. */
+const dtype_block *dtype_find(dtype type);
 
 enum { TENSOR_MAX_RANK = 4 };
 
@@ -31,7 +48,7 @@ typedef struct tensor_layout {
 typedef struct tensor {
     const char *name;       /* as in the file */
     dtype type;
-    bool swapped;           /* stored with the highest byte first: read through tensor_read only */
+    bool swapped;           /* plain numbers stored with the highest byte first: read through tensor_read only */
     const char *type_name;  /* "BF16", "I64", ... as in the file */
     size_t rank, shape[TENSOR_MAX_RANK]; /* row-major; unused dimensions are 1. Rank above 4: type DTYPE_OTHER */
     size_t count;           /* elements */
@@ -65,7 +82,7 @@ const gguf_metadata *checkpoint_metadata(const checkpoint *c);
 /* The tensor of that name, or NULL. O(1). */
 const tensor *checkpoint_find(const checkpoint *c, const char *name);
 
-/* The tensor of that name, which must have the given shape and a dtype of F32, F16 or BF16; the error names the file,
+/* The tensor of that name, which must have the given shape and a dtype other than DTYPE_OTHER; the error names the file,
  * the tensor, the found and the expected shape or dtype. */
 pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, const size_t *shape, const tensor **out,
                          pb_error *err);

@@ -1,44 +1,11 @@
-/* dtype.c: stored numbers widened to f32, exactly.
- *
- * Each loop has no branches and no call, so the compiler turns it into vector code; it is compiled once per x86 level
- * and the machine's best is taken when the program starts. The data may stand at any address. */
+/* dtype.c: stored numbers widened to f32, exactly, whichever of them are wanted. */
 #include <string.h>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/quant.h"
+#include "checkpoint/widen.h"
 
-#if defined __x86_64__ && defined __GNUC__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__
-#define EACH_LEVEL __attribute__((target_clones("avx512f", "avx2", "default")))
-#else /* sanitizers come too late for the resolvers that run while the program is being loaded */
-#define EACH_LEVEL
-#endif
-
-static const uint32_t EXPONENT = 0x7f800000; /* of an f32: all ones mean infinity or NaN */
-
-static inline uint32_t not_finite(uint32_t bits)
-{
-    return (bits & EXPONENT) == EXPONENT;
-}
-
-static inline uint32_t load16(const unsigned char *in, size_t i)
-{
-    uint16_t half;
-    memcpy(&half, in + 2 * i, sizeof half);
-    return half;
-}
-
-/* An f16 has 1 sign, 5 exponent (bias 15) and 10 mantissa bits; an f32 1, 8 (bias 127) and 23. Normal numbers get their
- * exponent moved by 127 - 15; infinities and NaN once more, which makes it all ones; subnormals are mantissa * 2^-24,
- * which is a normal f32. */
-static inline uint32_t widen_f16(uint32_t half)
-{
-    const uint32_t rebias = 112u << 23, top = 31u << 23;
-    uint32_t magnitude = (half & 0x7fff) << 13, exponent = magnitude & top;
-    float tiny = (float)(int32_t)(half & 0x3ff) * 0x1p-24f;
-    uint32_t subnormal;
-    memcpy(&subnormal, &tiny, sizeof subnormal);
-    uint32_t normal = magnitude + rebias + (exponent == top ? rebias : 0);
-    return (exponent == 0 ? subnormal : normal) | (half & 0x8000) << 16;
-}
+/* ---- single numbers: blocks of one ---- */
 
 EACH_LEVEL static uint32_t read_f16(const unsigned char *in, size_t count, float *out)
 {
@@ -75,41 +42,85 @@ EACH_LEVEL static uint32_t read_f32(const unsigned char *in, size_t count, float
     return bad;
 }
 
-static bool read_stored(dtype type, const unsigned char *data, size_t count, float *out)
+/* ---- the table ---- */
+
+static const struct dtype_row {
+    dtype_block block;
+    block_reader *read;
+} dtypes[DTYPE_OTHER] = {
+    [DTYPE_F32] = {{"F32", 1, 4}, read_f32},        [DTYPE_F16] = {{"F16", 1, 2}, read_f16},
+    [DTYPE_BF16] = {{"BF16", 1, 2}, read_bf16},     [DTYPE_Q8_0] = {{"Q8_0", 32, 34}, read_q8_0},
+    [DTYPE_Q4_0] = {{"Q4_0", 32, 18}, read_q4_0},   [DTYPE_Q4_1] = {{"Q4_1", 32, 20}, read_q4_1},
+    [DTYPE_Q5_0] = {{"Q5_0", 32, 22}, read_q5_0},   [DTYPE_Q5_1] = {{"Q5_1", 32, 24}, read_q5_1},
+    [DTYPE_Q4_K] = {{"Q4_K", 256, 144}, read_q4_k}, [DTYPE_Q5_K] = {{"Q5_K", 256, 176}, read_q5_k},
+    [DTYPE_Q6_K] = {{"Q6_K", 256, 210}, read_q6_k},
+};
+
+const dtype_block *dtype_find(dtype type)
 {
-    switch (type) {
-    case DTYPE_F32: return !read_f32(data, count, out);
-    case DTYPE_F16: return !read_f16(data, count, out);
-    case DTYPE_BF16: return !read_bf16(data, count, out);
-    case DTYPE_OTHER: break;
-    }
-    memset(out, 0, count * sizeof *out); /* checkpoint_get lets no such tensor through */
-    return false;
+    return type < DTYPE_OTHER ? &dtypes[type].block : NULL;
 }
 
-/* Numbers of two or four bytes, the highest first: turned piece by piece, then read like the others. */
-static bool read_swapped(dtype type, size_t width, const unsigned char *data, size_t count, float *out)
+/* ---- any elements of a tensor ---- */
+
+/* Elements first .. first+count-1 of one block. */
+static uint32_t read_inside(const struct dtype_row *d, const unsigned char *block, size_t first, size_t count,
+                            float *out)
+{
+    float whole[LARGEST_BLOCK];
+    d->read(block, 1, whole);
+    memcpy(out, whole + first, count * sizeof *out);
+    uint32_t bad = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, out + i, sizeof bits);
+        bad |= not_finite(bits);
+    }
+    return bad;
+}
+
+/* Plain numbers stored with the highest byte first: turned piece by piece, then read like the others. */
+static uint32_t read_swapped(const struct dtype_row *d, const unsigned char *in, size_t count, float *out)
 {
     enum { PIECE = 256 };
     unsigned char turned[4 * PIECE];
-    bool finite = true;
+    size_t width = d->block.bytes;
+    uint32_t bad = 0;
     for (size_t first = 0; first < count; first += PIECE) {
         size_t n = count - first < PIECE ? count - first : PIECE;
         for (size_t i = 0; i < width * n; i++)
-            turned[i] = data[width * first + (i ^ (width - 1))];
-        finite = read_stored(type, turned, n, out + first) && finite;
+            turned[i] = in[width * first + (i ^ (width - 1))];
+        bad |= d->read(turned, n, out + first);
     }
-    return finite;
+    return bad;
 }
 
-/* Elements that stand one after the other, from element `first` of the data on. */
+/* Elements that stand one after the other, from element `first` of the data on: the end of a block, whole blocks, the
+ * beginning of one. */
 static bool read_run(const tensor *t, size_t first, size_t count, float *out)
 {
-    size_t width = t->type == DTYPE_F32 ? 4 : t->type == DTYPE_OTHER ? 0 : 2;
-    const unsigned char *data = (const unsigned char *)t->data + width * first;
-    if (t->swapped && width)
-        return read_swapped(t->type, width, data, count, out);
-    return read_stored(t->type, data, count, out);
+    if (t->type == DTYPE_OTHER) { /* checkpoint_get lets no such tensor through */
+        memset(out, 0, count * sizeof *out);
+        return false;
+    }
+    const struct dtype_row *d = &dtypes[t->type];
+    size_t elements = d->block.elements, bytes = d->block.bytes, inside = first % elements;
+    const unsigned char *block = (const unsigned char *)t->data + first / elements * bytes;
+    uint32_t bad = 0;
+    if (t->swapped)
+        return !read_swapped(d, block, count, out);
+    if (inside) {
+        size_t n = elements - inside < count ? elements - inside : count;
+        bad |= read_inside(d, block, inside, n, out);
+        block += bytes;
+        out += n;
+        count -= n;
+    }
+    size_t blocks = count / elements, rest = count % elements;
+    bad |= d->read(block, blocks, out);
+    if (rest)
+        bad |= read_inside(d, block + blocks * bytes, 0, rest, out + blocks * elements);
+    return !bad;
 }
 
 /* The trailing dimensions of a layout that stand one after the other, as one run: its length, and how many dimensions

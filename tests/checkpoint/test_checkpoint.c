@@ -206,7 +206,7 @@ static void a_tensor_that_does_not_fit_is_named_with_found_and_expected(void **s
     assert_fails(checkpoint_get(c, "nothing", 1, (size_t[]){2}, &t, err), PB_EFORMAT,
                  "golden/single/model.safetensors: tensor nothing is missing");
     assert_fails(checkpoint_get(c, "d.i64", 2, (size_t[]){2, 3}, &t, err), PB_EUNSUPPORTED,
-                 "tensor d.i64 has the dtype I64, expected F32, F16 or BF16");
+                 "tensor d.i64 has the dtype I64, expected F32, F16, BF16, Q8_0");
     checkpoint_free(c);
     assert_ok(checkpoint_open(&c, GOLDEN("checkpoint/golden/sharded"), err));
     assert_fails(checkpoint_get(c, "nothing", 1, (size_t[]){2}, &t, err), PB_EFORMAT,

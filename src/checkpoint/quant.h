@@ -1,0 +1,18 @@
+/* quant.h: GGUF's quantised blocks widened to f32, bit for bit as the gguf Python package does.
+ *
+ * A block is a few scales and then small integers, of 32 elements (Q8_0, Q4_*, Q5_*) or 256 (Q*_K). quant.c shows how
+ * each is laid out. */
+#ifndef CHECKPOINT_QUANT_H
+#define CHECKPOINT_QUANT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LARGEST_BLOCK = 256 }; /* elements */
+
+/* out[blocks * elements] = the blocks' elements; returns other than 0 when any of them is NaN or infinite. */
+typedef uint32_t block_reader(const unsigned char *in, size_t blocks, float *out);
+
+block_reader read_q8_0, read_q4_0, read_q4_1, read_q5_0, read_q5_1, read_q4_k, read_q5_k, read_q6_k;
+
+#endif
