@@ -3,8 +3,8 @@
  * A fork in flight is a lane: its residual rows x[end - first][D], which live as long as its wave. Everything else a
  * layer needs (queries, keys, MLP activations) lives as long as one chunk of lanes within that layer.
  *
- * Where a fork's first edit is at attn_out or mlp_out, it joins within that layer: only the edited rows are computed
- * there (their attention output is given), all rows above them from the next layer on. */
+ * Where a fork's first edit is at attn_out or mlp_out, it joins within that layer: only the edited rows differ there from
+ * the base, in what is put in and in what follows from it; all rows above them from the next layer on. */
 #include "engine/replay.h"
 
 #include <math.h>
@@ -129,6 +129,8 @@ typedef struct chunk {
     live_row *rows;
     size_t count;
     size_t kv_count, attend_count, feed_count;
+    float *attn_out; /* [attend_count][D], once it is computed */
+    float *mlp_out;  /* [feed_count][D] */
 } chunk;
 
 /* One layer of the walk. */
@@ -136,10 +138,21 @@ typedef struct layer_walk {
     const decoder_config *c;
     size_t layer;
     const float *w[PART_COUNT];
-    const float *cosine, *sine; /* [longest][head_dim / 2] by position */
+    const float *cosine, *sine; /* [longest][rotary_dim / 2] by position */
     arena *memory;
     replay_work *work;
 } layer_walk;
+
+/* In the layer in which its lane joins, a row's input is the base's, so its attention is too; its MLP as well, unless it
+ * sees an attention output that was put in. */
+static void give_base_rows(const layer_walk *k, live_row *r)
+{
+    const recording *base = r->lane->f->base;
+    if (!r->mlp_given && (k->c->parallel || !r->attn_given))
+        r->mlp_given = recording_row(base, SITE_MLP_OUT, k->layer, r->position);
+    if (!r->attn_given)
+        r->attn_given = recording_row(base, SITE_ATTN_OUT, k->layer, r->position);
+}
 
 static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joining)
 {
@@ -151,8 +164,7 @@ static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joinin
                (f->record && p >= f->record->sites_first);
     if (joining) {
         r.needed = r.needed && (r.attn_given || r.mlp_given);
-        if (!r.attn_given)
-            r.attn_given = recording_row(f->base, SITE_ATTN_OUT, k->layer, p);
+        give_base_rows(k, &r);
     }
     r.has_kv = !joining;
     r.attends = r.needed && !r.attn_given;
@@ -207,7 +219,7 @@ static bool wants_mlp(const live_row *r)
 
 /* y[n][D] = norm(x) of the rows that `wanted` names. */
 static pb_status gather_normed(const layer_walk *k, const chunk *c, bool (*wanted)(const live_row *), size_t n,
-                               const float *w, float **y, pb_error *err)
+                               decoder_part w, decoder_part bias, float **y, pb_error *err)
 {
     size_t D = k->c->d_model, at = 0;
     const float **from;
@@ -218,7 +230,7 @@ static pb_status gather_normed(const layer_walk *k, const chunk *c, bool (*wante
             from[at++] = c->rows[i].x;
 #pragma omp parallel for if (n > 32)
     for (size_t i = 0; i < n; i++)
-        rms_norm(*y + i * D, from[i], w, k->c->norm_eps, 1, D);
+        decoder_norm(k->c, *y + i * D, from[i], k->w[w], k->w[bias], 1);
     return PB_OK;
 }
 
@@ -237,11 +249,12 @@ static pb_status product(const layer_walk *k, float *y, const float *x, decoder_
 /* Turns q and k by their rows' positions. */
 static void rotate(const layer_walk *k, const chunk *c, float *rows, size_t heads, bool (*wanted)(const live_row *))
 {
-    size_t half = k->c->head_dim / 2, width = heads * k->c->head_dim, at = 0;
+    size_t half = k->c->rotary_dim / 2, width = heads * k->c->head_dim, at = 0;
     for (size_t i = 0; i < c->count; i++)
         if (wanted(&c->rows[i])) {
             size_t p = c->rows[i].position;
-            rope_rotate(rows + at++ * width, k->cosine + p * half, k->sine + p * half, heads, k->c->head_dim);
+            rope_rotate(rows + at++ * width, k->cosine + p * half, k->sine + p * half, heads, k->c->head_dim,
+                        k->c->rotary_dim);
         }
 }
 
@@ -317,15 +330,17 @@ static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *ke
     return PB_OK;
 }
 
-/* out[attend_count][D] = attention's output after its projection. */
-static pb_status attend(const layer_walk *k, const chunk *c, float **out, pb_error *err)
+/* attn_out = attention's output after its projection. */
+static pb_status attend(const layer_walk *k, chunk *c, pb_error *err)
 {
+    if (c->kv_count == 0)
+        return PB_OK;
     const decoder_config *f = k->c;
     size_t D = f->d_model, width = f->heads * f->head_dim, kv_width = f->kv_heads * f->head_dim, n = c->attend_count;
     float *normed, *keys, *values, *queries_in, *q, *z;
     attention_job *jobs;
     size_t job_count;
-    TRY(gather_normed(k, c, wants_kv, c->kv_count, k->w[PART_ATTN_NORM], &normed, err));
+    TRY(gather_normed(k, c, wants_kv, c->kv_count, PART_ATTN_NORM, PART_ATTN_NORM_BIAS, &normed, err));
     TRY(rows_try(k, &keys, c->kv_count, kv_width, err));
     TRY(rows_try(k, &values, c->kv_count, kv_width, err));
     TRY(product(k, keys, normed, PART_K, PART_K_BIAS, c->kv_count, kv_width, D, err));
@@ -334,10 +349,10 @@ static pb_status attend(const layer_walk *k, const chunk *c, float **out, pb_err
 
     queries_in = normed;
     if (n != c->kv_count)
-        TRY(gather_normed(k, c, wants_attention, n, k->w[PART_ATTN_NORM], &queries_in, err));
+        TRY(gather_normed(k, c, wants_attention, n, PART_ATTN_NORM, PART_ATTN_NORM_BIAS, &queries_in, err));
     TRY(rows_try(k, &q, n, width, err));
     TRY(rows_try(k, &z, n, width, err));
-    TRY(rows_try(k, out, n, D, err));
+    TRY(rows_try(k, &c->attn_out, n, D, err));
     TRY(product(k, q, queries_in, PART_Q, PART_Q_BIAS, n, width, D, err));
     rotate(k, c, q, f->heads, wants_attention);
 
@@ -346,24 +361,40 @@ static pb_status attend(const layer_walk *k, const chunk *c, float **out, pb_err
     TRY(chunk_jobs(k, c, keys, values, q, z, jobs, &job_count, err));
     attention(jobs, job_count);
     k->work->attention += clock_now() - begin;
-    return product(k, *out, z, PART_O, PART_O_BIAS, n, D, width, err);
+    return product(k, c->attn_out, z, PART_O, PART_O_BIAS, n, D, width, err);
 }
 
 /* ---- the MLP ---- */
 
-/* out[feed_count][D] = down(act(gate(x)) * up(x)) */
-static pb_status feed_forward(const layer_walk *k, const chunk *c, float **out, pb_error *err)
+/* up[n][F] = what the last matrix takes: act(gate(x)) * up(x), or act(up(x)) */
+static pb_status activated(const layer_walk *k, const float *x, size_t n, float **up, pb_error *err)
+{
+    size_t D = k->c->d_model, F = k->c->d_ff;
+    float *gate;
+    TRY(rows_try(k, up, n, F, err));
+    TRY(product(k, *up, x, PART_UP, PART_UP_BIAS, n, F, D, err));
+    if (!k->c->gated) {
+        activate(k->c->act, *up, n * F);
+        return PB_OK;
+    }
+    TRY(rows_try(k, &gate, n, F, err));
+    TRY(product(k, gate, x, PART_GATE, PART_GATE_BIAS, n, F, D, err));
+    activate_gated(k->c->act, gate, *up, n * F);
+    *up = gate;
+    return PB_OK;
+}
+
+/* mlp_out = down(activated(norm(x))) */
+static pb_status feed_forward(const layer_walk *k, chunk *c, pb_error *err)
 {
     size_t D = k->c->d_model, F = k->c->d_ff, n = c->feed_count;
-    float *normed, *gate, *up;
-    TRY(gather_normed(k, c, wants_mlp, n, k->w[PART_MLP_NORM], &normed, err));
-    TRY(rows_try(k, &gate, n, F, err));
-    TRY(rows_try(k, &up, n, F, err));
-    TRY(rows_try(k, out, n, D, err));
-    TRY(product(k, gate, normed, PART_GATE, PART_GATE_BIAS, n, F, D, err));
-    TRY(product(k, up, normed, PART_UP, PART_UP_BIAS, n, F, D, err));
-    activate_gated(k->c->act, gate, up, n * F);
-    return product(k, *out, gate, PART_DOWN, PART_DOWN_BIAS, n, D, F, err);
+    float *normed, *inner;
+    if (n == 0)
+        return PB_OK;
+    TRY(gather_normed(k, c, wants_mlp, n, PART_MLP_NORM, PART_MLP_NORM_BIAS, &normed, err));
+    TRY(activated(k, normed, n, &inner, err));
+    TRY(rows_try(k, &c->mlp_out, n, D, err));
+    return product(k, c->mlp_out, inner, PART_DOWN, PART_DOWN_BIAS, n, D, F, err);
 }
 
 /* ---- one layer ---- */
@@ -385,6 +416,27 @@ static void add_site(const layer_walk *k, const chunk *c, site s, const float *c
     }
 }
 
+static pb_status add_attn_out(const layer_walk *k, chunk *c, pb_error *err)
+{
+    (void)err;
+    add_site(k, c, SITE_ATTN_OUT, c->attn_out);
+    return PB_OK;
+}
+
+static pb_status add_mlp_out(const layer_walk *k, chunk *c, pb_error *err)
+{
+    (void)err;
+    add_site(k, c, SITE_MLP_OUT, c->mlp_out);
+    return PB_OK;
+}
+
+/* What happens to a chunk's rows in a layer, in order: attention's output stands in the residual stream when the MLP
+ * reads it, or not yet. */
+enum { STEPS = 4 };
+typedef pb_status (*layer_step)(const layer_walk *k, chunk *c, pb_error *err);
+static const layer_step in_sequence[STEPS] = {attend, add_attn_out, feed_forward, add_mlp_out};
+static const layer_step in_parallel[STEPS] = {attend, feed_forward, add_attn_out, add_mlp_out};
+
 /* After the layer in which a lane joined: rows that were not computed there are still the base's. */
 static void finish_joining(const layer_walk *k, lane *lanes, size_t count)
 {
@@ -403,17 +455,13 @@ static void finish_joining(const layer_walk *k, lane *lanes, size_t count)
 static pb_status run_chunk(const layer_walk *k, lane *lanes, size_t count, pb_error *err)
 {
     chunk c;
-    float *attn = NULL, *mlp = NULL;
+    const layer_step *step = k->c->parallel ? in_parallel : in_sequence;
     arena_reset(k->memory);
     for (size_t i = 0; i < count; i++)
         lane_enter(&lanes[i], k->layer, k->c->layers, k->c->d_model);
     TRY(chunk_collect(&c, k, lanes, count, err));
-    if (c.kv_count)
-        TRY(attend(k, &c, &attn, err));
-    add_site(k, &c, SITE_ATTN_OUT, attn);
-    if (c.feed_count)
-        TRY(feed_forward(k, &c, &mlp, err));
-    add_site(k, &c, SITE_MLP_OUT, mlp);
+    for (size_t i = 0; i < STEPS; i++)
+        TRY(step[i](k, &c, err));
     finish_joining(k, lanes, count);
     return PB_OK;
 }
@@ -538,7 +586,7 @@ static void sort_by_start(lane *lanes, const lane *unsorted, size_t count, size_
 
 static pb_status prepare_angles(walk *k, const replay_fork *forks, size_t count, pb_error *err)
 {
-    size_t longest = 0, half = k->m->config.head_dim / 2;
+    size_t longest = 0, half = k->m->config.rotary_dim / 2;
     for (size_t i = 0; i < count; i++)
         longest = forks[i].end > longest ? forks[i].end : longest;
     TRY(mem_try(&k->cosine, longest, half * sizeof(float), "rotary angles", err));
@@ -575,5 +623,5 @@ size_t replay_fixed_bytes(const decoder *m, size_t longest)
     const decoder_config *c = &m->config;
     size_t rows = longest > CHUNK_ROWS ? longest : CHUNK_ROWS;
     size_t attention_width = 2 * c->heads * c->head_dim + 3 * c->kv_heads * c->head_dim;
-    return (rows * (5 * c->d_model + attention_width + 2 * c->d_ff) + m->store_size) * sizeof(float);
+    return (rows * (5 * c->d_model + attention_width + (c->gated ? 2 : 1) * c->d_ff) + m->store_size) * sizeof(float);
 }

@@ -79,10 +79,10 @@ MULTIVERSION static void rotate_head(float *x, const float *cosine, const float 
     }
 }
 
-void rope_rotate(float *x, const float *cosine, const float *sine, size_t heads, size_t d)
+void rope_rotate(float *x, const float *cosine, const float *sine, size_t heads, size_t d, size_t r)
 {
     for (size_t h = 0; h < heads; h++)
-        rotate_head(x + h * d, cosine, sine, d / 2);
+        rotate_head(x + h * d, cosine, sine, r / 2);
 }
 
 void rope_angles(float *cosine, float *sine, const float *frequency, size_t half, size_t t)

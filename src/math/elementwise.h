@@ -13,11 +13,12 @@ void rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, 
 /* y[rows][d] = (x - mean) / sqrt(var + eps) * w + b     (PyTorch's LayerNorm) */
 void layer_norm(float *y, const float *x, const float *w, const float *b, float eps, size_t rows, size_t d);
 
-/* Rotary embedding in the half-split order of Hugging Face: for i < d/2,
- *     x[i]       <- x[i] cos(t f_i) - x[i + d/2] sin(t f_i)
- *     x[i + d/2] <- x[i + d/2] cos(t f_i) + x[i] sin(t f_i)
- * in place on one row's heads x[heads][d]; cosine and sine are rope_angles' of the row's position t. */
-void rope_rotate(float *x, const float *cosine, const float *sine, size_t heads, size_t d);
+/* Rotary embedding in the half-split order of Hugging Face: for i < r/2,
+ *     x[i]       <- x[i] cos(t f_i) - x[i + r/2] sin(t f_i)
+ *     x[i + r/2] <- x[i + r/2] cos(t f_i) + x[i] sin(t f_i)
+ * in place on the first r elements of each of one row's heads x[heads][d]; cosine and sine [r/2] are rope_angles' of the
+ * row's position t. */
+void rope_rotate(float *x, const float *cosine, const float *sine, size_t heads, size_t d, size_t r);
 /* cosine[half], sine[half] of position t: angles in float32, as Hugging Face computes them. */
 void rope_angles(float *cosine, float *sine, const float *frequency, size_t half, size_t t);
 

@@ -18,59 +18,39 @@ static size_t round_up(size_t elements)
 
 /* ---- opening ---- */
 
+/* A matrix [rows][columns], or a vector [rows] with columns 0. */
 typedef struct part_shape {
-    size_t rank, dims[2];
+    size_t rows, columns;
 } part_shape;
 
 static part_shape shape_of(const decoder_config *c, decoder_part part)
 {
     size_t D = c->d_model, F = c->d_ff, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
-    switch (part) {
-    case PART_ATTN_NORM:
-    case PART_MLP_NORM:
-    case PART_O_BIAS:
-    case PART_DOWN_BIAS: return (part_shape){1, {D, 1}};
-    case PART_Q: return (part_shape){2, {q, D}};
-    case PART_K:
-    case PART_V: return (part_shape){2, {kv, D}};
-    case PART_O: return (part_shape){2, {D, q}};
-    case PART_Q_BIAS: return (part_shape){1, {q, 1}};
-    case PART_K_BIAS:
-    case PART_V_BIAS: return (part_shape){1, {kv, 1}};
-    case PART_GATE:
-    case PART_UP: return (part_shape){2, {F, D}};
-    case PART_DOWN: return (part_shape){2, {D, F}};
-    case PART_GATE_BIAS:
-    case PART_UP_BIAS: return (part_shape){1, {F, 1}};
-    case PART_COUNT: break;
-    }
-    return (part_shape){0};
-}
-
-static bool has_part(const decoder_config *c, decoder_part part)
-{
-    switch (part) {
-    case PART_Q_BIAS:
-    case PART_K_BIAS:
-    case PART_V_BIAS:
-    case PART_O_BIAS: return c->attention_bias;
-    case PART_GATE_BIAS:
-    case PART_UP_BIAS:
-    case PART_DOWN_BIAS: return c->mlp_bias;
-    default: return true;
-    }
+    const part_shape shapes[PART_COUNT] = {
+        [PART_ATTN_NORM] = {D}, [PART_ATTN_NORM_BIAS] = {D},
+        [PART_Q] = {q, D},      [PART_Q_BIAS] = {q},
+        [PART_K] = {kv, D},     [PART_K_BIAS] = {kv},
+        [PART_V] = {kv, D},     [PART_V_BIAS] = {kv},
+        [PART_O] = {D, q},      [PART_O_BIAS] = {D},
+        [PART_MLP_NORM] = {D},  [PART_MLP_NORM_BIAS] = {D},
+        [PART_GATE] = {F, D},   [PART_GATE_BIAS] = {F},
+        [PART_UP] = {F, D},     [PART_UP_BIAS] = {F},
+        [PART_DOWN] = {D, F},   [PART_DOWN_BIAS] = {D},
+    };
+    return shapes[part];
 }
 
 static pb_status find_layer(decoder *m, const checkpoint *c, const decoder_names *names, size_t layer, pb_error *err)
 {
     size_t store = 0;
     for (decoder_part part = 0; part < PART_COUNT; part++) {
-        if (!names->part[part] || !has_part(&m->config, part))
+        if (!names->part[part])
             continue;
         part_shape shape = shape_of(&m->config, part);
         buffer name = {0};
         buffer_printf(&name, "%s%zu.%s", names->layer_prefix, layer, names->part[part]);
-        pb_status status = checkpoint_get(c, name.data, shape.rank, shape.dims, &m->layers[layer].part[part], err);
+        pb_status status = checkpoint_get(c, name.data, shape.columns ? 2 : 1, (size_t[]){shape.rows, shape.columns},
+                                          &m->layers[layer].part[part], err);
         buffer_free(&name);
         TRY(status);
         if (!weights_in_place(m->layers[layer].part[part]))
@@ -83,8 +63,11 @@ static pb_status find_layer(decoder *m, const checkpoint *c, const decoder_names
 static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *names, pb_error *err)
 {
     size_t table[2] = {m->config.vocab, m->config.d_model};
+    const size_t *end_size[END_COUNT] = {[END_NORM] = &table[1], [END_NORM_BIAS] = &table[1], [END_HEAD_BIAS] = &table[0]};
     TRY(checkpoint_get(c, names->embedding, 2, table, &m->embedding, err));
-    TRY(checkpoint_get(c, names->final_norm, 1, &table[1], &m->final_norm, err));
+    for (decoder_end e = 0; e < END_COUNT; e++)
+        if (names->end[e])
+            TRY(checkpoint_get(c, names->end[e], 1, end_size[e], &m->end[e], err));
     m->head = m->embedding;
     if (checkpoint_find(c, names->head))
         TRY(checkpoint_get(c, names->head, 2, table, &m->head, err));
@@ -109,7 +92,8 @@ void decoder_free(decoder *m)
     free(m->config.rope_frequency);
     free(m->layers);
     free(m->store);
-    free(m->final_norm_f32);
+    for (decoder_end e = 0; e < END_COUNT; e++)
+        free(m->end_f32[e]);
     *m = (decoder){0};
 }
 
@@ -136,6 +120,14 @@ pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT
     }
     from->checked = true;
     return PB_OK;
+}
+
+void decoder_norm(const decoder_config *c, float *y, const float *x, const float *w, const float *b, size_t rows)
+{
+    switch (c->norm) {
+    case NORM_RMS: rms_norm(y, x, w, c->norm_eps, rows, c->d_model); break;
+    case NORM_LAYER: layer_norm(y, x, w, b, c->norm_eps, rows, c->d_model); break;
+    }
 }
 
 /* ---- the two ends ---- */
@@ -233,8 +225,9 @@ static void readout_work_free(readout_work *work)
 static pb_status readout_prepare(decoder *m, readout_work *work, const readout *rows, size_t n, pb_error *err)
 {
     size_t D = m->config.d_model;
-    if (!m->final_norm_f32)
-        TRY(weights_load(m->final_norm, &m->final_norm_f32, err));
+    for (decoder_end e = 0; e < END_COUNT; e++)
+        if (m->end[e] && !m->end_f32[e])
+            TRY(weights_load(m->end[e], &m->end_f32[e], err));
     TRY(mem_try(&work->x, n * D, sizeof(float), "rows to read out", err));
     if (!weights_in_place(m->head))
         TRY(mem_try(&work->w, largest_block(m) * D, sizeof(float), "a block of the unembedding", err));
@@ -242,7 +235,7 @@ static pb_status readout_prepare(decoder *m, readout_work *work, const readout *
     TRY(mem_try(&work->highest, n, sizeof(double), "logits", err));
     TRY(mem_try(&work->sum, n, sizeof(double), "logits", err));
     for (size_t i = 0; i < n; i++) {
-        rms_norm(work->x + i * D, rows[i].x, m->final_norm_f32, m->config.norm_eps, 1, D);
+        decoder_norm(&m->config, work->x + i * D, rows[i].x, m->end_f32[END_NORM], m->end_f32[END_NORM_BIAS], 1);
         work->highest[i] = -INFINITY;
         work->sum[i] = 0;
     }
@@ -252,17 +245,17 @@ static pb_status readout_prepare(decoder *m, readout_work *work, const readout *
 static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, size_t n, pb_error *err)
 {
     size_t D = m->config.d_model, V = m->config.vocab;
-    if (!m->ends_checked && weights_in_place(m->head))
+    if (!m->head_checked && weights_in_place(m->head))
         TRY(weights_check(m->head, err));
-    m->ends_checked = true;
+    m->head_checked = true;
     for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
         vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, work->highest, work->sum};
-        const float *w = work->w;
+        const float *w = work->w, *bias = m->end_f32[END_HEAD_BIAS];
         if (weights_in_place(m->head))
             w = (const float *)m->head->data + v * D;
         else
             TRY(weights_read(m->head, v * D, b.count * D, work->w, err));
-        TRY(matmul_linear(work->logits, work->x, w, NULL, n, b.count, D, err));
+        TRY(matmul_linear(work->logits, work->x, w, bias ? bias + v : NULL, n, b.count, D, err));
         take_blocks(rows, n, &b);
     }
     for (size_t i = 0; i < n; i++)
@@ -295,8 +288,8 @@ double decoder_kv_flop(const decoder_config *c)
 
 double decoder_layer_flop(const decoder_config *c)
 {
-    double D = (double)c->d_model, q = (double)(c->heads * c->head_dim);
-    return 4.0 * D * q + decoder_kv_flop(c) + 6.0 * D * (double)c->d_ff;
+    double D = (double)c->d_model, q = (double)(c->heads * c->head_dim), mlp_matrices = c->gated ? 3 : 2;
+    return 4.0 * D * q + decoder_kv_flop(c) + 2.0 * mlp_matrices * D * (double)c->d_ff;
 }
 
 double decoder_attention_flop(const decoder_config *c, double keys)

@@ -7,7 +7,9 @@
  *     per layer:  resid += attention(norm(resid))              hook_attn_out
  *                 resid += mlp(norm(resid))                    hook_mlp_out
  *     logits = unembedding(norm(resid))                        [T][V]
- */
+ *
+ * In a parallel block both start from the layer's input: resid += attention(norm(resid)) + mlp(norm(resid)). What else
+ * families differ in stands in decoder_config, and in which parts a layer has. */
 #ifndef MODEL_DECODER_H
 #define MODEL_DECODER_H
 
@@ -18,18 +20,27 @@
 #include "checkpoint/checkpoint.h"
 #include "math/elementwise.h"
 
+typedef enum norm_kind {
+    NORM_RMS,   /* a weight */
+    NORM_LAYER, /* the mean taken off; a weight and a bias */
+} norm_kind;
+
 typedef struct decoder_config {
     size_t layers, d_model, d_ff, heads, kv_heads, head_dim, vocab;
     size_t max_positions;
+    norm_kind norm;
     float norm_eps;
+    bool parallel;         /* the MLP does not see what its layer's attention adds */
+    bool gated;            /* the MLP is down(act(gate(x)) * up(x)); else down(act(up(x))) */
     activation act;
-    bool attention_bias, mlp_bias;
-    float *rope_frequency; /* [head_dim / 2], scaling applied; owned by the decoder once it is open */
+    size_t rotary_dim;     /* the first elements of each head, which are rotated; even */
+    float *rope_frequency; /* [rotary_dim / 2], scaling applied; owned by the decoder once it is open */
 } decoder_config;
 
-/* The matrices and vectors of one layer. */
+/* The matrices and vectors of one layer. Biases are as wide as what they are added to. */
 typedef enum decoder_part {
     PART_ATTN_NORM, /* [D] */
+    PART_ATTN_NORM_BIAS,
     PART_Q,         /* [H d][D] */
     PART_K,         /* [K d][D] */
     PART_V,         /* [K d][D] */
@@ -38,7 +49,8 @@ typedef enum decoder_part {
     PART_K_BIAS,
     PART_V_BIAS,
     PART_O_BIAS,
-    PART_MLP_NORM,  /* [D] */
+    PART_MLP_NORM,  /* [D]; in a parallel block with one norm, the same tensor */
+    PART_MLP_NORM_BIAS,
     PART_GATE,      /* [F][D] */
     PART_UP,        /* [F][D] */
     PART_DOWN,      /* [D][F] */
@@ -48,11 +60,20 @@ typedef enum decoder_part {
     PART_COUNT
 } decoder_part;
 
-/* How a family names its tensors. */
+/* The vectors at the end, which are read once. */
+typedef enum decoder_end {
+    END_NORM,      /* [D] */
+    END_NORM_BIAS, /* [D] */
+    END_HEAD_BIAS, /* [V] */
+    END_COUNT
+} decoder_end;
+
+/* How a model names its tensors; NULL for a part or vector that it has not. */
 typedef struct decoder_names {
-    const char *embedding, *final_norm, *head; /* full names; a head that is not there is tied to the embedding */
-    const char *layer_prefix;                  /* "model.layers.": then the layer's number, "." and the part's name */
-    const char *const *part;                   /* [PART_COUNT]; NULL for a part that the family never has */
+    const char *embedding, *head;  /* a head that is not there is tied to the embedding */
+    const char *end[END_COUNT];
+    const char *layer_prefix;      /* "model.layers.": then the layer's number, "." and the part's name */
+    const char *part[PART_COUNT];
 } decoder_names;
 
 typedef struct decoder_layer {
@@ -62,12 +83,13 @@ typedef struct decoder_layer {
 
 typedef struct decoder {
     decoder_config config;
-    const tensor *embedding, *final_norm, *head; /* head may be the embedding */
-    decoder_layer *layers;                       /* [L] */
-    bool ends_checked;
+    const tensor *embedding, *head; /* head may be the embedding */
+    const tensor *end[END_COUNT];   /* NULL where this model has none */
+    decoder_layer *layers;          /* [L] */
+    bool head_checked;
     float *store;       /* one layer's weights in f32, where the file's cannot be used as they lie */
     size_t store_size;  /* elements */
-    float *final_norm_f32;
+    float *end_f32[END_COUNT];
 } decoder;
 
 /* Finds every tensor in the checkpoint and checks shapes and dtypes; reads no weights. Takes over
@@ -79,6 +101,9 @@ void decoder_free(decoder *m);
 /* One layer's weights in f32: w[part] in the mapped file or in m->store, valid until the next call. Fails when they
  * hold NaN or infinity. */
 pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err);
+
+/* y[rows][D] = the decoder's norm of x, with weight w[D] and bias b[D] (not read for NORM_RMS). */
+void decoder_norm(const decoder_config *c, float *y, const float *x, const float *w, const float *b, size_t rows);
 
 /* rows[n][D] = embedding rows of ids[n]; ids outside the vocabulary are an error. */
 pb_status decoder_embed(const decoder *m, const int32_t *ids, size_t n, float *rows, pb_error *err);

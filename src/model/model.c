@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 
-static const family *const families[] = {&family_llava, &family_llama};
+static const family *const families[] = {&family_llava, &family_llama, &family_phi, &family_qwen2};
 
 static pb_status find_family(const family **out, const json_t *config, const char *file, pb_error *err)
 {

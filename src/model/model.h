@@ -55,11 +55,15 @@ typedef struct family {
     pb_status (*open)(model *m, const json_t *config, const char *file, pb_error *err);
 } family;
 
-extern const family family_llama, family_llava;
+extern const family family_llama, family_llava, family_phi, family_qwen2;
 
-/* Opens a Llama decoder whose tensors start with `prefix` ("model."), and whose head is called `head`; sizes from
- * config with LlamaConfig's defaults. Used by every family that has one. */
+/* Open a decoder whose tensors start with `prefix` ("model."), and whose head is called `head` ("lm_head.weight"); sizes
+ * from config, with the defaults of the family's config class. Used by every family that has such a decoder. */
 pb_status llama_decoder_open(decoder *d, const checkpoint *c, const json_t *config, const char *prefix,
                              const char *head, const char *file, pb_error *err);
+pb_status qwen2_decoder_open(decoder *d, const checkpoint *c, const json_t *config, const char *prefix,
+                             const char *head, const char *file, pb_error *err);
+pb_status phi_decoder_open(decoder *d, const checkpoint *c, const json_t *config, const char *prefix, const char *head,
+                           const char *file, pb_error *err);
 
 #endif

@@ -12,13 +12,22 @@ typedef struct scaling {
     double theta, factor, low_freq_factor, high_freq_factor, original_positions;
 } scaling;
 
+/* The object that holds rotary settings; NULL where none does. transformers takes the older one where both are. */
+static pb_status find_settings(json_t **settings, const json_t *config, const char *file, pb_error *err)
+{
+    json_t *older;
+    TRY(json_get_object(config, "rope_parameters", settings, file, err));
+    TRY(json_get_object(config, "rope_scaling", &older, file, err));
+    if (json_object_size(older) > 0)
+        *settings = older;
+    return PB_OK;
+}
+
 static pb_status read_scaling(scaling *s, const json_t *config, const char *file, pb_error *err)
 {
-    json_t *parameters, *older;
+    json_t *from;
     *s = (scaling){"default", 10000, 1, 1, 4, 8192};
-    TRY(json_get_object(config, "rope_parameters", &parameters, file, err));
-    TRY(json_get_object(config, "rope_scaling", &older, file, err));
-    const json_t *from = parameters ? parameters : older;
+    TRY(find_settings(&from, config, file, err));
     TRY(json_get_real(config, "rope_theta", &s->theta, file, err));
     if (!from)
         return PB_OK;
@@ -58,17 +67,16 @@ static pb_status check_scaling(const scaling *s, const char *file, pb_error *err
     return PB_OK;
 }
 
-pb_status rope_frequencies(float **frequency, size_t head_dim, const json_t *config, const char *file,
-                           pb_error *err)
+pb_status rope_frequencies(float **frequency, size_t d, const json_t *config, const char *file, pb_error *err)
 {
     scaling s;
     *frequency = NULL;
     TRY(read_scaling(&s, config, file, err));
     TRY(check_scaling(&s, file, err));
-    float *f = mem_new(head_dim / 2, sizeof *f);
-    for (size_t i = 0; i < head_dim / 2; i++) {
+    float *f = mem_new(d / 2, sizeof *f);
+    for (size_t i = 0; i < d / 2; i++) {
         /* float32 at the same places as torch, whose roundings later angles magnify */
-        float power = powf((float)s.theta, (float)(2 * i) / (float)head_dim);
+        float power = powf((float)s.theta, (float)(2 * i) / (float)d);
         f[i] = 1.0f / power;
         if (strcmp(s.type, "linear") == 0)
             f[i] /= (float)s.factor;
@@ -76,5 +84,21 @@ pb_status rope_frequencies(float **frequency, size_t head_dim, const json_t *con
             f[i] = llama3_frequency(f[i], &s);
     }
     *frequency = f;
+    return PB_OK;
+}
+
+pb_status rope_width(size_t *width, size_t head_dim, double share, const json_t *config, const char *file,
+                     pb_error *err)
+{
+    json_t *settings;
+    TRY(find_settings(&settings, config, file, err));
+    TRY(json_get_real(config, "partial_rotary_factor", &share, file, err));
+    TRY(json_get_real(settings, "partial_rotary_factor", &share, file, err));
+    if (!(share > 0 && share <= 1))
+        return fail(err, PB_EFORMAT, "%s: \"partial_rotary_factor\" is %g, expected above 0 and at most 1", file, share);
+    *width = (size_t)((double)head_dim * share);
+    if (*width == 0 || *width % 2)
+        return fail(err, PB_EFORMAT, "%s: \"partial_rotary_factor\" %g of head_dim %zu rotates %zu elements, expected an "
+                    "even number", file, share, head_dim, *width);
     return PB_OK;
 }

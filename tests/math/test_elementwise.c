@@ -80,7 +80,7 @@ static void rotary_rows_are_hfs(void **state)
         size_t width = heads * 2 * half;
         for (size_t p = 0; p < positions; p++) {
             rope_angles(cosine, sine, frequency, half, (size_t)t[p]);
-            rope_rotate(x + p * width, cosine, sine, heads, 2 * half);
+            rope_rotate(x + p * width, cosine, sine, heads, 2 * half, 2 * half);
         }
         for (size_t i = 0; i < n; i++)
             assert_close((double)x[i], y[i], 5e-7 * (1 + fabs(y[i])), "rotated", i);
@@ -233,10 +233,10 @@ static void rotation_and_sums_do_not_depend_on_place(void **state)
         float *x = gaussians(6 * half, 9), *cosine = gaussians(half, 10), *sine = gaussians(half, 11);
         float *all = zeros(6 * half), *one = zeros(2 * half + 5);
         memcpy(all, x, 6 * half * sizeof *x);
-        rope_rotate(all, cosine, sine, 3, 2 * half);
+        rope_rotate(all, cosine, sine, 3, 2 * half, 2 * half);
         for (size_t h = 0; h < 3; h++) {
             memcpy(one + h, x + 2 * half * h, 2 * half * sizeof *x);
-            rope_rotate(one + h, cosine, sine, 1, 2 * half);
+            rope_rotate(one + h, cosine, sine, 1, 2 * half, 2 * half);
             assert_same_bits(one + h, all + 2 * half * h, 2 * half, "rope_rotate");
         }
         for (size_t i = 0; i < 2 * half; i++)
