@@ -66,7 +66,7 @@ static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *
     const size_t *end_size[END_COUNT] = {[END_NORM] = &table[1], [END_NORM_BIAS] = &table[1], [END_HEAD_BIAS] = &table[0]};
     TRY(checkpoint_get(c, names->embedding, 2, table, &m->embedding, err));
     for (decoder_end e = 0; e < END_COUNT; e++)
-        if (names->end[e])
+        if (names->end[e] && (e != END_HEAD_BIAS || checkpoint_find(c, names->end[e])))
             TRY(checkpoint_get(c, names->end[e], 1, end_size[e], &m->end[e], err));
     m->head = m->embedding;
     if (checkpoint_find(c, names->head))

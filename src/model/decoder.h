@@ -71,7 +71,7 @@ typedef enum decoder_end {
 /* How a model names its tensors; NULL for a part or vector that it has not. */
 typedef struct decoder_names {
     const char *embedding, *head;  /* a head that is not there is tied to the embedding */
-    const char *end[END_COUNT];
+    const char *end[END_COUNT];    /* a head's bias that is not there is none */
     const char *layer_prefix;      /* "model.layers.": then the layer's number, "." and the part's name */
     const char *part[PART_COUNT];
 } decoder_names;

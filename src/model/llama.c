@@ -39,4 +39,4 @@ static pb_status open_llama(model *m, const json_t *config, const char *file, pb
     return llama_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
 }
 
-const family family_llama = {"llama", "plain", open_llama};
+const family family_llama = {.model_type = "llama", .template_name = "plain", .open = open_llama};

@@ -1,5 +1,5 @@
-/* phi.c: Phi-2 (and Phi-1, Phi-1.5): parallel blocks behind one LayerNorm, plain MLP, biases everywhere, rotary on the
- * first part of each head. Defaults of absent keys: transformers' PhiConfig. */
+/* phi.c: Phi-2 (and Phi-1, Phi-1.5): parallel blocks behind one LayerNorm, plain MLP, biases everywhere (but none
+ * at the head of Bunny's Phi), rotary on the first part of each head. Defaults of absent keys: transformers' PhiConfig. */
 #include "model/decoder_kind.h"
 #include "model/model.h"
 
@@ -43,4 +43,4 @@ static pb_status open_phi(model *m, const json_t *config, const char *file, pb_e
     return phi_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
 }
 
-const family family_phi = {"phi", "plain", open_phi};
+const family family_phi = {.model_type = "phi", .template_name = "plain", .open = open_phi};

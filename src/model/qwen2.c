@@ -36,4 +36,4 @@ static pb_status open_qwen2(model *m, const json_t *config, const char *file, pb
     return qwen2_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
 }
 
-const family family_qwen2 = {"qwen2", "plain", open_qwen2};
+const family family_qwen2 = {.model_type = "qwen2", .template_name = "plain", .open = open_qwen2};
