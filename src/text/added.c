@@ -82,9 +82,15 @@ static pb_status read_one(added_token *t, const json_t *object, size_t i, const 
     return PB_OK;
 }
 
-/* Enters a token, or gives one with the same content these new properties (it stays special once it was). Takes it
- * over. */
-static void enter(added_tokens *a, added_token t, const vocab *v, int32_t *next_id)
+void added_begin(added_tokens *a, size_t most)
+{
+    *a = (added_tokens){.list = mem_new(most, sizeof *a->list), .slot_count = 16};
+    while (a->slot_count < 2 * most)
+        a->slot_count *= 2;
+    a->slots = mem_new(a->slot_count, sizeof *a->slots);
+}
+
+void added_enter(added_tokens *a, added_token t, const vocab *v)
 {
     uint32_t *slot = slot_of(a, t.content, t.size);
     if (!t.size) { /* an empty one is no token */
@@ -103,7 +109,7 @@ static void enter(added_tokens *a, added_token t, const vocab *v, int32_t *next_
     }
     t.id = vocab_find(v, t.content, t.size);
     if (t.id < 0)
-        t.id = (*next_id)++;
+        t.id = (int32_t)v->count + (int32_t)a->fresh++;
     a->list[a->count++] = t;
     *slot = (uint32_t)a->count;
 }
@@ -144,13 +150,15 @@ static pb_status check_ids(added_tokens *a, const vocab *v, const char *file, pb
     return PB_OK;
 }
 
+pb_status added_end(added_tokens *a, const vocab *v, const char *file, pb_error *err)
+{
+    sort_list(a);
+    return check_ids(a, v, file, err);
+}
+
 pb_status added_read(added_tokens *a, json_t *array, const vocab *v, const char *file, pb_error *err)
 {
-    int32_t next_id = (int32_t)v->count;
-    *a = (added_tokens){.list = mem_new(json_array_size(array), sizeof *a->list), .slot_count = 16};
-    while (a->slot_count < 2 * json_array_size(array))
-        a->slot_count *= 2;
-    a->slots = mem_new(a->slot_count, sizeof *a->slots);
+    added_begin(a, json_array_size(array));
     for (size_t i = 0; i < json_array_size(array); i++) {
         added_token t = {0};
         pb_status status = read_one(&t, json_array_get(array, i), i, file, err);
@@ -158,76 +166,32 @@ pb_status added_read(added_tokens *a, json_t *array, const vocab *v, const char 
             added_free(a);
             return status;
         }
-        enter(a, t, v, &next_id);
+        added_enter(a, t, v);
     }
-    sort_list(a);
-    return check_ids(a, v, file, err);
+    return added_end(a, v, file, err);
 }
 
 /* ---- finding ---- */
-static int by_form(const void *left, const void *right)
-{
-    const added_token *a = *(const added_token *const *)left, *b = *(const added_token *const *)right;
-    int order = memcmp(a->form, b->form, a->form_size < b->form_size ? a->form_size : b->form_size);
-    return order ? order : (a->form_size > b->form_size) - (a->form_size < b->form_size);
-}
-
 pb_status added_finder_make(added_finder *f, const added_tokens *a, bool normalized, const char *file, pb_error *err)
 {
-    *f = (added_finder){.sorted = mem_new(a->count, sizeof *f->sorted)};
-    for (size_t i = 0; i < a->count; i++) {
-        if (a->list[i].normalized != normalized || !a->list[i].form_size)
-            continue;
-        f->sorted[f->count++] = &a->list[i];
-        f->starts[(unsigned char)a->list[i].form[0]] = true;
-    }
-    if (f->count)
-        qsort(f->sorted, f->count, sizeof *f->sorted, by_form);
-    for (size_t i = 1; i < f->count; i++) {
-        if (by_form(&f->sorted[i - 1], &f->sorted[i]) == 0) {
-            const char *one = f->sorted[i - 1]->content, *other = f->sorted[i]->content;
-            added_finder_free(f);
-            return fail(err, PB_EFORMAT, "%s: added_tokens: \"%.100s\" and \"%.100s\" are the same after normalization",
-                        file, one, other);
-        }
-    }
-    return PB_OK;
+    *f = (added_finder){.list = a->list};
+    prefixes_begin(&f->forms, a->count);
+    for (size_t i = 0; i < a->count; i++)
+        if (a->list[i].normalized == normalized && a->list[i].form_size)
+            prefixes_add(&f->forms, a->list[i].form, a->list[i].form_size, (int32_t)i);
+    const prefix_entry *alike = prefixes_sort(&f->forms);
+    if (!alike)
+        return PB_OK;
+    const char *one = a->list[alike[0].value].content, *other = a->list[alike[1].value].content;
+    added_finder_free(f);
+    return fail(err, PB_EFORMAT, "%s: added_tokens: \"%.100s\" and \"%.100s\" are the same after normalization", file,
+                one, other);
 }
 
 void added_finder_free(added_finder *f)
 {
-    free(f->sorted);
+    prefixes_free(&f->forms);
     *f = (added_finder){0};
-}
-
-/* The first of sorted[low, high), which agree in `depth` bytes, whose next byte is `byte` or more. */
-static size_t first_from(const added_finder *f, size_t low, size_t high, size_t depth, unsigned byte)
-{
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if ((unsigned char)f->sorted[middle]->form[depth] < byte)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* The longest token that text[size] begins with, or NULL. */
-static const added_token *longest_at(const added_finder *f, const char *text, size_t size)
-{
-    const added_token *longest = NULL;
-    size_t low = 0, high = f->count;
-    for (size_t depth = 0; low < high; depth++) {
-        if (f->sorted[low]->form_size == depth) /* the shorter of two with a common start comes first */
-            longest = f->sorted[low++];
-        if (depth == size)
-            break;
-        unsigned byte = (unsigned char)text[depth];
-        low = first_from(f, low, high, depth, byte);
-        high = first_from(f, low, high, depth, byte + 1);
-    }
-    return longest;
 }
 
 static bool is_word(const char *text, size_t at)
@@ -267,11 +231,12 @@ void added_cut(const added_finder *f, const draft *in, piece p, draft *out)
     size_t size = p.end - p.start, base = out->size, done = 0; /* up to `done` it is cut */
     draft_copy(out, in, p.start, p.end);
     for (size_t at = 0; at < size;) {
-        const added_token *t = f->starts[(unsigned char)text[at]] ? longest_at(f, text + at, size - at) : NULL;
-        if (!t) {
+        const prefix_entry *longest = prefixes_longest(&f->forms, text + at, size - at);
+        if (!longest) {
             at++;
             continue;
         }
+        const added_token *t = &f->list[longest->value];
         size_t start = at, end = at + t->form_size;
         at = end; /* white space taken in may still begin the next token, as in HF */
         if (t->single_word && !stands_alone(text, size, start, end))

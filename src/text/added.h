@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "text/draft.h"
+#include "text/prefixes.h"
 #include "text/vocab.h"
 
 typedef struct added_token {
@@ -31,6 +32,7 @@ typedef struct added_tokens {
     size_t count;
     uint32_t *slots; /* slots[slot_count]: hashed contents, index + 1, 0 where empty */
     size_t slot_count; /* a power of two */
+    size_t fresh;      /* how many of them the vocabulary lacks */
 } added_tokens;
 
 /* Reads the array "added_tokens". As in HF a token's id is that of its content in the vocabulary, or the next free one
@@ -38,15 +40,21 @@ typedef struct added_tokens {
 pb_status added_read(added_tokens *a, json_t *array, const vocab *v, const char *file, pb_error *err);
 void added_free(added_tokens *a);
 
+/* The same one by one: room for `most` tokens, each of them in turn, then the end, which only may fail. Entering takes
+ * `t` over, gives it its id, or gives the token with the same content these new properties (it stays special once it
+ * was). */
+void added_begin(added_tokens *a, size_t most);
+void added_enter(added_tokens *a, added_token t, const vocab *v);
+pb_status added_end(added_tokens *a, const vocab *v, const char *file, pb_error *err);
+
 /* NULL when there is none. */
 const added_token *added_find(const added_tokens *a, const char *content, size_t size);
 const added_token *added_by_id(const added_tokens *a, int32_t id);
 
 /* ---- looking for them ---- */
 typedef struct added_finder {
-    const added_token **sorted; /* sorted[count] by form */
-    size_t count;
-    bool starts[256]; /* the first bytes of the forms */
+    prefixes forms;          /* their values are indices into list */
+    const added_token *list; /* not owned */
 } added_finder;
 
 /* Those of `a` that are normalized, or the others. PB_EFORMAT when two have the same form. */

@@ -132,7 +132,7 @@ typedef struct encoder {
     uint32_t *characters; /* characters[size + 1]: the number of the code point that each byte belongs to */
     token *tokens;        /* tokens[count] */
     size_t count, capacity;
-    bpe_word word;
+    word word;
 } encoder;
 
 static uint32_t *count_characters(const char *text, size_t size)
@@ -171,13 +171,11 @@ static pb_status encode_piece(encoder *e, const draft *d, piece p, pb_error *err
         place(e, d, p.id, p.start, p.end, d->bytes + p.start, p.end - p.start);
         return PB_OK;
     }
-    size_t at = p.start; /* characters that the model drops count as never there: ranges behind them move, as in HF */
     TRY(bpe_encode(e->t->model, d->bytes + p.start, p.end - p.start, &e->word, err));
     for (size_t i = 0; i < e->word.count; i++) {
-        bpe_token one = e->word.tokens[i];
+        word_token one = e->word.tokens[i];
         vocab_entry name = vocab_text(bpe_vocab(e->t->model), one.id);
-        place(e, d, one.id, at, at + one.size, name.text, name.size);
-        at += one.size;
+        place(e, d, one.id, p.start + one.start, p.start + one.end, name.text, name.size);
     }
     return PB_OK;
 }
@@ -220,7 +218,7 @@ pb_status tokenizer_encode(const tokenizer *t, const char *text, size_t size, bo
         apply_template(&e, add_special, out);
     draft_free(&d);
     draft_free(&spare);
-    bpe_word_free(&e.word);
+    word_free(&e.word);
     free(e.characters);
     free(e.tokens);
     return status;

@@ -2,6 +2,7 @@
 #include "text/vocab.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,21 +47,37 @@ static pb_status measure(json_t *object, const char *file, const char *field, si
                         file, field, text, id, VOCAB_LIMIT);
         if ((size_t)id + 1 > *limit)
             *limit = (size_t)id + 1;
-        *bytes += strlen(text) + 1;
+        *bytes += strlen(text);
     }
     return PB_OK;
 }
 
-static pb_status enter(vocab *v, const char *text, size_t id, char *copy, const char *file, const char *field,
-                       pb_error *err)
+void vocab_begin(vocab *v, size_t limit, size_t count, size_t bytes)
 {
-    size_t size = strlen(text);
+    *v = (vocab){.limit = limit};
+    for (v->slot_count = 16; v->slot_count < 2 * count;)
+        v->slot_count *= 2;
+    v->entries = mem_new(limit, sizeof *v->entries);
+    v->slots = mem_new(v->slot_count, sizeof *v->slots);
+    v->texts = mem_new(bytes + count, 1);
+}
+
+pb_status vocab_enter(vocab *v, const char *text, size_t size, size_t id, const char *file, const char *field,
+                      pb_error *err)
+{
     vocab_entry *entry = &v->entries[id];
+    uint32_t *slot = slot_of(v, text, size);
+    int cut = size > 100 ? 100 : (int)size;
     if (entry->text)
-        return fail(err, PB_EFORMAT, "%s: %s: \"%.100s\" and \"%.100s\" both have the id %zu", file, field,
-                    entry->text, text, id);
-    memcpy(copy, text, size + 1);
-    *slot_of(v, text, size) = (uint32_t)id + 1;
+        return fail(err, PB_EFORMAT, "%s: %s: \"%.100s\" and \"%.*s\" both have the id %zu", file, field, entry->text,
+                    cut, text, id);
+    if (*slot)
+        return fail(err, PB_EFORMAT, "%s: %s: \"%.*s\" stands twice, with the ids %u and %zu", file, field, cut, text,
+                    *slot - 1, id);
+    char *copy = v->texts + v->text_size;
+    memcpy(copy, text, size);
+    v->text_size += size + 1;
+    *slot = (uint32_t)id + 1;
     *entry = (vocab_entry){copy, (uint32_t)size};
     v->count++;
     return PB_OK;
@@ -68,23 +85,18 @@ static pb_status enter(vocab *v, const char *text, size_t id, char *copy, const 
 
 pb_status vocab_read(vocab *v, json_t *object, const char *file, const char *field, pb_error *err)
 {
-    size_t bytes, at = 0;
+    size_t limit, bytes;
     const char *text;
     json_t *value;
     *v = (vocab){0};
-    TRY(measure(object, file, field, &v->limit, &bytes, err));
-    for (v->slot_count = 16; v->slot_count < 2 * json_object_size(object);)
-        v->slot_count *= 2;
-    v->entries = mem_new(v->limit, sizeof *v->entries);
-    v->slots = mem_new(v->slot_count, sizeof *v->slots);
-    v->texts = mem_new(bytes, 1);
+    TRY(measure(object, file, field, &limit, &bytes, err));
+    vocab_begin(v, limit, json_object_size(object), bytes);
     json_object_foreach(object, text, value) {
-        pb_status status = enter(v, text, (size_t)json_number_value(value), v->texts + at, file, field, err);
+        pb_status status = vocab_enter(v, text, strlen(text), (size_t)json_number_value(value), file, field, err);
         if (status) {
             vocab_free(v);
             return status;
         }
-        at += strlen(text) + 1;
     }
     return PB_OK;
 }
@@ -105,4 +117,11 @@ int32_t vocab_find(const vocab *v, const char *text, size_t size)
 vocab_entry vocab_text(const vocab *v, int32_t id)
 {
     return id >= 0 && (size_t)id < v->limit ? v->entries[id] : (vocab_entry){NULL, 0};
+}
+
+int32_t vocab_byte(const vocab *v, unsigned char byte)
+{
+    char name[8];
+    snprintf(name, sizeof name, "<0x%02X>", byte);
+    return vocab_find(v, name, 6);
 }

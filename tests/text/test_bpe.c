@@ -46,11 +46,11 @@ static size_t rank_of(const json_t *merges, const char *left, const char *right)
     return SIZE_MAX;
 }
 
-static size_t plain_bpe(const json_t *merges, const char *word, char tokens[][9])
+static size_t plain_bpe(const json_t *merges, const char *text, char tokens[][9])
 {
-    size_t count = strlen(word);
+    size_t count = strlen(text);
     for (size_t i = 0; i < count; i++)
-        snprintf(tokens[i], 9, "%c", word[i]);
+        snprintf(tokens[i], 9, "%c", text[i]);
     for (;;) {
         size_t best = SIZE_MAX, at = 0;
         for (size_t i = 0; i + 1 < count; i++) {
@@ -73,28 +73,28 @@ static size_t plain_bpe(const json_t *merges, const char *word, char tokens[][9]
 static void heap_equals_plain_form(void **state)
 {
     (void)state;
-    bpe_word w = {0};
+    word w = {0};
     for (unsigned seed = 0; seed < 20; seed++) {
         json_t *root = json_object();
         bpe *b = random_model(seed, root);
         for (int n = 0; n < 50; n++) {
-            char word[41], tokens[42][9];
+            char text[41], tokens[42][9];
             size_t size = (size_t)rand() % 40 + 1;
             for (size_t i = 0; i < size; i++)
-                word[i] = "abcd"[rand() % 4];
-            word[size] = '\0';
-            size_t count = plain_bpe(json_object_get(root, "merges"), word, tokens);
-            assert_ok(bpe_encode(b, word, size, &w, err));
+                text[i] = "abcd"[rand() % 4];
+            text[size] = '\0';
+            size_t count = plain_bpe(json_object_get(root, "merges"), text, tokens);
+            assert_ok(bpe_encode(b, text, size, &w, err));
             assert_int_equal(w.count, count);
             for (size_t i = 0; i < count; i++) {
                 assert_string_equal(vocab_text(bpe_vocab(b), w.tokens[i].id).text, tokens[i]);
-                assert_int_equal(w.tokens[i].size, strlen(tokens[i]));
+                assert_int_equal(w.tokens[i].end - w.tokens[i].start, strlen(tokens[i]));
             }
         }
         bpe_free(b);
         json_decref(root);
     }
-    bpe_word_free(&w);
+    word_free(&w);
 }
 
 int main(void)
