@@ -1,4 +1,4 @@
-/* checkpoint.c: which files a model folder's weights lie in, and one table of names over all of them.
+/* checkpoint.c: which files a model's weights lie in, and one table of names over all of them.
  *
  * Hugging Face's order: model.safetensors when it is there, else the shards that model.safetensors.index.json names.
  * Shards must lie in the folder or below it (links out of it are fine: Hugging Face's cache is made of them), hold
@@ -11,19 +11,29 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "checkpoint/gguf.h"
 #include "checkpoint/tensor_file.h"
 
 #define SINGLE_NAME "model.safetensors"
 #define INDEX_NAME "model.safetensors.index.json"
+
+/* A tensor under another name; allocated by itself, so that pointers to it stay good. */
+typedef struct added_tensor {
+    tensor t;
+    tensor_layout layout;
+    char name[];
+} added_tensor;
 
 struct checkpoint {
     char *source; /* the file, or the index, that speaks for all: named when a tensor is missing */
     tensor_file *parts;
     checkpoint_file *files; /* [part_count], the same, as callers see them */
     size_t part_count;
-    tensor *tensors;
+    tensor *tensors; /* [tensor_count] of all parts */
     size_t tensor_count;
-    size_t *slots; /* open addressing: 1 + index of a tensor, or 0; slot_count is a power of two, over half empty */
+    added_tensor **added; /* [added_count] */
+    size_t added_count;
+    const tensor **slots; /* open addressing; slot_count is a power of two, over half empty */
     size_t slot_count;
 };
 
@@ -38,12 +48,28 @@ static size_t hash(const char *name) /* FNV-1a */
 }
 
 /* The slot that holds name, or the empty one where it belongs. */
-static size_t *slot_of(const checkpoint *c, const char *name)
+static const tensor **slot_of(const checkpoint *c, const char *name)
 {
     size_t i = hash(name) & (c->slot_count - 1);
-    while (c->slots[i] && strcmp(c->tensors[c->slots[i] - 1].name, name) != 0)
+    while (c->slots[i] && strcmp(c->slots[i]->name, name) != 0)
         i = (i + 1) & (c->slot_count - 1);
     return &c->slots[i];
+}
+
+/* Makes room for `count` names in all. */
+static void reserve_slots(checkpoint *c, size_t count)
+{
+    const tensor **old = c->slots;
+    size_t old_count = c->slot_count;
+    if (2 * count <= c->slot_count)
+        return;
+    for (c->slot_count = 16; c->slot_count < 2 * count; c->slot_count *= 2)
+        ;
+    c->slots = mem_new(c->slot_count, sizeof *c->slots);
+    for (size_t i = 0; i < old_count; i++)
+        if (old[i])
+            *slot_of(c, old[i]->name) = old[i];
+    free(old);
 }
 
 /* Gathers the tensors of all parts and makes the table. */
@@ -52,29 +78,49 @@ static pb_status build_table(checkpoint *c, pb_error *err)
     size_t count = 0;
     for (size_t p = 0; p < c->part_count; p++)
         count += c->parts[p].count;
-    for (c->slot_count = 16; c->slot_count < 2 * count; c->slot_count *= 2)
-        ;
-    c->slots = mem_new(c->slot_count, sizeof *c->slots);
+    reserve_slots(c, count + 1);
     c->tensors = mem_new(count, sizeof *c->tensors);
     for (size_t p = 0; p < c->part_count; p++)
         for (size_t i = 0; i < c->parts[p].count; i++) {
-            const tensor *t = &c->parts[p].tensors[i];
-            size_t *slot = slot_of(c, t->name);
+            const tensor *t = &c->parts[p].tensors[i], **slot = slot_of(c, t->name);
             if (*slot)
                 return fail(err, PB_EFORMAT, "%s: tensor %s is already in %s, expected each name in one shard", t->file,
-                            t->name, path_base(c->tensors[*slot - 1].file));
-            c->tensors[c->tensor_count++] = *t;
-            *slot = c->tensor_count;
+                            t->name, path_base((*slot)->file));
+            c->tensors[c->tensor_count] = *t;
+            *slot = &c->tensors[c->tensor_count++];
         }
+    return PB_OK;
+}
+
+pb_status checkpoint_add(checkpoint *c, const char *name, const tensor *t, const tensor_layout *layout, pb_error *err)
+{
+    reserve_slots(c, c->tensor_count + c->added_count + 1);
+    const tensor **slot = slot_of(c, name);
+    if (*slot)
+        return fail(err, PB_EFORMAT, "%s: tensor %s would be %s too, which is there already", t->file, t->name, name);
+    size_t length = strlen(name);
+    added_tensor *added = mem_new(1, sizeof *added + length + 1);
+    memcpy(added->name, name, length);
+    added->t = *t;
+    added->t.name = added->name;
+    if (layout) {
+        added->layout = *layout;
+        added->t.layout = &added->layout;
+    }
+    c->added = mem_resize(c->added, c->added_count + 1, sizeof *c->added);
+    c->added[c->added_count++] = added;
+    *slot = &added->t;
     return PB_OK;
 }
 
 /* ---- files ---- */
 
-static pb_status add_part(checkpoint *c, const char *path, pb_error *err)
+typedef pb_status file_opener(tensor_file *out, const char *path, pb_error *err);
+
+static pb_status add_part(checkpoint *c, file_opener *open, const char *path, pb_error *err)
 {
     c->parts = mem_resize(c->parts, c->part_count + 1, sizeof *c->parts);
-    TRY(safetensors_open(&c->parts[c->part_count], path, err));
+    TRY(open(&c->parts[c->part_count], path, err));
     c->part_count++;
     return PB_OK;
 }
@@ -118,7 +164,7 @@ static pb_status add_shard(checkpoint *c, const char *directory, const char *key
                           path_base(c->source), key);
             fail_hint(err, "download the model again, all of its files");
         } else {
-            status = add_part(c, path, err);
+            status = add_part(c, safetensors_open, path, err);
         }
     }
     free(path);
@@ -164,6 +210,59 @@ static pb_status open_index(checkpoint *c, const char *directory, pb_error *err)
     return status;
 }
 
+/* ---- GGUF ---- */
+
+bool checkpoint_is_gguf(const char *path)
+{
+    char magic[4] = {0};
+    FILE *f = file_exists(path) ? fopen(path, "rb") : NULL;
+    if (!f)
+        return false;
+    bool is = fread(magic, 1, sizeof magic, f) == sizeof magic && memcmp(magic, "GGUF", sizeof magic) == 0;
+    fclose(f);
+    return is;
+}
+
+/* The other parts of "NAME-00001-of-0000N.gguf", which lie beside it under that name with another first number. */
+static pb_status add_other_parts(checkpoint *c, size_t count, pb_error *err)
+{
+    buffer ending = {0};
+    buffer_printf(&ending, "-00001-of-%05zu.gguf", count);
+    size_t length = strlen(c->source), stem = length > ending.size ? length - ending.size : 0;
+    bool named = stem && strcmp(c->source + stem, ending.data) == 0;
+    pb_status status = PB_OK;
+    if (!named)
+        status = fail(err, PB_EFORMAT, "%s: says that it is the first of %zu files, expected a name that ends in %s",
+                      c->source, count, ending.data);
+    for (size_t i = 2; !status && i <= count; i++) {
+        buffer path = {0};
+        buffer_add(&path, c->source, stem);
+        buffer_printf(&path, "-%05zu-of-%05zu.gguf", i, count);
+        status = add_part(c, gguf_open, path.data, err);
+        buffer_free(&path);
+    }
+    buffer_free(&ending);
+    return status;
+}
+
+static pb_status open_gguf(checkpoint *c, pb_error *err)
+{
+    enum { MOST_PARTS = 99999 };
+    size_t number = 0, count = 1;
+    TRY(add_part(c, gguf_open, c->source, err));
+    const gguf_metadata *m = c->parts[0].metadata;
+    TRY(gguf_get_size(m, "split.no", &number, err));
+    TRY(gguf_get_size(m, "split.count", &count, err));
+    if (number != 0 || count > MOST_PARTS)
+        return fail(err, PB_EFORMAT, "%s: says that it is number %zu (from 0) of %zu files, expected the first", c->source,
+                    number, count);
+    if (count > 1)
+        TRY(add_other_parts(c, count, err));
+    return build_table(c, err);
+}
+
+/* ---- what a path names ---- */
+
 static pb_status no_weights(const char *directory, pb_error *err)
 {
     if (!dir_exists(directory))
@@ -173,25 +272,29 @@ static pb_status no_weights(const char *directory, pb_error *err)
     return status;
 }
 
-static pb_status open_source(checkpoint *c, const char *directory, pb_error *err)
+static pb_status open_source(checkpoint *c, const char *path, pb_error *err)
 {
-    c->source = path_join(directory, SINGLE_NAME);
+    if (checkpoint_is_gguf(path)) {
+        c->source = mem_text(path);
+        return open_gguf(c, err);
+    }
+    c->source = path_join(path, SINGLE_NAME);
     if (file_exists(c->source)) {
-        TRY(add_part(c, c->source, err));
+        TRY(add_part(c, safetensors_open, c->source, err));
         return build_table(c, err);
     }
     free(c->source);
-    c->source = path_join(directory, INDEX_NAME);
+    c->source = path_join(path, INDEX_NAME);
     if (file_exists(c->source))
-        return open_index(c, directory, err);
-    return no_weights(directory, err);
+        return open_index(c, path, err);
+    return no_weights(path, err);
 }
 
-pb_status checkpoint_open(checkpoint **out, const char *directory, pb_error *err)
+pb_status checkpoint_open(checkpoint **out, const char *path, pb_error *err)
 {
     checkpoint *c = mem_new(1, sizeof *c);
     *out = NULL;
-    pb_status status = open_source(c, directory, err);
+    pb_status status = open_source(c, path, err);
     if (status) {
         checkpoint_free(c);
         return status;
@@ -209,6 +312,9 @@ void checkpoint_free(checkpoint *c)
         return;
     for (size_t p = 0; p < c->part_count; p++)
         tensor_file_close(&c->parts[p]);
+    for (size_t i = 0; i < c->added_count; i++)
+        free(c->added[i]);
+    free(c->added);
     free(c->parts);
     free(c->files);
     free(c->tensors);
@@ -238,8 +344,7 @@ const gguf_metadata *checkpoint_metadata(const checkpoint *c)
 
 const tensor *checkpoint_find(const checkpoint *c, const char *name)
 {
-    size_t slot = *slot_of(c, name);
-    return slot ? &c->tensors[slot - 1] : NULL;
+    return *slot_of(c, name);
 }
 
 /* "[32000, 4096]" */

@@ -1,4 +1,4 @@
-/* checkpoint.h: a folder (later: a file) of weights as named tensors.
+/* checkpoint.h: a folder or a file of weights as named tensors.
  *
  * Opening maps the files and reads their headers only: it is instant for any size. Each tensor's place is checked
  * against its file when it is opened (offsets in range, not overlapping, length = shape x dtype), so what `data`
@@ -63,18 +63,24 @@ typedef struct gguf_metadata gguf_metadata; /* gguf.h */
 
 typedef struct checkpoint_file {
     const char *path;
-    const char *format; /* "safetensors" */
+    const char *format; /* "safetensors", "GGUF v3" */
     size_t bytes;
 } checkpoint_file;
 
 /* Opens the weights of a model folder: model.safetensors, or, where there is none, the shards that
- * model.safetensors.index.json names. Fails on what is missing, damaged, or named twice; checkpoint.c and safetensors.c
- * say how strictly. */
-pb_status checkpoint_open(checkpoint **out, const char *directory, pb_error *err);
+ * model.safetensors.index.json names. Or one GGUF file, with its other parts beside it when it is the first of some.
+ * Fails on what is missing, damaged, or named twice; checkpoint.c, safetensors.c and gguf.c say how strictly. */
+pb_status checkpoint_open(checkpoint **out, const char *path, pb_error *err);
 void checkpoint_free(checkpoint *c);
+/* Whether path is a file that begins as GGUF files do. */
+bool checkpoint_is_gguf(const char *path);
 
 size_t checkpoint_files(const checkpoint *c, const checkpoint_file **files);
 size_t checkpoint_tensors(const checkpoint *c, const tensor **tensors);
+
+/* Lets t, or a part of it, be found under another name too, with a layout (copied; NULL: none) in which its elements
+ * come in another order. checkpoint_tensors does not list it. PB_EFORMAT when the name is taken. */
+pb_status checkpoint_add(checkpoint *c, const char *name, const tensor *t, const tensor_layout *layout, pb_error *err);
 
 /* What a GGUF file says beside its tensors (gguf.h); NULL for weights in another format. */
 const gguf_metadata *checkpoint_metadata(const checkpoint *c);

@@ -259,14 +259,3 @@ pb_status safetensors_open(tensor_file *out, const char *path, pb_error *err)
         tensor_file_close(out);
     return status;
 }
-
-void tensor_file_close(tensor_file *f)
-{
-    file_map_close(&f->map);
-    json_decref(f->header);
-    free(f->names);
-    free(f->layouts);
-    free(f->tensors);
-    free(f->path);
-    *f = (tensor_file){0};
-}
