@@ -39,7 +39,8 @@ static void print_dtypes(const json_t *info)
 static void print_info(const json_t *info)
 {
     const json_t *image = json_object_get(info, "image"), *tokenizer = json_object_get(info, "tokenizer");
-    printf("%-12s %s\n", "family", text_of(info, "family"));
+    const char *layout = text_of(info, "layout");
+    printf("%-12s %s%s%s\n", "family", text_of(info, "family"), *layout ? ", layout " : "", layout);
     printf("%-12s %" JSON_INTEGER_FORMAT " layers, d_model %" JSON_INTEGER_FORMAT ", d_ff %" JSON_INTEGER_FORMAT
            ", %" JSON_INTEGER_FORMAT " heads (%" JSON_INTEGER_FORMAT " for keys and values), %" JSON_INTEGER_FORMAT
            " tokens\n",

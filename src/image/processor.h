@@ -32,6 +32,9 @@ typedef struct image_processor {
 pb_status image_processor_read(image_processor *out, const char *directory, const image_processor *family_defaults,
                                pb_error *err);
 
+/* Whether there is such a file in `directory`. */
+bool image_processor_stored(const char *directory);
+
 /* CLIPImageProcessor's class defaults: bicubic, shortest edge 224, crop 224x224, 1/255, OpenAI's mean and std. */
 image_processor image_processor_clip(void);
 

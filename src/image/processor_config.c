@@ -245,12 +245,24 @@ static pb_status open_config(json_t **file, json_t **config, char **path, const 
     return key ? json_get_object(*file, key, config, *path, err) : PB_OK;
 }
 
+static const struct {
+    const char *name, *key;
+} places[] = {{"processor_config.json", "image_processor"}, {"preprocessor_config.json", NULL}};
+
+bool image_processor_stored(const char *directory)
+{
+    bool found = false;
+    for (size_t i = 0; !found && i < sizeof places / sizeof *places; i++) {
+        char *path = path_join(directory, places[i].name);
+        found = file_exists(path);
+        free(path);
+    }
+    return found;
+}
+
 pb_status image_processor_read(image_processor *out, const char *directory, const image_processor *family_defaults,
                                pb_error *err)
 {
-    static const struct {
-        const char *name, *key;
-    } places[] = {{"processor_config.json", "image_processor"}, {"preprocessor_config.json", NULL}};
     image_processor p = *family_defaults;
     pb_status status = PB_OK;
     bool found = false;

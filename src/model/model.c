@@ -8,7 +8,23 @@
 #include "base/json.h"
 #include "base/memory.h"
 
-static const family *const families[] = {&family_llava, &family_llama, &family_phi, &family_qwen2};
+static const family *const families[] = {
+    &family_llava_original, &family_llava,       &family_llava_llama, &family_bunny_phi, &family_bunny_qwen,
+    &family_bunny_qwen2,    &family_bunny_llama, &family_llama,       &family_phi,       &family_qwen2,
+};
+
+enum { FAMILIES = sizeof families / sizeof *families };
+
+static pb_status unknown_family(const char *type, const char *file, pb_error *err)
+{
+    buffer known = {0};
+    for (size_t i = 0; i < FAMILIES; i++)
+        if (!families[i]->fits) /* else the next row has the same model_type */
+            buffer_printf(&known, "%s\"%s\"", known.size ? ", " : "", families[i]->model_type);
+    pb_status status = fail(err, PB_EUNSUPPORTED, "%s: \"model_type\" is \"%s\"; patchbay knows %s", file, type, known.data);
+    buffer_free(&known);
+    return status;
+}
 
 static pb_status find_family(const family **out, const json_t *config, const char *file, pb_error *err)
 {
@@ -16,18 +32,31 @@ static pb_status find_family(const family **out, const json_t *config, const cha
     TRY(json_get_text(config, "model_type", &type, file, err));
     if (!type)
         return fail(err, PB_EFORMAT, "%s: has no \"model_type\"", file);
-    buffer known = {0};
-    *out = NULL;
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        if (strcmp(type, families[i]->model_type) == 0)
+    for (size_t i = 0; i < FAMILIES; i++)
+        if (strcmp(type, families[i]->model_type) == 0 && (!families[i]->fits || families[i]->fits(config))) {
             *out = families[i];
-        buffer_printf(&known, "%s\"%s\"", i ? ", " : "", families[i]->model_type);
+            return PB_OK;
+        }
+    return unknown_family(type, file, err);
+}
+
+const char *model_find_prefix(const checkpoint *c, const char *const *prefixes, const char *name)
+{
+    for (size_t i = 0; prefixes[i]; i++) {
+        buffer full = {0};
+        buffer_printf(&full, "%s%s", prefixes[i], name);
+        const tensor *found = checkpoint_find(c, full.data);
+        buffer_free(&full);
+        if (found)
+            return prefixes[i];
     }
-    pb_status status = PB_OK;
-    if (!*out)
-        status = fail(err, PB_EUNSUPPORTED, "%s: \"model_type\" is \"%s\"; patchbay knows %s", file, type, known.data);
-    buffer_free(&known);
-    return status;
+    return NULL;
+}
+
+const char *model_prefix(const checkpoint *c, const char *const *prefixes, const char *name)
+{
+    const char *found = model_find_prefix(c, prefixes, name);
+    return found ? found : prefixes[0];
 }
 
 /* The template's name from the folder's own patchbay.json, where there is one. */
@@ -77,15 +106,23 @@ static pb_status read_eos(model *m, const json_t *config, pb_error *err)
     return status;
 }
 
-/* A LLaVA's picture processor; where no file says otherwise CLIP's, at the size that the tower takes. */
+/* The settings beside a tower that lies apart, else the model's own, go over the tower's defaults. */
 static pb_status read_processor(model *m, pb_error *err)
 {
-    if (!m->vision)
-        return PB_OK;
-    image_processor defaults = image_processor_clip();
-    size_t side = vision_settings(m->vision)->image_size;
-    defaults.shortest_edge = defaults.crop_width = defaults.crop_height = side;
-    return image_processor_read(&m->processor, m->path, &defaults, err);
+    image_processor defaults = m->processor;
+    bool apart = m->tower_path && image_processor_stored(m->tower_path);
+    return image_processor_read(&m->processor, apart ? m->tower_path : m->path, &defaults, err);
+}
+
+static pb_status open_vision(model *m, const family *f, const json_t *config, const char *file, pb_error *err)
+{
+    if (f->open_vision)
+        TRY(f->open_vision(m, m->weights, config, file, err));
+    if (m->tower_path && !m->tower_weights) {
+        fail(err, PB_EINVAL, "%s: this model (%s) takes no vision tower from elsewhere", m->path, m->family);
+        return fail_hint(err, "leave --vision-tower out");
+    }
+    return m->vision ? read_processor(m, err) : PB_OK;
 }
 
 static pb_status open_parts(model *m, const json_t *config, const char *file, pb_error *err)
@@ -93,16 +130,13 @@ static pb_status open_parts(model *m, const json_t *config, const char *file, pb
     const family *f;
     TRY(find_family(&f, config, file, err));
     m->family = f->model_type;
+    m->layout = f->layout;
     if (json_is_object(json_object_get(config, "quantization_config")))
         return fail(err, PB_EUNSUPPORTED, "%s: has a \"quantization_config\"; patchbay reads F32, F16 and BF16 weights",
                     file);
     TRY(checkpoint_open(&m->weights, m->path, err));
     TRY(f->open(m, config, file, err));
-    if (m->tower_path && !m->tower_weights) {
-        fail(err, PB_EINVAL, "%s: this model (%s) takes no vision tower from elsewhere", m->path, m->family);
-        return fail_hint(err, "leave --vision-tower out");
-    }
-    TRY(read_processor(m, err));
+    TRY(open_vision(m, f, config, file, err));
     TRY(tokenizer_open(&m->tokenizer, m->path, err));
     TRY(read_eos(m, config, err));
     return read_template(m, f->template_name, err);

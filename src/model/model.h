@@ -13,9 +13,10 @@
 typedef struct model {
     char *path;                /* the folder as given */
     char *tower_path;          /* the folder of a vision tower that lies apart; NULL where none is named */
-    const char *family;        /* "llava", "llama" */
+    const char *family;        /* its model_type: "llava", "bunny-phi", "llama" */
+    const char *layout;        /* "original" for LLaVA as its authors save it; else NULL */
     checkpoint *weights;
-    checkpoint *tower_weights; /* of the vision side, or of its tower alone, where it lies apart; else NULL */
+    checkpoint *tower_weights; /* of a tower that lies apart; else NULL */
     decoder decoder;
     vision *vision;            /* NULL for a decoder alone */
     image_processor processor; /* only with vision */
@@ -50,12 +51,26 @@ void picture_free(picture *p);
 /* ---- what a family is: one row in model.c's table, one short file ---- */
 typedef struct family {
     const char *model_type; /* as config.json says it */
+    const char *layout;     /* as in model */
+    bool (*fits)(const json_t *config); /* tells families with the same model_type apart; NULL: all others' */
     const char *template_name;
-    /* Fills m->decoder, m->vision, m->image_token from the config; `file` stands in errors. */
+    /* Fills m->decoder from m->weights and the config; `file` is the config's path. */
     pb_status (*open)(model *m, const json_t *config, const char *file, pb_error *err);
+    /* Then m->vision, m->image_token, and m->processor with the tower's defaults, from c: m->weights, or those of a
+     * model that lends its vision side to another decoder. NULL for a decoder alone. */
+    pb_status (*open_vision)(model *m, const checkpoint *c, const json_t *config, const char *file, pb_error *err);
 } family;
 
-extern const family family_llama, family_llava, family_phi, family_qwen2;
+extern const family family_llama, family_llava, family_llava_original, family_llava_llama, family_phi, family_qwen2,
+    family_bunny_phi, family_bunny_qwen, family_bunny_qwen2, family_bunny_llama;
+
+/* The first of the prefixes (ended by NULL) under which `name` exists in c, or NULL. */
+const char *model_find_prefix(const checkpoint *c, const char *const *prefixes, const char *name);
+/* The same, or the first of all, so that the error that follows names a tensor. */
+const char *model_prefix(const checkpoint *c, const char *const *prefixes, const char *name);
+
+typedef pb_status (*decoder_opener)(decoder *d, const checkpoint *c, const json_t *config, const char *prefix,
+                                    const char *head, const char *file, pb_error *err);
 
 /* Open a decoder whose tensors start with `prefix` ("model."), and whose head is called `head` ("lm_head.weight"); sizes
  * from config, with the defaults of the family's config class. Used by every family that has such a decoder. */

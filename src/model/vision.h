@@ -1,10 +1,11 @@
-/* vision.h: the CLIP-type vision tower and LLaVA's projector: a picture becomes rows for the decoder.
+/* vision.h: the vision tower and the projector: a picture becomes rows for the decoder.
  *
- *     x = [class; patches] + positions, pre-norm                 hidden_states[0]   [P + 1][D]
+ *     x = [class; patches] + positions, pre-norm                 hidden_states[0]   [R][D]
  *     per layer: x += attention(norm1(x)); x += mlp(norm2(x))    hidden_states[l + 1]
- *     features = hidden_states[feature_layer], without the class row ("default") or with it ("full")
+ *     features = hidden_states[feature_layer] from row skipped_rows on
  *     rows = fc2(gelu(fc1(features)))                            [rows][d_model of the decoder]
- */
+ *
+ * CLIP has a class row and a pre-norm, SigLIP has neither, but a bias on its patches. */
 #ifndef MODEL_VISION_H
 #define MODEL_VISION_H
 
@@ -15,22 +16,59 @@
 #include "math/elementwise.h"
 
 typedef struct vision_config {
+    const char *tower;        /* "clip", "siglip": what reports call it */
     size_t layers, width, d_ff, heads, image_size, patch_size;
     float norm_eps;
     activation act;
-    long feature_layer;   /* index into hidden_states, negative from the end */
-    bool keep_class;      /* vision_feature_select_strategy "full" */
+    bool class_row;           /* a learned row stands before the patches' */
+    bool patch_bias;          /* the patches' convolution has one */
+    bool pre_norm;            /* the rows are normed before the first layer */
+    long feature_layer;       /* index into hidden_states, negative from the end */
+    size_t skipped_rows;      /* features leave out: 1 drops the class row */
+    size_t projector_layers;  /* 2, with projector_act between them, or 1 */
     activation projector_act;
     bool projector_bias;
-    size_t d_model;       /* of the decoder */
+    size_t d_model;           /* of the decoder */
 } vision_config;
+
+/* The Linear layers and norms of one layer. */
+typedef enum vision_part {
+    VISION_NORM1,
+    VISION_Q,
+    VISION_K,
+    VISION_V,
+    VISION_O,
+    VISION_NORM2,
+    VISION_FC1,
+    VISION_FC2,
+    VISION_PARTS
+} vision_part;
+
+/* How a file names a tower's tensors: patch, pre_norm and the parts are followed by ".weight" and ".bias". */
+typedef struct vision_names {
+    const char *class_row, *positions; /* [D], [R][D] */
+    const char *patch;                 /* [D][3][patch][patch] */
+    const char *pre_norm;              /* [D] */
+    const char *layer_prefix;          /* then the layer's number, "." and the part */
+    const char *part[VISION_PARTS];
+} vision_names;
+
+/* CLIPVisionModel's and SiglipVisionModel's names, below "vision_model." */
+extern const vision_names vision_names_hf;
+
+/* Where the tensors lie: a tower may have a checkpoint of its own. */
+typedef struct vision_source {
+    const checkpoint *tower;
+    const char *tower_prefix;         /* before every one of the names: "vision_tower.vision_model." */
+    const vision_names *names;
+    const checkpoint *projector;
+    const char *projector_names[2];   /* without ".weight"; [1] is not read for a projector of one layer */
+} vision_source;
 
 typedef struct vision vision;
 
-/* Finds every tensor and checks it; reads no weights. Prefixes as in the file: "vision_tower.vision_model." and
- * "multi_modal_projector.". The checkpoint must outlive it. */
-pb_status vision_open(vision **out, const checkpoint *c, const vision_config *config, const char *tower_prefix,
-                      const char *projector_prefix, pb_error *err);
+/* Finds every tensor and checks it; reads no weights. The checkpoints must outlive it. */
+pb_status vision_open(vision **out, const vision_config *config, const vision_source *source, pb_error *err);
 void vision_free(vision *v);
 
 const vision_config *vision_settings(const vision *v);

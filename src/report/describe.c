@@ -52,7 +52,7 @@ static json_t *image_json(const model *m)
         return json_null();
     const vision_config *v = vision_settings(m->vision);
     json_t *o = json_object();
-    set(o, "tower", json_string("clip"));
+    set(o, "tower", json_string(v->tower));
     set(o, "size", count(v->image_size));
     set(o, "patch", count(v->patch_size));
     set(o, "rows", count(vision_rows(m->vision)));
@@ -74,6 +74,7 @@ json_t *report_info_json(const model *m)
     json_t *info = json_object(), *dtypes = dtypes_json(m->weights, &parameters);
     set(info, "schema", json_string("patchbay.info/1"));
     set(info, "family", json_string(m->family));
+    set(info, "layout", m->layout ? json_string(m->layout) : json_null());
     set(info, "layers", count(c->layers));
     set(info, "d_model", count(c->d_model));
     set(info, "d_ff", count(c->d_ff));

@@ -57,8 +57,8 @@ class Configs(ProgramTest):
 
     def test_unknown_parts(self):
         for changes, words in (
-            ({"text_config__model_type": "qwen2"}, ("text_config", "qwen2")),
-            ({"vision_config__model_type": "siglip_vision_model"}, ("vision_config", "siglip_vision_model")),
+            ({"text_config__model_type": "mistral"}, ("text_config", "mistral")),
+            ({"vision_config__model_type": "dinov2"}, ("vision tower", "dinov2")),
             ({"text_config__hidden_act": "relu6"}, ("hidden_act", "relu6")),
             ({"vision_config__hidden_act": "relu6"}, ("hidden_act", "relu6")),
             ({"projector_hidden_act": "relu6"}, ("projector_hidden_act", "relu6")),

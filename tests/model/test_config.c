@@ -44,7 +44,7 @@ static void absent_keys_that_change_no_shape(void **state)
     assert_true(c->rope_frequency[0] == 1 && c->rope_frequency[1] < 0.11f && c->rope_frequency[1] > 0.09f);
     assert_null(m->decoder.layers[0].part[PART_Q_BIAS]);
     assert_null(m->decoder.layers[0].part[PART_DOWN_BIAS]);
-    assert_true(v->norm_eps == 1e-5f && v->act == ACTIVATION_QUICK_GELU && v->feature_layer == -2 && !v->keep_class);
+    assert_true(v->norm_eps == 1e-5f && v->act == ACTIVATION_QUICK_GELU && v->feature_layer == -2 && v->skipped_rows == 1);
     assert_true(v->projector_act == ACTIVATION_GELU && v->projector_bias);
     assert_int_equal(m->image_token, 32000);
     model_free(m);
