@@ -27,6 +27,19 @@ static void format_text(char *out, size_t size, const char *format, va_list args
     out[end] = '\0';
 }
 
+shown shown_bytes(const void *bytes, size_t n)
+{
+    enum { LONGEST = sizeof((shown *)0)->text - 4 };
+    const unsigned char *in = bytes;
+    shown s = {""};
+    size_t length = n > LONGEST ? LONGEST : n;
+    for (size_t i = 0; i < length; i++)
+        s.text[i] = in[i] < 0x20 || in[i] >= 0x7f ? '?' : (char)in[i];
+    if (n > LONGEST)
+        memcpy(s.text + length, "...", 4);
+    return s;
+}
+
 void fail_with(pb_error *err, pb_status code, const char *format, ...)
 {
     if (!err)

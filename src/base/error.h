@@ -10,6 +10,8 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stddef.h>
+
 #include "patchbay/error.h"
 
 #define TRY(call)                                                                                                    \
@@ -28,6 +30,13 @@
         (pb_status)(code);                                                                                           \
     })
 void fail_with(pb_error *err, pb_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Bytes of a file as a message can show them, whatever they are: `fail(err, ..., "no %s", shown_bytes(b, n).text)`. At
+ * most 64 of them, "..." after them when there are more; '?' for what is no printable ASCII. */
+typedef struct shown {
+    char text[68];
+} shown;
+shown shown_bytes(const void *bytes, size_t n);
 
 /* Adds a hint to the failure already in err (may be NULL); returns its code. */
 pb_status fail_hint(pb_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

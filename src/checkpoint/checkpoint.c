@@ -1,6 +1,7 @@
 /* checkpoint.c: which files a model's weights lie in, and one table of names over all of them.
  *
- * Hugging Face's order: model.safetensors when it is there, else the shards that model.safetensors.index.json names.
+ * A folder's weights are looked for in Hugging Face's order: model.safetensors, the shards that its index names,
+ * pytorch_model.bin, the shards that its index names; the first that is there is all that counts.
  * Shards must lie in the folder or below it (links out of it are fine: Hugging Face's cache is made of them), hold
  * every tensor that the index promises, and share no name. Tensors of a shard that the index leaves out are listed
  * too, as Hugging Face loads them. */
@@ -14,8 +15,19 @@
 #include "checkpoint/gguf.h"
 #include "checkpoint/tensor_file.h"
 
-#define SINGLE_NAME "model.safetensors"
-#define INDEX_NAME "model.safetensors.index.json"
+typedef pb_status file_opener(tensor_file *out, const char *path, pb_error *err);
+
+/* What a folder may hold, in the order in which it is looked for. */
+static const struct source {
+    const char *name;
+    bool is_index;
+    file_opener *open; /* the file, or each shard */
+} sources[] = {
+    {"model.safetensors", false, safetensors_open},
+    {"model.safetensors.index.json", true, safetensors_open},
+    {"pytorch_model.bin", false, torch_file_open},
+    {"pytorch_model.bin.index.json", true, torch_file_open},
+};
 
 /* A tensor under another name; allocated by itself, so that pointers to it stay good. */
 typedef struct added_tensor {
@@ -72,23 +84,39 @@ static void reserve_slots(checkpoint *c, size_t count)
     free(old);
 }
 
-/* Gathers the tensors of all parts and makes the table. */
+/* Takes the tensors of all parts into one array; they are many in a hostile file, so no part keeps its own. */
+static void gather_tensors(checkpoint *c)
+{
+    for (size_t p = 0; p < c->part_count; p++) {
+        tensor_file *part = &c->parts[p];
+        if (c->part_count == 1) {
+            c->tensors = part->tensors;
+        } else {
+            c->tensors = mem_resize(c->tensors, c->tensor_count + part->count, sizeof *c->tensors);
+            if (part->count)
+                memcpy(c->tensors + c->tensor_count, part->tensors, part->count * sizeof *c->tensors);
+            free(part->tensors);
+        }
+        c->tensor_count += part->count;
+        part->tensors = NULL;
+        part->count = 0;
+    }
+}
+
+/* Makes the table of the tensors of all parts. */
 static pb_status build_table(checkpoint *c, pb_error *err)
 {
-    size_t count = 0;
-    for (size_t p = 0; p < c->part_count; p++)
-        count += c->parts[p].count;
-    reserve_slots(c, count + 1);
-    c->tensors = mem_new(count, sizeof *c->tensors);
-    for (size_t p = 0; p < c->part_count; p++)
-        for (size_t i = 0; i < c->parts[p].count; i++) {
-            const tensor *t = &c->parts[p].tensors[i], **slot = slot_of(c, t->name);
-            if (*slot)
-                return fail(err, PB_EFORMAT, "%s: tensor %s is already in %s, expected each name in one shard", t->file,
-                            t->name, path_base((*slot)->file));
-            c->tensors[c->tensor_count] = *t;
-            *slot = &c->tensors[c->tensor_count++];
-        }
+    gather_tensors(c);
+    reserve_slots(c, c->tensor_count + 1);
+    for (size_t i = 0; i < c->tensor_count; i++) {
+        const tensor *t = &c->tensors[i], **slot = slot_of(c, t->name);
+        if (*slot && (*slot)->file == t->file)
+            return fail(err, PB_EFORMAT, "%s: holds tensor %s twice", t->file, t->name);
+        if (*slot)
+            return fail(err, PB_EFORMAT, "%s: tensor %s is already in %s, expected each name in one shard", t->file,
+                        t->name, path_base((*slot)->file));
+        *slot = t;
+    }
     return PB_OK;
 }
 
@@ -114,8 +142,6 @@ pb_status checkpoint_add(checkpoint *c, const char *name, const tensor *t, const
 }
 
 /* ---- files ---- */
-
-typedef pb_status file_opener(tensor_file *out, const char *path, pb_error *err);
 
 static pb_status add_part(checkpoint *c, file_opener *open, const char *path, pb_error *err)
 {
@@ -147,7 +173,8 @@ static bool has_part(const checkpoint *c, const char *path)
 }
 
 /* Opens the shard that the index names for `key`, unless it is open already. */
-static pb_status add_shard(checkpoint *c, const char *directory, const char *key, const json_t *value, pb_error *err)
+static pb_status add_shard(checkpoint *c, file_opener *open, const char *directory, const char *key, const json_t *value,
+                           pb_error *err)
 {
     if (!json_is_string(value))
         return fail(err, PB_EFORMAT, "%s: \"weight_map\": \"%s\" is %s, expected a shard's file name", c->source, key,
@@ -164,7 +191,7 @@ static pb_status add_shard(checkpoint *c, const char *directory, const char *key
                           path_base(c->source), key);
             fail_hint(err, "download the model again, all of its files");
         } else {
-            status = add_part(c, safetensors_open, path, err);
+            status = add_part(c, open, path, err);
         }
     }
     free(path);
@@ -185,19 +212,19 @@ static pb_status check_promise(const checkpoint *c, const char *directory, const
                 t ? path_base(t->file) : "none of the shards");
 }
 
-static pb_status open_shards(checkpoint *c, const char *directory, json_t *map, pb_error *err)
+static pb_status open_shards(checkpoint *c, file_opener *open, const char *directory, json_t *map, pb_error *err)
 {
     const char *key;
     json_t *value;
     json_object_foreach(map, key, value)
-        TRY(add_shard(c, directory, key, value, err));
+        TRY(add_shard(c, open, directory, key, value, err));
     TRY(build_table(c, err));
     json_object_foreach(map, key, value)
         TRY(check_promise(c, directory, key, json_string_value(value), err));
     return PB_OK;
 }
 
-static pb_status open_index(checkpoint *c, const char *directory, pb_error *err)
+static pb_status open_index(checkpoint *c, file_opener *open, const char *directory, pb_error *err)
 {
     json_t *index = NULL, *map = NULL;
     TRY(json_read_file(&index, c->source, err));
@@ -205,7 +232,7 @@ static pb_status open_index(checkpoint *c, const char *directory, pb_error *err)
     if (!status && !map)
         status = fail(err, PB_EFORMAT, "%s: \"weight_map\" is missing, expected an object", c->source);
     if (!status)
-        status = open_shards(c, directory, map, err);
+        status = open_shards(c, open, directory, map, err);
     json_decref(index);
     return status;
 }
@@ -266,10 +293,9 @@ static pb_status open_gguf(checkpoint *c, pb_error *err)
 static pb_status no_weights(const char *directory, pb_error *err)
 {
     if (!dir_exists(directory))
-        return fail(err, PB_EIO, "%s: is no folder, expected one with " SINGLE_NAME, directory);
-    pb_status status = fail(err, PB_EIO, "%s: has no weights, expected " SINGLE_NAME " or " INDEX_NAME, directory);
-    fail_hint(err, "a model in another format becomes one with save_pretrained(..., safe_serialization=True)");
-    return status;
+        return fail(err, PB_EIO, "%s: is no folder, expected one with %s", directory, sources[0].name);
+    return fail(err, PB_EIO, "%s: has no weights, expected %s, %s, or shards with %s or %s", directory, sources[0].name,
+                sources[2].name, sources[1].name, sources[3].name);
 }
 
 static pb_status open_source(checkpoint *c, const char *path, pb_error *err)
@@ -278,15 +304,18 @@ static pb_status open_source(checkpoint *c, const char *path, pb_error *err)
         c->source = mem_text(path);
         return open_gguf(c, err);
     }
-    c->source = path_join(path, SINGLE_NAME);
-    if (file_exists(c->source)) {
-        TRY(add_part(c, safetensors_open, c->source, err));
-        return build_table(c, err);
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        const struct source *s = &sources[i];
+        c->source = path_join(path, s->name);
+        if (file_exists(c->source) && s->is_index)
+            return open_index(c, s->open, path, err);
+        if (file_exists(c->source)) {
+            TRY(add_part(c, s->open, c->source, err));
+            return build_table(c, err);
+        }
+        free(c->source);
+        c->source = NULL;
     }
-    free(c->source);
-    c->source = path_join(path, INDEX_NAME);
-    if (file_exists(c->source))
-        return open_index(c, path, err);
     return no_weights(path, err);
 }
 

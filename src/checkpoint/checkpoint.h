@@ -63,13 +63,14 @@ typedef struct gguf_metadata gguf_metadata; /* gguf.h */
 
 typedef struct checkpoint_file {
     const char *path;
-    const char *format; /* "safetensors", "GGUF v3" */
+    const char *format; /* "safetensors", "pytorch", "GGUF v3" */
     size_t bytes;
 } checkpoint_file;
 
 /* Opens the weights of a model folder: model.safetensors, or, where there is none, the shards that
- * model.safetensors.index.json names. Or one GGUF file, with its other parts beside it when it is the first of some.
- * Fails on what is missing, damaged, or named twice; checkpoint.c, safetensors.c and gguf.c say how strictly. */
+ * model.safetensors.index.json names; without either, pytorch_model.bin or its shards likewise. Or one GGUF file, with
+ * its other parts beside it when it is the first of some. Fails on what is missing, damaged, or named twice;
+ * checkpoint.c, safetensors.c, torch_file.c and gguf.c say how strictly. */
 pb_status checkpoint_open(checkpoint **out, const char *path, pb_error *err);
 void checkpoint_free(checkpoint *c);
 /* Whether path is a file that begins as GGUF files do. */

@@ -21,6 +21,8 @@ typedef struct tensor_file {
 
 /* Maps path and reads its header (safetensors.c says what is refused). On failure *out is empty. */
 pb_status safetensors_open(tensor_file *out, const char *path, pb_error *err);
+/* The same for a state dict that torch.save wrote (torch_file.c). */
+pb_status torch_file_open(tensor_file *out, const char *path, pb_error *err);
 /* The same for llama.cpp's GGUF (gguf.c). */
 pb_status gguf_open(tensor_file *out, const char *path, pb_error *err);
 void tensor_file_close(tensor_file *f);

@@ -55,6 +55,18 @@ static void control_characters_become_spaces(void **state)
     assert_string_equal(err.message, "a b [2Jc ");
 }
 
+static void bytes_of_any_kind_can_be_shown(void **state)
+{
+    (void)state;
+    char many[100];
+    memset(many, 'm', sizeof many);
+    assert_string_equal(shown_bytes("a b\0\n\xff.", 7).text, "a b???.");
+    assert_string_equal(shown_bytes(NULL, 0).text, "");
+    assert_int_equal(strlen(shown_bytes(many, 64).text), 64);
+    assert_int_equal(strlen(shown_bytes(many, 65).text), 67);
+    assert_string_equal(shown_bytes(many, 100).text + 62, "mm...");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -63,6 +75,7 @@ int main(void)
         cmocka_unit_test(a_long_message_is_cut_between_characters),
         cmocka_unit_test(a_message_may_quote_the_one_it_replaces),
         cmocka_unit_test(control_characters_become_spaces),
+        cmocka_unit_test(bytes_of_any_kind_can_be_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
