@@ -94,6 +94,14 @@ static char *token_text(const tokenizer *t, int32_t id)
     return b.data;
 }
 
+static char *row_text(const question *q, size_t position)
+{
+    buffer b = {0};
+    prompt_row_text(&q->prompt, q->model->tokenizer, position, &b);
+    buffer_add(&b, "", 0);
+    return b.data;
+}
+
 static void describe_answer(pb_answer *a, const question *q)
 {
     buffer text = {0};
@@ -196,8 +204,7 @@ static void name_tokens(pb_trace *t)
     t->cell_names = mem_new(t->trace.cell_count, sizeof *t->cell_names);
     for (size_t i = 0; i < t->trace.cell_count; i++)
         t->cell_names[i] = t->trace.groups ? mem_text(t->trace.groups[i])
-                                           : token_text(t->model->tokenizer,
-                                                        t->question.prompt.ids[t->trace.cells[i].positions[0]]);
+                                           : row_text(&t->question, t->trace.cells[i].positions[0]);
 }
 
 pb_status pb_trace_run(pb_trace **out, pb_model *pm, const pb_question *asked, const pb_trace_options *options,

@@ -58,7 +58,7 @@ static void add_tokens(npz *z, const trace_report *r)
     buffer *texts = mem_new(length, sizeof *texts);
     for (size_t i = 0; i < length; i++) {
         ids[i] = r->prompt->ids[i];
-        tokenizer_token_text(r->tokenizer, r->prompt->ids[i], &texts[i]);
+        prompt_row_text(r->prompt, r->tokenizer, i, &texts[i]);
     }
     npz_add_i64(z, "input_ids", ids, 1, &length);
     npz_add_texts(z, "input_tokens", texts, length);

@@ -190,6 +190,14 @@ bool prompt_is_image(const prompt *p, size_t position)
     return position >= p->image_first && position - p->image_first < p->image_count;
 }
 
+void prompt_row_text(const prompt *p, const tokenizer *t, size_t position, buffer *out)
+{
+    if (prompt_is_image(p, position))
+        buffer_text(out, IMAGE_TAG);
+    else
+        tokenizer_token_text(t, p->ids[position], out);
+}
+
 bool prompt_overlaps(const prompt *p, size_t position, uint32_t start, uint32_t end)
 {
     return p->start[position] < p->end[position] && p->start[position] < end && p->end[position] > start &&

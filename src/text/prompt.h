@@ -22,7 +22,8 @@ typedef struct prompt_request {
     bool all_occurrences;            /* every match in question and prefill, not just the first */
     bool has_image;                  /* else `<image>` and the newline after it drop out of the template */
     size_t image_rows;               /* rows that `<image>` expands to */
-    int32_t image_token;             /* the id that stands for image rows; -1 when the model has none */
+    int32_t image_token;             /* the id that stands for image rows: a token's, or below -1 where the vocabulary has
+                                      * none for it; -1 for a model without a vision side */
 } prompt_request;
 
 /* A set of positions, ascending, without repeats. */
@@ -55,6 +56,9 @@ void prompt_free(prompt *p);
 /* Whether a position is an image row; whether it is a text row that covers any of the code points [start, end). */
 bool prompt_is_image(const prompt *p, size_t position);
 bool prompt_overlaps(const prompt *p, size_t position, uint32_t start, uint32_t end);
+
+/* Appends what stands in a row: its token's text, or `<image>`, whatever id its model gives the picture. */
+void prompt_row_text(const prompt *p, const tokenizer *t, size_t position, buffer *out);
 
 /* The positions of a span expression, e.g. "constraint,last" or "bos,12:20": the names of docs/trace.md
  * (bos, image, text, constraint, constraint:N, question, last, control, all, a:b), unions with commas. A name that
