@@ -55,14 +55,23 @@ class Part:
     most: int
 
 
-# In the order of what matters most: a run that is cut short has done the first ones.
+# In the order of what matters most: a run that is cut short has done the first ones. Of the residual stream one layer is as
+# good as five: what the last of them restores is what counts. Control's rows, of which nothing is expected, are half of the
+# work: fewer countries do.
+BLOCKS = ("attn_out", "mlp_out")
 PARTS = (
-    Part("spans", CONDITIONS, "swap", "denoise", SITES, (1, 5), (CONSTRAINT, CONTROL, LAST), True, 90),
-    Part("way", ("visual", "words"), "other", "denoise", ("resid_post",), (1,), (CONSTRAINT, PICTURE, CONTROL, LAST), True, 30),
-    Part("need", ("visual", "words"), "other", "noise", ("resid_post",), (1,), (CONSTRAINT, PICTURE, CONTROL, LAST), True, 30),
-    Part("spans", CONDITIONS, "swap", "denoise", SITES, (3,), (CONSTRAINT, CONTROL, LAST), True, 90),
-    Part("need", CONDITIONS, "swap", "noise", ("resid_post",), (1,), (CONSTRAINT, CONTROL, LAST), True, 30),
-    Part("tokens", CONDITIONS, "swap", "denoise", SITES, (1, 3, 5), (CONSTRAINT, CONTROL, LAST), False, 20),
+    Part("spans", CONDITIONS, "swap", "denoise", SITES, (1,), (CONSTRAINT, LAST), True, 70),
+    Part("spans", CONDITIONS, "swap", "denoise", BLOCKS, (5,), (CONSTRAINT, LAST), True, 70),
+    Part("control", CONDITIONS, "swap", "denoise", SITES, (1,), (CONTROL,), True, 16),
+    Part("control", CONDITIONS, "swap", "denoise", BLOCKS, (5,), (CONTROL,), True, 16),
+    Part("way", ("visual", "words"), "other", "denoise", ("resid_post",), (1,), (CONSTRAINT, PICTURE, CONTROL, LAST), True, 24),
+    Part("need", ("visual", "words"), "other", "noise", ("resid_post",), (1,), (CONSTRAINT, PICTURE, CONTROL, LAST), True, 24),
+    Part("spans", CONDITIONS, "swap", "denoise", BLOCKS, (3,), (CONSTRAINT, LAST), True, 70),
+    Part("need", CONDITIONS, "swap", "noise", ("resid_post",), (1,), (CONSTRAINT, CONTROL, LAST), True, 24),
+    Part("tokens", CONDITIONS, "swap", "denoise", SITES, (5,), (CONSTRAINT, CONTROL, LAST), False, 16),
+    Part("tokens", CONDITIONS, "swap", "denoise", SITES, (1, 3), (CONSTRAINT, CONTROL, LAST), False, 16),
+    Part("control", CONDITIONS, "swap", "denoise", BLOCKS, (3,), (CONTROL,), True, 16),
+    Part("spans", CONDITIONS, "swap", "denoise", ("resid_post",), (5, 3), (CONSTRAINT, LAST), True, 70),
     Part("rows", CONDITIONS, "swap", "denoise", SITES, (5,), ("text",), False, 6),
 )
 
@@ -71,17 +80,17 @@ PARTS = (
 CENTRES = (3, 10)                # "early": windows centred on these layers of 30, a:b; of five layers none restores layer 0
 MIDDLE = (10, 20)
 # half_depth   the depth, as layer / layers, at which R falls below half of its highest value, between two layers by a line
-# early        the mean of R over CENTRES, less control's
-# earliness    the same, less the mean over MIDDLE (less control's)
-# gain         early at window 5 less early at window 1
-# middle       the mean of R over MIDDLE, less control's
+# early        the mean of R over CENTRES
+# middle       the mean of R over MIDDLE
+# earliness    early - middle
+# gain         early at window 5 - early at window 1
 
 
 @dataclass(frozen=True)
 class Claim:
     """A number that is expected to be above 0, in one condition or as a difference of two over the countries that both have.
-    It counts *for* the claim when its interval is above 0 and it is at least `margin`; *against* it when the whole
-    interval is below `margin`; else it is *undecided*. `same`: no claim but a check whether two conditions are alike: *alike*
+    It counts *for* the claim when its interval is above 0 and it is at least `margin` (of one condition: also above the upper
+    end of control's); *against* it when the whole interval is below `margin`; else it is *undecided*. `same`: no claim but a check whether two conditions are alike: *alike*
     when the interval lies within the margin on both sides, *different* when 0 is outside of it and the margin is
     reached, else undecided."""
     key: str
@@ -96,6 +105,10 @@ class Claim:
     corruption: str = "swap"
     span: str = CONSTRAINT
     same: bool = False
+
+    @property
+    def direction(self):
+        return "noise" if self.part == "need" else "denoise"
 
 
 DEPTH, SHARE = 0.05, 0.1         # one layer and a half of 30; a tenth of what the corruption took
