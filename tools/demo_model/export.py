@@ -34,15 +34,18 @@ def llava(tokenizer, tower, answerer):
     return model
 
 
+def image_processor():
+    side = {"height": pictures.SIDE, "width": pictures.SIDE}
+    return CLIPImageProcessorPil(size=side, resample=3, do_center_crop=False, crop_size=side, do_rescale=True,
+                                 rescale_factor=1 / 255, do_normalize=True, image_mean=[.5, .5, .5],
+                                 image_std=[.5, .5, .5], do_convert_rgb=True)
+
+
 def processor(tokenizer):
-    images = CLIPImageProcessorPil(size={"height": pictures.SIDE, "width": pictures.SIDE}, resample=3,
-                                   do_center_crop=False, crop_size={"height": pictures.SIDE, "width": pictures.SIDE},
-                                   do_rescale=True, rescale_factor=1 / 255,
-                                   do_normalize=True, image_mean=[.5, .5, .5], image_std=[.5, .5, .5], do_convert_rgb=True)
     words = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD,
                                     extra_special_tokens={"image_token": IMAGE}, clean_up_tokenization_spaces=False,
                                     model_max_length=512)
-    return LlavaProcessor(image_processor=images, tokenizer=words, patch_size=16,
+    return LlavaProcessor(image_processor=image_processor(), tokenizer=words, patch_size=16,
                           vision_feature_select_strategy="default", image_token=IMAGE, num_additional_image_tokens=1)
 
 
