@@ -66,7 +66,7 @@ pb_status command_open(pb_model **model, const settings *s, pb_error *err)
 {
     char *folder = NULL;
     const char *name = s->positional.items[0];
-    const pb_model_options options = {.vision_tower = s->vision_tower};
+    const pb_model_options options = {.vision_tower = s->vision_tower, .mmproj = s->mmproj};
     *model = NULL;
     if (strcmp(name, "demo") == 0)
         TRY(command_demo_folder(&folder, err));

@@ -33,6 +33,8 @@ typedef struct option {
 #define FIELD(name) offsetof(settings, name)
 
 static const option table[] = {
+    {"mmproj", VALUE_TEXT, FIELD(mmproj), 0, 0, "FILE|DIR", "the vision side of a decoder alone: llama.cpp's mmproj file, or the "
+     "folder of a model that has one"},
     {"vision-tower", VALUE_TEXT, FIELD(vision_tower), 0, 0, "DIR", "the folder of a vision tower that lies apart from its model"},
     {"image", VALUE_TEXT, FIELD(image), 0, 0, "FILE", "the picture: JPEG, PNG or WebP"},
     {"question", VALUE_TEXT, FIELD(question), 0, 0, "TEXT", "the question"},

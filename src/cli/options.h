@@ -14,7 +14,7 @@ typedef struct text_list {
 /* What the options of all commands say; a command looks at its own. Texts are argv's. */
 typedef struct settings {
     text_list positional; /* MODEL, then QUESTION */
-    const char *vision_tower;
+    const char *vision_tower, *mmproj;
     const char *image, *question, *prefill, *template_name, *prompt;
     text_list constraints;
     const char *occurrences, *answer_tokens, *dtype;

@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "model/gguf.h"
+#include "model/mm.h"
 
 static const family *const families[] = {
     &family_llava_original, &family_llava,       &family_llava_llama, &family_bunny_phi, &family_bunny_qwen,
@@ -106,26 +108,68 @@ static pb_status read_eos(model *m, const json_t *config, pb_error *err)
     return status;
 }
 
-/* The settings beside a tower that lies apart, else the model's own, go over the tower's defaults. */
-static pb_status read_processor(model *m, pb_error *err)
+/* The settings beside a tower that lies apart, else those in the folder whose vision side it is, go over the tower's
+ * defaults. */
+static pb_status read_processor(model *m, const char *folder, pb_error *err)
 {
     image_processor defaults = m->processor;
     bool apart = m->tower_path && image_processor_stored(m->tower_path);
-    return image_processor_read(&m->processor, apart ? m->tower_path : m->path, &defaults, err);
+    return image_processor_read(&m->processor, apart ? m->tower_path : folder, &defaults, err);
 }
 
-static pb_status open_vision(model *m, const family *f, const json_t *config, const char *file, pb_error *err)
+/* The vision side of the model in the folder `lender`, under the settings in its config. */
+static pb_status borrow_vision(model *m, const char *lender, const family **f, pb_error *err)
 {
-    if (f->open_vision)
-        TRY(f->open_vision(m, m->weights, config, file, err));
+    char *file = path_join(lender, "config.json");
+    json_t *config = NULL;
+    pb_status status = json_read_file(&config, file, err);
+    if (!status)
+        status = find_family(f, config, file, err);
+    if (!status && !(*f)->open_vision)
+        status = fail(err, PB_EINVAL, "%s: is a decoder alone (\"%s\"), and has no vision side to lend", lender,
+                      (*f)->model_type);
+    if (!status)
+        status = (*f)->open_vision(m, m->lent_weights, config, file, err);
+    json_decref(config);
+    free(file);
+    if (!status)
+        m->image_token = MM_IMAGE_TOKEN; /* the lender's token is none in this vocabulary */
+    return status;
+}
+
+/* Gives a decoder alone the vision side that --mmproj names; *f = the family whose prompts it asks for. */
+static pb_status open_mmproj(model *m, const family **f, const char *mmproj, pb_error *err)
+{
+    if (m->vision) {
+        fail(err, PB_EINVAL, "%s: this model (%s) has a vision side of its own", m->path, m->family);
+        return fail_hint(err, "leave --mmproj out");
+    }
+    TRY(checkpoint_open(&m->lent_weights, mmproj, err));
+    if (checkpoint_metadata(m->lent_weights)) {
+        *f = &family_llava;
+        return gguf_vision(m, m->lent_weights, err);
+    }
+    TRY(borrow_vision(m, mmproj, f, err));
+    return read_processor(m, mmproj, err);
+}
+
+static pb_status open_vision(model *m, const family **f, const json_t *config, const model_source *source,
+                             const char *file, pb_error *err)
+{
+    if ((*f)->open_vision) {
+        TRY((*f)->open_vision(m, m->weights, config, file, err));
+        TRY(read_processor(m, m->path, err));
+    }
+    if (source->mmproj)
+        TRY(open_mmproj(m, f, source->mmproj, err));
     if (m->tower_path && !m->tower_weights) {
         fail(err, PB_EINVAL, "%s: this model (%s) takes no vision tower from elsewhere", m->path, m->family);
         return fail_hint(err, "leave --vision-tower out");
     }
-    return m->vision ? read_processor(m, err) : PB_OK;
+    return PB_OK;
 }
 
-static pb_status open_parts(model *m, const json_t *config, const char *file, pb_error *err)
+static pb_status open_parts(model *m, const json_t *config, const model_source *source, const char *file, pb_error *err)
 {
     const family *f;
     TRY(find_family(&f, config, file, err));
@@ -134,29 +178,43 @@ static pb_status open_parts(model *m, const json_t *config, const char *file, pb
     if (json_is_object(json_object_get(config, "quantization_config")))
         return fail(err, PB_EUNSUPPORTED, "%s: has a \"quantization_config\"; patchbay reads F32, F16 and BF16 weights",
                     file);
-    TRY(checkpoint_open(&m->weights, m->path, err));
+    if (!m->weights)
+        TRY(checkpoint_open(&m->weights, m->path, err));
     TRY(f->open(m, config, file, err));
-    TRY(open_vision(m, f, config, file, err));
+    TRY(open_vision(m, &f, config, source, file, err));
     TRY(tokenizer_open(&m->tokenizer, m->path, err));
     TRY(read_eos(m, config, err));
     return read_template(m, f->template_name, err);
 }
 
+/* The model's config, and in errors its file: config.json, or the GGUF file, which is opened for it. */
+static pb_status read_config(model *m, json_t **config, char **file, pb_error *err)
+{
+    *config = NULL;
+    *file = NULL;
+    if (checkpoint_is_gguf(m->path)) {
+        *file = mem_text(m->path);
+        TRY(checkpoint_open(&m->weights, m->path, err));
+        return gguf_decoder(config, m->weights, err);
+    }
+    if (!dir_exists(m->path))
+        return fail(err, PB_EIO, "%s: is not a folder with config.json and weights, nor a GGUF file", m->path);
+    *file = path_join(m->path, "config.json");
+    return json_read_file(config, *file, err);
+}
+
 pb_status model_open(model **out, const model_source *source, pb_error *err)
 {
-    const char *directory = source->path;
-    *out = NULL;
-    if (!dir_exists(directory))
-        return fail(err, PB_EIO, "%s: is not a folder; expected one with config.json and weights", directory);
+    json_t *config;
+    char *file;
     model *m = mem_new(1, sizeof *m);
-    m->path = mem_text(directory);
+    *out = NULL;
+    m->path = mem_text(source->path);
     m->tower_path = source->vision_tower ? mem_text(source->vision_tower) : NULL;
     m->image_token = -1;
-    char *file = path_join(directory, "config.json");
-    json_t *config = NULL;
-    pb_status status = json_read_file(&config, file, err);
+    pb_status status = read_config(m, &config, &file, err);
     if (!status)
-        status = open_parts(m, config, file, err);
+        status = open_parts(m, config, source, file, err);
     json_decref(config);
     free(file);
     if (status) {
@@ -175,6 +233,7 @@ void model_free(model *m)
     decoder_free(&m->decoder);
     checkpoint_free(m->weights);
     checkpoint_free(m->tower_weights);
+    checkpoint_free(m->lent_weights);
     tokenizer_free(m->tokenizer);
     free(m->template_name);
     free(m->eos);

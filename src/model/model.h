@@ -11,12 +11,13 @@
 #include "text/tokenizer.h"
 
 typedef struct model {
-    char *path;                /* the folder as given */
+    char *path;                /* the folder or GGUF file as given */
     char *tower_path;          /* the folder of a vision tower that lies apart; NULL where none is named */
     const char *family;        /* its model_type: "llava", "bunny-phi", "llama" */
     const char *layout;        /* "original" for LLaVA as its authors save it; else NULL */
     checkpoint *weights;
     checkpoint *tower_weights; /* of a tower that lies apart; else NULL */
+    checkpoint *lent_weights;  /* of the vision side that --mmproj names; else NULL */
     decoder decoder;
     vision *vision;            /* NULL for a decoder alone */
     image_processor processor; /* only with vision */
@@ -29,9 +30,10 @@ typedef struct model {
 
 /* Where a model lies. */
 typedef struct model_source {
-    const char *path;         /* a folder in the Hugging Face layout */
+    const char *path;         /* a folder in the Hugging Face layout, or a GGUF file */
     const char *vision_tower; /* the folder of a tower that lies apart, or NULL */
-    const char *mmproj;       /* the vision side of a decoder alone, or NULL */
+    const char *mmproj;       /* the vision side of a decoder alone: llama.cpp's file, or the folder of a model that has
+                               * one; or NULL */
 } model_source;
 
 /* Opens a model. Reads headers and small files only. */

@@ -2,6 +2,7 @@
 #include "model/rope.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -10,6 +11,7 @@
 typedef struct scaling {
     const char *type;
     double theta, factor, low_freq_factor, high_freq_factor, original_positions;
+    json_t *factors; /* of "factors": what each frequency is divided by */
 } scaling;
 
 /* The object that holds rotary settings; NULL where none does. transformers takes the older one where both are. */
@@ -26,7 +28,7 @@ static pb_status find_settings(json_t **settings, const json_t *config, const ch
 static pb_status read_scaling(scaling *s, const json_t *config, const char *file, pb_error *err)
 {
     json_t *from;
-    *s = (scaling){"default", 10000, 1, 1, 4, 8192};
+    *s = (scaling){"default", 10000, 1, 1, 4, 8192, NULL};
     TRY(find_settings(&from, config, file, err));
     TRY(json_get_real(config, "rope_theta", &s->theta, file, err));
     if (!from)
@@ -37,6 +39,7 @@ static pb_status read_scaling(scaling *s, const json_t *config, const char *file
     TRY(json_get_real(from, "factor", &s->factor, file, err));
     TRY(json_get_real(from, "low_freq_factor", &s->low_freq_factor, file, err));
     TRY(json_get_real(from, "high_freq_factor", &s->high_freq_factor, file, err));
+    TRY(json_get_array(from, "factors", &s->factors, file, err));
     return json_get_real(from, "original_max_position_embeddings", &s->original_positions, file, err);
 }
 
@@ -56,15 +59,35 @@ static float llama3_frequency(float f, const scaling *s)
     return (1 - smooth) * f / factor + smooth * f;
 }
 
-static pb_status check_scaling(const scaling *s, const char *file, pb_error *err)
+static bool is(const scaling *s, const char *type)
 {
-    if (strcmp(s->type, "default") != 0 && strcmp(s->type, "linear") != 0 && strcmp(s->type, "llama3") != 0)
+    return strcmp(s->type, type) == 0;
+}
+
+static pb_status check_scaling(const scaling *s, size_t d, const char *file, pb_error *err)
+{
+    if (!is(s, "default") && !is(s, "linear") && !is(s, "llama3") && !is(s, "factors"))
         return fail(err, PB_EUNSUPPORTED, "%s: rotary scaling \"%s\" is not supported (default, linear, llama3 are)",
                     file, s->type);
     if (!(s->theta > 0) || !(s->factor > 0))
         return fail(err, PB_EFORMAT, "%s: rope theta %g and factor %g, expected numbers above 0", file, s->theta,
                     s->factor);
+    if (is(s, "factors") && json_array_size(s->factors) != d / 2)
+        return fail(err, PB_EFORMAT, "%s: %zu factors of rotary frequencies, expected %zu", file,
+                    json_array_size(s->factors), d / 2);
     return PB_OK;
+}
+
+/* The i-th frequency, of which `f` is what it would be without scaling. */
+static float scaled(const scaling *s, float f, size_t i)
+{
+    if (is(s, "linear"))
+        return f / (float)s->factor;
+    if (is(s, "llama3"))
+        return llama3_frequency(f, s);
+    if (is(s, "factors"))
+        return f / (float)json_number_value(json_array_get(s->factors, i));
+    return f;
 }
 
 pb_status rope_frequencies(float **frequency, size_t d, const json_t *config, const char *file, pb_error *err)
@@ -72,16 +95,12 @@ pb_status rope_frequencies(float **frequency, size_t d, const json_t *config, co
     scaling s;
     *frequency = NULL;
     TRY(read_scaling(&s, config, file, err));
-    TRY(check_scaling(&s, file, err));
+    TRY(check_scaling(&s, d, file, err));
     float *f = mem_new(d / 2, sizeof *f);
     for (size_t i = 0; i < d / 2; i++) {
         /* float32 at the same places as torch, whose roundings later angles magnify */
         float power = powf((float)s.theta, (float)(2 * i) / (float)d);
-        f[i] = 1.0f / power;
-        if (strcmp(s.type, "linear") == 0)
-            f[i] /= (float)s.factor;
-        else if (strcmp(s.type, "llama3") == 0)
-            f[i] = llama3_frequency(f[i], &s);
+        f[i] = scaled(&s, 1.0f / power, i);
     }
     *frequency = f;
     return PB_OK;

@@ -239,6 +239,9 @@ class Trace(ProgramTest):
     def test_vision_tower(self):
         self.fails(self.trace(LLAVA, "--vision-tower", LLAVA, image=PICTURE), "takes no vision tower", hint="--vision-tower")
 
+    def test_mmproj(self):
+        self.fails(self.trace(LLAVA, "--mmproj", LLAVA, image=PICTURE), "has a vision side of its own", hint="--mmproj")
+
     def test_seed(self):
         noise = ("--corrupt", "noise:s1", "--samples", 2)
         self.assertNotEqual(self.json(*noise)["corrupted"], self.json(*noise, "--seed", 1)["corrupted"])
