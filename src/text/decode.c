@@ -126,6 +126,27 @@ pb_status text_decoder_read(text_decoder *d, const json_t *object, const char *f
     return status;
 }
 
+void text_decoder_make_byte_level(text_decoder *d)
+{
+    *d = (text_decoder){.exists = true};
+    add_step(d, (text_decoder_step){.kind = DECODE_BYTE_LEVEL});
+}
+
+void text_decoder_make_signs(text_decoder *d, const char *sign, bool bytes, size_t start, size_t stop)
+{
+    *d = (text_decoder){.exists = true};
+    add_step(d, (text_decoder_step){.kind = DECODE_REPLACE,
+                                    .what = pattern_literal(sign, strlen(sign)),
+                                    .text = mem_text(" "),
+                                    .text_size = 1});
+    if (bytes)
+        add_step(d, (text_decoder_step){.kind = DECODE_BYTE_FALLBACK});
+    add_step(d, (text_decoder_step){.kind = DECODE_FUSE});
+    if (start || stop)
+        add_step(d, (text_decoder_step){.kind = DECODE_STRIP, .text = mem_text(" "), .text_size = 1, .start = start,
+                                        .stop = stop});
+}
+
 /* ---- lists of texts ---- */
 static void end_text(texts *t)
 {

@@ -25,6 +25,12 @@ static void add_piece(postprocess *p, template_piece piece)
     p->pieces[p->piece_count++] = piece;
 }
 
+static void add_trimmer(postprocess *p, trimmer t)
+{
+    p->trimmers = mem_resize(p->trimmers, p->trimmer_count + 1, sizeof *p->trimmers);
+    p->trimmers[p->trimmer_count++] = t;
+}
+
 /* ---- ByteLevel ---- */
 static pb_status read_byte_level(void *into, const component *c, pb_error *err)
 {
@@ -33,10 +39,8 @@ static pb_status read_byte_level(void *into, const component *c, pb_error *err)
     trimmer t;
     TRY(component_bool(c, "trim_offsets", NULL, &trim, err));
     TRY(component_bool(c, "add_prefix_space", NULL, &t.keep_first, err));
-    if (trim) {
-        p->trimmers = mem_resize(p->trimmers, p->trimmer_count + 1, sizeof *p->trimmers);
-        p->trimmers[p->trimmer_count++] = t;
-    }
+    if (trim)
+        add_trimmer(p, t);
     return PB_OK;
 }
 
@@ -146,4 +150,16 @@ pb_status postprocess_read(postprocess *p, const json_t *object, const char *fil
     else if (!p->has_template)
         add_piece(p, (template_piece){.is_text = true});
     return status;
+}
+
+void postprocess_make(postprocess *p, int32_t before, int32_t behind, bool trims)
+{
+    *p = (postprocess){.has_template = true};
+    if (before >= 0)
+        add_piece(p, (template_piece){.id = before});
+    add_piece(p, (template_piece){.is_text = true});
+    if (behind >= 0)
+        add_piece(p, (template_piece){.id = behind});
+    if (trims)
+        add_trimmer(p, (trimmer){.keep_first = false});
 }

@@ -31,6 +31,8 @@ typedef struct postprocess {
 
 pb_status postprocess_read(postprocess *p, const json_t *component, const char *file, pb_error *err);
 void postprocess_free(postprocess *p);
+/* The same without a file: the ids before and behind every text (-1: none), and whether spaces are taken out. */
+void postprocess_make(postprocess *p, int32_t before, int32_t behind, bool trims);
 
 /* Takes leading and trailing spaces out of the range [*start, *end) of the token number `index` whose text this is. */
 void postprocess_trim(const postprocess *p, const char *text, size_t size, size_t index, uint32_t *start,

@@ -176,6 +176,7 @@ static void run_stage(const stage *s, const draft *in, draft *out)
         case STAGE_PREFIX: run_prefix(s, in, p, out); break;
         case STAGE_REPLACE: run_replace(s, in, p, out); break;
         case STAGE_NFC: nfc_piece(in, p, out); break;
+        case STAGE_NORMALIZE: normalizer_run(s->normalizer, in, p, out); break;
         case STAGE_SPLIT: run_split(s, in, p, &all, out); break;
         case STAGE_BYTES: run_bytes(in, p, out); break;
         }

@@ -9,6 +9,7 @@
 
 #include "text/added.h"
 #include "text/draft.h"
+#include "text/normalizer.h"
 #include "text/pattern.h"
 
 typedef enum stage_kind {
@@ -16,6 +17,7 @@ typedef enum stage_kind {
     STAGE_PREFIX,  /* puts a text before every piece */
     STAGE_REPLACE, /* puts a text in place of another */
     STAGE_NFC,     /* Unicode normal form C */
+    STAGE_NORMALIZE, /* what SentencePiece does to a text first */
     STAGE_SPLIT,   /* cuts at the matches of a pattern */
     STAGE_BYTES    /* writes every byte as a letter (GPT-2's alphabet) */
 } stage_kind;
@@ -32,6 +34,7 @@ typedef enum split_behavior {
 typedef struct stage {
     stage_kind kind;
     const added_finder *finder; /* ADDED; not owned */
+    const normalizer *normalizer; /* NORMALIZE; not owned */
     char *text;                 /* PREFIX: what is put before; REPLACE: what is put in */
     size_t text_size;
     char *unless;    /* PREFIX: not before a piece that begins with this; NULL: always */
@@ -50,6 +53,12 @@ typedef struct stages {
 pb_status stages_read_normalizer(stages *s, const json_t *component, const char *file, pb_error *err);
 pb_status stages_read_pre_tokenizer(stages *s, const json_t *component, const char *file, pb_error *err);
 void stages_add(stages *s, stage one); /* takes over what it owns */
+/* Those that other files ask for by their names: Metaspace's (`sign` in place of spaces, and one before a piece, before
+ * the first alone, or before none), and a Split at a pattern's matches, each a piece of its own. */
+typedef enum metaspace_scheme { METASPACE_ALWAYS, METASPACE_FIRST, METASPACE_NEVER } metaspace_scheme;
+void stages_add_metaspace(stages *s, const char *sign, metaspace_scheme scheme);
+pb_status stages_add_split(stages *s, const char *regex, const char *file, const char *field, pb_error *err);
+void stages_add_digits(stages *s, bool individual);
 void stages_free(stages *s);
 
 /* Runs the steps first to last over *d; `spare` is memory to work with. */

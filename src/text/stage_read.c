@@ -94,13 +94,26 @@ static pb_status read_split(void *into, const component *c, pb_error *err)
     return PB_OK;
 }
 
+void stages_add_digits(stages *s, bool individual)
+{
+    stages_add(s, (stage){.kind = STAGE_SPLIT,
+                          .what = pattern_class(CLASS_NUMERIC),
+                          .behavior = individual ? SPLIT_ISOLATED : SPLIT_CONTIGUOUS});
+}
+
 static pb_status read_digits(void *into, const component *c, pb_error *err)
 {
     bool individual;
     TRY(component_bool(c, "individual_digits", NULL, &individual, err));
-    stages_add(into, (stage){.kind = STAGE_SPLIT,
-                             .what = pattern_class(CLASS_NUMERIC),
-                             .behavior = individual ? SPLIT_ISOLATED : SPLIT_CONTIGUOUS});
+    stages_add_digits(into, individual);
+    return PB_OK;
+}
+
+pb_status stages_add_split(stages *s, const char *regex, const char *file, const char *field, pb_error *err)
+{
+    stage one = {.kind = STAGE_SPLIT, .behavior = SPLIT_ISOLATED};
+    TRY(pattern_regex(&one.what, regex, strlen(regex), file, field, err));
+    stages_add(s, one);
     return PB_OK;
 }
 
@@ -112,11 +125,8 @@ static pb_status read_byte_level(void *into, const component *c, pb_error *err)
     TRY(component_bool(c, "use_regex", &by_default, &regex, err));
     if (prefix)
         stages_add(into, (stage){.kind = STAGE_PREFIX, .text = mem_text(" "), .text_size = 1, .unless = mem_text(" ")});
-    if (regex) {
-        stage s = {.kind = STAGE_SPLIT, .behavior = SPLIT_ISOLATED};
-        TRY(pattern_regex(&s.what, gpt2_pattern, strlen(gpt2_pattern), c->file, c->where, err));
-        stages_add(into, s);
-    }
+    if (regex)
+        TRY(stages_add_split(into, gpt2_pattern, c->file, c->where, err));
     stages_add(into, (stage){.kind = STAGE_BYTES});
     return PB_OK;
 }
@@ -133,7 +143,7 @@ static pb_status read_replacement(const component *c, const char **sign, size_t 
 }
 
 /* "first", "never" or "always"; the older "add_prefix_space": false must agree with it. */
-static pb_status read_scheme(const component *c, bool *never, bool *first, pb_error *err)
+static pb_status read_scheme(const component *c, metaspace_scheme *out, pb_error *err)
 {
     const char *scheme = "always";
     size_t size;
@@ -141,35 +151,41 @@ static pb_status read_scheme(const component *c, bool *never, bool *first, pb_er
     if (json_object_get(c->object, "prepend_scheme"))
         TRY(component_text(c, "prepend_scheme", &scheme, &size, err));
     TRY(component_bool(c, "add_prefix_space", &by_default, &prefix, err));
-    *never = strcmp(scheme, "never") == 0;
-    *first = strcmp(scheme, "first") == 0;
-    if (!*never && !*first && strcmp(scheme, "always") != 0)
+    *out = strcmp(scheme, "never") == 0 ? METASPACE_NEVER : strcmp(scheme, "first") == 0 ? METASPACE_FIRST
+                                                                                         : METASPACE_ALWAYS;
+    if (*out == METASPACE_ALWAYS && strcmp(scheme, "always") != 0)
         return fail(err, PB_EFORMAT, "%s: %s (Metaspace): \"prepend_scheme\" is \"%.50s\", expected first, never or "
                     "always", c->file, c->where, scheme);
-    if (!prefix && !*never)
+    if (!prefix && *out != METASPACE_NEVER)
         return fail(err, PB_EFORMAT, "%s: %s (Metaspace): \"add_prefix_space\" is false, but \"prepend_scheme\" is "
                     "\"%s\"", c->file, c->where, scheme);
     return PB_OK;
+}
+
+void stages_add_metaspace(stages *s, const char *sign, metaspace_scheme scheme)
+{
+    stages_add(s, (stage){.kind = STAGE_REPLACE,
+                          .what = pattern_literal(" ", 1),
+                          .text = mem_text(sign),
+                          .text_size = strlen(sign)});
+    if (scheme != METASPACE_NEVER)
+        stages_add(s, (stage){.kind = STAGE_PREFIX,
+                              .text = mem_text(sign),
+                              .text_size = strlen(sign),
+                              .unless = mem_text(sign),
+                              .only_first = scheme == METASPACE_FIRST});
 }
 
 static pb_status read_metaspace(void *into, const component *c, pb_error *err)
 {
     const char *sign;
     size_t size;
-    bool never, first, split;
+    metaspace_scheme scheme;
+    bool split;
     TRY(read_replacement(c, &sign, &size, err));
-    TRY(read_scheme(c, &never, &first, err));
+    TRY(read_scheme(c, &scheme, err));
     TRY(component_bool(c, "split", &by_default, &split, err));
-    stages_add(into, (stage){.kind = STAGE_REPLACE,
-                             .what = pattern_literal(" ", 1),
-                             .text = mem_text(sign),
-                             .text_size = size});
-    if (!never)
-        stages_add(into, (stage){.kind = STAGE_PREFIX,
-                                 .text = mem_text(sign),
-                                 .text_size = size,
-                                 .unless = mem_text(sign),
-                                 .only_first = first});
+    stages_add_metaspace(into, sign, scheme);
     if (split)
         stages_add(into, (stage){.kind = STAGE_SPLIT,
                                  .what = pattern_literal(sign, size),

@@ -1,33 +1,14 @@
-/* tokenizer.c: a tokenizer.json, put together from its parts, see tokenizer.h.
- *
- *     text -> stage.c (added tokens, normalizer, pre-tokenizer) -> bpe.c -> postprocess.c -> ids and ranges
- *     ids -> vocab.c, added.c -> decode.c -> text */
+/* tokenizer.c: texts to tokens and back, see tokenizer.h and tokenizer_parts.h. */
 #include "text/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/json.h"
-#include "text/added.h"
-#include "text/bpe.h"
-#include "text/decode.h"
-#include "text/postprocess.h"
-#include "text/stage.h"
+#include "text/tokenizer_parts.h"
 #include "text/unicode.h"
 
 enum { LONGEST_TEXT = 1 << 28 };
 
-struct tokenizer {
-    bpe *model;
-    added_tokens added;
-    added_finder raw, normal; /* added tokens to look for before and after normalization */
-    stages stages;
-    postprocess post;
-    text_decoder decoder;
-};
-
-/* ---- opening ---- */
 void tokenizer_free(tokenizer *t)
 {
     if (!t)
@@ -38,91 +19,46 @@ void tokenizer_free(tokenizer *t)
     added_free(&t->added);
     postprocess_free(&t->post);
     text_decoder_free(&t->decoder);
-    bpe_free(t->model);
+    normalizer_free(t->normalizer);
+    bpe_free(t->bpe);
+    pieces_free(t->pieces);
     free(t);
 }
 
+const vocab *tokenizer_words(const tokenizer *t)
+{
+    return t->pieces ? &t->pieces->vocab : bpe_vocab(t->bpe);
+}
+
+/* ---- putting together ---- */
+void tokenizer_begin_steps(tokenizer *t)
+{
+    stages_add(&t->stages, (stage){.kind = STAGE_ADDED, .finder = &t->raw});
+}
+
 /* What an added token looks like after normalization. */
-static void normalize_added(added_token *a, const stages *normalizer)
+static void normalize_added(added_token *a, const stages *steps)
 {
     draft d = {0}, spare = {0};
     draft_begin(&d, a->content, a->size);
-    stages_run(normalizer, &d, &spare);
+    stages_run(steps, &d, &spare);
     free(a->form);
-    a->form = mem_text_n(d.bytes, d.size);
+    a->form = mem_text_n(d.bytes ? d.bytes : "", d.size);
     a->form_size = d.size;
     draft_free(&d);
     draft_free(&spare);
 }
 
-/* The steps, in the order in which they run; added tokens need the normalizer, and stand on both sides of it. */
-static pb_status read_stages(tokenizer *t, const json_t *root, const char *file, pb_error *err)
+pb_status tokenizer_end_normalizer(tokenizer *t, const char *file, pb_error *err)
 {
-    stages_add(&t->stages, (stage){.kind = STAGE_ADDED, .finder = &t->raw});
-    TRY(stages_read_normalizer(&t->stages, json_object_get(root, "normalizer"), file, err));
-    stages normalizer = {t->stages.list + 1, t->stages.count - 1};
+    stages steps = {t->stages.list + 1, t->stages.count - 1};
     for (size_t i = 0; i < t->added.count; i++)
         if (t->added.list[i].normalized)
-            normalize_added(&t->added.list[i], &normalizer);
+            normalize_added(&t->added.list[i], &steps);
     TRY(added_finder_make(&t->raw, &t->added, false, file, err));
     TRY(added_finder_make(&t->normal, &t->added, true, file, err));
     stages_add(&t->stages, (stage){.kind = STAGE_ADDED, .finder = &t->normal});
-    return stages_read_pre_tokenizer(&t->stages, json_object_get(root, "pre_tokenizer"), file, err);
-}
-
-static pb_status read_parts(tokenizer *t, const json_t *root, const char *file, pb_error *err)
-{
-    const char *version = "1.0";
-    json_t *model, *added;
-    TRY(json_get_text(root, "version", &version, file, err));
-    if (strcmp(version, "1.0") != 0)
-        return fail(err, PB_EUNSUPPORTED, "%s: \"version\" is \"%.20s\", expected \"1.0\"", file, version);
-    TRY(json_get_object(root, "model", &model, file, err));
-    TRY(json_get_array(root, "added_tokens", &added, file, err));
-    if (!model)
-        return fail(err, PB_EFORMAT, "%s: has no \"model\"", file);
-    TRY(bpe_read(&t->model, model, file, err));
-    TRY(added_read(&t->added, added, bpe_vocab(t->model), file, err));
-    TRY(read_stages(t, root, file, err));
-    TRY(postprocess_read(&t->post, json_object_get(root, "post_processor"), file, err));
-    return text_decoder_read(&t->decoder, json_object_get(root, "decoder"), file, err);
-}
-
-pb_status tokenizer_read(tokenizer **out, const char *json, size_t size, const char *name, pb_error *err)
-{
-    json_t *root;
-    *out = NULL;
-    TRY(json_parse_object(&root, json, size, name, err));
-    tokenizer *t = mem_new(1, sizeof *t);
-    pb_status status = read_parts(t, root, name, err);
-    json_decref(root);
-    if (status)
-        tokenizer_free(t);
-    else
-        *out = t;
-    return status;
-}
-
-static pb_status open_file(tokenizer **out, const char *path, pb_error *err)
-{
-    file_map map;
-    TRY(file_map_open(&map, path, err));
-    pb_status status = tokenizer_read(out, (const char *)map.data, map.size, path, err);
-    file_map_close(&map);
-    return status;
-}
-
-pb_status tokenizer_open(tokenizer **out, const char *directory, pb_error *err)
-{
-    char *path = path_join(directory, "tokenizer.json"), *model = path_join(directory, "tokenizer.model");
-    *out = NULL;
-    pb_status status = open_file(out, path, err);
-    if (status == PB_EIO && file_exists(model) && !file_exists(path))
-        fail_hint(err, "The folder has a tokenizer.model (SentencePiece), which is not read: AutoTokenizer."
-                       "from_pretrained(folder).save_pretrained(folder) of transformers writes a tokenizer.json.");
-    free(path);
-    free(model);
-    return status;
+    return PB_OK;
 }
 
 /* ---- encoding ---- */
@@ -165,16 +101,24 @@ static void place(encoder *e, const draft *d, int32_t id, size_t start, size_t e
     append(&e->tokens, &e->count, &e->capacity, one);
 }
 
+static pb_status encode_word(const tokenizer *t, const char *text, size_t size, word *w, pb_error *err)
+{
+    if (!t->pieces)
+        return bpe_encode(t->bpe, text, size, w, err);
+    pieces_encode(t->pieces, text, size, w);
+    return PB_OK;
+}
+
 static pb_status encode_piece(encoder *e, const draft *d, piece p, pb_error *err)
 {
     if (p.id != PIECE_OPEN) {
         place(e, d, p.id, p.start, p.end, d->bytes + p.start, p.end - p.start);
         return PB_OK;
     }
-    TRY(bpe_encode(e->t->model, d->bytes + p.start, p.end - p.start, &e->word, err));
+    TRY(encode_word(e->t, d->bytes + p.start, p.end - p.start, &e->word, err));
     for (size_t i = 0; i < e->word.count; i++) {
         word_token one = e->word.tokens[i];
-        vocab_entry name = vocab_text(bpe_vocab(e->t->model), one.id);
+        vocab_entry name = vocab_text(tokenizer_words(e->t), one.id);
         place(e, d, one.id, p.start + one.start, p.start + one.end, name.text, name.size);
     }
     return PB_OK;
@@ -243,7 +187,7 @@ void tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t count, bool
     texts all = {0};
     for (size_t i = 0; i < count; i++) {
         const added_token *a = added_by_id(&t->added, ids[i]);
-        vocab_entry entry = vocab_text(bpe_vocab(t->model), ids[i]);
+        vocab_entry entry = vocab_text(tokenizer_words(t), ids[i]);
         if (a && !(skip_special && is_skipped(t, a)))
             texts_add(&all, a->form, a->form_size);
         else if (!a && entry.text)
@@ -256,7 +200,7 @@ void tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t count, bool
 void tokenizer_token_text(const tokenizer *t, int32_t id, buffer *out)
 {
     const added_token *a = added_by_id(&t->added, id);
-    vocab_entry entry = vocab_text(bpe_vocab(t->model), id);
+    vocab_entry entry = vocab_text(tokenizer_words(t), id);
     if (a)
         buffer_add(out, a->content, a->size);
     else if (entry.text)
@@ -269,21 +213,19 @@ void tokenizer_token_text(const tokenizer *t, int32_t id, buffer *out)
 int32_t tokenizer_find(const tokenizer *t, const char *content)
 {
     const added_token *a = added_find(&t->added, content, strlen(content));
-    return a ? a->id : vocab_find(bpe_vocab(t->model), content, strlen(content));
+    return a ? a->id : vocab_find(tokenizer_words(t), content, strlen(content));
 }
 
 size_t tokenizer_vocab(const tokenizer *t)
 {
-    size_t limit = bpe_vocab(t->model)->limit;
+    size_t limit = tokenizer_words(t)->limit;
     size_t added = t->added.count ? (size_t)t->added.list[t->added.count - 1].id + 1 : 0;
     return limit > added ? limit : added;
 }
 
 const char *tokenizer_kind(const tokenizer *t)
 {
-    if (bpe_has_byte_fallback(t->model))
-        return "BPE with byte fallback";
-    return text_decoder_is_byte_level(&t->decoder) ? "byte-level BPE" : "BPE";
+    return t->kind;
 }
 
 bool tokenizer_is_special(const tokenizer *t, int32_t id)

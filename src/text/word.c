@@ -82,21 +82,21 @@ static void consider(word *w, int64_t left, word_may_join *may_join, const void 
     if (left < 0 || w->symbols[left].behind < 0)
         return;
     const word_symbol *symbol = &w->symbols[left];
-    if (may_join(model, symbol, &w->symbols[symbol->behind], &p.id, &p.rank))
+    const word_symbol *behind = &w->symbols[symbol->behind];
+    p.size = symbol->size + behind->size;
+    if (may_join(model, symbol, behind, &p.id, &p.rank))
         heap_push(w, p);
 }
 
 static void join(word *w, word_pair p, word_may_join *may_join, const void *model)
 {
     word_symbol *left = &w->symbols[p.at];
-    int32_t id;
-    double rank;
     if (!left->size || left->behind < 0)
         return;
     word_symbol *right = &w->symbols[left->behind];
-    if (!may_join(model, left, right, &id, &rank) || id != p.id)
+    if (left->size + right->size != p.size)
         return; /* one of the two has joined another since */
-    left->id = id;
+    left->id = p.id;
     left->size += right->size;
     left->behind = right->behind;
     right->size = 0;

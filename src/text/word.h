@@ -27,7 +27,8 @@ typedef struct word_symbol {
 typedef struct word_pair {
     double rank;
     int32_t id;
-    size_t at; /* the left symbol */
+    uint32_t size; /* of both together */
+    size_t at;     /* the left symbol */
 } word_pair;
 
 /* The tokens of the last word, and memory that the next one reuses. Begins as {0}. */

@@ -409,13 +409,9 @@ static void damaged_files_are_refused(void **state)
 {
     (void)state;
     char *folder = folder_new(), *path = path_join(folder, "tokenizer.json");
-    char *model = path_join(folder, "tokenizer.model");
     tokenizer *t;
-    pb_error failure = {0};
-    assert_fails(tokenizer_open(&t, folder, err), PB_EIO, path);
-    assert_ok(file_write_all(model, "x", 1, err));
-    assert_int_equal(tokenizer_open(&t, folder, &failure), PB_EIO);
-    assert_non_null(strstr(failure.hint, "tokenizer.model"));
+    assert_fails(tokenizer_open(&t, folder, err), PB_EIO, "has no tokenizer: no tokenizer.json");
+    assert_fails(tokenizer_open(&t, folder, err), PB_EIO, folder);
     assert_ok(file_write_all(path, "{\"model\"", 8, err));
     assert_fails(tokenizer_open(&t, folder, err), PB_EFORMAT, "is not valid JSON");
     buffer deep = {0};
@@ -425,7 +421,6 @@ static void damaged_files_are_refused(void **state)
     assert_fails(tokenizer_open(&t, folder, err), PB_EFORMAT, "is not valid JSON");
     buffer_free(&deep);
     free(path);
-    free(model);
     folder_remove(folder);
 }
 
