@@ -63,6 +63,19 @@ static void a_llama_runs_as_hfs(void **state)
     check(LLAMA);
 }
 
+static void a_qwen2_runs_as_hfs(void **state)
+{
+    (void)state;
+    check(QWEN2);
+}
+
+/* Parallel blocks, LayerNorms, rotary on part of a head, a bias at the head. */
+static void a_phi_runs_as_hfs(void **state)
+{
+    (void)state;
+    check(PHI);
+}
+
 static void sites_have_their_names(void **state)
 {
     (void)state;
@@ -81,6 +94,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_llava_runs_as_hfs),
         cmocka_unit_test(a_llama_runs_as_hfs),
+        cmocka_unit_test(a_qwen2_runs_as_hfs),
+        cmocka_unit_test(a_phi_runs_as_hfs),
         cmocka_unit_test(sites_have_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,16 +40,12 @@ static int open_scene(const char *folder)
     return 0;
 }
 
-static int open_llava(void **state)
-{
-    (void)state;
-    return matmul_row_invariant() ? open_scene(LLAVA) : 0;
-}
+static const char *scene_folder;
 
-static int open_llama(void **state)
+static int open_this_scene(void **state)
 {
     (void)state;
-    return matmul_row_invariant() ? open_scene(LLAMA) : 0;
+    return matmul_row_invariant() ? open_scene(scene_folder) : 0;
 }
 
 static int close_scene(void **state)
@@ -381,6 +377,44 @@ static void an_edited_run_can_be_recorded(void **state)
     }
 }
 
+/* What is not computed where a fork joins: in a parallel block nothing at all, as no MLP sees the attention output that is
+ * put in. Otherwise the edited row's MLP. */
+static void a_joining_layer_costs_what_its_edit_reaches(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    size_t p = T - 1;
+    edit e = {SITE_ATTN_OUT, s->L - 1, s->L, &p, 1, s->clean};
+    replay_fork f = {.base = s->corrupted, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = p};
+    for (int mlp = 0; mlp < 2; mlp++) {
+        replay_work work = {0};
+        e.site = mlp ? SITE_MLP_OUT : SITE_ATTN_OUT;
+        rows_free(run_forks(s->m, &f, 1, 0, &work), 1);
+        double matrices = s->m->config.gated ? 3 : 2;
+        double fed = 2 * matrices * (double)(s->D * s->m->config.d_ff);
+        assert_true(work.flop == (mlp || s->m->config.parallel ? 0 : fed));
+    }
+}
+
+/* Attention and MLP of a parallel block read the same rows: what one of them is given does not show in the other. */
+static void a_parallel_blocks_halves_do_not_see_each_other(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    recording *r;
+    assert_ok(recording_new(&r, &s->m->config, NULL, 0, T, 0, err));
+    for (int mlp = 0; mlp < 2; mlp++) {
+        site put = mlp ? SITE_MLP_OUT : SITE_ATTN_OUT, other = mlp ? SITE_ATTN_OUT : SITE_MLP_OUT;
+        edit e = {put, 1, 2, every + CHANGED, 1, s->clean};
+        replay_fork f = {.end = T, .input = s->corrupted_input, .edits = &e, .edit_count = 1, .record = r, .read_first = T};
+        rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
+        bool same = memcmp(recording_row(r, other, 1, CHANGED), recording_row(s->corrupted, other, 1, CHANGED),
+                           s->D * sizeof(float)) == 0;
+        assert_true(same == (mlp || s->m->config.parallel)); /* an MLP in sequence sees its layer's attention */
+    }
+    recording_free(r);
+}
+
 static pb_status refuse(void *context, replay_fork *const *forks, size_t count, pb_error *err)
 {
     (void)context;
@@ -401,18 +435,31 @@ static void a_reader_may_stop_it(void **state)
     free(c);
 }
 
-#define ALL_TESTS                                                                                                     \
-    cmocka_unit_test(the_sites_add_up), cmocka_unit_test(a_run_on_top_of_another_is_the_same_run),                    \
-        cmocka_unit_test(rows_beyond_a_recording_are_none), cmocka_unit_test(segments_cover_what_lies_below),         \
-        cmocka_unit_test(a_chain_of_runs_is_one_run), cmocka_unit_test(a_base_may_be_recorded_in_the_same_call),      \
-        cmocka_unit_test(a_runs_own_activations_change_no_bit),                                                       \
-        cmocka_unit_test(all_changed_rows_restored_at_the_start_are_the_clean_run),                                   \
-        cmocka_unit_test(a_fork_of_nothing_is_its_base), cmocka_unit_test(a_replay_is_its_plain_form),                \
-        cmocka_unit_test(waves_and_threads_do_not_show), cmocka_unit_test(the_order_of_forks_does_not_show),          \
-        cmocka_unit_test(an_edited_run_can_be_recorded), cmocka_unit_test(a_reader_may_stop_it)
-
 int main(void)
 {
-    const struct CMUnitTest on_llava[] = {ALL_TESTS}, on_llama[] = {ALL_TESTS};
-    return cmocka_run_group_tests(on_llava, open_llava, close_scene) + cmocka_run_group_tests(on_llama, open_llama, close_scene);
+    static const char *const folders[] = {LLAVA, LLAMA, QWEN2, PHI};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_sites_add_up),
+        cmocka_unit_test(a_run_on_top_of_another_is_the_same_run),
+        cmocka_unit_test(rows_beyond_a_recording_are_none),
+        cmocka_unit_test(segments_cover_what_lies_below),
+        cmocka_unit_test(a_chain_of_runs_is_one_run),
+        cmocka_unit_test(a_base_may_be_recorded_in_the_same_call),
+        cmocka_unit_test(a_runs_own_activations_change_no_bit),
+        cmocka_unit_test(all_changed_rows_restored_at_the_start_are_the_clean_run),
+        cmocka_unit_test(a_fork_of_nothing_is_its_base),
+        cmocka_unit_test(a_replay_is_its_plain_form),
+        cmocka_unit_test(waves_and_threads_do_not_show),
+        cmocka_unit_test(the_order_of_forks_does_not_show),
+        cmocka_unit_test(an_edited_run_can_be_recorded),
+        cmocka_unit_test(a_joining_layer_costs_what_its_edit_reaches),
+        cmocka_unit_test(a_parallel_blocks_halves_do_not_see_each_other),
+        cmocka_unit_test(a_reader_may_stop_it),
+    };
+    int failed = 0;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        scene_folder = folders[i];
+        failed += cmocka_run_group_tests_name(strrchr(folders[i], '/') + 1, tests, open_this_scene, close_scene);
+    }
+    return failed;
 }

@@ -12,6 +12,8 @@
 
 #define LLAVA GOLDEN("data/model/llava")
 #define LLAMA GOLDEN("data/model/llama")
+#define QWEN2 GOLDEN("data/model/qwen2")
+#define PHI GOLDEN("data/model/phi")
 
 /* A folder of links to a checkpoint's files. folder_remove */
 static inline char *tiny_copy(const char *source)

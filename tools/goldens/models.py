@@ -1,10 +1,11 @@
-"""Makes tests/data/model/: two tiny random checkpoints as HF saves them, and what HF computes with them.
+"""Makes tests/data/model/: tiny random checkpoints as HF saves them, and what HF computes with them.
 
-    python tools/goldens/models.py
+    python tools/goldens/models.py [NAME ...]
 
-llava/ is a LLaVA (grouped heads, bfloat16, the newest names), llama/ a decoder alone (tied, float32, llama3 rotary
-scaling). golden.json in each holds HF's logits and, for llava/, the rows of tower and projector, in float32 with eager
-attention. The checkpoints and their tokenizers are those of tools/parity, made smaller.
+llava/ is a LLaVA (grouped heads, bfloat16, the newest names); the others are decoders alone: llama/ (tied, float32, llama3
+rotary scaling), qwen2/ (bfloat16), phi/ (float16, 6 of each head's 16 elements rotated). golden.json in each holds HF's
+logits and, for llava/, the rows of tower and projector, in float32 with eager attention. The checkpoints and their
+tokenizers are those of tools/parity, made smaller.
 """
 import json
 import shutil
@@ -12,11 +13,12 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import LlamaForCausalLM, LlavaForConditionalGeneration
+from transformers import LlavaForConditionalGeneration
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 from parity.checkpoints import Recipe, make_checkpoint  # noqa: E402
+from parity.families import open_checkpoint  # noqa: E402
 
 OUT = ROOT / "tests/data/model"
 RECIPES = [
@@ -29,6 +31,13 @@ RECIPES = [
                  "num_key_value_heads": 1, "tie_word_embeddings": True, "max_position_embeddings": 128,
                  "rope_parameters": {"rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0,
                                      "high_freq_factor": 4.0, "original_max_position_embeddings": 32}}),
+    Recipe("qwen2", tokenizer="qwen2", decoder="qwen2", vision=None, dtype=torch.bfloat16, seed=5,
+           text={"hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 3, "num_attention_heads": 4,
+                 "num_key_value_heads": 2, "tie_word_embeddings": True, "max_position_embeddings": 128,
+                 "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0}}),
+    Recipe("phi", tokenizer="gpt2", decoder="phi", vision=None, dtype=torch.float16, seed=6, padding=3,
+           text={"hidden_size": 32, "intermediate_size": 44, "num_hidden_layers": 4, "num_attention_heads": 2,
+                 "max_position_embeddings": 128, "partial_rotary_factor": 0.4}),
 ]
 
 
@@ -61,10 +70,10 @@ def llava_golden(path: Path) -> dict:
 
 
 @torch.no_grad()
-def llama_golden(path: Path) -> dict:
-    model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+def decoder_alone_golden(path: Path) -> dict:
+    opened = open_checkpoint(path)
     ids = [(7 * i * i + 3 * i + 5) % 400 for i in range(48)]
-    return {"ids": ids, **decoder_golden(model.model, model.lm_head, model.model.embed_tokens(torch.tensor(ids)))}
+    return {"ids": ids, **decoder_golden(opened.decoder, opened.head, opened.decoder.embed_tokens(torch.tensor(ids)))}
 
 
 def decoder_golden(decoder, head, rows: torch.Tensor) -> dict:
@@ -75,10 +84,10 @@ def decoder_golden(decoder, head, rows: torch.Tensor) -> dict:
 
 
 def main():
-    for recipe in RECIPES:
+    for recipe in (r for r in RECIPES if r.name in sys.argv[1:] or len(sys.argv) == 1):
         shutil.rmtree(OUT / recipe.name, ignore_errors=True)
         path = make_checkpoint(recipe, OUT)
-        golden = llava_golden(path) if recipe.vision is not None else llama_golden(path)
+        golden = llava_golden(path) if recipe.vision is not None else decoder_alone_golden(path)
         (path / "golden.json").write_text(json.dumps(golden) + "\n")
 
 

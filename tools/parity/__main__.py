@@ -12,12 +12,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import identities, invariants, program
+from . import checkpoints, identities, invariants, program
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
-from .checkpoints import RECIPES, end_early, make_checkpoint
+from .checkpoints import end_early
 from .compare import Comparison
 from .oracle import Oracle, Request
 from .pictures import make_pictures
+
+MAKERS = (checkpoints,)        # modules with oracles(work) -> {name: Oracle}, a checkpoint each
 
 
 @dataclass
@@ -36,14 +38,14 @@ def main() -> int:
     transformers.utils.logging.disable_progress_bar()
     options.work.mkdir(parents=True, exist_ok=True)
     pictures = make_pictures(options.work / "pictures")
-    oracles = {r.name: Oracle(make_checkpoint(r, options.work)) for r in RECIPES}
+    oracles = {name: oracle for module in MAKERS for name, oracle in module.oracles(options.work).items()}
     print(f"oracle: {identities.check_all(oracles, pictures)} identities hold", flush=True)
     if options.identities:
         return 0
     if not program.program().exists():
         print(f"{program.program()} is not there: build it with scripts/test, or name it in PATCHBAY", file=sys.stderr)
         return 1
-    lines = [line for oracle in oracles.values() for line in _checkpoint(oracle, pictures, options)]
+    lines = [line for name, oracle in oracles.items() for line in _checkpoint(name, oracle, pictures, options)]
     if options.markdown:
         options.markdown.write_text(_markdown(lines))
     failed = sum(bool(line.result.problems) for line in lines)
@@ -62,9 +64,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _checkpoint(oracle: Oracle, pictures: Path, options: argparse.Namespace):
+def _checkpoint(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace):
     """Runs all of one checkpoint's cases, printing as it goes; yields Lines."""
-    name = oracle.folder.name
     for case, check, command in _checks(oracle, pictures, options.work):
         if options.only not in f"{name} {case}":
             continue
@@ -80,15 +81,18 @@ def _checkpoint(oracle: Oracle, pictures: Path, options: argparse.Namespace):
 
 def _checks(oracle: Oracle, pictures: Path, work: Path):
     """Yields (name, function, command that shows the program's side) of everything asked of one checkpoint."""
-    model = oracle.folder
     made = {case.name: case.request for case in cases(oracle, pictures, work)}
     for name, request in made.items():
-        yield name, lambda r=request: invariants.traced(oracle, r), program.trace_command(model, request)
+        yield name, lambda r=request: invariants.traced(oracle, r), _shown(oracle, request)
     chosen = ("swap", "another image and noise", "whole answer") if oracle.multimodal else ("text: swap", "text: noise of 3 samples")
     for name in chosen:
         for what, check in invariants.invariants(oracle, made[name], work):
-            yield f"{name}: {what}", check, program.trace_command(model, made[name])
+            yield f"{name}: {what}", check, _shown(oracle, made[name])
     yield from _questions(oracle, pictures, work)
+
+
+def _shown(oracle: Oracle, request: Request) -> list[str]:
+    return program.trace_command(oracle.path, request, *oracle.options)
 
 
 def _questions(oracle: Oracle, pictures: Path, work: Path):
@@ -98,11 +102,13 @@ def _questions(oracle: Oracle, pictures: Path, work: Path):
         asked += [replace(CAPITAL, image=str(pictures / "tall.png"))]
     for request in asked:
         name = "ask: " + ("picture" if request.image else request.question[:20])
-        yield name, lambda r=request: invariants.greedy(oracle, r), ["patchbay", "ask", str(oracle.folder), request.question]
+        yield name, lambda r=request: invariants.greedy(oracle, r), ["patchbay", "ask", str(oracle.path), *oracle.options, request.question]
+    if oracle.path != oracle.folder:                       # a file that says itself what ends an answer
+        return
 
     def stops(request=asked[-1]):
         ids, _ = oracle.ask(request, 12)
-        return invariants.greedy(Oracle(end_early(oracle.folder, work, ids[3])), request)
+        return invariants.greedy(Oracle(end_early(oracle.folder, work, ids[3]), options=oracle.options), request)
 
     yield "ask: stops at EOS", stops, ["patchbay", "ask", str(work / (oracle.folder.name + "-eos")), asked[-1].question]
 

@@ -1,4 +1,4 @@
-"""Random LLaVA and Llama checkpoints, saved by HF's own `save_pretrained`, in every layout patchbay reads.
+"""Random checkpoints of LLaVA and of decoders alone, saved by HF's own `save_pretrained`, in every layout patchbay reads.
 
 Weights are drawn at scales that make a run worth tracing: attention that is far from uniform, logits far from
 flat, and every row different from every other. transformers 5 saves in one layout; the older ones are made from
@@ -15,10 +15,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import CLIPVisionConfig, LlamaConfig, LlamaForCausalLM, LlavaConfig, LlavaForConditionalGeneration
+from transformers import (CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, PhiConfig,
+                          Qwen2Config)
 
+from .families import CAUSAL
+from .oracle import Oracle
 from .vocabularies import IMAGE, make_tokenizer
 
+CONFIGS = {"llama": LlamaConfig, "phi": PhiConfig, "qwen2": Qwen2Config}
 CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 
 
@@ -27,12 +31,13 @@ class Recipe:
     """One checkpoint to make. `text`, `vision` and `llava` hold what differs from the small defaults below."""
     name: str
     tokenizer: str = "normalizer"
+    decoder: str = "llama"                                 # of CONFIGS
     text: dict = field(default_factory=dict)
     vision: dict | None = field(default_factory=dict)      # None: a decoder alone
     llava: dict = field(default_factory=dict)
     dtype: torch.dtype = torch.float32
     shards: int = 1
-    layout: str = "5"              # names and config as transformers "5", "4.5x" or "4" writes them
+    layout: str = "5"              # names and config as transformers "5", "4.5x", "4" or "4.28" writes them
     processor: str = "dict"        # preprocessor_config.json with "dict" or "plain" sizes, or "5": processor_config.json
     resize: dict | None = None     # the processor's size; default: shortest edge = the tower's image size
     mean: list = field(default_factory=lambda: CLIP_MEAN)
@@ -42,9 +47,13 @@ class Recipe:
     seed: int = 0
 
 
+LLAMA3_ROPE = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
+               "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+
 RECIPES = [
     Recipe("gqa-v5-f32", text={"num_key_value_heads": 2}, processor="5", padding=24),
     Recipe("mha-v4-f16", tokenizer="metaspace", layout="4", dtype=torch.float16, shards=3, processor="plain",
+           text={"rope_parameters": LLAMA3_ROPE},
            vision={"image_size": 29, "patch_size": 7}, llava={"vision_feature_layer": -1}),
     Recipe("headdim-v45-bf16", tokenizer="llama3", layout="4.5x", dtype=torch.bfloat16, shards=2,
            text={"head_dim": 24, "num_key_value_heads": 1, "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}},
@@ -68,10 +77,26 @@ RECIPES = [
            text={"attention_bias": True, "mlp_bias": True,
                  "rope_parameters": {"rope_type": "linear", "rope_theta": 20000.0, "factor": 4.0}}),
     Recipe("llama3-rope-v4-f16", tokenizer="llama3", vision=None, layout="4", dtype=torch.float16,
-           text={"num_key_value_heads": 2, "rope_parameters": {
-               "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
-               "high_freq_factor": 4.0, "original_max_position_embeddings": 64}}),
+           text={"num_key_value_heads": 2, "rope_parameters": LLAMA3_ROPE}),
+    Recipe("vicuna-v428-f16", vision=None, layout="4.28", dtype=torch.float16, shards=2, template="vicuna"),
+    Recipe("qwen2-tied-v5-bf16", tokenizer="qwen2", decoder="qwen2", vision=None, dtype=torch.bfloat16, padding=24,
+           text={"tie_word_embeddings": True, "num_key_value_heads": 2,
+                 "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0}}),
+    Recipe("qwen2-v4-f32", tokenizer="qwen2", decoder="qwen2", vision=None, layout="4", shards=2,
+           text={"num_key_value_heads": 1, "head_dim": 20, "num_hidden_layers": 3}),
+    Recipe("phi-v4-f16", tokenizer="gpt2", decoder="phi", vision=None, layout="4", dtype=torch.float16, shards=2, padding=40,
+           text={"partial_rotary_factor": 0.4, "hidden_size": 80}),                # 8 of 20, as Phi-2's 32 of 80
+    Recipe("phi-tied-v5-bf16", tokenizer="gpt2", decoder="phi", vision=None, dtype=torch.bfloat16,
+           text={"tie_word_embeddings": True, "num_key_value_heads": 2, "num_hidden_layers": 3,
+                 "rope_parameters": {"rope_type": "linear", "rope_theta": 20000.0, "factor": 2.0}}),
+    Recipe("phi-odd-v5-f32", tokenizer="gpt2", decoder="phi", vision=None,
+           text={"partial_rotary_factor": 0.4, "num_hidden_layers": 2}),           # int(6.4) of 16
 ]
+
+
+def oracles(work: Path) -> dict[str, Oracle]:
+    """All recipes, made and opened."""
+    return {recipe.name: Oracle(make_checkpoint(recipe, work)) for recipe in RECIPES}
 
 
 def make_checkpoint(recipe: Recipe, folder: Path) -> Path:
@@ -94,11 +119,11 @@ def make_checkpoint(recipe: Recipe, folder: Path) -> Path:
 
 
 def _build(recipe: Recipe, tokenizer: Tokenizer):
-    text = LlamaConfig(**{
+    text = CONFIGS[recipe.decoder](**{
         "vocab_size": tokenizer.get_vocab_size() + recipe.padding, "hidden_size": 64, "intermediate_size": 96,
         "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 512, **recipe.text})
     if recipe.vision is None:
-        return LlamaForCausalLM(text)
+        return CAUSAL[recipe.decoder](text)
     vision = CLIPVisionConfig(**{
         "hidden_size": 32, "intermediate_size": 56, "num_hidden_layers": 3, "num_attention_heads": 2,
         "image_size": 24, "patch_size": 8, **recipe.vision})
@@ -131,7 +156,7 @@ def _embedding_scale(name: str, weight: torch.Tensor, tied: bool) -> float:
 
 def _gain(name: str) -> float:
     """How much larger a matrix's output is than its input."""
-    gains = {"q_proj": 1.5, "k_proj": 1.5, "lm_head": 2.2, "down_proj": 1.5, "linear_2": 0.8}
+    gains = {"q_proj": 1.5, "k_proj": 1.5, "lm_head": 2.2, "down_proj": 1.5, "fc2": 1.5, "linear_2": 0.8}
     return next((gain for part, gain in gains.items() if part in name), 1.0)
 
 
@@ -160,14 +185,22 @@ def relayout(path: Path, layout: str) -> None:
     config = json.loads((path / "config.json").read_text())
     if config["model_type"] == "llava":
         for shard in path.glob("*.safetensors"):
-            tensors = {rename(k, layout): v.clone() for k, v in load_file(shard).items()}   # load_file maps the file
-            save_file(tensors, shard, metadata={"format": "pt"})
+            _rewrite(shard, lambda tensors: {rename(k, layout): v for k, v in tensors.items()})
         index = path / "model.safetensors.index.json"
         if index.exists():
             state = json.loads(index.read_text())
             state["weight_map"] = {rename(k, layout): v for k, v in state["weight_map"].items()}
             _write_json(index, state)
-    _write_json(path / "config.json", old_config(config))
+    if layout == "4.28":
+        _rewrite(next(path.glob("*.safetensors")), lambda tensors: {**tensors, **_rotary_buffers(config)})
+        _write_json(path / "config.json", _llama1_config(config))
+    else:
+        _write_json(path / "config.json", old_config(config))
+
+
+def _rewrite(file: Path, change) -> None:
+    tensors = {name: tensor.clone() for name, tensor in load_file(file).items()}        # load_file maps the file
+    save_file(change(tensors), file, metadata={"format": "pt"})
 
 
 def rename(name: str, layout: str) -> str:
@@ -190,10 +223,28 @@ def old_config(config: dict) -> dict:
     return config
 
 
+def _llama1_config(config: dict) -> dict:
+    """config.json as the first Llamas and Vicunas have it, before grouped queries and rotary scaling."""
+    config = old_config(config)
+    kept = ("architectures", "bos_token_id", "eos_token_id", "hidden_act", "hidden_size", "initializer_range",
+            "intermediate_size", "max_position_embeddings", "model_type", "num_attention_heads", "num_hidden_layers",
+            "rms_norm_eps", "tie_word_embeddings", "torch_dtype", "use_cache", "vocab_size")
+    return {key: config[key] for key in kept} | {"pad_token_id": 0, "transformers_version": "4.28.1"}
+
+
+def _rotary_buffers(config: dict) -> dict:
+    """The frequencies that these saved with the weights."""
+    d = config["hidden_size"] // config["num_attention_heads"]
+    frequencies = 1 / 10000 ** (torch.arange(0, d, 2) / d)
+    return {f"model.layers.{l}.self_attn.rotary_emb.inv_freq": frequencies.clone() for l in range(config["num_hidden_layers"])}
+
+
 def _old_rotary(text: dict) -> dict:
     rotary = dict(text["rope_parameters"])
-    text = {key: value for key, value in text.items() if key != "rope_parameters"}
+    text = {key: value for key, value in text.items() if key not in ("rope_parameters", "layer_types")}
     text["rope_theta"] = rotary.pop("rope_theta")
+    if "partial_rotary_factor" in rotary:
+        text["partial_rotary_factor"] = rotary.pop("partial_rotary_factor")
     kind = rotary.pop("rope_type")
     text["rope_scaling"] = None
     if kind != "default":                              # "type" until 4.42, "rope_type" since

@@ -29,7 +29,7 @@ def check_all(oracles: dict[str, Oracle], pictures: Path) -> int:
                           image=str(pictures / "wide.png") if oracle.multimodal else None)
         count += check_plain_forward(oracle, request) + check_sites(oracle, request) + check_patches(oracle, request)
         count += check_comparison(oracle, request)
-        if oracle.multimodal:
+        if isinstance(oracle.model, LlavaForConditionalGeneration):
             count += check_processor(oracle, pictures)
     return count
 

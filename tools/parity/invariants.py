@@ -14,26 +14,25 @@ BUDGETS = tuple(f"{size}M" for size in (1, 2, 3, 4, 5, 6, 8, 12, 16, 32, 64))
 
 def invariants(oracle: Oracle, request: Request, work: Path):
     """Yields (name, function that returns a Comparison)."""
-    model = oracle.folder
     noisy = replace(request, corrupt=(), noise_file=str(work / "zero.npy"))
 
     def base(*extra):
-        return program.trace(model, request, *extra)
+        return program.trace(oracle.path, request, *oracle.options, *extra)
 
     def self_patch():
         """Noise of nothing: every cell sets a run's own activations, in full forward passes."""
         shape = (1, len(oracle.prompt(request).span(request.corrupt_span or "constraint")), oracle.decoder.config.hidden_size)
         np.save(noisy.noise_file, np.zeros(shape, np.float32))
-        return _all_clean(program.trace(model, noisy, "--naive"))
+        return _all_clean(program.trace(oracle.path, noisy, *oracle.options, "--naive"))
 
     def self_patch_replayed():
-        return _all_clean(program.trace(model, noisy))
+        return _all_clean(program.trace(oracle.path, noisy, *oracle.options))
 
     def undone():
         """All changed rows restored at layer 0's resid_pre: the clean run, to the bit."""
         whole = replace(request, sites=("resid_pre",), layers=(0, 1), group=True, direction="denoise",
                         window=1, radius=None, positions=_changed(request))
-        return _all_clean(program.trace(model, whole))
+        return _all_clean(program.trace(oracle.path, whole, *oracle.options))
 
     yield "replay = --naive", lambda: compare_twins(base("--naive"), base(), exact=False)
     yield "1 thread = 2 threads", lambda: compare_twins(base("--threads", "1"), base("--threads", "2"), exact=True)
@@ -93,9 +92,10 @@ def _verify(found: dict) -> Comparison:
 
 def greedy(oracle: Oracle, request: Request) -> Comparison:
     """`ask` against greedy decoding by full forward passes."""
-    found = program.ask(oracle.folder, request, "--max-tokens", "12")
+    found = program.ask(oracle.path, request, *oracle.options, "--max-tokens", "12")
     return compare_ask(oracle, oracle.ask(request, 12), found, len(oracle.prompt(request).rows))
 
 
 def traced(oracle: Oracle, request: Request) -> Comparison:
-    return compare_trace(oracle, request, oracle.trace(request), program.trace(oracle.folder, request))
+    found = program.trace(oracle.path, request, *oracle.options)
+    return compare_trace(oracle, request, oracle.trace(request), found)

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 from tokenizers import Tokenizer
-from transformers import AutoConfig, LlamaForCausalLM, LlavaForConditionalGeneration
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+from .families import open_checkpoint
 from .generator import Generator
 from .prompts import Prompt, build_prompt, mid_sentence
 
@@ -119,15 +118,17 @@ class Trace:
 
 
 class Oracle:
-    """A checkpoint directory opened by HF in float32 with eager attention."""
+    """A checkpoint directory opened by HF in float32 with eager attention.
 
-    def __init__(self, folder: Path):
+    path and options: what the program is given instead of the folder, and beside it (a GGUF file of the same
+    weights, --vision-tower)."""
+
+    def __init__(self, folder: Path, path: Path | None = None, options: tuple[str, ...] = ()):
         self.folder = Path(folder)
-        self.config = AutoConfig.from_pretrained(folder)
-        self.multimodal = self.config.model_type == "llava"
-        model_class = LlavaForConditionalGeneration if self.multimodal else LlamaForCausalLM
-        self.model = model_class.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-        self.decoder = self.model.model.language_model if self.multimodal else self.model.model
+        self.path, self.options = path or self.folder, options
+        self.opened = open_checkpoint(self.folder)
+        self.multimodal = self.opened.image_rows is not None
+        self.model, self.decoder = self.opened.model, self.opened.decoder
         self.layers = self.decoder.layers
         self.tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         self._features = {}
@@ -136,13 +137,7 @@ class Oracle:
 
     def pixels(self, picture: str | Path) -> torch.Tensor:
         """[1, 3, S, S] as the Pillow form of HF's processor makes it."""
-        return self._processor()(Image.open(picture).convert("RGB"), return_tensors="pt")["pixel_values"].float()
-
-    def _processor(self) -> CLIPImageProcessorPil:
-        nested = self.folder / "processor_config.json"
-        if nested.exists():
-            return CLIPImageProcessorPil(**json.loads(nested.read_text())["image_processor"])
-        return CLIPImageProcessorPil(**json.loads((self.folder / "preprocessor_config.json").read_text()))
+        return self.opened.pixels(Image.open(picture).convert("RGB"))
 
     def features(self, picture: str | Path) -> torch.Tensor:
         """[image rows, D]: the projector's rows for one picture."""
@@ -154,9 +149,7 @@ class Oracle:
     @torch.no_grad()
     def _project(self, pixels: torch.Tensor) -> torch.Tensor:
         """[image rows, D]: HF's tower and projector over pixels [1, 3, S, S]."""
-        return self.model.model.get_image_features(
-            pixels, vision_feature_layer=self.config.vision_feature_layer,
-            vision_feature_select_strategy=self.config.vision_feature_select_strategy).pooler_output[0]
+        return self.opened.image_rows(pixels)
 
     def template(self, request: Request) -> str:
         """The template a request uses: named, or the folder's, or the family's."""
@@ -165,7 +158,7 @@ class Oracle:
             return request.template
         if own.exists():
             return json.loads(own.read_text())["template"]
-        return "llava" if self.multimodal else "plain"
+        return self.opened.template
 
     def prompt(self, request: Request) -> Prompt:
         rows = len(self.features(request.image)) if request.image else 0
@@ -178,7 +171,7 @@ class Oracle:
     @torch.no_grad()
     def embed(self, ids: list[int], image: list[int] = (), features: torch.Tensor | None = None) -> torch.Tensor:
         """[T, D] decoder input rows."""
-        rows = self.decoder.embed_tokens(torch.tensor(ids, dtype=torch.long)).clone()
+        rows = self.decoder.embed_tokens(torch.tensor(ids, dtype=torch.long).clamp(min=0)).clone()
         if features is not None:
             rows[list(image)] = features
         return rows
@@ -195,7 +188,7 @@ class Oracle:
                    for hook in _hooks(layer, l, edits or {}, recorded)]
         try:
             hidden = self.decoder(inputs_embeds=rows[None], use_cache=False).last_hidden_state[0, -outputs:]
-            return Run(self.model.lm_head(hidden), recorded)
+            return Run(self.opened.head(hidden), recorded)
         finally:
             for handle in handles:
                 handle.remove()

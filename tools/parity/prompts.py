@@ -120,13 +120,19 @@ def _encode(tokenizer: Tokenizer, text: str, image_rows: int) -> tuple[list[Row]
     rows, offset = [], 0
     for index, piece in enumerate(pieces):
         if index > 0:
-            rows += [Row(tokenizer.token_to_id(IMAGE), image=True)] * image_rows
+            rows += [Row(_image_token(tokenizer), image=True)] * image_rows
             offset += len(IMAGE)
         encoding = tokenizer.encode(piece, add_special_tokens=index == 0)
         rows += [Row(token, offset + start, offset + end) for token, (start, end) in zip(encoding.ids, encoding.offsets)]
         offset += len(piece)
     special = tokenizer.encode("").ids
     return rows, bool(special) and rows[0].id == special[0]
+
+
+def _image_token(tokenizer: Tokenizer) -> int:
+    """The id in an image row's place: -200, as in LLaVA's own code, where the vocabulary has no `<image>`."""
+    token = tokenizer.token_to_id(IMAGE)
+    return -200 if token is None else token
 
 
 def mid_sentence(tokenizer: Tokenizer, text: str) -> list[int]:
