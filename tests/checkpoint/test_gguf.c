@@ -1,8 +1,7 @@
 /* test_gguf.c: GGUF files of the gguf package are read as it reads them; damaged and lying ones give one error that
  * says what was found and what was expected. */
-#include "tests/support.h"
+#include "tests/checkpoint/gguf_bytes.h"
 
-#include "base/memory.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/tensor_file.h"
 
@@ -27,50 +26,6 @@ static int remove_folder(void **state)
 }
 
 /* ---- files made here ---- */
-
-static void u32(buffer *b, uint32_t n) { buffer_add(b, &n, sizeof n); }
-static void u64(buffer *b, uint64_t n) { buffer_add(b, &n, sizeof n); }
-
-static void text(buffer *b, const char *bytes)
-{
-    u64(b, strlen(bytes));
-    buffer_text(b, bytes);
-}
-
-static void header(buffer *b, uint32_t version, uint64_t tensors, uint64_t pairs)
-{
-    buffer_add(b, "GGUF", 4);
-    u32(b, version);
-    u64(b, tensors);
-    u64(b, pairs);
-}
-
-static void pair_u32(buffer *b, const char *key, uint32_t value)
-{
-    text(b, key);
-    u32(b, 4);
-    u32(b, value);
-}
-
-static void tensor_entry(buffer *b, const char *name, uint32_t rank, const uint64_t *dims, uint32_t type,
-                         uint64_t offset)
-{
-    text(b, name);
-    u32(b, rank);
-    for (uint32_t i = 0; i < rank; i++)
-        u64(b, dims[i]);
-    u32(b, type);
-    u64(b, offset);
-}
-
-/* The data begin at a multiple of 32. */
-static void zeros(buffer *b, size_t bytes)
-{
-    while (b->size % 32)
-        buffer_add(b, "", 1);
-    while (bytes-- > 0)
-        buffer_add(b, "", 1);
-}
 
 static void refused(buffer *b, pb_status code, const char *words)
 {
@@ -254,13 +209,13 @@ static void what_is_no_gguf_is_refused(void **state)
     refused(&b, PB_EFORMAT, "has 4 bytes, a GGUF file has at least 24");
     buffer_text(&b, "version https://git-lfs.github.com/spec/v1\n");
     refused(&b, PB_EFORMAT, "does not begin with \"GGUF\"");
-    header(&b, 1, 0, 0);
+    put_header(&b, 1, 0, 0);
     refused(&b, PB_EUNSUPPORTED, "is version 1 of GGUF, patchbay reads 2 and 3");
-    header(&b, 4, 0, 0);
+    put_header(&b, 4, 0, 0);
     refused(&b, PB_EUNSUPPORTED, "is version 4 of GGUF");
-    header(&b, 0, 0, 0);
+    put_header(&b, 0, 0, 0);
     refused(&b, PB_EUNSUPPORTED, "is version 0 of GGUF");
-    header(&b, 3u << 24, 0, 0);
+    put_header(&b, 3u << 24, 0, 0);
     refused(&b, PB_EUNSUPPORTED, "is a big-endian GGUF file");
 }
 
@@ -268,41 +223,41 @@ static void counts_and_lengths_beyond_the_file_are_refused(void **state)
 {
     (void)state;
     buffer b = {0};
-    header(&b, 3, 0, UINT64_MAX);
+    put_header(&b, 3, 0, UINT64_MAX);
     refused(&b, PB_EFORMAT, "claims 18446744073709551615 metadata pairs, but only 0 bytes follow");
-    header(&b, 3, UINT64_MAX, 0);
+    put_header(&b, 3, UINT64_MAX, 0);
     refused(&b, PB_EFORMAT, "claims 18446744073709551615 tensors, but only 0 bytes follow");
-    header(&b, 3, 20000, 0);
-    zeros(&b, 20000 * 24);
+    put_header(&b, 3, 20000, 0);
+    put_zeros(&b, 20000 * 24);
     refused(&b, PB_EFORMAT, "patchbay takes at most 16384");
-    header(&b, 3, 0, 1);
-    u64(&b, UINT64_MAX);
-    zeros(&b, 64);
+    put_header(&b, 3, 0, 1);
+    put_u64(&b, UINT64_MAX);
+    put_zeros(&b, 64);
     refused(&b, PB_EFORMAT, "metadata pair 0: its key has the length 18446744073709551615");
-    header(&b, 3, 0, 1);
-    text(&b, "k");
-    u32(&b, 8);
-    u64(&b, (uint64_t)INT64_MAX);
-    zeros(&b, 0);
+    put_header(&b, 3, 0, 1);
+    put_text(&b, "k");
+    put_u32(&b, 8);
+    put_u64(&b, (uint64_t)INT64_MAX);
+    put_zeros(&b, 0);
     refused(&b, PB_EFORMAT, "metadata \"k\" holds a text with a length of 9223372036854775807, but only");
-    header(&b, 3, 0, 1);
-    text(&b, "k");
-    u32(&b, 9);
-    u32(&b, 12);
-    u64(&b, (uint64_t)1 << 61); /* times 8 bytes is 0 */
+    put_header(&b, 3, 0, 1);
+    put_text(&b, "k");
+    put_u32(&b, 9);
+    put_u32(&b, 12);
+    put_u64(&b, (uint64_t)1 << 61); /* times 8 bytes is 0 */
     refused(&b, PB_EFORMAT, "metadata \"k\" holds an array with a count of 2305843009213693952, but only 0 bytes");
-    header(&b, 3, 0, 1);
-    text(&b, "k");
-    u32(&b, 9);
-    u32(&b, 8);
-    u64(&b, 3);
-    text(&b, "one");
-    u64(&b, 1000);
-    zeros(&b, 32);
+    put_header(&b, 3, 0, 1);
+    put_text(&b, "k");
+    put_u32(&b, 9);
+    put_u32(&b, 8);
+    put_u64(&b, 3);
+    put_text(&b, "one");
+    put_u64(&b, 1000);
+    put_zeros(&b, 32);
     refused(&b, PB_EFORMAT, "metadata \"k\" holds a text with a length of 1000");
-    header(&b, 3, 1, 0);
-    u64(&b, UINT64_MAX - 7);
-    zeros(&b, 64);
+    put_header(&b, 3, 1, 0);
+    put_u64(&b, UINT64_MAX - 7);
+    put_zeros(&b, 64);
     refused(&b, PB_EFORMAT, "tensor 0: its name has the length 18446744073709551608");
 }
 
@@ -310,42 +265,42 @@ static void metadata_that_cannot_be_are_refused(void **state)
 {
     (void)state;
     buffer b = {0};
-    header(&b, 3, 0, 2);
-    pair_u32(&b, "same", 1);
-    pair_u32(&b, "same", 2);
+    put_header(&b, 3, 0, 2);
+    put_pair_u32(&b, "same", 1);
+    put_pair_u32(&b, "same", 2);
     refused(&b, PB_EFORMAT, "metadata \"same\" stands there twice");
-    header(&b, 3, 0, 1);
-    pair_u32(&b, "", 1);
+    put_header(&b, 3, 0, 1);
+    put_pair_u32(&b, "", 1);
     refused(&b, PB_EFORMAT, "metadata pair 0: its key is empty");
-    header(&b, 3, 0, 1);
-    text(&b, "k");
-    u32(&b, 13);
-    u32(&b, 0);
+    put_header(&b, 3, 0, 1);
+    put_text(&b, "k");
+    put_u32(&b, 13);
+    put_u32(&b, 0);
     refused(&b, PB_EFORMAT, "metadata \"k\" is of kind 13, expected 0 to 12");
-    header(&b, 3, 0, 1);
-    text(&b, "k");
-    u32(&b, 9);
-    u32(&b, 9);
-    u64(&b, 1);
+    put_header(&b, 3, 0, 1);
+    put_text(&b, "k");
+    put_u32(&b, 9);
+    put_u32(&b, 9);
+    put_u64(&b, 1);
     refused(&b, PB_EFORMAT, "is an array of kind 9, expected numbers, booleans or texts");
-    header(&b, 3, 0, 1);
-    text(&b, "k");
-    u32(&b, 7);
+    put_header(&b, 3, 0, 1);
+    put_text(&b, "k");
+    put_u32(&b, 7);
     buffer_add(&b, "\2", 1);
     refused(&b, PB_EFORMAT, "holds 2 as a boolean, expected 0 or 1");
-    header(&b, 3, 0, 1);
-    pair_u32(&b, "general.alignment", 24);
+    put_header(&b, 3, 0, 1);
+    put_pair_u32(&b, "general.alignment", 24);
     refused(&b, PB_EFORMAT, "\"general.alignment\" is 24, expected a power of two");
-    header(&b, 3, 0, 1);
-    pair_u32(&b, "general.alignment", 0);
+    put_header(&b, 3, 0, 1);
+    put_pair_u32(&b, "general.alignment", 0);
     refused(&b, PB_EFORMAT, "\"general.alignment\" is 0, expected a power of two");
 }
 
 static void one_tensor(buffer *b, uint32_t rank, const uint64_t *dims, uint32_t type, uint64_t offset, size_t data)
 {
-    header(b, 3, 1, 0);
-    tensor_entry(b, "w", rank, dims, type, offset);
-    zeros(b, data);
+    put_header(b, 3, 1, 0);
+    put_tensor_entry(b, "w", rank, dims, type, offset);
+    put_zeros(b, data);
 }
 
 static void tensors_that_cannot_be_are_refused(void **state)
@@ -371,14 +326,14 @@ static void tensors_that_cannot_be_are_refused(void **state)
     one_tensor(&b, 1, (uint64_t[]){17}, 0, 0, 64);
     refused(&b, PB_EFORMAT, "tensor w takes 68 bytes from byte 0 of the data on, but the file holds only 64 bytes");
 
-    header(&b, 3, 2, 0);
-    tensor_entry(&b, "a", 1, (uint64_t[]){1}, 0, 0);
-    tensor_entry(&b, "b", 1, (uint64_t[]){1}, 0, 4);
-    zeros(&b, 64);
+    put_header(&b, 3, 2, 0);
+    put_tensor_entry(&b, "a", 1, (uint64_t[]){1}, 0, 0);
+    put_tensor_entry(&b, "b", 1, (uint64_t[]){1}, 0, 4);
+    put_zeros(&b, 64);
     refused(&b, PB_EFORMAT, "tensor b begins at byte 4 of the data, expected 32, where the one before ends");
-    header(&b, 3, 1, 0);
-    tensor_entry(&b, "", 1, (uint64_t[]){1}, 0, 0);
-    zeros(&b, 32);
+    put_header(&b, 3, 1, 0);
+    put_tensor_entry(&b, "", 1, (uint64_t[]){1}, 0, 0);
+    put_zeros(&b, 32);
     refused(&b, PB_EFORMAT, "tensor 0: its name is empty");
 }
 
@@ -387,10 +342,10 @@ static void a_name_that_stands_twice_is_refused(void **state)
     (void)state;
     buffer b = {0};
     checkpoint *c;
-    header(&b, 3, 2, 0);
-    tensor_entry(&b, "a", 1, (uint64_t[]){1}, 0, 0);
-    tensor_entry(&b, "a", 1, (uint64_t[]){1}, 0, 32);
-    zeros(&b, 64);
+    put_header(&b, 3, 2, 0);
+    put_tensor_entry(&b, "a", 1, (uint64_t[]){1}, 0, 0);
+    put_tensor_entry(&b, "a", 1, (uint64_t[]){1}, 0, 32);
+    put_zeros(&b, 64);
     assert_ok(file_write_all(path, b.data, b.size, err));
     assert_fails(checkpoint_open(&c, path, err), PB_EFORMAT, "holds tensor a twice");
     buffer_free(&b);
@@ -423,14 +378,14 @@ static void what_the_format_allows_is_read(void **state)
     (void)state;
     buffer b = {0};
     tensor_file f;
-    header(&b, 3, 3, 1); /* another alignment, a scalar, an empty tensor, bytes after the end */
-    pair_u32(&b, "general.alignment", 64);
-    tensor_entry(&b, "a", 0, NULL, 0, 0);
-    tensor_entry(&b, "empty", 2, (uint64_t[]){0, 7}, 1, 64);
-    tensor_entry(&b, "c", 2, (uint64_t[]){32, 2}, 8, 64);
+    put_header(&b, 3, 3, 1); /* another alignment, a scalar, an empty tensor, bytes after the end */
+    put_pair_u32(&b, "general.alignment", 64);
+    put_tensor_entry(&b, "a", 0, NULL, 0, 0);
+    put_tensor_entry(&b, "empty", 2, (uint64_t[]){0, 7}, 1, 64);
+    put_tensor_entry(&b, "c", 2, (uint64_t[]){32, 2}, 8, 64);
     while (b.size % 64)
         buffer_add(&b, "", 1);
-    zeros(&b, 64 + 68 + 100);
+    put_zeros(&b, 64 + 68 + 100);
     assert_ok(file_write_all(path, b.data, b.size, err));
     assert_ok(gguf_open(&f, path, err));
     assert_int_equal(f.count, 3);
