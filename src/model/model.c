@@ -169,6 +169,13 @@ static pb_status open_vision(model *m, const family **f, const json_t *config, c
     return PB_OK;
 }
 
+/* A GGUF file brings its own. */
+static pb_status open_tokenizer(model *m, pb_error *err)
+{
+    const gguf_metadata *metadata = checkpoint_metadata(m->weights);
+    return metadata ? tokenizer_from_gguf(&m->tokenizer, metadata, err) : tokenizer_open(&m->tokenizer, m->path, err);
+}
+
 static pb_status open_parts(model *m, const json_t *config, const model_source *source, const char *file, pb_error *err)
 {
     const family *f;
@@ -182,7 +189,7 @@ static pb_status open_parts(model *m, const json_t *config, const model_source *
         TRY(checkpoint_open(&m->weights, m->path, err));
     TRY(f->open(m, config, file, err));
     TRY(open_vision(m, &f, config, source, file, err));
-    TRY(tokenizer_open(&m->tokenizer, m->path, err));
+    TRY(open_tokenizer(m, err));
     TRY(read_eos(m, config, err));
     return read_template(m, f->template_name, err);
 }

@@ -82,6 +82,13 @@ static pb_status read_one(added_token *t, const json_t *object, size_t i, const 
     return PB_OK;
 }
 
+added_token added_plain(const char *content, bool special)
+{
+    size_t size = strlen(content);
+    return (added_token){.content = mem_text(content), .size = size, .form = mem_text(content), .form_size = size,
+                         .special = special};
+}
+
 void added_begin(added_tokens *a, size_t most)
 {
     *a = (added_tokens){.list = mem_new(most, sizeof *a->list), .slot_count = 16};

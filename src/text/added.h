@@ -43,6 +43,7 @@ void added_free(added_tokens *a);
 /* The same one by one: room for `most` tokens, each of them in turn, then the end, which only may fail. Entering takes
  * `t` over, gives it its id, or gives the token with the same content these new properties (it stays special once it
  * was). */
+added_token added_plain(const char *content, bool special); /* a token without other flags */
 void added_begin(added_tokens *a, size_t most);
 void added_enter(added_tokens *a, added_token t, const vocab *v);
 pb_status added_end(added_tokens *a, const vocab *v, const char *file, pb_error *err);

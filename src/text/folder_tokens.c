@@ -68,13 +68,6 @@ static pb_status make_token(added_token *t, const json_t *value, bool special, c
     return PB_OK;
 }
 
-static added_token plain_token(const char *content, bool special)
-{
-    size_t size = strlen(content);
-    return (added_token){.content = mem_text(content), .size = size, .form = mem_text(content), .form_size = size,
-                         .special = special};
-}
-
 /* ---- names: "bos_token" and so on ---- */
 static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                     "pad_token", "cls_token", "mask_token"};
@@ -202,7 +195,7 @@ static pb_status add_listed(reader *r, const listed *one, bool older, const char
 {
     added_token t;
     if (older) {
-        t = plain_token(one->key, is_name_of(r, one->key) || is_extra(r, one->key));
+        t = added_plain(one->key, is_name_of(r, one->key) || is_extra(r, one->key));
         t.normalized = !t.special;
     } else {
         TRY(make_token(&t, one->value, false, file, one->key, r->err));
@@ -243,7 +236,7 @@ static pb_status add_named(reader *r)
         if (value && !json_is_null(value))
             TRY(add_value(r, value, file, names[i]));
         else if (!value && defaults[i] && !is_listed(r, defaults[i]))
-            added_enter(r->a, plain_token(defaults[i], true), r->t->words);
+            added_enter(r->a, added_plain(defaults[i], true), r->t->words);
     }
     const char *key;
     json_t *value;
@@ -272,7 +265,7 @@ static void add_pieces(reader *r)
     for (size_t i = 0; r->t->pieces && i < r->t->words->count; i++) {
         const char *text = r->t->words->entries[i].text;
         if (is_added_piece(r->t, i) && !is_listed(r, text))
-            added_enter(r->a, plain_token(text, r->t->pieces->kinds[i] == PIECE_CONTROL), r->t->words);
+            added_enter(r->a, added_plain(text, r->t->pieces->kinds[i] == PIECE_CONTROL), r->t->words);
     }
 }
 

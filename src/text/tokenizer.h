@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "checkpoint/gguf.h"
 
 typedef struct tokenizer tokenizer;
 
@@ -45,6 +46,8 @@ typedef struct encoding {
 pb_status tokenizer_open(tokenizer **out, const char *directory, pb_error *err);
 /* The same for a tokenizer.json in memory; `name` stands in errors for the file. */
 pb_status tokenizer_read(tokenizer **out, const char *json, size_t size, const char *name, pb_error *err);
+/* The tokenizer in a GGUF file's metadata; errors name the file. */
+pb_status tokenizer_from_gguf(tokenizer **out, const gguf_metadata *metadata, pb_error *err);
 void tokenizer_free(tokenizer *t);
 
 /* Encodes UTF-8 text of `size` bytes (256 MB at most; it may hold NULs). Invalid UTF-8 is an error (PB_EINVAL: HF's API

@@ -1,6 +1,6 @@
 /* tokenize_lines.c: the tokenizer as a filter, which tools/parity/tokenizers_check.py compares with HF's.
  *
- *     tokenize_lines DIRECTORY < lines
+ *     tokenize_lines DIRECTORY|FILE.gguf < lines
  *
  * reads one JSON object a line and answers each with one:
  *     {"text": text}  ->  {"ids", "starts", "ends" (without special tokens), "special" (the ids with them),
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "checkpoint/checkpoint.h"
 #include "text/tokenizer.h"
 
 static json_t *string_of(buffer *b)
@@ -103,15 +104,20 @@ static pb_status answer_line(const tokenizer *t, const char *line, size_t size, 
 int main(int argc, char **argv)
 {
     pb_error err;
-    tokenizer *t;
+    tokenizer *t = NULL;
     char *line = NULL;
     size_t capacity = 0;
     ssize_t size;
     if (argc != 2) {
-        fprintf(stderr, "usage: tokenize_lines DIRECTORY < lines\n");
+        fprintf(stderr, "usage: tokenize_lines DIRECTORY|FILE.gguf < lines\n");
         return 2;
     }
-    pb_status status = tokenizer_open(&t, argv[1], &err);
+    checkpoint *weights = NULL; /* a GGUF file's metadata are read with its tensors */
+    pb_status status = checkpoint_is_gguf(argv[1]) ? checkpoint_open(&weights, argv[1], &err) : PB_OK;
+    if (!status)
+        status = weights ? tokenizer_from_gguf(&t, checkpoint_metadata(weights), &err)
+                         : tokenizer_open(&t, argv[1], &err);
+    checkpoint_free(weights);
     while (!status && (size = getline(&line, &capacity, stdin)) >= 0)
         status = answer_line(t, line, (size_t)size, &err);
     if (status)
