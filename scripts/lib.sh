@@ -33,6 +33,19 @@ install_packages() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2 </dev/null
 }
 
+# python_packages VENV REQUIREMENTS: a venv with what the file lists, made once and anew when the list changes.
+python_packages() {
+    local venv=$root/$1 requirements=$root/$2 stamp wanted
+    stamp=$venv/requirements.sha256
+    wanted=$(sha256sum "$requirements" | cut -d' ' -f1)
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return
+    say "installing Python packages into $1 (once)"
+    rm -rf "$venv"
+    python3 -m venv "$venv" || die "no venv: apt-get install python3-venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements" >&2
+    echo "$wanted" >"$stamp"
+}
+
 # The meson version that a build folder was made with, or nothing.
 made_with() {
     grep -o '"full": *"[^"]*"' "$1/meson-info/meson-info.json" 2>/dev/null | head -n 1 | cut -d'"' -f4
