@@ -78,19 +78,18 @@ RECIPES = [
                  "rope_parameters": {"rope_type": "linear", "rope_theta": 20000.0, "factor": 4.0}}),
     Recipe("llama3-rope-v4-f16", tokenizer="llama3", vision=None, layout="4", dtype=torch.float16,
            text={"num_key_value_heads": 2, "rope_parameters": LLAMA3_ROPE}),
-    Recipe("vicuna-v428-f16", vision=None, layout="4.28", dtype=torch.float16, shards=2, template="vicuna"),
+    Recipe("vicuna-v428-f16", vision=None, layout="4.28", dtype=torch.float16, shards=2, template="vicuna",
+           text={"num_hidden_layers": 3}),
     Recipe("qwen2-tied-v5-bf16", tokenizer="qwen2", decoder="qwen2", vision=None, dtype=torch.bfloat16, padding=24,
            text={"tie_word_embeddings": True, "num_key_value_heads": 2,
                  "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0}}),
     Recipe("qwen2-v4-f32", tokenizer="qwen2", decoder="qwen2", vision=None, layout="4", shards=2,
-           text={"num_key_value_heads": 1, "head_dim": 20, "num_hidden_layers": 3}),
+           text={"num_key_value_heads": 1, "head_dim": 20, "num_hidden_layers": 2}),
     Recipe("phi-v4-f16", tokenizer="gpt2", decoder="phi", vision=None, layout="4", dtype=torch.float16, shards=2, padding=40,
            text={"partial_rotary_factor": 0.4, "hidden_size": 80}),                # 8 of 20, as Phi-2's 32 of 80
     Recipe("phi-tied-v5-bf16", tokenizer="gpt2", decoder="phi", vision=None, dtype=torch.bfloat16,
            text={"tie_word_embeddings": True, "num_key_value_heads": 2, "num_hidden_layers": 3,
                  "rope_parameters": {"rope_type": "linear", "rope_theta": 20000.0, "factor": 2.0}}),
-    Recipe("phi-odd-v5-f32", tokenizer="gpt2", decoder="phi", vision=None,
-           text={"partial_rotary_factor": 0.4, "num_hidden_layers": 2}),           # int(6.4) of 16
 ]
 
 
