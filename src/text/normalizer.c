@@ -77,15 +77,16 @@ static void add_change(const normalizer *n, const draft *in, change c, bool *aft
 void normalizer_run(const normalizer *n, const draft *in, piece p, draft *out)
 {
     size_t base = out->size, size = strlen(space_of(n));
-    bool after_space = n->trims;
+    bool after_space = n->trims, blank = n->trims; /* blank: nothing but spaces so far, and they vanish */
     for (size_t at = p.start; at < p.end;) {
         change c = next_change(n, in, at, p.end);
         add_change(n, in, c, &after_space, base, out);
+        blank &= c.size == 1 && *c.text == ' ';
         at = c.end;
     }
     while (n->trims && out->size - base >= size && memcmp(out->bytes + out->size - size, space_of(n), size) == 0)
         out->size -= size;
-    if (n->suffix && out->size > base)
-        draft_add(out, space_of(n), size, out->origins[out->size - 1]);
+    if (n->suffix && !blank)
+        draft_add(out, space_of(n), size, in->origins[p.end - 1]);
     draft_cut(out, base, out->size, PIECE_OPEN);
 }

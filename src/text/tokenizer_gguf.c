@@ -2,8 +2,8 @@
  * that the file was made from.
  *
  * Two kinds: "llama", a SentencePiece BPE (tokens, scores, types), used as transformers' LlamaTokenizer uses one; and
- * "gpt2", byte-level BPE (tokens, merges, types), whose "pre" names its splits. Tokens of the type CONTROL are special,
- * USER_DEFINED ones are added tokens. */
+ * "gpt2", byte-level BPE (tokens, merges, types), whose "pre" names its splits. Tokens of the types CONTROL and UNKNOWN
+ * are special, USER_DEFINED ones are added tokens. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -56,16 +56,21 @@ static unsigned kind_of(const lists *l, size_t i)
 }
 
 /* ---- special and added tokens ---- */
+static bool is_added(unsigned kind)
+{
+    return kind == PIECE_CONTROL || kind == PIECE_UNKNOWN || kind == PIECE_USER_DEFINED;
+}
+
 static pb_status add_tokens(tokenizer *t, const lists *l, const char *file, pb_error *err)
 {
     const vocab *words = tokenizer_words(t);
     size_t count = 0;
     for (size_t i = 0; i < l->tokens.count; i++)
-        count += kind_of(l, i) == PIECE_CONTROL || kind_of(l, i) == PIECE_USER_DEFINED;
+        count += is_added(kind_of(l, i));
     added_begin(&t->added, count);
     for (size_t i = 0; i < l->tokens.count; i++)
-        if (kind_of(l, i) == PIECE_CONTROL || kind_of(l, i) == PIECE_USER_DEFINED)
-            added_enter(&t->added, added_plain(words->entries[i].text, kind_of(l, i) == PIECE_CONTROL), words);
+        if (is_added(kind_of(l, i)))
+            added_enter(&t->added, added_plain(words->entries[i].text, kind_of(l, i) != PIECE_USER_DEFINED), words);
     return added_end(&t->added, words, file, err);
 }
 

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Compares patchbay's reading of tokenizer.model and of GGUF's tokenizers with Hugging Face's, with `sentencepiece`, and
+with what a GGUF file was made from, on thousands of hard texts.
+
+    python3 tools/parity/sentencepiece_check.py BUILD/tests/text/tokenize_lines [--count 2000] [--form vicuna]
+
+Models are trained here (tools/goldens/sentencepiece_cases.py says what is compared with whom). Exits with 1 when
+anything differs."""
+import argparse
+import pathlib
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "goldens"))
+import sentencepiece_cases as forms  # noqa: E402
+import tokenizer_cases as cases  # noqa: E402
+from tokenizers_check import ask  # noqa: E402
+
+
+def questions_of(oracle, count, seed):
+    """Questions, and what must be answered; texts on which HF breaks down (a panic, no exception) are left out."""
+    questions, wanted = [], []
+    for text in cases.texts(oracle.backend, count, seed):
+        try:
+            answer = oracle.answer(text)
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            continue
+        questions.append({"text": text})
+        wanted.append(answer)
+    for ids in cases.id_lists(oracle.backend, count // 20, seed):
+        questions.append({"ids": ids})
+        wanted.append(oracle.decoded(ids))
+    return questions, wanted
+
+
+def compare(program, name, path, oracle, count, seed):
+    questions, wanted = questions_of(oracle, count, seed)
+    different, ranged = 0, sum("starts" in w for w in wanted)
+    for question, want, got in zip(questions, wanted, ask(program, str(path), questions), strict=True):
+        wrong = [key for key in want if want[key] != got[key]]
+        different += bool(wrong)
+        if wrong and different <= 3:
+            print(f"  {question!a}")
+            for key in wrong:
+                print(f"    {key}: {got[key]!a}, expected {want[key]!a}")
+    print(f"{name}: {len(questions)} strings compared, {ranged} with ranges, {different} different", flush=True)
+    return different
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    folders, ggufs = forms.FOLDERS | forms.LARGE, {f"{name}.gguf": make for name, make in forms.GGUFS.items()}
+    parser.add_argument("--form", action="append", choices=[*folders, *ggufs])
+    options = parser.parse_args()
+    different = 0
+    for name in options.form or [*folders, *ggufs]:
+        with tempfile.TemporaryDirectory() as base:
+            path = pathlib.Path(base, name)
+            if name in folders:
+                forms.write_folder(folders[name], path)
+                oracle = forms.FolderOracle(path)
+            else:
+                oracle = forms.GgufOracle(ggufs[name](path))
+            different += compare(options.program, name, path, oracle, options.count, options.seed)
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
