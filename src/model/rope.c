@@ -31,6 +31,7 @@ static pb_status read_scaling(scaling *s, const json_t *config, const char *file
     *s = (scaling){"default", 10000, 1, 1, 4, 8192, NULL};
     TRY(find_settings(&from, config, file, err));
     TRY(json_get_real(config, "rope_theta", &s->theta, file, err));
+    TRY(json_get_real(config, "max_position_embeddings", &s->original_positions, file, err));
     if (!from)
         return PB_OK;
     TRY(json_get_real(from, "rope_theta", &s->theta, file, err));
@@ -40,7 +41,8 @@ static pb_status read_scaling(scaling *s, const json_t *config, const char *file
     TRY(json_get_real(from, "low_freq_factor", &s->low_freq_factor, file, err));
     TRY(json_get_real(from, "high_freq_factor", &s->high_freq_factor, file, err));
     TRY(json_get_array(from, "factors", &s->factors, file, err));
-    return json_get_real(from, "original_max_position_embeddings", &s->original_positions, file, err);
+    TRY(json_get_real(from, "original_max_position_embeddings", &s->original_positions, file, err));
+    return json_get_real(config, "original_max_position_embeddings", &s->original_positions, file, err);
 }
 
 /* Llama 3.1: long wavelengths are stretched by the factor, short ones kept, those between blended: in float32, with

@@ -8,7 +8,8 @@
 #include "base/error.h"
 
 /* *frequency[d / 2] (free()): theta^(-2i/d), scaled by `linear` or `llama3`; other scalings are refused by name. (And by
- * `factors`, which gguf_rope.c writes: the i-th is divided by factors[i].) d is the width that is rotated. Reads rope_theta and rope_scaling (transformers up to 4) or rope_parameters (5). Formulas:
+ * `factors`, which gguf_rope.c writes: the i-th is divided by factors[i].) d is the width that is rotated. Reads
+ * rope_theta and rope_scaling (transformers up to 4) or rope_parameters (5). Formulas:
  * transformers/modeling_rope_utils.py. */
 pb_status rope_frequencies(float **frequency, size_t d, const json_t *config, const char *file, pb_error *err);
 

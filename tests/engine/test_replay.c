@@ -377,6 +377,20 @@ static void an_edited_run_can_be_recorded(void **state)
     }
 }
 
+/* The count that a report sets beside its naive form is what a plain run counts. */
+static void a_plain_runs_work_is_what_layers_cost(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    replay_fork f = {.end = T, .input = s->clean_input, .read_first = T, .plain = true};
+    replay_work work = {0};
+    rows_free(run_forks(s->m, &f, 1, 0, &work), 1);
+    double layer = T * decoder_layer_flop(&s->m->config);
+    for (size_t p = 0; p < T; p++)
+        layer += decoder_attention_flop(&s->m->config, (double)p + 1);
+    assert_true(work.flop == (double)s->L * layer);
+}
+
 /* What is not computed where a fork joins: in a parallel block nothing at all, as no MLP sees the attention output that is
  * put in. Otherwise the edited row's MLP. */
 static void a_joining_layer_costs_what_its_edit_reaches(void **state)
@@ -452,6 +466,7 @@ int main(void)
         cmocka_unit_test(waves_and_threads_do_not_show),
         cmocka_unit_test(the_order_of_forks_does_not_show),
         cmocka_unit_test(an_edited_run_can_be_recorded),
+        cmocka_unit_test(a_plain_runs_work_is_what_layers_cost),
         cmocka_unit_test(a_joining_layer_costs_what_its_edit_reaches),
         cmocka_unit_test(a_parallel_blocks_halves_do_not_see_each_other),
         cmocka_unit_test(a_reader_may_stop_it),

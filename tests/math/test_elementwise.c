@@ -74,13 +74,13 @@ static void rotary_rows_are_hfs(void **state)
     json_array_foreach(json_object_get(golden, "rotary"), c, of)
     {
         size_t half, n, positions, heads = (size_t)json_number_value(json_object_get(of, "heads"));
+        size_t d = (size_t)json_number_value(json_object_get(of, "d"));
         float *frequency = json_floats(of, "frequency", &half), *x = json_floats(of, "x", &n);
         double *y = json_numbers(of, "y", &n), *t = json_numbers(of, "positions", &positions);
         float *cosine = zeros(half), *sine = zeros(half);
-        size_t width = heads * 2 * half;
         for (size_t p = 0; p < positions; p++) {
             rope_angles(cosine, sine, frequency, half, (size_t)t[p]);
-            rope_rotate(x + p * width, cosine, sine, heads, 2 * half, 2 * half);
+            rope_rotate(x + p * heads * d, cosine, sine, heads, d, 2 * half);
         }
         for (size_t i = 0; i < n; i++)
             assert_close((double)x[i], y[i], 5e-7 * (1 + fabs(y[i])), "rotated", i);

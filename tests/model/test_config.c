@@ -3,20 +3,30 @@
 
 /* ---- keys left out: HF's defaults for the class. Sizes that do not fit the weights are told with both shapes. ---- */
 
-static void absent_keys_of_the_decoder_are_llamas(void **state)
+static void absent_sizes_are_those_of_the_config_class(void **state)
 {
     (void)state;
     static const struct {
-        const char *key, *expected;
+        const char *source, *key, *expected;
     } cases[] = {
-        {"text_config.hidden_size", "4096"},
-        {"text_config.intermediate_size", "11008"},
-        {"text_config.vocab_size", "32000"},
-        {"text_config.num_hidden_layers", "layers.4."},     /* 32, of which the file has four */
-        {"text_config.num_key_value_heads", "[32, 32]"},    /* as many as heads: k is [32, 32] */
+        {LLAVA, "text_config.hidden_size", "4096"},
+        {LLAVA, "text_config.intermediate_size", "11008"},
+        {LLAVA, "text_config.vocab_size", "32000"},
+        {LLAVA, "text_config.num_hidden_layers", "layers.4."},  /* 32, of which the file has four */
+        {LLAVA, "text_config.num_key_value_heads", "[32, 32]"}, /* as many as heads: k is [32, 32] */
+        {QWEN2, "hidden_size", "4096"},
+        {QWEN2, "intermediate_size", "22016"},
+        {QWEN2, "vocab_size", "151936"},
+        {QWEN2, "num_hidden_layers", "layers.3."},
+        {QWEN2, "num_key_value_heads", "4 attention heads are no multiple of 32"},
+        {PHI, "hidden_size", "head_dim 1024"}, /* 2048 / 2 */
+        {PHI, "intermediate_size", "8192"},
+        {PHI, "vocab_size", "51200"},
+        {PHI, "num_hidden_layers", "layers.4."},
+        {PHI, "num_attention_heads", "head_dim is 1"}, /* 32 / 32 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *folder = tiny_copy(LLAVA);
+        char *folder = tiny_copy(cases[i].source);
         model *m;
         tiny_set(folder, "config.json", cases[i].key, NULL);
         assert_fails(model_open(&m, &(model_source){.path = folder}, err), PB_EFORMAT, cases[i].expected);
@@ -49,6 +59,68 @@ static void absent_keys_that_change_no_shape(void **state)
     assert_int_equal(m->image_token, 32000);
     model_free(m);
     folder_remove(folder);
+}
+
+static void absent_keys_of_phi_and_qwen2_that_change_no_shape(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"layer_norm_eps", "rms_norm_eps", "hidden_act", "rope_parameters", "layer_types",
+                                       "max_position_embeddings", "use_sliding_window", "qk_layernorm"};
+    char *phi = tiny_copy(PHI), *qwen2 = tiny_copy(QWEN2);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        tiny_set(phi, "config.json", keys[i], NULL);
+        tiny_set(qwen2, "config.json", keys[i], NULL);
+    }
+    tiny_set(phi, "config.json", "num_key_value_heads", NULL);
+    model *p = tiny_open(phi), *q = tiny_open(qwen2);
+    const decoder_config *c = &p->decoder.config;
+    assert_true(c->norm == NORM_LAYER && c->norm_eps == 1e-5f && c->act == ACTIVATION_GELU_TANH && c->parallel && !c->gated);
+    assert_true(c->rotary_dim == c->head_dim / 2 && c->kv_heads == c->heads && c->max_positions == 2048);
+    c = &q->decoder.config;
+    assert_true(c->norm == NORM_RMS && c->norm_eps == 1e-6f && c->act == ACTIVATION_SILU && !c->parallel && c->gated);
+    assert_true(c->rotary_dim == c->head_dim && c->kv_heads == 2 && c->max_positions == 32768);
+    assert_non_null(q->decoder.layers[0].part[PART_Q_BIAS]);
+    assert_null(q->decoder.layers[0].part[PART_O_BIAS]);
+    model_free(p);
+    model_free(q);
+    folder_remove(phi);
+    folder_remove(qwen2);
+}
+
+/* In Qwen2's config class, too, where an absent key means 32. */
+static void null_key_heads_are_as_many_as_heads(void **state)
+{
+    (void)state;
+    char *folder = tiny_copy(QWEN2);
+    model *m;
+    tiny_set(folder, "config.json", "num_key_value_heads", "null");
+    assert_fails(model_open(&m, &(model_source){.path = folder}, err), PB_EFORMAT, "[24, 24]");
+    folder_remove(folder);
+}
+
+static void what_a_decoder_cannot_do_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source, *key, *value;
+        pb_status code;
+    } cases[] = {
+        {QWEN2, "use_sliding_window", "true", PB_EUNSUPPORTED},
+        {QWEN2, "use_sliding_window", "1", PB_EFORMAT},
+        {QWEN2, "layer_types", "[\"full_attention\", \"sliding_attention\", \"full_attention\"]", PB_EUNSUPPORTED},
+        {QWEN2, "layer_types", "[7]", PB_EUNSUPPORTED},
+        {PHI, "qk_layernorm", "true", PB_EUNSUPPORTED},
+        {PHI, "hidden_act", "\"relu6\"", PB_EUNSUPPORTED},
+        {PHI, "rope_parameters", "{\"partial_rotary_factor\": 0.2}", PB_EFORMAT}, /* 3 of 16 */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *folder = tiny_copy(cases[i].source);
+        model *m;
+        tiny_set(folder, "config.json", cases[i].key, cases[i].value);
+        assert_fails(model_open(&m, &(model_source){.path = folder}, err), cases[i].code,
+                     i == 6 ? "partial_rotary_factor" : cases[i].key);
+        folder_remove(folder);
+    }
 }
 
 static void absent_keys_of_the_tower_are_clips(void **state)
@@ -201,7 +273,7 @@ static void every_generation_of_names_is_found(void **state)
 
 static void without_a_head(const char *name, buffer *out)
 {
-    buffer_text(out, strstr(name, "lm_head") ? "spare" : name);
+    buffer_printf(out, "%s%s", strstr(name, "lm_head") ? "spare." : "", name);
 }
 
 static void a_head_that_is_not_there_is_the_embedding(void **state)
@@ -216,6 +288,30 @@ static void a_head_that_is_not_there_is_the_embedding(void **state)
     m = tiny_open(LLAMA);
     assert_ptr_equal(m->decoder.head, m->decoder.embedding);
     model_free(m);
+}
+
+static void without_a_head_matrix(const char *name, buffer *out)
+{
+    buffer_text(out, strcmp(name, "lm_head.weight") == 0 ? "spare" : name);
+}
+
+/* A tied Phi still has its head's bias; Bunny's has none. */
+static void a_heads_bias_stands_by_itself(void **state)
+{
+    (void)state;
+    char *tied = tiny_copy(PHI), *neither = tiny_copy(PHI);
+    tiny_rename(tied, without_a_head_matrix);
+    model *m = tiny_open(tied);
+    assert_ptr_equal(m->decoder.head, m->decoder.embedding);
+    assert_non_null(m->decoder.end[END_HEAD_BIAS]);
+    model_free(m);
+    tiny_rename(neither, without_a_head);
+    m = tiny_open(neither);
+    assert_ptr_equal(m->decoder.head, m->decoder.embedding);
+    assert_null(m->decoder.end[END_HEAD_BIAS]);
+    model_free(m);
+    folder_remove(tied);
+    folder_remove(neither);
 }
 
 static void without_a_norm(const char *name, buffer *out)
@@ -237,8 +333,11 @@ static void a_missing_tensor_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(absent_keys_of_the_decoder_are_llamas),
+        cmocka_unit_test(absent_sizes_are_those_of_the_config_class),
         cmocka_unit_test(absent_keys_that_change_no_shape),
+        cmocka_unit_test(absent_keys_of_phi_and_qwen2_that_change_no_shape),
+        cmocka_unit_test(null_key_heads_are_as_many_as_heads),
+        cmocka_unit_test(what_a_decoder_cannot_do_is_refused_by_name),
         cmocka_unit_test(absent_keys_of_the_tower_are_clips),
         cmocka_unit_test(null_is_as_good_as_absent),
         cmocka_unit_test(both_generations_of_rotary_settings_mean_the_same),
@@ -247,6 +346,7 @@ int main(void)
         cmocka_unit_test(the_folder_chooses_its_template),
         cmocka_unit_test(every_generation_of_names_is_found),
         cmocka_unit_test(a_head_that_is_not_there_is_the_embedding),
+        cmocka_unit_test(a_heads_bias_stands_by_itself),
         cmocka_unit_test(a_missing_tensor_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

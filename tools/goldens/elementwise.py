@@ -33,15 +33,18 @@ def norms(generator: torch.Generator) -> list:
 
 
 def rotary(generator: torch.Generator) -> list:
+    """Rows of heads of `d` elements, of which the first `rotated` are turned, as in Phi."""
     cases = []
-    for heads, d, theta in ((1, 2, 10000.0), (2, 6, 10000.0), (3, 16, 500000.0), (1, 34, 1000.0)):
-        config = LlamaConfig(hidden_size=heads * d, num_attention_heads=heads, head_dim=d,
+    for heads, d, theta, rotated in ((1, 2, 10000.0, 2), (2, 6, 10000.0, 6), (3, 16, 500000.0, 16), (1, 34, 1000.0, 34),
+                                     (3, 10, 10000.0, 4)):
+        config = LlamaConfig(hidden_size=heads * rotated, num_attention_heads=heads, head_dim=rotated,
                              rope_parameters={"rope_type": "default", "rope_theta": theta})
         embedding = LlamaRotaryEmbedding(config)
         positions = [0, 1, 77, 4095]
         q = torch.randn(1, heads, len(positions), d, generator=generator)
         cosine, sine = embedding(q, torch.tensor([positions]))
-        turned, _ = apply_rotary_pos_emb(q, q, cosine, sine)
+        turned, _ = apply_rotary_pos_emb(q[..., :rotated], q[..., :rotated], cosine, sine)
+        turned = torch.cat([turned, q[..., rotated:]], dim=-1)
         cases.append({"heads": heads, "d": d, "frequency": numbers(embedding.inv_freq), "positions": positions,
                       "x": numbers(q[0].transpose(0, 1)), "y": numbers(turned[0].transpose(0, 1))})
     return cases
