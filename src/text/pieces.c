@@ -89,7 +89,6 @@ pb_status pieces_end(pieces *p, bool unigram, bool byte_fallback, int32_t unknow
     TRY(find_unknown(p, unknown, err));
     TRY(find_bytes(p, err));
     p->lowest = FLT_MAX;
-    p->highest = FLT_MIN; /* above all negative scores: sentencepiece's own start, and it shows (unigram.c) */
     prefixes_begin(&p->user_defined, p->vocab.count);
     prefixes_begin(&p->known, unigram ? p->vocab.count : 0);
     for (size_t i = 0; i < p->vocab.count; i++) {
@@ -98,10 +97,8 @@ pb_status pieces_end(pieces *p, bool unigram, bool byte_fallback, int32_t unknow
             prefixes_add(&p->user_defined, piece.text, piece.size, (int32_t)i);
         if (unigram && comes_out(p->kinds[i]))
             prefixes_add(&p->known, piece.text, piece.size, (int32_t)i);
-        if (p->kinds[i] == PIECE_NORMAL) {
+        if (p->kinds[i] == PIECE_NORMAL)
             p->lowest = fminf(p->lowest, p->scores[i]);
-            p->highest = fmaxf(p->highest, p->scores[i]);
-        }
     }
     prefixes_sort(&p->user_defined); /* no two are alike: the vocabulary saw to it */
     prefixes_sort(&p->known);
@@ -163,11 +160,12 @@ static void add_unknown(const pieces *p, const char *text, size_t start, size_t 
 static void add_symbol(const job *j, size_t start, size_t end, word *w)
 {
     int32_t id = find_joined(j->p, j->text + start, end - start);
-    uint32_t left = id >= 0 && j->p->kinds[id] == PIECE_UNUSED && *j->splits ? (*j->splits)[id] : 0;
+    bool unused = id >= 0 && j->p->kinds[id] == PIECE_UNUSED;
+    uint32_t left = unused && *j->splits ? (*j->splits)[id] : 0;
     if (left) {
         add_symbol(j, start, start + left, w);
         add_symbol(j, start + left, end, w);
-    } else if (id >= 0) {
+    } else if (id >= 0 && !unused) {
         word_add_token(w, id, start, end);
     } else {
         add_unknown(j->p, j->text, start, end, w);
@@ -203,20 +201,21 @@ typedef struct best {
     bool reached;
 } best;
 
-/* A way that is better than those before; of equal ones the first stays. The sum is in double and kept in float, as in
- * sentencepiece: ties are decided by it. */
-static void offer(best *to, double score, int32_t id, size_t start)
+/* A way that is better than those before; of equal ones the first stays. Sums are floats, as in sentencepiece: their
+ * rounding decides ties. */
+static void offer(best *to, float score, int32_t id, size_t start)
 {
-    if (!to->reached || score > (double)to->score)
-        *to = (best){(float)score, id, (uint32_t)start, true};
+    if (!to->reached || score > to->score)
+        *to = (best){score, id, (uint32_t)start, true};
 }
 
-/* User-defined pieces always win: their score is close to 0, where others' are far below. */
-static double score_of(const pieces *p, const prefix_entry *piece)
+/* User-defined pieces win over others, whose scores are negative, and long ones over short ones (sentencepiece 0.2.3's
+ * bonus; before, it was -0.1 for all). */
+static float score_of(const pieces *p, const prefix_entry *piece)
 {
     if (p->kinds[piece->value] == PIECE_USER_DEFINED)
-        return (double)((float)piece->size * p->highest) - 0.1;
-    return (double)p->scores[piece->value];
+        return (float)(0.1 * (double)piece->size - 0.1);
+    return p->scores[piece->value];
 }
 
 /* ends[size + 1]: the best way to every place. */
@@ -231,11 +230,11 @@ static void find_best(const pieces *p, const char *text, size_t size, best *ends
         utf8_next(text, &next);
         prefix_search s = prefixes_search(&p->known);
         for (const prefix_entry *piece; (piece = prefixes_next(&p->known, &s, text + start, size - start));) {
-            offer(&ends[start + piece->size], score_of(p, piece) + (double)here, piece->value, start);
+            offer(&ends[start + piece->size], score_of(p, piece) + here, piece->value, start);
             single |= start + piece->size == next;
         }
         if (!single)
-            offer(&ends[next], (double)(unknown_score + here), p->unknown, start);
+            offer(&ends[next], unknown_score + here, p->unknown, start);
     }
 }
 

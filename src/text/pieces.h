@@ -29,10 +29,10 @@ typedef struct pieces {
     int32_t bytes[256];   /* ids of the BYTE pieces */
     int32_t unknown;
     bool unigram, byte_fallback;
-    size_t longest;         /* bytes of the longest piece */
-    float lowest, highest;  /* NORMAL pieces' scores */
-    prefixes user_defined;  /* those pieces; their values are ids */
-    prefixes known;         /* Unigram: all that may come out */
+    size_t longest;        /* bytes of the longest piece */
+    float lowest;          /* of the NORMAL pieces' scores */
+    prefixes user_defined; /* those pieces; their values are ids */
+    prefixes known;        /* Unigram: all that may come out */
 } pieces;
 
 /* Room for `count` pieces with `bytes` bytes of text together; then each in the order of ids; then the end, which

@@ -159,6 +159,44 @@ class FolderOracle:
                 "skipped": self.backend.decode(ids, skip_special_tokens=True)}
 
 
+# ---- random models ----
+RANDOM_PARTS = ["a", "b", "c", "\u2581", "\u00e9", "\u65e5"]
+
+
+def random_model(rng):
+    """A model of random pieces with few different scores, so that ties decide, and pieces of every type."""
+    model = sentencepiece_model_pb2.ModelProto()
+    spec, normalizer = model.trainer_spec, model.normalizer_spec
+    spec.model_type = rng.choice([spec.UNIGRAM, spec.BPE])
+    spec.byte_fallback = rng.random() < 0.5
+    spec.treat_whitespace_as_suffix = rng.random() < 0.2
+    normalizer.add_dummy_prefix = rng.random() < 0.7
+    normalizer.remove_extra_whitespaces = rng.random() < 0.5
+    normalizer.escape_whitespaces = rng.random() < 0.9
+    kinds = sentencepiece_model_pb2.ModelProto.SentencePiece
+
+    def add(piece, score, kind):
+        model.pieces.add(piece=piece, score=score, type=kind)
+
+    add("<unk>", 0, kinds.UNKNOWN)
+    add("<s>", 0, kinds.CONTROL)
+    add("</s>", 0, kinds.CONTROL)
+    for byte in range(256 if spec.byte_fallback else 0):
+        add(f"<0x{byte:02X}>", 0, kinds.BYTE)
+    parts = rng.sample(RANDOM_PARTS, rng.randint(2, len(RANDOM_PARTS)))
+    texts = {"".join(rng.choice(parts) for _ in range(rng.randint(1, rng.choice([2, 3, 6])))) for _ in range(60)}
+    texts |= set(rng.sample(parts, rng.randint(0, len(parts))))
+    choices = [kinds.NORMAL] * 8 + [kinds.UNUSED] * rng.randint(0, 3) + [kinds.USER_DEFINED] * rng.randint(0, 1)
+    for text in sorted(texts, key=lambda _: rng.random()):
+        add(text, rng.choice([-1, -1.5, -2, -7.25, -rng.random()]), rng.choice(choices))
+    return model.SerializeToString()
+
+
+def random_texts(rng, count):
+    return ["".join(rng.choice([*RANDOM_PARTS, "a", "b", " ", " ", "x", "\U0001f600"]) for _ in range(rng.randint(0, 24)))
+            for _ in range(count)]
+
+
 # ---- GGUF ----
 def write_gguf(path, kind, tokens, types, scores=None, merges=None, **more):
     """A GGUF file of a tokenizer and one small tensor, as llama.cpp's converter writes the keys."""

@@ -3,11 +3,13 @@
 with what a GGUF file was made from, on thousands of hard texts.
 
     python3 tools/parity/sentencepiece_check.py BUILD/tests/text/tokenize_lines [--count 2000] [--form vicuna]
+        [--random 100]
 
-Models are trained here (tools/goldens/sentencepiece_cases.py says what is compared with whom). Exits with 1 when
-anything differs."""
+Models are trained here (tools/goldens/sentencepiece_cases.py says what is compared with whom). --random tries models of
+random pieces, 100 texts each, ids alone. Exits with 1 when anything differs."""
 import argparse
 import pathlib
+import random
 import sys
 import tempfile
 
@@ -49,16 +51,37 @@ def compare(program, name, path, oracle, count, seed):
     return different
 
 
+def compare_random(program, count, seed):
+    """`count` models; sentencepiece refuses some, and they are left out."""
+    rng, made, total, different = random.Random(seed), 0, 0, 0
+    with tempfile.TemporaryDirectory() as base:
+        path = pathlib.Path(base, "tokenizer.model")
+        while made < count:
+            path.write_bytes(forms.random_model(rng))
+            model = forms.sentencepiece.SentencePieceProcessor(model_file=str(path))
+            texts = forms.random_texts(rng, 100)
+            answers = ask(program, base, [{"text": t} for t in texts])
+            wrong = [(t, a["ids"], model.encode(t)) for t, a in zip(texts, answers) if a["ids"] != model.encode(t)]
+            if wrong:
+                text, got, want = wrong[0]
+                print(f"  model {made}: {text!a}: {got}, expected {want}; "
+                      f"{forms.sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes()).trainer_spec}")
+            made, total, different = made + 1, total + len(texts), different + len(wrong)
+    print(f"random models: {total} strings compared with {count} models, {different} different", flush=True)
+    return different
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--random", type=int, default=0)
     folders, ggufs = forms.FOLDERS | forms.LARGE, {f"{name}.gguf": make for name, make in forms.GGUFS.items()}
     parser.add_argument("--form", action="append", choices=[*folders, *ggufs])
     options = parser.parse_args()
-    different = 0
-    for name in options.form or [*folders, *ggufs]:
+    different = compare_random(options.program, options.random, options.seed) if options.random else 0
+    for name in options.form or ([] if options.random else [*folders, *ggufs]):
         with tempfile.TemporaryDirectory() as base:
             path = pathlib.Path(base, name)
             if name in folders:
