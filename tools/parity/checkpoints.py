@@ -78,7 +78,7 @@ RECIPES = [
                  "rope_parameters": {"rope_type": "linear", "rope_theta": 20000.0, "factor": 4.0}}),
     Recipe("llama3-rope-v4-f16", tokenizer="llama3", vision=None, layout="4", dtype=torch.float16,
            text={"num_key_value_heads": 2, "rope_parameters": LLAMA3_ROPE}),
-    Recipe("vicuna-v428-f16", vision=None, layout="4.28", dtype=torch.float16, shards=2, template="vicuna",
+    Recipe("vicuna-v428-f16", vision=None, layout="4.28", dtype=torch.float16, shards=2,
            text={"num_hidden_layers": 3}),
     Recipe("qwen2-tied-v5-bf16", tokenizer="qwen2", decoder="qwen2", vision=None, dtype=torch.bfloat16, padding=24,
            text={"tie_word_embeddings": True, "num_key_value_heads": 2,
