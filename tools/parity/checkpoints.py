@@ -134,7 +134,7 @@ def _build(recipe: Recipe, tokenizer: Tokenizer):
 def randomise(model: torch.nn.Module, seed: int) -> None:
     """Fills every parameter: matrices keep the size of what they map (x gain), norms are near 1, biases small."""
     generator = torch.Generator().manual_seed(seed)
-    tied = model.config.tie_word_embeddings
+    tied = getattr(getattr(model, "config", None), "tie_word_embeddings", False)      # a part alone has no such thing
     for name, weight in model.named_parameters():
         weight.normal_(generator=generator)
         if "norm" in name and name.endswith("weight"):

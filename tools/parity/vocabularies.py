@@ -9,7 +9,7 @@
 | qwen2       | Qwen2                  | byte-level, Split pattern with \\p{N}, NFC, no BOS                 |
 | digits      | SmolLM2                | byte-level after Digits, no BOS                                   |
 
-Each has `<image>` as an added token, the last of the vocabulary.
+Each has `<image>` as an added token, the last of the vocabulary, unless it is made without.
 """
 
 import json
@@ -38,10 +38,11 @@ def corpus() -> list[str]:
     return [form.format(thing=thing, place=place) for form in _FORMS for thing in _THINGS for place in _PLACES]
 
 
-def make_tokenizer(kind: str, size: int = 420) -> Tokenizer:
+def make_tokenizer(kind: str, size: int = 420, image: bool = True) -> Tokenizer:
     """A tokenizer of about `size` tokens. Training has no random part: the same call gives the same file."""
     tokenizer = _byte_fallback(kind, size) if kind in ("normalizer", "metaspace") else _byte_level(kind, size)
-    tokenizer.add_special_tokens([AddedToken(IMAGE, special=True, normalized=False)])
+    if image:
+        tokenizer.add_special_tokens([AddedToken(IMAGE, special=True, normalized=False)])
     return tokenizer
 
 
