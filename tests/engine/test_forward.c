@@ -57,6 +57,12 @@ static void a_llava_runs_as_hfs(void **state)
     check(LLAVA);
 }
 
+static void a_bunny_runs_as_hfs(void **state)
+{
+    (void)state;
+    check(BUNNY);
+}
+
 static void a_llama_runs_as_hfs(void **state)
 {
     (void)state;
@@ -93,6 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_llava_runs_as_hfs),
+        cmocka_unit_test(a_bunny_runs_as_hfs),
         cmocka_unit_test(a_llama_runs_as_hfs),
         cmocka_unit_test(a_qwen2_runs_as_hfs),
         cmocka_unit_test(a_phi_runs_as_hfs),

@@ -11,6 +11,7 @@
 #include "model/model.h"
 
 #define LLAVA GOLDEN("data/model/llava")
+#define BUNNY GOLDEN("data/model/bunny")
 #define LLAMA GOLDEN("data/model/llama")
 #define QWEN2 GOLDEN("data/model/qwen2")
 #define PHI GOLDEN("data/model/phi")

@@ -2,14 +2,15 @@
 
     python tools/goldens/models.py [NAME ...]
 
-llava/ is a LLaVA (grouped heads, bfloat16, the newest names); the others are decoders alone: llama/ (tied, float32, llama3
-rotary scaling), qwen2/ (bfloat16), phi/ (float16, 6 of each head's 16 elements rotated). golden.json in each holds HF's
-logits and, for llava/, the rows of tower and projector, in float32 with eager attention. The checkpoints and their
-tokenizers are those of tools/parity, made smaller.
+llava/ is a LLaVA (grouped heads, bfloat16, the newest names), bunny/ a Bunny (Phi, SigLIP with its unused parts, float16); the
+others are decoders alone: llama/ (tied, float32, llama3 rotary scaling), qwen2/ (bfloat16), phi/ (float16, 6 of each head's
+16 elements rotated). golden.json in each holds HF's logits and the picture's rows, in float32 with eager attention. The
+checkpoints and their tokenizers are those of tools/parity, made smaller.
 """
 import json
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
@@ -18,7 +19,8 @@ from transformers import LlavaForConditionalGeneration
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 from parity.checkpoints import Recipe, make_checkpoint  # noqa: E402
-from parity.families import open_checkpoint  # noqa: E402
+from parity.families import Opened, open_checkpoint  # noqa: E402
+from parity.multimodal_files import Layout, make_layout, open_layout  # noqa: E402
 
 OUT = ROOT / "tests/data/model"
 RECIPES = [
@@ -40,6 +42,12 @@ RECIPES = [
                  "max_position_embeddings": 128, "partial_rotary_factor": 0.4}),
 ]
 
+BUNNY = Layout("bunny", "bunny-phi", decoder="phi", tower="siglip", tokenizer="gpt2", dtype=torch.float16, seed=7,
+               text={"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 2,
+                     "max_position_embeddings": 96, "partial_rotary_factor": 0.4},
+               vision={"hidden_size": 36, "intermediate_size": 44, "num_hidden_layers": 3, "num_attention_heads": 2,
+                       "image_size": 13, "patch_size": 4})
+
 
 def rounded(tensor: torch.Tensor) -> list:
     return [float(f"{x:.9g}") for x in tensor.flatten().tolist()]
@@ -55,18 +63,31 @@ def image_rows(model, pixels: torch.Tensor, layer: int, strategy: str) -> torch.
 @torch.no_grad()
 def llava_golden(path: Path) -> dict:
     model = LlavaForConditionalGeneration.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
-    size = model.config.vision_config.image_size
-    pixels = torch.linspace(-2, 2, 3 * size * size).reshape(1, 3, size, size).sin()
+    pixels = picture(model.config.vision_config.image_size)
     golden = {"pixels": rounded(pixels), "rows": {}}
     for layer in (-1, -2, 0, 2):
         for strategy in ("default", "full"):
             golden["rows"][f"{layer} {strategy}"] = rounded(image_rows(model, pixels, layer, strategy)[[0, -1]])
     rows = image_rows(model, pixels, -2, "default")
+    return {**golden, **pictured_golden(model.model.language_model, model.lm_head, rows)}
+
+
+@torch.no_grad()
+def bunny_golden(opened: Opened, size: int) -> dict:
+    rows = opened.image_rows(picture(size))
+    return {"pixels": rounded(picture(size)), "rows": rounded(rows[[0, -1]]),
+            **pictured_golden(opened.decoder, opened.head, rows)}
+
+
+def picture(size: int) -> torch.Tensor:
+    return torch.linspace(-2, 2, 3 * size * size).reshape(1, 3, size, size).sin()
+
+
+def pictured_golden(decoder, head, rows: torch.Tensor) -> dict:
+    """A picture's rows between the second and the third token."""
     ids = [1, 300, 301, 302, 303, 304]
-    text = model.model.language_model.embed_tokens(torch.tensor(ids))
-    golden["ids"] = ids
-    golden.update(decoder_golden(model.model.language_model, model.lm_head, torch.cat([text[:2], rows, text[2:]])))
-    return golden
+    text = decoder.embed_tokens(torch.tensor(ids))
+    return {"ids": ids, **decoder_golden(decoder, head, torch.cat([text[:2], rows, text[2:]]))}
 
 
 @torch.no_grad()
@@ -83,7 +104,19 @@ def decoder_golden(decoder, head, rows: torch.Tensor) -> dict:
             "logits": rounded(head(states.last_hidden_state[0, -1]))}
 
 
+def make_bunny() -> None:
+    shutil.rmtree(OUT / BUNNY.name, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as work:
+        path, _ = make_layout(BUNNY, Path(work))
+        golden = bunny_golden(open_layout(path), BUNNY.vision["image_size"])
+        (path / "parity.json").unlink()
+        shutil.copytree(path, OUT / BUNNY.name)
+    (OUT / BUNNY.name / "golden.json").write_text(json.dumps(golden) + "\n")
+
+
 def main():
+    if BUNNY.name in sys.argv[1:] or len(sys.argv) == 1:
+        make_bunny()
     for recipe in (r for r in RECIPES if r.name in sys.argv[1:] or len(sys.argv) == 1):
         shutil.rmtree(OUT / recipe.name, ignore_errors=True)
         path = make_checkpoint(recipe, OUT)

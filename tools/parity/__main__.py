@@ -12,14 +12,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import checkpoints, identities, invariants, program
+from . import checkpoints, identities, invariants, multimodal_files, program
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
 from .compare import Comparison
 from .oracle import Oracle, Request
 from .pictures import make_pictures
 
-MAKERS = (checkpoints,)        # modules with oracles(work) -> {name: Oracle}, a checkpoint each
+MAKERS = (checkpoints, multimodal_files)        # modules with oracles(work) -> {name: Oracle}, a checkpoint each
 
 
 @dataclass
@@ -85,7 +85,7 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
     for name, request in made.items():
         yield name, lambda r=request: invariants.traced(oracle, r), _shown(oracle, request)
     chosen = ("swap", "another image and noise", "whole answer") if oracle.multimodal else ("text: swap", "text: noise of 3 samples")
-    for name in chosen:
+    for name in chosen if not oracle.only else ():
         for what, check in invariants.invariants(oracle, made[name], work):
             yield f"{name}: {what}", check, _shown(oracle, made[name])
     yield from _questions(oracle, pictures, work)

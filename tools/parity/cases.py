@@ -33,7 +33,8 @@ def cases(oracle: Oracle, pictures: Path, work: Path) -> list[Case]:
     start = sum(map(ord, oracle.folder.name))               # where this checkpoint begins in the round of windows
     made = _multimodal(oracle, pictures, work) if oracle.multimodal else []
     made += _text_only(oracle, work)
-    return [Case(case.name, _with_window(case.request, start + i)) for i, case in enumerate(made)]
+    return [Case(case.name, _with_window(case.request, start + i)) for i, case in enumerate(made)
+            if not oracle.only or case.name in oracle.only]
 
 
 def _with_window(request: Request, turn: int) -> Request:

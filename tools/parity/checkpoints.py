@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import (CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, PhiConfig,
-                          Qwen2Config)
+                          Qwen2Config, SiglipVisionConfig)
 
 from .families import CAUSAL
 from .oracle import Oracle
@@ -34,6 +34,7 @@ class Recipe:
     decoder: str = "llama"                                 # of CONFIGS
     text: dict = field(default_factory=dict)
     vision: dict | None = field(default_factory=dict)      # None: a decoder alone
+    tower: type = CLIPVisionConfig
     llava: dict = field(default_factory=dict)
     dtype: torch.dtype = torch.float32
     shards: int = 1
@@ -70,6 +71,9 @@ RECIPES = [
     Recipe("scaled-v4-f32", tokenizer="normalizer", layout="4", template="bunny",
            text={"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.5}},
            llava={"multimodal_projector_bias": False, "projector_hidden_act": "gelu"}),
+    Recipe("siglip-qwen2-v5-bf16", tokenizer="qwen2", decoder="qwen2", tower=SiglipVisionConfig, dtype=torch.bfloat16,
+           processor="5", text={"num_key_value_heads": 2, "num_hidden_layers": 2}, vision={"image_size": 26},
+           llava={"vision_feature_select_strategy": "full"}),
     Recipe("llama-gqa-v5-bf16", tokenizer="digits", vision=None, dtype=torch.bfloat16,
            text={"tie_word_embeddings": True, "num_key_value_heads": 1, "num_attention_heads": 3, "hidden_size": 36,
                  "head_dim": 12}),
@@ -123,7 +127,7 @@ def _build(recipe: Recipe, tokenizer: Tokenizer):
         "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 512, **recipe.text})
     if recipe.vision is None:
         return CAUSAL[recipe.decoder](text)
-    vision = CLIPVisionConfig(**{
+    vision = recipe.tower(**{
         "hidden_size": 32, "intermediate_size": 56, "num_hidden_layers": 3, "num_attention_heads": 2,
         "image_size": 24, "patch_size": 8, **recipe.vision})
     return LlavaForConditionalGeneration(LlavaConfig(

@@ -20,7 +20,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from .checkpoints import randomise
-from .families import EXACT, Opened, compose
+from .families import EXACT, OPENERS, Opened, compose
+from .oracle import Oracle
 from .vocabularies import make_tokenizer
 
 IMAGE_TOKEN = -200
@@ -95,8 +96,19 @@ LAYOUTS = [
 ]
 
 
+FEW = ("swap", "another image", "image noise", "text: swap")
+
 # ---------------------------------------------------------------------------------------------------------------
 # Making
+
+
+def oracles(work: Path) -> dict[str, Oracle]:
+    """All layouts, made and opened."""
+    made = {}
+    for layout in LAYOUTS:
+        path, options = make_layout(layout, work)
+        made[layout.name] = Oracle(path, options=options, only=() if layout.every_case else FEW)
+    return made
 
 
 def make_layout(layout: Layout, work: Path) -> tuple[Path, tuple[str, ...]]:
@@ -269,3 +281,6 @@ def expand_to_square(picture: Image.Image, mean: list[float]) -> Image.Image:
     square = Image.new("RGB", (side, side), tuple(int(x * 255) for x in mean))
     square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
     return square
+
+
+OPENERS.update(dict.fromkeys((f"original {layout.model_type}" for layout in LAYOUTS), open_layout))

@@ -121,10 +121,10 @@ class Oracle:
     """A checkpoint directory opened by HF in float32 with eager attention.
 
     path and options: what the program is given instead of the folder, and beside it (a GGUF file of the same
-    weights, --vision-tower)."""
+    weights, --vision-tower). only: the names of its cases, where its parts have been through all of them elsewhere."""
 
-    def __init__(self, folder: Path, path: Path | None = None, options: tuple[str, ...] = ()):
-        self.folder = Path(folder)
+    def __init__(self, folder: Path, path: Path | None = None, options: tuple[str, ...] = (), only: tuple[str, ...] = ()):
+        self.folder, self.only = Path(folder), only
         self.path, self.options = path or self.folder, options
         self.opened = open_checkpoint(self.folder)
         self.multimodal = self.opened.image_rows is not None
