@@ -173,8 +173,8 @@ static bool has_part(const checkpoint *c, const char *path)
 }
 
 /* Opens the shard that the index names for `key`, unless it is open already. */
-static pb_status add_shard(checkpoint *c, file_opener *open, const char *directory, const char *key, const json_t *value,
-                           pb_error *err)
+static pb_status add_shard(checkpoint *c, file_opener *open, const char *directory, const char *key,
+                           const json_t *value, pb_error *err)
 {
     if (!json_is_string(value))
         return fail(err, PB_EFORMAT, "%s: \"weight_map\": \"%s\" is %s, expected a shard's file name", c->source, key,

@@ -1,5 +1,5 @@
-/* pickle.c: the stack machine: see pickle.h. The operations are those of Python's pickletools, protocols 2 to 5; the ones
- * without a function in the table are refused. */
+/* pickle.c: the stack machine: see pickle.h. The operations are those of Python's pickletools, protocols 2 to 5; the
+ * ones without a function in the table are refused. */
 #include "checkpoint/pickle.h"
 
 #include <stdlib.h>
@@ -111,7 +111,8 @@ static pb_status dict_add(pickle *p, value dict, value key, value v, pb_error *e
 static pb_status push(pickle *p, value v, pb_error *err)
 {
     if (p->depth == STACK_SIZE)
-        return wrong(p, err, PB_EFORMAT, "more than %d values wait to be used, which happens in no state dict", STACK_SIZE);
+        return wrong(p, err, PB_EFORMAT, "more than %d values wait to be used, which happens in no state dict",
+                     STACK_SIZE);
     p->stack[p->depth++] = v;
     return PB_OK;
 }
@@ -353,7 +354,8 @@ static pb_status remember(pickle *p, size_t number, pb_error *err)
 {
     TRY(need(p, 1, err));
     if (number > p->memo.count)
-        return wrong(p, err, PB_EFORMAT, "a value is remembered as number %zu, expected at most %zu", number, p->memo.count);
+        return wrong(p, err, PB_EFORMAT, "a value is remembered as number %zu, expected at most %zu", number,
+                     p->memo.count);
     if (number == p->memo.count)
         return pickle_add(p, &p->memo, top(p, 0), err);
     *list_at(&p->memo, number) = top(p, 0);
@@ -379,7 +381,8 @@ static pb_status op_memoize(pickle *p, const unsigned char *argument, pb_error *
 static pb_status recall(pickle *p, size_t number, pb_error *err)
 {
     if (number >= p->memo.count)
-        return wrong(p, err, PB_EFORMAT, "value number %zu is asked for, but only %zu are remembered", number, p->memo.count);
+        return wrong(p, err, PB_EFORMAT, "value number %zu is asked for, but only %zu are remembered", number,
+                     p->memo.count);
     return push(p, *list_at(&p->memo, number), err);
 }
 
@@ -426,8 +429,8 @@ static pb_status op_reduce(pickle *p, const unsigned char *argument, pb_error *e
     (void)argument;
     TRY(need(p, 2, err));
     if (kind_of(top(p, 1)) != VALUE_FUNCTION || kind_of(top(p, 0)) != VALUE_TUPLE)
-        return wrong(p, err, PB_EFORMAT, "calls %s with %s, expected a function with a tuple", pickle_value_name(top(p, 1)),
-                     pickle_value_name(top(p, 0)));
+        return wrong(p, err, PB_EFORMAT, "calls %s with %s, expected a function with a tuple",
+                     pickle_value_name(top(p, 1)), pickle_value_name(top(p, 0)));
     TRY(torch_call(p, top(p, 1), top(p, 0), &made, err));
     replace(p, 2, made);
     return PB_OK;
@@ -517,8 +520,8 @@ static const struct row {
 
 pb_status pickle_foreign_hint(pb_error *err)
 {
-    return fail_hint(err, "nothing in the file was executed; if you trust where it comes from, load it with PyTorch and "
-                     "save the state dict alone: torch.save(model.state_dict(), ...), or save_pretrained");
+    return fail_hint(err, "nothing in the file was executed; if you trust where it comes from, load it with PyTorch "
+                     "and save the state dict alone: torch.save(model.state_dict(), ...), or save_pretrained");
 }
 
 static pb_status refuse(const pickle *p, unsigned char code, pb_error *err)

@@ -1,8 +1,8 @@
 /* pickle_machine.h: for pickle.c (the operations) and pickle_torch.c (what they make): the machine's values and memory.
  *
- * A value is 64 bits: what it is, and a number. Whatever is larger stands in `made`, a list of values that only grows, so
- * an operation of one byte can make a few words of memory at most; the memory for all is limited. No value is ever
- * walked from end to end, so values that hold each other a thousandfold cost no more than others. */
+ * A value is 64 bits: what it is, and a number. Whatever is larger stands in `made`, a list of values that only grows,
+ * so an operation of one byte can make a few words of memory at most; the memory for all is limited. No value is walked
+ * into its parts' parts, so values that hold each other a thousandfold cost no more than others. */
 #ifndef CHECKPOINT_PICKLE_MACHINE_H
 #define CHECKPOINT_PICKLE_MACHINE_H
 
@@ -28,7 +28,7 @@ typedef enum value_kind {
 typedef uint64_t value;
 
 enum { STACK_SIZE = 4096 }; /* torch.save leaves at most a thousand pairs waiting, and a few */
-enum { BLOCK_VALUES = 1024 };
+enum { BLOCK_VALUES = 256 };
 
 /* A list of values in blocks, so that growing it copies nothing. */
 typedef struct value_list {

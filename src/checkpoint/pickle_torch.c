@@ -2,8 +2,8 @@
  *
  * torch.save writes a tensor as a call of torch._utils._rebuild_tensor_v2 with
  *     storage, offset, size, stride, requires_grad, backward_hooks [, metadata]
- * or, for dtypes that have no storage type of their own, of _rebuild_tensor_v3, which has the dtype before the metadata.
- * A parameter is a call of _rebuild_parameter with tensor, requires_grad, backward_hooks. A storage is a persistent id,
+ * or, for dtypes that have no storage type of their own, of _rebuild_tensor_v3, which has the dtype before the
+ * metadata. A parameter is a call of _rebuild_parameter with tensor, requires_grad, backward_hooks. A storage is a persistent id,
  *     "storage", storage type, key, device, number of elements [, view: legacy files only, always None there]. */
 #include <string.h>
 
@@ -41,9 +41,10 @@ enum { ID_WORD, ID_TYPE, ID_KEY, ID_DEVICE, ID_ELEMENTS, ID_VIEW };        /* it
 
 static pb_status expect(const pickle *p, value tuple, size_t i, value_kind kind, const char *what, pb_error *err)
 {
-    if (i < span_count(tuple) && kind_of(item_of(p, tuple, i)) == kind)
-        return PB_OK;
-    return wrong(p, err, PB_EFORMAT, "%s is %s", what, i < span_count(tuple) ? pickle_value_name(item_of(p, tuple, i)) : "missing");
+    if (i >= span_count(tuple))
+        return wrong(p, err, PB_EFORMAT, "%s is missing", what);
+    value v = item_of(p, tuple, i);
+    return kind_of(v) == kind ? PB_OK : wrong(p, err, PB_EFORMAT, "%s is %s", what, pickle_value_name(v));
 }
 
 /* A tuple of whole numbers of at least 0. */

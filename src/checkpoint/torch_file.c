@@ -22,7 +22,7 @@
 #define PICKLE_RECORD "data.pkl"
 
 enum {
-    SPARE_BYTES = 1 << 16, /* what reading may take beside twice the file: the smallest files are smaller than this */
+    SPARE_BYTES = 1 << 14, /* what reading may take beside twice the file: the smallest files are smaller than this */
     TABLE_BYTES = 32, /* what finding a tensor by its name will take, in checkpoint.c */
     OLDEST_VERSION = 1, NEWEST_VERSION = 10 /* of the archive's format, as in PyTorch's own reader */
 };
@@ -56,7 +56,8 @@ static pb_status check_begin(const file_map *map, const char *path, pb_error *er
         fail_hint(err, "with a newer PyTorch: torch.save(torch.load(FILE, weights_only=True), FILE)");
         return status;
     }
-    pb_status status = fail(err, PB_EFORMAT, "%s: is no file of torch.save: does not begin as a zip archive does", path);
+    pb_status status = fail(err, PB_EFORMAT, "%s: is no file of torch.save: does not begin as a zip archive does",
+                            path);
     if (begins_with(map, "version https://git-lfs", 23))
         fail_hint(err, "it is a pointer of Git LFS: fetch the file itself with git lfs pull");
     return status;
@@ -86,7 +87,8 @@ static pb_status find_folder(archive *a, pb_error *err)
     const zip_entry *first = a->zip.entries;
     const char *slash = a->zip.count ? memchr(first->name, '/', first->name_size) : NULL;
     if (!slash)
-        return fail(err, PB_EFORMAT, "%s: is a zip archive, but not torch.save's: its records lie in no folder", a->path);
+        return fail(err, PB_EFORMAT, "%s: is a zip archive, but not torch.save's: its records lie in no folder",
+                    a->path);
     a->folder_size = (size_t)(slash + 1 - first->name);
     buffer_add(&a->record, first->name, a->folder_size);
     for (size_t i = 1; i < a->zip.count; i++) {
@@ -235,7 +237,8 @@ static pb_status measure(const archive *a, const pickle *p, totals *all, pb_erro
         all->tensors++;
         all->layouts += needs_layout(&from, count);
         all->name_bytes += from.name_size + 1;
-        size_t bytes = all->tensors * (sizeof(tensor) + TABLE_BYTES) + all->layouts * sizeof(tensor_layout) + all->name_bytes;
+        size_t bytes = all->tensors * (sizeof(tensor) + TABLE_BYTES) + all->layouts * sizeof(tensor_layout) +
+                       all->name_bytes;
         if (bytes > a->memory - pickle_memory(p))
             return wrong_tensor(a, &from, "is one of more than a file of this size holds", err);
     }
@@ -249,9 +252,9 @@ static pb_status find_storage(archive *a, const pickled_tensor *from, const zip_
         return fail(err, PB_EFORMAT, "%s: tensor %s lies in the storage %s, but there is no such record", a->path,
                     shown_bytes(from->name, from->name_size).text, shown_bytes(from->storage, from->storage_size).text);
     if ((*storage)->size != from->storage_bytes)
-        return fail(err, PB_EFORMAT, "%s: tensor %s lies in the storage %s of %zu bytes, but its record has %zu", a->path,
-                    shown_bytes(from->name, from->name_size).text, shown_bytes(from->storage, from->storage_size).text,
-                    from->storage_bytes, (*storage)->size);
+        return fail(err, PB_EFORMAT, "%s: tensor %s lies in the storage %s of %zu bytes, but its record has %zu",
+                    a->path, shown_bytes(from->name, from->name_size).text,
+                    shown_bytes(from->storage, from->storage_size).text, from->storage_bytes, (*storage)->size);
     return PB_OK;
 }
 

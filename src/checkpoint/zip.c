@@ -178,8 +178,8 @@ static pb_status check_plain(const reader *r, const zip_entry *e, unsigned flags
         status = fail(err, PB_EUNSUPPORTED, "%s: the entry %s is encrypted", r->path,
                       shown_bytes(e->name, e->name_size).text);
     else if (method != 0)
-        status = fail(err, PB_EUNSUPPORTED, "%s: the entry %s is compressed (zip method %u), expected it stored as it is",
-                      r->path, shown_bytes(e->name, e->name_size).text, method);
+        status = fail(err, PB_EUNSUPPORTED, "%s: the entry %s is compressed (zip method %u), expected it stored as it "
+                      "is", r->path, shown_bytes(e->name, e->name_size).text, method);
     if (status)
         fail_hint(err, "torch.save never does that: load the file with torch.load and save it again");
     return status;

@@ -4,8 +4,8 @@
  *     TRY(zip_open(&z, &map, "pytorch_model.bin", err));
  *     const zip_entry *e = zip_find(&z, "archive/data.pkl", 16);
  *
- * Weights must lie in the file as they are, so an entry that is compressed or encrypted is refused. So is an archive that
- * two readers could read differently: a name that stands twice, entries that overlap each other or the directory,
+ * Weights must lie in the file as they are, so an entry that is compressed or encrypted is refused. So is an archive
+ * that two readers could read differently: a name that stands twice, entries that overlap each other or the directory,
  * records that disagree. zip64, which PyTorch always writes, is read. */
 #ifndef CHECKPOINT_ZIP_H
 #define CHECKPOINT_ZIP_H
@@ -29,8 +29,8 @@ typedef struct zip_archive {
     size_t count;
 } zip_archive;
 
-/* Reads the directory and checks every entry's place; the data themselves are not looked at. `map` must outlive *z; `path`
- * stands in errors. On failure *z is empty. */
+/* Reads the directory and checks every entry's place; the data themselves are not looked at. `map` must outlive *z;
+ * `path` stands in errors. On failure *z is empty. */
 pb_status zip_open(zip_archive *z, const file_map *map, const char *path, pb_error *err);
 void zip_close(zip_archive *z);
 
