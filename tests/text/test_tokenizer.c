@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/json.h"
-#include "text/tokenizer.h"
+#include "tests/text/tokenizer_goldens.h"
 
 static const char *const forms[] = {"llama",           "llama-normalized", "metaspace-first", "metaspace-always",
                                     "metaspace-never", "metaspace-legacy", "gpt2",            "gpt2-prefix",
@@ -25,115 +25,15 @@ static tokenizer *open_form(const char *form)
     return t;
 }
 
-static json_t *read_cases(const char *form)
-{
-    json_t *cases = NULL;
-    char *folder = path_join(GOLDEN("data/tokenizer"), form), *path = path_join(folder, "cases.json");
-    assert_ok(json_read_file(&cases, path, err));
-    free(folder);
-    free(path);
-    return cases;
-}
-
-/* ---- goldens ---- */
-static int number_at(const json_t *array, size_t i)
-{
-    return (int)json_number_value(json_array_get(array, i));
-}
-
-static void check_bytes(const char *form, const char *what, const json_t *text, const json_t *wanted, buffer *got)
-{
-    const char *bytes = got->data ? got->data : "";
-    if (got->size != json_string_length(wanted) || memcmp(bytes, json_string_value(wanted), got->size) != 0)
-        test_stop(__FILE__, __LINE__, "%s: \"%s\": %s is \"%s\", expected \"%s\"", form, json_string_value(text), what,
-                  bytes, json_string_value(wanted));
-    buffer_free(got);
-}
-
-static void check_decoded(const tokenizer *t, const char *form, const json_t *row, const int32_t *ids, size_t count)
-{
-    const json_t *text = json_object_get(row, "text"), *decoded = json_object_get(row, "decoded");
-    const json_t *skipped = json_object_get(row, "skipped");
-    buffer got = {0};
-    decoded = decoded ? decoded : text;
-    tokenizer_decode(t, ids, count, false, &got);
-    check_bytes(form, "decoded", text, decoded, &got);
-    tokenizer_decode(t, ids, count, true, &got);
-    check_bytes(form, "skipped", text, skipped ? skipped : decoded, &got);
-}
-
-static void check_tokens(const char *form, const json_t *row, const encoding *e)
-{
-    const json_t *tokens = json_object_get(row, "tokens");
-    const char *text = json_string_value(json_object_get(row, "text"));
-    if (e->count != json_array_size(tokens) / 3)
-        test_stop(__FILE__, __LINE__, "%s: \"%s\": %zu tokens, expected %zu", form, text, e->count,
-                  json_array_size(tokens) / 3);
-    for (size_t i = 0; i < e->count; i++) {
-        token got = e->tokens[i];
-        int id = number_at(tokens, 3 * i), start = number_at(tokens, 3 * i + 1), end = number_at(tokens, 3 * i + 2);
-        if (got.id != id || (int)got.start != start || (int)got.end != end)
-            test_stop(__FILE__, __LINE__, "%s: \"%s\": token %zu is %d [%u, %u), expected %d [%d, %d)", form, text, i,
-                      got.id, got.start, got.end, id, start, end);
-    }
-}
-
-/* The ids with special tokens are those without, between the template's. */
-static void check_special(const json_t *cases, const encoding *plain, const encoding *special)
-{
-    const json_t *before = json_object_get(cases, "before"), *after = json_object_get(cases, "after");
-    size_t lead = json_array_size(before);
-    assert_int_equal(special->count, lead + plain->count + json_array_size(after));
-    for (size_t i = 0; i < lead; i++)
-        assert_int_equal(special->tokens[i].id, number_at(before, i));
-    for (size_t i = 0; i < plain->count; i++)
-        assert_memory_equal(&special->tokens[lead + i], &plain->tokens[i], sizeof(token));
-    for (size_t i = 0; i < json_array_size(after); i++)
-        assert_int_equal(special->tokens[lead + plain->count + i].id, number_at(after, i));
-}
-
-static void check_text(const tokenizer *t, const char *form, const json_t *cases, const json_t *row)
-{
-    const json_t *text = json_object_get(row, "text");
-    encoding plain, special;
-    assert_ok(tokenizer_encode(t, json_string_value(text), json_string_length(text), false, &plain, err));
-    assert_ok(tokenizer_encode(t, json_string_value(text), json_string_length(text), true, &special, err));
-    check_tokens(form, row, &plain);
-    check_special(cases, &plain, &special);
-    int32_t *ids = mem_new(special.count, sizeof *ids);
-    for (size_t i = 0; i < special.count; i++)
-        ids[i] = special.tokens[i].id;
-    check_decoded(t, form, row, ids, special.count);
-    free(ids);
-    encoding_free(&plain);
-    encoding_free(&special);
-}
-
-static void check_ids(const tokenizer *t, const char *form, const json_t *row)
-{
-    const json_t *list = json_object_get(row, "ids");
-    int32_t *ids = mem_new(json_array_size(list), sizeof *ids);
-    for (size_t i = 0; i < json_array_size(list); i++)
-        ids[i] = number_at(list, i);
-    check_decoded(t, form, row, ids, json_array_size(list));
-    free(ids);
-}
-
 static void every_form_equals_hf(void **state)
 {
     (void)state;
     for (size_t f = 0; f < FORMS; f++) {
         tokenizer *t = open_form(forms[f]);
-        json_t *cases = read_cases(forms[f]), *rows = json_object_get(cases, "cases"), *row;
-        size_t i;
-        assert_true(json_array_size(rows) >= 50);
-        json_array_foreach(rows, i, row) {
-            if (json_object_get(row, "ids"))
-                check_ids(t, forms[f], row);
-            else
-                check_text(t, forms[f], cases, row);
-        }
-        json_decref(cases);
+        char *folder = path_join(GOLDEN("data/tokenizer"), forms[f]), *path = path_join(folder, "cases.json");
+        check_goldens(t, forms[f], path);
+        free(folder);
+        free(path);
         tokenizer_free(t);
     }
 }

@@ -31,6 +31,10 @@ def train(path, **settings):
     sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(cases.CORPUS),
                                              model_prefix=str(path.with_suffix("")), **settings)
     path.with_suffix(".vocab").unlink()
+    model = sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes())
+    model.trainer_spec.ClearField("model_prefix")  # where it was trained is nobody's business
+    model.normalizer_spec.ClearField("normalization_rule_tsv")
+    path.write_bytes(model.SerializeToString())
 
 
 # As Llama's was trained; ...
