@@ -16,18 +16,18 @@
 static const char *const the_constraint = "this country";
 
 /* "What is the capital of this country?", with or without a picture. question_free */
-static inline question asked(model *m, const char *shown)
+static inline question asked(model *m, const char *picture_file)
 {
     question q;
-    pb_question p = {.image = shown, .question = "What is the capital of this country?", .constraints = &the_constraint,
-                     .constraint_count = 1};
+    pb_question p = {.image = picture_file, .question = "What is the capital of this country?",
+                     .constraints = &the_constraint, .constraint_count = 1};
     assert_ok(question_open(&q, m, &p, err));
     return q;
 }
 
-static inline trace traced(model *m, const char *shown, const pb_trace_options *options)
+static inline trace traced(model *m, const char *picture_file, const pb_trace_options *options)
 {
-    question q = asked(m, shown);
+    question q = asked(m, picture_file);
     trace t;
     assert_ok(trace_run_question(&t, &q, options, err));
     question_free(&q);

@@ -67,11 +67,11 @@ static void assert_same_grids(const trace *a, const trace *b)
 
 /* The same request naively, and in as many waves as there can be: every cell that was filled in without running is
  * really so. */
-static void check_request(model *m, const char *shown, const pb_trace_options *asked_for)
+static void check_request(model *m, const char *picture_file, const pb_trace_options *asked_for)
 {
     pb_trace_options naive = *asked_for;
     naive.naive = true;
-    trace a = traced(m, shown, asked_for), b = traced(m, shown, &naive);
+    trace a = traced(m, picture_file, asked_for), b = traced(m, picture_file, &naive);
     assert_same_grids(&a, &b);
     assert_int_equal(b.cost.cells_skipped, 0);
     assert_true(a.cost.flop <= b.cost.flop);
@@ -79,16 +79,17 @@ static void check_request(model *m, const char *shown, const pb_trace_options *a
     trace_free(&b);
 }
 
-static void every_cell_is_what_a_full_pass_gives(void **state)
+/* Corruptions in turn with windows, directions, groups, foils and whole answers. Positions begin with `first`. */
+static void check_corruptions(const char *folder, const char *picture_file, const char *first,
+                              const char *const (*corruptions)[2], size_t count)
 {
-    (void)state;
-    buffer other = {0};
-    buffer_printf(&other, "image:%s", OTHER_PICTURE);
-    const char *const corruptions[][2] = {{"swap:Paris", NULL}, {"swap-phrase:this country", NULL}, {"noise:s1", NULL},
-                                          {"image-rowmean", NULL}, {other.data, "swap:Rome"}, {"noise:0.3", "image-noise:0.2"}};
     static const size_t windows[][2] = {{0, 1}, {0, 3}, {1, 0}, {1, 1}, {0, 9}};
-    model *m = tiny_open(LLAVA);
-    for (size_t c = 0; c < sizeof corruptions / sizeof *corruptions; c++)
+    const char *rows = picture_file ? "image," : "";
+    buffer positions = {0}, groups = {0};
+    buffer_printf(&positions, "%s,%sconstraint,last", first, rows);
+    buffer_printf(&groups, "constraint,%s,constraint,%slast,all,3:8", first, rows);
+    model *m = tiny_open(folder);
+    for (size_t c = 0; c < count; c++)
         for (size_t k = 0; k < 4; k++) {
             pb_trace_options o = pb_trace_defaults();
             o.corruptions = corruptions[c];
@@ -102,10 +103,25 @@ static void every_cell_is_what_a_full_pass_gives(void **state)
             o.answer = k == 3 ? "a river in Japan" : NULL;
             o.whole_answer = k == 3;
             o.group = k == 1;
-            o.positions = k == 1 ? "constraint,bos,constraint,image,last,all,3:8" : "bos,image,constraint,last";
-            check_request(m, PICTURE, &o);
+            o.positions = k == 1 ? groups.data : positions.data;
+            check_request(m, picture_file, &o);
         }
     model_free(m);
+    buffer_free(&positions);
+    buffer_free(&groups);
+}
+
+static void every_cell_is_what_a_full_pass_gives(void **state)
+{
+    (void)state;
+    buffer other = {0};
+    buffer_printf(&other, "image:%s", OTHER_PICTURE);
+    const char *const corruptions[][2] = {{"swap:Paris", NULL}, {"swap-phrase:this country", NULL}, {"noise:s1", NULL},
+                                          {"image-rowmean", NULL}, {other.data, "swap:Rome"}, {"noise:0.3", "image-noise:0.2"}};
+    check_corruptions(LLAVA, PICTURE, "bos", corruptions, 6);
+    check_corruptions(BUNNY, PICTURE, "0:1", corruptions, 6); /* Phi's parallel blocks */
+    check_corruptions(PHI, NULL, "0:1", corruptions, 3);
+    check_corruptions(QWEN2, NULL, "0:1", corruptions, 3);
     buffer_free(&other);
 }
 
