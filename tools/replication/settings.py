@@ -18,6 +18,7 @@ layer 0 is among them. Nothing was known of textual questions or of words in the
 from dataclasses import dataclass
 
 SEED = 0
+PICTURES_SEED = 8642             # of the photographed looks: neither the training's nor the model card's
 RESAMPLES = 10_000
 LEVEL = (249, 9749)              # the ends of an interval among the sorted resamples, from 0: 95 %
 WEAK = 0.1                       # clean - corrupted below it: no share of it is taken
