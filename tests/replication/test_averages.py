@@ -1,4 +1,4 @@
-"""tools/replication's averages: the documented generator, resamples drawn one by one, curves worked out by hand."""
+"""tools/replication's averages and verdicts: the documented generator, resamples drawn one by one, curves worked out by hand."""
 import json
 import sys
 import unittest
@@ -10,7 +10,7 @@ except ImportError:
     print("skipped: numpy is not installed")
     sys.exit(77)
 
-from replication import averages, settings
+from replication import averages, results, settings
 
 GOLDEN = Path(__file__).resolve().parents[1] / "base/golden/random.json"
 
@@ -54,6 +54,34 @@ class Curves(unittest.TestCase):
     def test_half_depth(self):
         curves = np.array([[1, 1, 1, 0], [1, 0.6, 0.4, 0], [1, 1, 1, 1], [0.2, 1, 0.5, 0.0]], float)
         self.assertTrue(np.allclose(averages.half_depth(curves), [2.5 / 4, 1.5 / 4, 1, 2 / 4]))
+
+
+class Verdicts(unittest.TestCase):
+    def judge(self, value, low, high, taught=0.5, held_out=0.5, control=None, same=False):
+        claim = settings.Claim("key", "says", "early", "mlp_out", 5, "visual", None, 0.1, same=same)
+        judged = {"value": value, "low": low, "high": high, "control": control and {"high": control},
+                  "taught": {"value": taught}, "held_out": {"value": held_out}}
+        return results.verdict(claim, judged)
+
+    def test_for_needs_interval_margin_halves_and_control(self):
+        self.assertEqual(self.judge(0.3, 0.2, 0.4), "for")
+        self.assertEqual(self.judge(0.3, -0.1, 0.7), "undecided")
+        self.assertEqual(self.judge(0.09, 0.05, 0.2), "undecided")
+        self.assertEqual(self.judge(0.3, 0.2, 0.4, taught=-0.1), "undecided")
+        self.assertEqual(self.judge(0.3, 0.2, 0.4, control=0.25), "undecided")
+
+    def test_against_is_a_whole_interval_below_the_margin(self):
+        self.assertEqual(self.judge(0.01, -0.02, 0.05, taught=-0.01, held_out=0.02), "against")
+        self.assertEqual(self.judge(0.01, -0.02, 0.05, taught=0.2, held_out=-0.2), "undecided")
+        self.assertEqual(self.judge(0.05, -0.02, 0.15, taught=0.0, held_out=0.0), "undecided")
+
+    def test_alike_and_different(self):
+        self.assertEqual(self.judge(0.01, -0.05, 0.06, same=True), "alike")
+        self.assertEqual(self.judge(-0.3, -0.4, -0.2, same=True), "different")
+        self.assertEqual(self.judge(0.2, -0.1, 0.5, same=True), "undecided")
+
+    def test_without_both_halves_nothing_is_said(self):
+        self.assertEqual(self.judge(0.3, 0.2, 0.4, held_out=None), "undecided")
 
 
 if __name__ == "__main__":

@@ -61,10 +61,10 @@ class Questions:
         return any(f" {' '.join(split(capital))} " in f" {words} " for capital in country.capitals)
 
     def words(self, country):
-        """The picture's rows as words, or None where these tokens cannot be written out."""
+        """The picture's rows as words, or None where the prompt with them is not read as these tokens and then the rest."""
         ids = (self.ids(settings.LAYOUT.format(country.name)) * settings.ROWS)[:settings.ROWS]
         text = self.tokenizer.decode(ids)
-        return text if self.ids(text) == ids else None
+        return text if self.ids(prompt_of(text)) == ids + self.ids(prompt_of("")) else None
 
     def other(self, country, condition):
         """The country that is given in another's place: the next one of the study's order with another capital, in words also
@@ -81,9 +81,7 @@ class Questions:
     def asked(self, country, condition):
         """The question, as arguments."""
         if condition == "words":
-            question = settings.QUESTION.format(settings.PHRASE)
-            return ["--prompt", settings.WORDS_PROMPT.format(words=self.words(country), question=question,
-                                                             prefill=settings.PREFILL)]
+            return ["--prompt", prompt_of(self.words(country))]
         given = country.name if condition == "text" else settings.PHRASE
         return ["--template", settings.TEMPLATE, "--question", settings.QUESTION.format(given),
                 "--prefill", settings.PREFILL]
@@ -126,6 +124,11 @@ class Questions:
 
     def constraint_rows(self, country, condition, trace):
         return self.constraint_in_words(country) if condition == "words" else trace["constraints"][0]["positions"]
+
+
+def prompt_of(words):
+    return settings.WORDS_PROMPT.format(words=words, question=settings.QUESTION.format(settings.PHRASE),
+                                        prefill=settings.PREFILL)
 
 
 def split(text):
