@@ -82,6 +82,14 @@ static bool comes_out(unsigned kind)
     return kind == PIECE_NORMAL || kind == PIECE_USER_DEFINED;
 }
 
+static size_t count_kind(const pieces *p, piece_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < p->vocab.count; i++)
+        count += p->kinds[i] == kind;
+    return count;
+}
+
 pb_status pieces_end(pieces *p, bool unigram, bool byte_fallback, int32_t unknown, pb_error *err)
 {
     p->unigram = unigram;
@@ -89,7 +97,7 @@ pb_status pieces_end(pieces *p, bool unigram, bool byte_fallback, int32_t unknow
     TRY(find_unknown(p, unknown, err));
     TRY(find_bytes(p, err));
     p->lowest = FLT_MAX;
-    prefixes_begin(&p->user_defined, p->vocab.count);
+    prefixes_begin(&p->user_defined, count_kind(p, PIECE_USER_DEFINED));
     prefixes_begin(&p->known, unigram ? p->vocab.count : 0);
     for (size_t i = 0; i < p->vocab.count; i++) {
         vocab_entry piece = p->vocab.entries[i];
