@@ -12,14 +12,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import checkpoints, identities, invariants, multimodal_files, program
+from . import checkpoints, identities, invariants, multimodal_files, program, torch_files
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
 from .compare import Comparison
 from .oracle import Oracle, Request
 from .pictures import make_pictures
 
-MAKERS = (checkpoints, multimodal_files)        # modules with oracles(work) -> {name: Oracle}, a checkpoint each
+MAKERS = (checkpoints, multimodal_files, torch_files)        # modules with oracles(work) -> {name: Oracle}, a checkpoint each
 
 
 @dataclass
