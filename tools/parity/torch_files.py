@@ -45,8 +45,8 @@ def oracles(work: Path) -> dict[str, Oracle]:
     recipes = {recipe.name: recipe for recipe in RECIPES}
     made = {}
     for file in FILES:
-        folder = make_checkpoint(recipes[file.recipe], work)
-        made[file.name] = Oracle(folder, path=write(file, folder, work / file.name), only=FEW)
+        folder = make_checkpoint(recipes[file.recipe], work / "torch")      # apart: others have theirs mapped
+        made[file.name] = Oracle(folder, path=write(file, folder, work / "torch" / file.name), only=FEW)
     return made
 
 
