@@ -1,6 +1,7 @@
 /* tokenizer_json.c: a tokenizer.json, put together from its parts, see tokenizer_parts.h. */
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "text/tokenizer_parts.h"
@@ -41,17 +42,31 @@ static pb_status read_parts(tokenizer *t, const json_t *root, const char *file, 
     return PB_OK;
 }
 
-pb_status tokenizer_read(tokenizer **out, const char *json, size_t size, const char *name, pb_error *err)
+static pb_status read_bytes(tokenizer *t, const char *json, size_t size, const char *name, pb_error *err)
 {
     json_t *root;
-    *out = NULL;
     TRY(json_parse_object(&root, json, size, name, err));
-    tokenizer *t = mem_new(1, sizeof *t);
     pb_status status = read_parts(t, root, name, err);
     json_decref(root);
+    return status;
+}
+
+pb_status tokenizer_read_json(tokenizer *t, const char *path, const char *directory, pb_error *err)
+{
+    file_map map;
+    (void)directory;
+    TRY(file_map_open(&map, path, err));
+    pb_status status = read_bytes(t, (const char *)map.data, map.size, path, err);
+    file_map_close(&map);
+    return status;
+}
+
+pb_status tokenizer_read(tokenizer **out, const char *json, size_t size, const char *name, pb_error *err)
+{
+    tokenizer *t = mem_new(1, sizeof *t);
+    pb_status status = read_bytes(t, json, size, name, err);
+    *out = status ? NULL : t;
     if (status)
         tokenizer_free(t);
-    else
-        *out = t;
     return status;
 }

@@ -1,5 +1,5 @@
-/* tokenizer_parts.h: what a tokenizer is made of, for the files that put one together: tokenizer_json.c
- * (tokenizer.json), tokenizer_folder.c (tokenizer.model and its small files), tokenizer_gguf.c.
+/* tokenizer_parts.h: what a tokenizer is made of, for the files that put one together: tokenizer_json.c (tokenizer.json),
+ * tokenizer_model.c (tokenizer.model), tokenizer_merges.c (vocab.json and merges.txt), tokenizer_gguf.c.
  *
  *     text -> stage.c (added tokens, normalizer, pre-tokenizer) -> bpe.c or pieces.c -> postprocess.c -> ids and ranges
  *     ids -> vocab.c, added.c -> decode.c -> text
@@ -35,5 +35,10 @@ void tokenizer_begin_steps(tokenizer *t);
 pb_status tokenizer_end_normalizer(tokenizer *t, const char *file, pb_error *err);
 
 const vocab *tokenizer_words(const tokenizer *t);
+
+/* Each fills an empty tokenizer from the file `path` and what lies beside it in `directory`. */
+pb_status tokenizer_read_json(tokenizer *t, const char *path, const char *directory, pb_error *err);
+pb_status tokenizer_read_model(tokenizer *t, const char *path, const char *directory, pb_error *err);
+pb_status tokenizer_read_merges(tokenizer *t, const char *path, const char *directory, pb_error *err);
 
 #endif
