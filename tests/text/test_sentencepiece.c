@@ -1,6 +1,6 @@
-/* test_sentencepiece.c: folders with a tokenizer.model and GGUF files against sentencepiece, Hugging Face, and the
- * tokenizers that the GGUF files were made from (tools/goldens/make_sentencepiece_goldens.py); and what damaged or unknown
- * ones are refused with. */
+/* test_sentencepiece.c: folders with a tokenizer.model or a vocab.json, and GGUF files, against sentencepiece, Hugging
+ * Face, and the tokenizers that the GGUF files were made from (tools/goldens/make_sentencepiece_goldens.py); and what
+ * damaged or unknown ones are refused with. */
 #include "tests/support.h"
 
 #include <math.h>
@@ -13,8 +13,9 @@
 
 #define DATA GOLDEN("data/sentencepiece")
 
-static const char *const folders[] = {"vicuna", "llama-listed",     "llama-no-prefix", "llava",         "llava-legacy-off",
-                                      "bpe-user-defined", "unigram", "unigram-bytes", "unigram-plain", "bpe-suffix"};
+static const char *const folders[] = {"vicuna",        "llama-listed",     "llama-no-prefix", "llava",
+                                      "llava-legacy-off", "bpe-user-defined", "unigram",         "unigram-bytes",
+                                      "unigram-plain", "bpe-suffix",       "gpt2-merges",     "qwen2-merges"};
 static const char *const ggufs[] = {"llama", "llama-no-prefix", "phi-2", "llama-bpe", "qwen2", "smollm"};
 enum { FOLDERS = sizeof folders / sizeof *folders, GGUFS = sizeof ggufs / sizeof *ggufs };
 
@@ -325,6 +326,97 @@ static void unsound_small_files_are_refused(void **state)
     folder_refused("config.json", "[]", PB_EFORMAT, "config.json");
 }
 
+/* ---- vocab.json and merges.txt ---- */
+static void merges_refused(const char *config, const char *merges, pb_status code, const char *words)
+{
+    char *folder = folder_new(), *vocab_path = path_join(folder, "vocab.json");
+    char *merges_path = path_join(folder, "merges.txt"), *config_path = path_join(folder, "tokenizer_config.json");
+    static const char vocabulary[] = "{\"a\":0,\"b\":1,\"ab\":2}";
+    tokenizer *t;
+    assert_ok(file_write_all(vocab_path, vocabulary, sizeof vocabulary - 1, err));
+    assert_ok(file_write_all(config_path, config, strlen(config), err));
+    if (merges)
+        assert_ok(file_write_all(merges_path, merges, strlen(merges), err));
+    assert_fails(tokenizer_open(&t, folder, err), code, words);
+    assert_null(t);
+    free(vocab_path);
+    free(merges_path);
+    free(config_path);
+    folder_remove(folder);
+}
+
+static void unsound_merges_are_refused(void **state)
+{
+    (void)state;
+    static const char gpt2[] = "{\"tokenizer_class\":\"GPT2Tokenizer\"}";
+    merges_refused("{}", "a b\n", PB_EUNSUPPORTED, "\"tokenizer_class\" is \"\": with vocab.json it is GPT2Tokenizer");
+    merges_refused(gpt2, NULL, PB_EIO, "merges.txt");
+    merges_refused(gpt2, "#version: 0.2\na b\na c\n", PB_EFORMAT, "line[3]: \"c\" is not in the vocabulary");
+    merges_refused(gpt2, "a b\n\n", PB_EFORMAT, "line[2]: \"\" is not two tokens");
+    merges_refused("{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_prefix_space\":true}", "a b", PB_EUNSUPPORTED,
+                   "\"add_prefix_space\" is true");
+}
+
+/* ---- GGUF ---- */
+/* A GGUF file with these keys: each a name, GGUF's number of a type, and the value as it stands in the file. */
+typedef struct gguf_pair {
+    const char *key;
+    uint32_t type;
+    const char *value;
+    size_t size;
+} gguf_pair;
+
+static void put_u64(buffer *b, uint64_t value)
+{
+    buffer_add(b, &value, sizeof value);
+}
+
+static void gguf_refused(const gguf_pair *pairs, size_t count, pb_status code, const char *words)
+{
+    char *folder = folder_new(), *path = path_join(folder, "x.gguf");
+    buffer b = {0};
+    checkpoint *weights;
+    tokenizer *t;
+    buffer_add(&b, "GGUF\3\0\0\0", 8);
+    put_u64(&b, 0);
+    put_u64(&b, count);
+    for (size_t i = 0; i < count; i++) {
+        put_u64(&b, strlen(pairs[i].key));
+        buffer_text(&b, pairs[i].key);
+        buffer_add(&b, &pairs[i].type, sizeof pairs[i].type);
+        buffer_add(&b, pairs[i].value, pairs[i].size);
+    }
+    assert_ok(file_write_all(path, b.data, b.size, err));
+    assert_ok(checkpoint_open(&weights, path, err));
+    assert_fails(tokenizer_from_gguf(&t, checkpoint_metadata(weights), err), code, words);
+    assert_fails(tokenizer_from_gguf(&t, checkpoint_metadata(weights), err), code, path);
+    assert_null(t);
+    checkpoint_free(weights);
+    buffer_free(&b);
+    free(path);
+    folder_remove(folder);
+}
+
+static void unsound_gguf_tokenizers_are_refused(void **state)
+{
+    (void)state;
+    static const char t5[] = "\2\0\0\0\0\0\0\0t5", gpt2[] = "\4\0\0\0\0\0\0\0gpt2", llama[] = "\5\0\0\0\0\0\0\0llama";
+    static const char tekken[] = "\6\0\0\0\0\0\0\0tekken";
+    static const char tokens[] = "\x8\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0a"; /* of type 8, one: "a" */
+    enum { STRING = 8, ARRAY = 9 };
+    gguf_pair pairs[3] = {{"tokenizer.ggml.pre", STRING, tekken, sizeof tekken - 1}};
+    gguf_refused(pairs, 1, PB_EFORMAT, "has no tokenizer.ggml.model");
+    pairs[1] = (gguf_pair){"tokenizer.ggml.model", STRING, t5, sizeof t5 - 1};
+    gguf_refused(pairs, 2, PB_EUNSUPPORTED, "tokenizer.ggml.model is \"t5\"; patchbay knows \"llama\", \"gpt2\"");
+    pairs[1] = (gguf_pair){"tokenizer.ggml.model", STRING, gpt2, sizeof gpt2 - 1};
+    gguf_refused(pairs, 2, PB_EUNSUPPORTED, "tokenizer.ggml.pre is \"tekken\"; patchbay knows gpt-2,");
+    gguf_refused(pairs + 1, 1, PB_EFORMAT, "tokenizer.ggml.tokens has 0 entries");
+    pairs[2] = (gguf_pair){"tokenizer.ggml.tokens", ARRAY, tokens, sizeof tokens - 1};
+    gguf_refused(pairs + 1, 2, PB_EFORMAT, "tokenizer.ggml.merges has 0 entries");
+    pairs[1] = (gguf_pair){"tokenizer.ggml.model", STRING, llama, sizeof llama - 1};
+    gguf_refused(pairs + 1, 2, PB_EFORMAT, "tokenizer.ggml.scores has 0 entries, expected one for each of 1 tokens");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +425,7 @@ int main(void)
         cmocka_unit_test(long_texts_take_no_time),       cmocka_unit_test(unsound_pieces_are_refused),
         cmocka_unit_test(other_models_are_refused),      cmocka_unit_test(broken_wire_is_refused),
         cmocka_unit_test(broken_rules_are_refused),      cmocka_unit_test(unsound_small_files_are_refused),
+        cmocka_unit_test(unsound_merges_are_refused),    cmocka_unit_test(unsound_gguf_tokenizers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

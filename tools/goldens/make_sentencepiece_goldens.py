@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/data/sentencepiece/FORM/{tokenizer.model, its small files, cases.json}, FORM.gguf and FORM.gguf.json:
-small tokenizers of every form, and what must be made of texts that are hard on them (tests/text/test_sentencepiece.c
+"""Writes tests/data/sentencepiece/FORM/{tokenizer.model or vocab.json, small files, cases.json}, FORM.gguf and
+FORM.gguf.json: small tokenizers of every form, and what must be made of texts that are hard on them (tests/text/test_sentencepiece.c
 compares; sentencepiece_cases.py says who knows).
 
     python3 tools/goldens/make_sentencepiece_goldens.py [FOLDER]
@@ -53,9 +53,12 @@ def main():
         count += write_cases(forms.FolderOracle(folder / name), folder / name / "cases.json")
     for name, write in forms.GGUFS.items():
         path = folder / f"{name}.gguf"
-        count += write_cases(forms.GgufOracle(write(path)), folder / f"{name}.gguf.json")
+        count += write_cases(forms.BackendOracle(write(path)), folder / f"{name}.gguf.json")
+    for name, (form, config) in forms.MERGES.items():
+        oracle = forms.BackendOracle(forms.write_merges(form, config, folder / name))
+        count += write_cases(oracle, folder / name / "cases.json")
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-    print(f"{len(forms.FOLDERS)} folders, {len(forms.GGUFS)} GGUF files, {count} cases, {size} bytes")
+    print(f"{len(forms.FOLDERS) + len(forms.MERGES)} folders, {len(forms.GGUFS)} GGUF files, {count} cases, {size} bytes")
 
 
 if __name__ == "__main__":

@@ -276,8 +276,30 @@ GGUFS = {
 }
 
 
-class GgufOracle:
-    """The tokenizer that a GGUF file was made from."""
+# ---- vocab.json and merges.txt ----
+def write_merges(form, config, folder):
+    """A folder as GPT-2's and Qwen2's first checkpoints are; returns what AutoTokenizer makes of it."""
+    tokenizer = cases.FORMS[form]()
+    model = json.loads(tokenizer.to_str())["model"]
+    added = {i: json.loads(t.__getstate__()) if isinstance(t.__getstate__(), (str, bytes)) else t.__getstate__()
+             for i, t in tokenizer.get_added_tokens_decoder().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"], ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in model["merges"]),
+                                       encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"added_tokens_decoder": added}) + "\n")
+    (folder / "config.json").write_text(json.dumps({"model_type": "gpt2"}) + "\n")
+    return AutoTokenizer.from_pretrained(str(folder)).backend_tokenizer
+
+
+MERGES = {
+    "gpt2-merges": ("gpt2", {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": True}),
+    "qwen2-merges": ("qwen2", {"tokenizer_class": "Qwen2TokenizerFast", "bos_token": None, "errors": "replace"}),
+}
+
+
+class BackendOracle:
+    """What a GGUF file was made from, or what AutoTokenizer makes of vocab.json and merges.txt."""
 
     def __init__(self, backend):
         self.backend = backend

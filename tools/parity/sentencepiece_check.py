@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares patchbay's reading of tokenizer.model and of GGUF's tokenizers with Hugging Face's, with `sentencepiece`, and
-with what a GGUF file was made from, on thousands of hard texts.
+"""Compares patchbay's reading of tokenizer.model, of GGUF's tokenizers and of vocab.json with Hugging Face's, with
+`sentencepiece`, and with what a GGUF file was made from, on thousands of hard texts.
 
     python3 tools/parity/sentencepiece_check.py BUILD/tests/text/tokenize_lines [--count 2000] [--form vicuna]
         [--random 100]
@@ -77,18 +77,19 @@ def main():
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--random", type=int, default=0)
-    folders, ggufs = forms.FOLDERS | forms.LARGE, {f"{name}.gguf": make for name, make in forms.GGUFS.items()}
-    parser.add_argument("--form", action="append", choices=[*folders, *ggufs])
+    folders, others = forms.FOLDERS | forms.LARGE, {f"{name}.gguf": make for name, make in forms.GGUFS.items()}
+    others |= {name: lambda path, form=form: forms.write_merges(*form, path) for name, form in forms.MERGES.items()}
+    parser.add_argument("--form", action="append", choices=[*folders, *others])
     options = parser.parse_args()
     different = compare_random(options.program, options.random, options.seed) if options.random else 0
-    for name in options.form or ([] if options.random else [*folders, *ggufs]):
+    for name in options.form or ([] if options.random else [*folders, *others]):
         with tempfile.TemporaryDirectory() as base:
             path = pathlib.Path(base, name)
             if name in folders:
                 forms.write_folder(folders[name], path)
                 oracle = forms.FolderOracle(path)
             else:
-                oracle = forms.GgufOracle(ggufs[name](path))
+                oracle = forms.BackendOracle(others[name](path))
             different += compare(options.program, name, path, oracle, options.count, options.seed)
     return 1 if different else 0
 
