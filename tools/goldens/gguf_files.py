@@ -8,6 +8,7 @@
   small.gguf   metadata of every kind, tensors of plain types and of one that patchbay cannot compute with; one block
                of each quantised type
   v2.gguf      the same as version 2
+  decoder.gguf, vision.gguf  a Llama of one layer and a vision side of one layer, as small as they can be, of zeros
   split-0000N-of-00003.gguf  three tensors in three files, as llama.cpp's gguf-split leaves them
 """
 from pathlib import Path
@@ -74,6 +75,46 @@ def small(path):
     finish(w)
 
 
+def decoder(path):
+    w = gguf.GGUFWriter(path, "llama")
+    for key, value in (("block_count", 1), ("embedding_length", 8), ("feed_forward_length", 4),
+                       ("attention.head_count", 2), ("attention.head_count_kv", 1), ("context_length", 16),
+                       ("rope.dimension_count", 4)):
+        w.add_uint32("llama." + key, value)
+    w.add_float32("llama.attention.layer_norm_rms_epsilon", 1e-5)
+    w.add_float32("llama.rope.freq_base", 10000.0)
+    w.add_uint32("tokenizer.ggml.eos_token_id", 2)
+    w.add_tensor("rope_freqs.weight", np.array([1, 4], dtype=np.float32))
+    zeros(w, {"token_embd.weight": (4, 8), "output_norm.weight": (8,), "blk.0.attn_norm.weight": (8,),
+              "blk.0.attn_q.weight": (8, 8), "blk.0.attn_k.weight": (4, 8), "blk.0.attn_v.weight": (4, 8),
+              "blk.0.attn_output.weight": (8, 8), "blk.0.ffn_norm.weight": (8,), "blk.0.ffn_gate.weight": (4, 8),
+              "blk.0.ffn_up.weight": (4, 8), "blk.0.ffn_down.weight": (8, 4)})
+    finish(w)
+
+
+def vision(path):
+    w = gguf.GGUFWriter(path, "clip")
+    w.add_string("clip.projector_type", "mlp")
+    for key, value in (("image_size", 4), ("patch_size", 2), ("embedding_length", 4), ("feed_forward_length", 6),
+                       ("block_count", 1), ("attention.head_count", 2)):
+        w.add_uint32("clip.vision." + key, value)
+    w.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-5)
+    w.add_array("clip.vision.image_mean", [0.5, 0.5, 0.5])
+    w.add_array("clip.vision.image_std", [0.5, 0.5, 0.5])
+    layer = {"ln1": (4,), "ln2": (4,), "attn_q": (4, 4), "attn_k": (4, 4), "attn_v": (4, 4), "attn_out": (4, 4),
+             "ffn_up": (6, 4), "ffn_down": (4, 6)}
+    parts = {**{"v.blk.0." + name: shape for name, shape in layer.items()}, "v.pre_ln": (4,), "mm.0": (8, 4), "mm.2": (8, 8)}
+    zeros(w, {"v.class_embd": (4,), "v.position_embd.weight": (5, 4), "v.patch_embd.weight": (4, 3, 2, 2),
+              **{name + ".weight": shape for name, shape in parts.items()},
+              **{name + ".bias": shape[:1] for name, shape in parts.items()}})
+    finish(w)
+
+
+def zeros(w, shapes):
+    for name, shape in shapes.items():
+        w.add_tensor(name, np.zeros(shape, dtype=np.float32))
+
+
 def split(stem):
     for i in range(3):
         w = gguf.GGUFWriter(f"{stem}-{i + 1:05}-of-00003.gguf", "llama")
@@ -95,6 +136,8 @@ def main():
     GOLDEN.mkdir(parents=True, exist_ok=True)
     quants(GOLDEN / "quants.gguf")
     small(GOLDEN / "small.gguf")
+    decoder(GOLDEN / "decoder.gguf")
+    vision(GOLDEN / "vision.gguf")
     version2 = bytearray((GOLDEN / "small.gguf").read_bytes())
     version2[4] = 2
     (GOLDEN / "v2.gguf").write_bytes(version2)
