@@ -12,7 +12,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import checkpoints, identities, invariants, multimodal_files, program, torch_files
+from . import checkpoints, identities, invariants, multimodal_files, program, sentencepiece_check, torch_files
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
 from .compare import Comparison
@@ -46,6 +46,7 @@ def main() -> int:
         print(f"{program.program()} is not there: build it with scripts/test, or name it in PATCHBAY", file=sys.stderr)
         return 1
     lines = [line for name, oracle in oracles.items() for line in _checkpoint(name, oracle, pictures, options)]
+    lines += _tokenizers(options)
     if options.markdown:
         options.markdown.write_text(_markdown(lines))
     failed = sum(bool(line.result.problems) for line in lines)
@@ -111,6 +112,20 @@ def _questions(oracle: Oracle, pictures: Path, work: Path):
         return invariants.greedy(Oracle(end_early(oracle.folder, work, ids[3]), options=oracle.options), request)
 
     yield "ask: stops at EOS", stops, ["patchbay", "ask", str(work / (oracle.folder.name + "-eos")), asked[-1].question]
+
+
+def _tokenizers(options: argparse.Namespace):
+    """A share of the tokenizers' own comparison; yields Lines, whose cells are strings."""
+    tokenize = str(program.program().parent / "tests" / "text" / "tokenize_lines")
+    case = "strings as tokens"
+    for name in sentencepiece_check.NAMES:
+        if options.only not in f"{name} {case}":
+            continue
+        start = time.monotonic()
+        compared, _, problems = sentencepiece_check.differences(tokenize, name, 2000, seed=2)
+        line = Line(name, case, Comparison(cells=compared, problems=problems), time.monotonic() - start)
+        _print(line, [tokenize, name])
+        yield line
 
 
 def _print(line: Line, command: list[str]) -> None:

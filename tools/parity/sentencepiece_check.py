@@ -6,17 +6,23 @@
         [--random 100]
 
 Models are trained here (tools/goldens/sentencepiece_cases.py says what is compared with whom). --random tries models of
-random pieces, 100 texts each, ids alone. Exits with 1 when anything differs."""
+random pieces, 100 texts each, ids alone. Exits with 1 when anything differs. scripts/parity runs a share of it."""
 import argparse
 import pathlib
 import random
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "goldens"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "goldens")]
 import sentencepiece_cases as forms  # noqa: E402
 import tokenizer_cases as cases  # noqa: E402
 from tokenizers_check import ask  # noqa: E402
+
+FOLDERS = forms.FOLDERS | forms.LARGE
+OTHERS = {f"{name}.gguf": make for name, make in forms.GGUFS.items()}
+OTHERS |= {name: lambda path, form=form: forms.write_merges(*form, path) for name, form in forms.MERGES.items()}
+NAMES = [*FOLDERS, *OTHERS]
 
 
 def questions_of(oracle, count, seed):
@@ -37,38 +43,40 @@ def questions_of(oracle, count, seed):
     return questions, wanted
 
 
-def compare(program, name, path, oracle, count, seed):
-    questions, wanted = questions_of(oracle, count, seed)
-    different, ranged = 0, sum("starts" in w for w in wanted)
-    for question, want, got in zip(questions, wanted, ask(program, str(path), questions), strict=True):
-        wrong = [key for key in want if want[key] != got[key]]
-        different += bool(wrong)
-        if wrong and different <= 3:
-            print(f"  {question!a}")
-            for key in wrong:
-                print(f"    {key}: {got[key]!a}, expected {want[key]!a}")
-    print(f"{name}: {len(questions)} strings compared, {ranged} with ranges, {different} different", flush=True)
-    return different
+def make(name, path):
+    """Makes the form's folder or file and returns its oracle."""
+    if name in FOLDERS:
+        forms.write_folder(FOLDERS[name], path)
+        return forms.FolderOracle(path)
+    return forms.BackendOracle(OTHERS[name](path))
 
 
-def compare_random(program, count, seed):
-    """`count` models; sentencepiece refuses some, and they are left out."""
-    rng, made, total, different = random.Random(seed), 0, 0, 0
+def differences(program, name, count, seed):
+    """How many strings were compared, how many of them with ranges, and a sentence per difference."""
+    with tempfile.TemporaryDirectory() as base:
+        path = pathlib.Path(base, name)
+        questions, wanted = questions_of(make(name, path), count, seed)
+        answers = ask(program, str(path), questions)
+    problems = [f"{question!a}: {key} is {got[key]!a}, expected {want[key]!a}"
+                for question, want, got in zip(questions, wanted, answers, strict=True)
+                for key in want if want[key] != got[key]]
+    return len(questions), sum("starts" in w for w in wanted), problems
+
+
+def random_differences(program, count, seed):
+    """The same for `count` models of random pieces."""
+    rng, total, problems = random.Random(seed), 0, []
     with tempfile.TemporaryDirectory() as base:
         path = pathlib.Path(base, "tokenizer.model")
-        while made < count:
+        for number in range(count):
             path.write_bytes(forms.random_model(rng))
             model = forms.sentencepiece.SentencePieceProcessor(model_file=str(path))
             texts = forms.random_texts(rng, 100)
             answers = ask(program, base, [{"text": t} for t in texts])
-            wrong = [(t, a["ids"], model.encode(t)) for t, a in zip(texts, answers) if a["ids"] != model.encode(t)]
-            if wrong:
-                text, got, want = wrong[0]
-                print(f"  model {made}: {text!a}: {got}, expected {want}; "
-                      f"{forms.sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes()).trainer_spec}")
-            made, total, different = made + 1, total + len(texts), different + len(wrong)
-    print(f"random models: {total} strings compared with {count} models, {different} different", flush=True)
-    return different
+            problems += [f"model {number}: {t!a}: ids are {a['ids']}, expected {model.encode(t)}"
+                         for t, a in zip(texts, answers, strict=True) if a["ids"] != model.encode(t)]
+            total += len(texts)
+    return total, 0, problems
 
 
 def main():
@@ -77,20 +85,18 @@ def main():
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--random", type=int, default=0)
-    folders, others = forms.FOLDERS | forms.LARGE, {f"{name}.gguf": make for name, make in forms.GGUFS.items()}
-    others |= {name: lambda path, form=form: forms.write_merges(*form, path) for name, form in forms.MERGES.items()}
-    parser.add_argument("--form", action="append", choices=[*folders, *others])
+    parser.add_argument("--form", action="append", choices=NAMES)
     options = parser.parse_args()
-    different = compare_random(options.program, options.random, options.seed) if options.random else 0
-    for name in options.form or ([] if options.random else [*folders, *others]):
-        with tempfile.TemporaryDirectory() as base:
-            path = pathlib.Path(base, name)
-            if name in folders:
-                forms.write_folder(folders[name], path)
-                oracle = forms.FolderOracle(path)
-            else:
-                oracle = forms.BackendOracle(others[name](path))
-            different += compare(options.program, name, path, oracle, options.count, options.seed)
+    checks = {name: lambda name=name: differences(options.program, name, options.count, options.seed)
+              for name in options.form or ([] if options.random else NAMES)}
+    if options.random:
+        checks["random models"] = lambda: random_differences(options.program, options.random, options.seed)
+    different = 0
+    for name, check in checks.items():
+        compared, ranged, problems = check()
+        different += len(problems)
+        print(*("  " + p for p in problems[:3]), sep="\n", end="\n" if problems else "")
+        print(f"{name}: {compared} strings compared, {ranged} with ranges, {len(problems)} different", flush=True)
     return 1 if different else 0
 
 
