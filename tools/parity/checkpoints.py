@@ -124,7 +124,7 @@ def make_checkpoint(recipe: Recipe, folder: Path) -> Path:
 def _build(recipe: Recipe, tokenizer: Tokenizer):
     text = CONFIGS[recipe.decoder](**{
         "vocab_size": tokenizer.get_vocab_size() + recipe.padding, "hidden_size": 64, "intermediate_size": 96,
-        "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 512, **recipe.text})
+        "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 512, "eos_token_id": 2, **recipe.text})
     if recipe.vision is None:
         return CAUSAL[recipe.decoder](text)
     vision = recipe.tower(**{
