@@ -40,8 +40,8 @@ typedef struct pb_model_options {
     const char *mmproj;       /* the vision side of a decoder alone: llama.cpp's mmproj.gguf, or a folder; NULL: none */
 } pb_model_options;
 
-/* Opens a checkpoint folder in the Hugging Face layout: config.json, safetensors, tokenizer.json, and a processor
- * config for LLaVA. Instant for any size: weights are mapped, and looked at when they are used. */
+/* Opens a checkpoint folder in the Hugging Face layout (config.json, weights, a tokenizer, and a processor config for
+ * LLaVA), or a GGUF file of a decoder, which holds all of that itself (docs/models.md). Instant for any size: weights are mapped, and looked at when they are used. */
 pb_status pb_model_open(pb_model **out, const char *path, const pb_model_options *options, pb_error *err);
 void pb_model_free(pb_model *model);
 

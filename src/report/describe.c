@@ -15,11 +15,10 @@ static json_t *count(size_t n)
 
 /* ---- info ---- */
 
-static json_t *files_json(const checkpoint *c)
+static void add_files(json_t *list, const checkpoint *c)
 {
     const checkpoint_file *files;
-    size_t n = checkpoint_files(c, &files);
-    json_t *list = json_array();
+    size_t n = c ? checkpoint_files(c, &files) : 0;
     for (size_t i = 0; i < n; i++) {
         json_t *file = json_object();
         set(file, "path", json_string(files[i].path));
@@ -27,23 +26,34 @@ static json_t *files_json(const checkpoint *c)
         set(file, "bytes", count(files[i].bytes));
         json_array_append_new(list, file);
     }
-    return list;
 }
 
 /* Tensors per dtype, and all their elements. */
-static json_t *dtypes_json(const checkpoint *c, double *parameters)
+static void add_dtypes(json_t *dtypes, double *parameters, const checkpoint *c)
 {
     const tensor *tensors;
-    size_t n = checkpoint_tensors(c, &tensors);
-    json_t *dtypes = json_object();
-    *parameters = 0;
+    size_t n = c ? checkpoint_tensors(c, &tensors) : 0;
     for (size_t i = 0; i < n; i++) {
         json_int_t before = json_integer_value(json_object_get(dtypes, tensors[i].type_name));
         set(dtypes, tensors[i].type_name, json_integer(before + 1));
         if (tensors[i].type != DTYPE_OTHER)
             *parameters += (double)tensors[i].count;
     }
-    return dtypes;
+}
+
+/* What the model's own files hold, and those of a vision side that lies apart. */
+static void set_files(json_t *info, const model *m)
+{
+    const checkpoint *const all[] = {m->weights, m->tower_weights, m->lent_weights};
+    json_t *files = json_array(), *dtypes = json_object();
+    double parameters = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        add_files(files, all[i]);
+        add_dtypes(dtypes, &parameters, all[i]);
+    }
+    set(info, "parameters", json_integer((json_int_t)parameters));
+    set(info, "files", files);
+    set(info, "dtypes", dtypes);
 }
 
 static json_t *image_json(const model *m)
@@ -70,8 +80,7 @@ static json_t *tokenizer_json(const model *m)
 json_t *report_info_json(const model *m)
 {
     const decoder_config *c = &m->decoder.config;
-    double parameters;
-    json_t *info = json_object(), *dtypes = dtypes_json(m->weights, &parameters);
+    json_t *info = json_object();
     set(info, "schema", json_string("patchbay.info/1"));
     set(info, "family", json_string(m->family));
     set(info, "layout", m->layout ? json_string(m->layout) : json_null());
@@ -81,9 +90,7 @@ json_t *report_info_json(const model *m)
     set(info, "heads", count(c->heads));
     set(info, "kv_heads", count(c->kv_heads));
     set(info, "vocab", count(c->vocab));
-    set(info, "parameters", json_integer((json_int_t)parameters));
-    set(info, "files", files_json(m->weights));
-    set(info, "dtypes", dtypes);
+    set_files(info, m);
     set(info, "image", image_json(m));
     set(info, "tokenizer", tokenizer_json(m));
     set(info, "plan", json_null());

@@ -126,7 +126,7 @@ def why_not(example, needs):
 
 def prepare(folder, program):
     """A stand-in for the repository's root, in which examples may leave what they like."""
-    for name in ("models", "docs", "tools", "scripts"):
+    for name in ("models", "docs", "tools", "scripts", "tests"):
         if (ROOT / name).exists():
             (folder / name).symlink_to(ROOT / name)
     (folder / "build").mkdir()
