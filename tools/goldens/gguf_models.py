@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
-from parity.gguf_files import DecoderFile, write_mmproj  # noqa: E402
+from parity.gguf_files import DecoderFile, VisionSide, write_mmproj  # noqa: E402
 
 MODELS = ROOT / "tests/data/model"
 OUT = MODELS / "gguf"
@@ -22,8 +22,9 @@ def main():
     for name, kind in (("llama", "F32"), ("qwen2", "BF16"), ("phi", "F16"), ("llava", "BF16")):
         DecoderFile(MODELS / name, kind).write(OUT / f"{name}.gguf")
     DecoderFile(MODELS / "phi", "F16", fused=True, tokenizer=False).write(OUT / "phi-fused.gguf")
-    write_mmproj(MODELS / "llava", OUT / "mmproj-legacy.gguf", kind="BF16")
-    write_mmproj(MODELS / "llava", OUT / "mmproj-whole.gguf", legacy=False, kind="BF16")
+    side = VisionSide.of_llava(MODELS / "llava")
+    write_mmproj(side, OUT / "mmproj-legacy.gguf", kind="BF16")
+    write_mmproj(side, OUT / "mmproj-whole.gguf", legacy=False, kind="BF16")
 
 
 if __name__ == "__main__":

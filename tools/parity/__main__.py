@@ -12,14 +12,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import checkpoints, identities, invariants, multimodal_files, program, sentencepiece_check, torch_files
+from . import checkpoints, gguf_models, identities, invariants, multimodal_files, program, sentencepiece_check, torch_files
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
 from .compare import Comparison
 from .oracle import Oracle, Request
 from .pictures import make_pictures
 
-MAKERS = (checkpoints, multimodal_files, torch_files)        # modules with oracles(work) -> {name: Oracle}, a checkpoint each
+MAKERS = (checkpoints, multimodal_files, gguf_models, torch_files)        # modules with oracles(work) -> {name: Oracle}, a checkpoint each
 
 
 @dataclass
@@ -85,6 +85,8 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
     made = {case.name: case.request for case in cases(oracle, pictures, work)}
     for name, request in made.items():
         yield name, lambda r=request: invariants.traced(oracle, r), _shown(oracle, request)
+        if oracle.path != oracle.folder:
+            yield f"{name}: file = folder", lambda r=request: invariants.file_as_folder(oracle, r), _shown(oracle, request)
     chosen = ("swap", "another image and noise", "whole answer") if oracle.multimodal else ("text: swap", "text: noise of 3 samples")
     for name in chosen if not oracle.only else ():
         for what, check in invariants.invariants(oracle, made[name], work):

@@ -3,7 +3,7 @@
     files = DecoderFile(folder, kind="Q4_K")        # a folder that save_pretrained made; a decoder, or LLaVA's
     files.write(path)                               # PATH.gguf
     files.write_twin(other)                         # a folder of what that file means, in float32, for HF
-    write_mmproj(folder, path)                      # LLaVA's vision side
+    write_mmproj(VisionSide.of_llava(folder), path) # LLaVA's vision side
 
 Names come from the gguf package's own tables. Q4_0 to Q8_0 are quantised by the package; it cannot quantise Q4_K to
 Q6_K, so there blocks are drawn that mean numbers as large as the checkpoint's. Vectors stay F32, as in llama.cpp.
@@ -11,6 +11,7 @@ Q6_K, so there blocks are drawn that mean numbers as large as the checkpoint's. 
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
@@ -40,10 +41,12 @@ def unpermute(weight: np.ndarray, heads: int) -> np.ndarray:
 class DecoderFile:
     """A decoder's tensors, encoded as one type."""
 
-    def __init__(self, folder: Path, kind: str = "F32", fused: bool = False, tokenizer: bool = True):
-        """fused: q, k and v of a layer in one matrix, as Phi-2's first converter wrote them."""
+    def __init__(self, folder: Path, kind: str = "F32", fused: bool = False, tokenizer: bool = True,
+                 tokenizer_from: Path | None = None):
+        """fused: q, k and v of a layer in one matrix, as Phi-2's first converter wrote them. tokenizer: with one, the
+        folder's or tokenizer_from's."""
         self.folder, self.kind = Path(folder), Type[kind]
-        self.fused, self.tokenizer = fused, tokenizer
+        self.fused, self.tokenizer = fused, (tokenizer_from or self.folder) if tokenizer else None
         whole = json.loads((self.folder / "config.json").read_text())
         self.config = {**whole.get("text_config", whole)}
         self.family = self.config.get("model_type", "llama")
@@ -76,7 +79,7 @@ class DecoderFile:
         w = gguf.GGUFWriter(path, arch)
         self._metadata(w)
         if self.tokenizer:
-            add_tokenizer(w, self.folder, self.config)
+            add_tokenizer(w, self.tokenizer, self.config)
         for name, (kind, data) in self._file_tensors():
             w.add_tensor(name, data, raw_dtype=kind)
         for name, values in rotary_factors(self.rotary, self.config, self.head_dim).items():
@@ -272,33 +275,68 @@ def pre_tokenizer(state: dict) -> str:
 # The vision side
 
 
-def write_mmproj(folder: Path, path: Path, legacy: bool = True, kind: str = "F32") -> Path:
-    """LLaVA's tower and projector. legacy: as convert_image_encoder_to_gguf.py does, the unused last layers left out and
-    the MLP's matrices called the wrong way round; otherwise the whole tower, the features' layer named."""
-    config = json.loads((folder / "config.json").read_text())
-    tower = config["vision_config"]
-    layers = tower["num_hidden_layers"]
-    feature = config.get("vision_feature_layer", -2)
-    used = feature if feature >= 0 else layers + 1 + feature
+@dataclass
+class VisionSide:
+    """A tower and a projector: the tower's config and tensors (names below "vision_model."), the projector's two layers,
+    the picture processor's config, and which hidden state the features are."""
+    tower: dict
+    state: dict[str, torch.Tensor]
+    projector: list[dict[str, torch.Tensor]]
+    processor: dict
+    feature: int = -2
+
+    @property
+    def used(self) -> int:
+        """How many layers the features go through."""
+        return self.feature if self.feature >= 0 else self.tower["num_hidden_layers"] + 1 + self.feature
+
+    @staticmethod
+    def of_llava(folder: Path) -> "VisionSide":
+        """Of a checkpoint in HF's layout."""
+        config = json.loads((folder / "config.json").read_text())
+        state = {name.removeprefix("model."): tensor for name, tensor in load_state(folder).items()}
+        projector = [below(state, f"multi_modal_projector.linear_{i}.") for i in (1, 2)]
+        processor = next(json.loads((folder / name).read_text())
+                         for name in ("processor_config.json", "preprocessor_config.json") if (folder / name).exists())
+        return VisionSide(config["vision_config"], bare(below(state, "vision_tower.")), projector,
+                          processor.get("image_processor", processor), config.get("vision_feature_layer", -2))
+
+
+def below(state: dict, prefix: str) -> dict:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def bare(state: dict) -> dict:
+    """A tower's tensors without the "vision_model." that transformers up to 4 put before them."""
+    return {name.removeprefix("vision_model."): tensor for name, tensor in state.items()}
+
+
+def write_mmproj(side: VisionSide, path: Path, legacy: bool = True, kind: str = "F32") -> Path:
+    """legacy: as convert_image_encoder_to_gguf.py does, the unused last layers left out and the MLP's matrices called the
+    wrong way round; otherwise the whole tower, the features' layer named."""
     w = gguf.GGUFWriter(path, "clip")
     w.add_bool("clip.has_text_encoder", False)
     w.add_bool("clip.has_vision_encoder", True)
     w.add_bool("clip.has_llava_projector", True)
     w.add_string("clip.projector_type", "mlp")
-    w.add_bool("clip.use_gelu", tower.get("hidden_act") == "gelu")
-    mmproj_sizes(w, tower, used if legacy else layers)
-    mmproj_picture(w, folder)
+    w.add_bool("clip.use_gelu", side.tower.get("hidden_act") == "gelu")
+    add_tower_sizes(w, side.tower, side.used if legacy else side.tower["num_hidden_layers"])
+    w.add_array("clip.vision.image_mean", [float(x) for x in side.processor["image_mean"]])
+    w.add_array("clip.vision.image_std", [float(x) for x in side.processor["image_std"]])
     if not legacy:
-        w.add_array("clip.vision.feature_layer", [used])
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.MMPROJ, layers)
-    for name, values in load_state(folder).items():
-        new = mmproj_name(name, names, used, legacy)
+        w.add_array("clip.vision.feature_layer", [side.used])
+    for i, layer in zip((0, 2), side.projector):
+        for name, values in layer.items():
+            add_mmproj_tensor(w, f"mm.{i}.{name}", values, Type[kind])
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.MMPROJ, side.tower["num_hidden_layers"])
+    for name, values in side.state.items():
+        new = mmproj_name(name, names, side.used, legacy)
         if new:
-            add_mmproj_tensor(w, new, values.float().numpy(), Type[kind])
+            add_mmproj_tensor(w, new, values, Type[kind])
     return finish(w, path)
 
 
-def mmproj_sizes(w: gguf.GGUFWriter, tower: dict, layers: int) -> None:
+def add_tower_sizes(w: gguf.GGUFWriter, tower: dict, layers: int) -> None:
     w.add_uint32("clip.vision.image_size", tower["image_size"])
     w.add_uint32("clip.vision.patch_size", tower["patch_size"])
     w.add_uint32("clip.vision.embedding_length", tower["hidden_size"])
@@ -309,34 +347,21 @@ def mmproj_sizes(w: gguf.GGUFWriter, tower: dict, layers: int) -> None:
     w.add_uint32("clip.vision.block_count", layers)
 
 
-def mmproj_picture(w: gguf.GGUFWriter, folder: Path) -> None:
-    for file in ("processor_config.json", "preprocessor_config.json"):
-        if (folder / file).exists():
-            processor = json.loads((folder / file).read_text())
-            processor = processor.get("image_processor", processor)
-            w.add_array("clip.vision.image_mean", [float(x) for x in processor["image_mean"]])
-            w.add_array("clip.vision.image_std", [float(x) for x in processor["image_std"]])
-
-
 def mmproj_name(name: str, names: gguf.TensorNameMap, used: int, legacy: bool) -> str | None:
-    """A tensor's name in the file; None for those that are left out."""
-    name = name.removeprefix("model.")
-    if name.startswith("multi_modal_projector."):
-        return name.replace("multi_modal_projector.linear_1", "mm.0").replace("multi_modal_projector.linear_2", "mm.2")
-    if not name.startswith("vision_tower.") or "position_ids" in name or "post_layernorm" in name or ".head." in name:
+    """A tower tensor's name in the file; None for those that are left out."""
+    if "position_ids" in name or "post_layernorm" in name or name.startswith("head."):
         return None
-    bare = name.removeprefix("vision_tower.").removeprefix("vision_model.")
-    new = names.get_name("vision_tower.vision_model." + bare, try_suffixes=SUFFIXES)
+    new = names.get_name("vision_tower.vision_model." + name, try_suffixes=SUFFIXES)
     layer = int(new.split(".")[2]) if ".blk." in new else 0
     if legacy and layer >= used:
         return None
     return new.replace("ffn_up", "ffn_x").replace("ffn_down", "ffn_up").replace("ffn_x", "ffn_down") if legacy else new
 
 
-def add_mmproj_tensor(w: gguf.GGUFWriter, name: str, values: np.ndarray, kind: Type) -> None:
-    plain = values.ndim == 1 or "position" in name or (kind != Type.F16 and values.ndim == 4)
-    kind = Type.F32 if plain or kind == Type.F32 else kind
-    w.add_tensor(name, np.ascontiguousarray(values) if kind == Type.F32 else gguf.quants.quantize(values, kind), raw_dtype=kind)
+def add_mmproj_tensor(w: gguf.GGUFWriter, name: str, tensor: torch.Tensor, kind: Type) -> None:
+    values = np.ascontiguousarray(tensor.float().numpy())
+    kind = Type.F32 if values.ndim == 1 or "position" in name else kind
+    w.add_tensor(name, values if kind == Type.F32 else gguf.quants.quantize(values, kind), raw_dtype=kind)
 
 
 def finish(w: gguf.GGUFWriter, path: Path) -> Path:

@@ -90,6 +90,15 @@ def _verify(found: dict) -> Comparison:
     return result
 
 
+def file_as_folder(oracle: Oracle, request: Request) -> Comparison:
+    """The same weights from a GGUF file and from a folder: the same numbers, bit for bit. (The span of a token of spaces alone
+    hangs on the tokenizer's trim_offsets, of which such a file says nothing; and a picture's token id may be another.)"""
+    file, folder = program.trace(oracle.path, request, *oracle.options), program.trace(oracle.folder, request)
+    for trace in (file, folder):
+        trace["tokens"] = [token.get("text") for token in trace["tokens"]]
+    return compare_twins(file, folder, exact=True)
+
+
 def greedy(oracle: Oracle, request: Request) -> Comparison:
     """`ask` against greedy decoding by full forward passes."""
     found = program.ask(oracle.path, request, *oracle.options, "--max-tokens", "12")
