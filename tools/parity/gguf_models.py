@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 
 from .checkpoints import LLAMA3_ROPE, Recipe, make_checkpoint
 from .gguf_files import KINDS, DecoderFile, VisionSide, bare, below, load_state, write_mmproj
-from .multimodal_files import FEW, TINY_384, Layout, make_layout
+from .multimodal_files import TINY_384, Layout, make_layout
 from .oracle import Oracle
 
-TEXT = ("text: swap",)
+TEXT, IMAGES = ("text: swap",), ("swap", "image noise")
 # Rows are whole blocks: of 256 in Q4_K, Q5_K and Q6_K, of 32 in the others.
 SMALL = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
 LARGE = {"hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 2}
@@ -74,7 +74,7 @@ def _vision_sides(work: Path) -> dict[str, Oracle]:
         decoder = DecoderFile(Path(work / (name + "-parts") / "decoder"), tokenizer_from=folder).write(work / f"{name}.gguf")
 
         def opened(*options):
-            return Oracle(folder, path=decoder, options=options, only=FEW)
+            return Oracle(folder, path=decoder, options=options, only=IMAGES)
 
         made[f"mmproj-{name}-folder"] = opened("--mmproj", str(folder))
         if not layout.bunny:                           # whose prompts are others than a file's
