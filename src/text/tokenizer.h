@@ -1,5 +1,5 @@
-/* tokenizer.h: text to token ids and back, equal to Hugging Face's `tokenizers` reading the same tokenizer.json,
- * offsets included.
+/* tokenizer.h: text to token ids and back, equal to Hugging Face's `tokenizers` reading the same files, offsets
+ * included.
  *
  *     tokenizer *t;
  *     encoding e;
@@ -10,11 +10,13 @@
  *     encoding_free(&e);
  *     tokenizer_free(t);
  *
- * Read are BPE models with byte fallback (Llama's) and byte-level ones (GPT-2's, Llama 3's, Qwen2's), with the
- * normalizers Prepend, Replace and NFC, the pre-tokenizers ByteLevel, Metaspace, Split and Digits, the post-processors
- * ByteLevel and TemplateProcessing, the decoders that go with them, Sequences of all these, and added tokens.
- * Everything else is refused by name (PB_EUNSUPPORTED), never approximated. "truncation" and "padding" are ignored, as
- * transformers overrides them in every call.
+ * Of a tokenizer.json are read BPE models with byte fallback (Llama's) and byte-level ones (GPT-2's, Llama 3's, Qwen2's),
+ * with the normalizers Prepend, Replace and NFC, the pre-tokenizers ByteLevel, Metaspace, Split and Digits, the
+ * post-processors ByteLevel and TemplateProcessing, the decoders that go with them, Sequences of all these, and added
+ * tokens. Then there are SentencePiece's BPE and Unigram models (tokenizer.model), vocab.json with merges.txt, and the
+ * tokenizers inside GGUF files; docs/models.md says how each is used. Everything else is refused by name
+ * (PB_EUNSUPPORTED), never approximated. "truncation" and "padding" are ignored, as transformers overrides them in every
+ * call.
  *
  * A tokenizer does not change after it is opened: threads may share it. */
 #ifndef TEXT_TOKENIZER_H
@@ -41,8 +43,9 @@ typedef struct encoding {
     size_t count;
 } encoding;
 
-/* Reads directory/tokenizer.json. A damaged file is PB_EFORMAT, one that asks for something unknown PB_EUNSUPPORTED;
- * both name the file, the field, and what was found. */
+/* Reads directory/tokenizer.json; where there is none tokenizer.model with the small files beside it, or else vocab.json
+ * with merges.txt. A damaged file is PB_EFORMAT, one that asks for something unknown PB_EUNSUPPORTED; both name the file,
+ * the field, and what was found. */
 pb_status tokenizer_open(tokenizer **out, const char *directory, pb_error *err);
 /* The same for a tokenizer.json in memory; `name` stands in errors for the file. */
 pb_status tokenizer_read(tokenizer **out, const char *json, size_t size, const char *name, pb_error *err);
@@ -68,7 +71,9 @@ void tokenizer_token_text(const tokenizer *t, int32_t id, buffer *out);
 int32_t tokenizer_find(const tokenizer *t, const char *content);
 
 size_t tokenizer_vocab(const tokenizer *t);       /* largest id + 1, added tokens included */
-const char *tokenizer_kind(const tokenizer *t);   /* "BPE with byte fallback", "byte-level BPE", or "BPE": neither */
+/* "BPE with byte fallback", "byte-level BPE", "BPE" (neither), "SentencePiece BPE", "SentencePiece Unigram", "GGUF
+ * SentencePiece BPE", "GGUF byte-level BPE". */
+const char *tokenizer_kind(const tokenizer *t);
 bool tokenizer_is_special(const tokenizer *t, int32_t id); /* an added token with "special": true */
 
 /* The first id of `text` in mid-sentence, and all of them: encode "a TEXT" without special tokens and take the tokens
