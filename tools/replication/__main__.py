@@ -1,6 +1,6 @@
 """The paper's first result, replicated: which layers bring a constraint back, in visual and in textual questions.
 
-    scripts/replication [--model models/flags/assembled] [--work build/replication]
+    scripts/replication [--model models/flags/assembled] [--work build-replication]
 
 asks and traces what settings.py lists, with build/patchbay, and writes tools/replication/results.json, the figures
 docs/pictures/replication-*.svg and docs/replication.md. Every run of the program is kept in --work, so that a study that was
@@ -62,7 +62,7 @@ def read_options():
                         help="what is true of the countries [models/flags/facts.json]")
     parser.add_argument("--pictures", type=Path, help="of each country KEY.png [drawn into the work folder]")
     parser.add_argument("--program", type=Path, default=ROOT / "build/patchbay")
-    parser.add_argument("--work", type=Path, default=ROOT / "build/replication", help="where runs are kept")
+    parser.add_argument("--work", type=Path, default=ROOT / "build-replication", help="where runs are kept")
     parser.add_argument("--conditions", nargs="+", choices=settings.CONDITIONS, default=settings.CONDITIONS)
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, of one thread each [2]")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no trace after so many [no end]")

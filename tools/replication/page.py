@@ -284,5 +284,5 @@ scripts/demo --real
 scripts/replication
 ```
 
-The study is seeded, and every trace is kept in `build/replication`: stopped, it goes on where it was.
+The study is seeded, and every trace is kept in `build-replication`: stopped, it goes on where it was.
 """
