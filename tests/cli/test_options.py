@@ -6,9 +6,10 @@ import statistics
 import struct
 import unittest
 
-from common import EXACT, IMAGES, LLAMA, LLAVA, PICTURE, QUESTION, ProgramTest, png
+from common import DATA, EXACT, IMAGES, LLAMA, LLAVA, PICTURE, QUESTION, ProgramTest, png
 
 TWICE = "Is this country this country?"
+GGUF = DATA / "model/gguf"
 
 
 def npy(path, shape, values):
@@ -240,7 +241,19 @@ class Trace(ProgramTest):
         self.fails(self.trace(LLAVA, "--vision-tower", LLAVA, image=PICTURE), "takes no vision tower", hint="--vision-tower")
 
     def test_mmproj(self):
+        """The vision side of LLaVA's folder, lent to its decoder in a GGUF file, makes the whole again."""
         self.fails(self.trace(LLAVA, "--mmproj", LLAVA, image=PICTURE), "has a vision side of its own", hint="--mmproj")
+        self.fails(self.trace(LLAVA, "--mmproj", LLAMA), "has a vision side of its own")
+        self.fails(self.trace(LLAMA, "--mmproj", LLAMA), "is a decoder alone", "no vision side to lend")
+        whole, lent = self.json(image=PICTURE), self.json("--mmproj", LLAVA, model=GGUF / "llava.gguf", image=PICTURE)
+        self.assertSame(lent["sites"], whole["sites"])
+        self.assertEqual(lent["prompt"], whole["prompt"])
+        square = png(self.folder / "square.png", 20, 20)
+        whole = self.json(image=square)
+        for name in ("mmproj-legacy.gguf", "mmproj-whole.gguf"):
+            lent = self.json("--mmproj", GGUF / name, model=GGUF / "llava.gguf", image=square)
+            self.assertSame(lent["sites"], whole["sites"])
+        self.fails(self.trace(GGUF / "mmproj-legacy.gguf"), '"clip"; patchbay knows', hint="--mmproj")
 
     def test_seed(self):
         noise = ("--corrupt", "noise:s1", "--samples", 2)
