@@ -1,5 +1,5 @@
-/* fuzz_sentencepiece.c: any bytes as tokenizer.model, in a folder with small files, which lead to other steps for inputs
- * of even length. Opening must succeed or say why. */
+/* fuzz_sentencepiece.c: any bytes as tokenizer.model, in a folder with small files, which lead to other steps for
+ * inputs of even length. Opening must succeed or say why. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -21,8 +21,8 @@ const byte_level_form *byte_level_find(const char *name, size_t size);
 /* All names, for errors: "gpt-2, phi-2, ...". */
 void byte_level_names(buffer *out);
 
-/* Steps, decoder and ranges of a tokenizer that has its model and its added tokens. before, behind: the ids around every
- * text, -1: none. */
+/* Steps, decoder and ranges of a tokenizer that has its model and its added tokens. before, behind: the ids around
+ * every text, -1: none. */
 pb_status byte_level_build(tokenizer *t, const byte_level_form *form, int32_t before, int32_t behind,
                            const char *file, pb_error *err);
 

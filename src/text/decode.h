@@ -34,8 +34,8 @@ typedef struct text_decoder {
 
 pb_status text_decoder_read(text_decoder *d, const json_t *component, const char *file, pb_error *err);
 void text_decoder_free(text_decoder *d);
-/* The same without a file: GPT-2's letters to bytes; or signs to spaces, "<0xE2>" to bytes where the model has them, and
- * off the whole text `start` spaces in front and `stop` behind. */
+/* The same without a file: GPT-2's letters to bytes; or signs to spaces, "<0xE2>" to bytes where the model has them,
+ * and off the whole text `start` spaces in front and `stop` behind. */
 void text_decoder_make_byte_level(text_decoder *d);
 void text_decoder_make_signs(text_decoder *d, const char *sign, bool bytes, size_t start, size_t stop);
 bool text_decoder_is_byte_level(const text_decoder *d);

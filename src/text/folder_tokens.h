@@ -1,8 +1,8 @@
 /* folder_tokens.h: the added tokens of a folder that has a tokenizer.model (or vocab.json) but no tokenizer.json.
  *
- * They stand in tokenizer_config.json ("added_tokens_decoder", "bos_token" and other names, "extra_special_tokens") and,
- * before there was an "added_tokens_decoder", in added_tokens.json and special_tokens_map.json. Which of them count, and
- * in which order new ones get their ids, is as in transformers 5. */
+ * They stand in tokenizer_config.json ("added_tokens_decoder", "bos_token" and other names, "extra_special_tokens")
+ * and, before there was an "added_tokens_decoder", in added_tokens.json and special_tokens_map.json. Which of them
+ * count, and in which order new ones get their ids, is as in transformers 5. */
 #ifndef TEXT_FOLDER_TOKENS_H
 #define TEXT_FOLDER_TOKENS_H
 

@@ -1,5 +1,5 @@
-/* sentencepiece.c: see sentencepiece.h. The file is walked twice: first all of it is checked and counted, then the pieces
- * are taken into tables of the right size. */
+/* sentencepiece.c: see sentencepiece.h. The file is walked twice: first all of it is checked and counted, then the
+ * pieces are taken into tables of the right size. */
 #include "text/sentencepiece.h"
 
 #include <stdlib.h>

@@ -10,13 +10,13 @@
  *     encoding_free(&e);
  *     tokenizer_free(t);
  *
- * Of a tokenizer.json are read BPE models with byte fallback (Llama's) and byte-level ones (GPT-2's, Llama 3's, Qwen2's),
- * with the normalizers Prepend, Replace and NFC, the pre-tokenizers ByteLevel, Metaspace, Split and Digits, the
- * post-processors ByteLevel and TemplateProcessing, the decoders that go with them, Sequences of all these, and added
- * tokens. Then there are SentencePiece's BPE and Unigram models (tokenizer.model), vocab.json with merges.txt, and the
- * tokenizers inside GGUF files; docs/models.md says how each is used. Everything else is refused by name
- * (PB_EUNSUPPORTED), never approximated. "truncation" and "padding" are ignored, as transformers overrides them in every
- * call.
+ * Of a tokenizer.json are read BPE models with byte fallback (Llama's) and byte-level ones (GPT-2's, Llama 3's,
+ * Qwen2's), with the normalizers Prepend, Replace and NFC, the pre-tokenizers ByteLevel, Metaspace, Split and Digits,
+ * the post-processors ByteLevel and TemplateProcessing, the decoders that go with them, Sequences of all these, and
+ * added tokens. Then there are SentencePiece's BPE and Unigram models (tokenizer.model), vocab.json with merges.txt,
+ * and the tokenizers inside GGUF files; docs/models.md says how each is used. Everything else is refused by name
+ * (PB_EUNSUPPORTED), never approximated. "truncation" and "padding" are ignored, as transformers overrides them in
+ * every call.
  *
  * A tokenizer does not change after it is opened: threads may share it. */
 #ifndef TEXT_TOKENIZER_H
@@ -43,9 +43,9 @@ typedef struct encoding {
     size_t count;
 } encoding;
 
-/* Reads directory/tokenizer.json; where there is none tokenizer.model with the small files beside it, or else vocab.json
- * with merges.txt. A damaged file is PB_EFORMAT, one that asks for something unknown PB_EUNSUPPORTED; both name the file,
- * the field, and what was found. */
+/* Reads directory/tokenizer.json; where there is none tokenizer.model with the small files beside it, or else
+ * vocab.json with merges.txt. A damaged file is PB_EFORMAT, one that asks for something unknown PB_EUNSUPPORTED; both
+ * name the file, the field, and what was found. */
 pb_status tokenizer_open(tokenizer **out, const char *directory, pb_error *err);
 /* The same for a tokenizer.json in memory; `name` stands in errors for the file. */
 pb_status tokenizer_read(tokenizer **out, const char *json, size_t size, const char *name, pb_error *err);

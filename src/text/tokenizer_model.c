@@ -1,8 +1,8 @@
 /* tokenizer_model.c: a folder's tokenizer.model (SentencePiece), put together as transformers 5 does it.
  *
- * That is one of two things. Its class LlamaTokenizer puts "▁" for every space and leaves the rest of the normalizer be;
- * its general class does as SentencePiece does. They differ in what stands before a text: "▁" before a text that begins
- * with a space is one sign with the first and two with the second. */
+ * That is one of two things. Its class LlamaTokenizer puts "▁" for every space and leaves the rest of the normalizer
+ * be; its general class does as SentencePiece does. They differ in what stands before a text: a text that begins with a
+ * space begins with one "▁" for the first and with two for the second. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* tokenizer_parts.h: what a tokenizer is made of, for the files that put one together: tokenizer_json.c (tokenizer.json),
- * tokenizer_model.c (tokenizer.model), tokenizer_merges.c (vocab.json and merges.txt), tokenizer_gguf.c.
+/* tokenizer_parts.h: what a tokenizer is made of, for the files that put one together: tokenizer_json.c
+ * (tokenizer.json), tokenizer_model.c (tokenizer.model), tokenizer_merges.c (vocab.json, merges.txt), tokenizer_gguf.c.
  *
  *     text -> stage.c (added tokens, normalizer, pre-tokenizer) -> bpe.c or pieces.c -> postprocess.c -> ids and ranges
  *     ids -> vocab.c, added.c -> decode.c -> text

@@ -1,7 +1,8 @@
 /* tokenizer_goldens.h: a tokenizer against the files that tools/goldens wrote: what others made of hard texts.
  *
- * {"before", "after", "cases": [...]}: the ids that stand around every text, and per case {"text", "tokens": [id, start,
- * end, ...], "decoded", "skipped"} or {"ids", "decoded", "skipped"} (make_tokenizer_goldens.py and make_sentencepiece_goldens.py say more). */
+ * {"before", "after", "cases": [...]}: the ids that stand around every text, and per case {"text", "tokens": [id,
+ * start, end, ...], "decoded", "skipped"} or {"ids", "decoded", "skipped"} (make_tokenizer_goldens.py and
+ * make_sentencepiece_goldens.py say more). */
 #ifndef TESTS_TEXT_TOKENIZER_GOLDENS_H
 #define TESTS_TEXT_TOKENIZER_GOLDENS_H
 
@@ -15,7 +16,8 @@ static inline int number_at(const json_t *array, size_t i)
     return (int)json_number_value(json_array_get(array, i));
 }
 
-static inline void check_bytes(const char *form, const char *what, const json_t *text, const json_t *wanted, buffer *got)
+static inline void check_bytes(const char *form, const char *what, const json_t *text, const json_t *wanted,
+                               buffer *got)
 {
     const char *bytes = got->data ? got->data : "";
     if (got->size != json_string_length(wanted) || memcmp(bytes, json_string_value(wanted), got->size) != 0)
@@ -24,7 +26,8 @@ static inline void check_bytes(const char *form, const char *what, const json_t 
     buffer_free(got);
 }
 
-static inline void check_decoded(const tokenizer *t, const char *form, const json_t *row, const int32_t *ids, size_t count)
+static inline void check_decoded(const tokenizer *t, const char *form, const json_t *row, const int32_t *ids,
+                                 size_t count)
 {
     const json_t *text = json_object_get(row, "text"), *decoded = json_object_get(row, "decoded");
     const json_t *skipped = json_object_get(row, "skipped");

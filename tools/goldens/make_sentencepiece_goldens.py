@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Writes tests/data/sentencepiece/FORM/{tokenizer.model or vocab.json, small files, cases.json}, FORM.gguf and
-FORM.gguf.json: small tokenizers of every form, and what must be made of texts that are hard on them (tests/text/test_sentencepiece.c
-compares; sentencepiece_cases.py says who knows).
+FORM.gguf.json: small tokenizers of every form, and what must be made of texts that are hard on them
+(tests/text/test_sentencepiece.c compares; sentencepiece_cases.py says who knows).
 
     python3 tools/goldens/make_sentencepiece_goldens.py [FOLDER]
 
-Cases are those of make_tokenizer_goldens.py. Where nobody knows a token's range, both ends are -1; where nobody knows the
-decoded text, it is null."""
+Cases are those of make_tokenizer_goldens.py. Where nobody knows a token's range, both ends are -1; where nobody knows
+the decoded text, it is null."""
 import json
 import pathlib
 import sys
@@ -58,7 +58,8 @@ def main():
         oracle = forms.BackendOracle(forms.write_merges(form, config, folder / name))
         count += write_cases(oracle, folder / name / "cases.json")
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-    print(f"{len(forms.FOLDERS) + len(forms.MERGES)} folders, {len(forms.GGUFS)} GGUF files, {count} cases, {size} bytes")
+    folders = len(forms.FOLDERS) + len(forms.MERGES)
+    print(f"{folders} folders, {len(forms.GGUFS)} GGUF files, {count} cases, {size} bytes")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ Used by make_sentencepiece_goldens.py (a few hundred texts, committed) and by to
 (thousands, compared live). Three programs are asked:
 
 - Hugging Face's AutoTokenizer on the folder, for everything where it reads the model as LlamaTokenizer does;
-- `sentencepiece` itself for the ids of what stands between added tokens, elsewhere: HF's general class means to equal it
-  but does not quite (it normalizes by graphemes, drops what is unknown, and collapses user-defined spaces);
+- `sentencepiece` itself for the ids of what stands between added tokens, elsewhere: HF's general class means to equal
+  it but does not quite (it normalizes by graphemes, drops what is unknown, and collapses user-defined spaces);
 - HF again for ranges, wherever its ids are those. Its ranges of characters that rules replace several at a time are
   those of graphemes, and it is off by what rules drop at a text's start: such texts have no ranges to compare."""
 import json
@@ -128,7 +128,8 @@ class FolderOracle:
         self.plain = not self.llama and config.get("legacy", True)
         added = list(self.backend.get_added_tokens_decoder().values())
         self.plain &= not any(t.single_word or t.lstrip or t.rstrip for t in added)
-        self.cut = re.compile("(" + "|".join(re.escape(c) for c in sorted((t.content for t in added), reverse=True)) + ")")
+        contents = sorted((t.content for t in added), reverse=True)  # of two with a common start the longer first
+        self.cut = re.compile("(" + "|".join(map(re.escape, contents)) + ")")
         proto = sentencepiece_model_pb2.ModelProto.FromString((folder / "tokenizer.model").read_bytes())
         self.rules = bool(proto.normalizer_spec.precompiled_charsmap)
         self.suffix = proto.trainer_spec.treat_whitespace_as_suffix
@@ -197,8 +198,8 @@ def random_model(rng):
 
 
 def random_texts(rng, count):
-    return ["".join(rng.choice([*RANDOM_PARTS, "a", "b", " ", " ", "x", "\U0001f600"]) for _ in range(rng.randint(0, 24)))
-            for _ in range(count)]
+    parts = [*RANDOM_PARTS, "a", "b", " ", " ", "x", "\U0001f600"]
+    return ["".join(rng.choice(parts) for _ in range(rng.randint(0, 24))) for _ in range(count)]
 
 
 # ---- GGUF ----
