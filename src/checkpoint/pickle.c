@@ -13,15 +13,17 @@ _Static_assert(STACK_SIZE == 1 << SPAN_BITS, "a span holds what the stack can");
 
 /* ---- memory ---- */
 
-/* A block holds its values and is counted with its place in the list of blocks. */
+/* The list of blocks doubles when it is full: at most four places a block while it moves. */
+enum { BLOCK_BYTES = BLOCK_VALUES * sizeof(value) + 4 * sizeof(value *) };
+
 static pb_status add_block(pickle *p, value_list *l, pb_error *err)
 {
-    const size_t bytes = BLOCK_VALUES * sizeof(value) + sizeof(value *);
-    if (bytes > p->limit - p->memory)
+    if (BLOCK_BYTES > p->limit - p->memory)
         return wrong(p, err, PB_EFORMAT, "reading it takes more than %zu bytes, which no state dict of this size does",
                      p->limit);
-    p->memory += bytes;
-    l->blocks = mem_resize(l->blocks, l->block_count + 1, sizeof *l->blocks);
+    p->memory += BLOCK_BYTES;
+    if ((l->block_count & (l->block_count - 1)) == 0)
+        l->blocks = mem_resize(l->blocks, l->block_count ? 2 * l->block_count : 1, sizeof *l->blocks);
     l->blocks[l->block_count++] = mem_new(BLOCK_VALUES, sizeof(value));
     return PB_OK;
 }
@@ -34,11 +36,13 @@ pb_status pickle_add(pickle *p, value_list *l, value v, pb_error *err)
     return PB_OK;
 }
 
-static void list_free(value_list *l)
+static void list_free(pickle *p, value_list *l)
 {
     for (size_t i = 0; i < l->block_count; i++)
         free(l->blocks[i]);
     free(l->blocks);
+    p->memory -= l->block_count * BLOCK_BYTES;
+    *l = (value_list){0};
 }
 
 /* ---- values ---- */
@@ -558,6 +562,7 @@ static pb_status read_state(pickle *p, pb_error *err)
     if (p->size == 0 || p->bytes[0] != 0x80)
         return wrong(p, err, PB_EFORMAT, "is no pickle of protocol 2 or later: does not begin with PROTO");
     TRY(run(p, err));
+    list_free(p, &p->memo);
     if (p->at != p->size)
         return wrong(p, err, PB_EFORMAT, "%zu bytes follow the pickle", p->size - p->at);
     if (p->depth != 1)
@@ -586,8 +591,8 @@ void pickle_free(pickle *p)
 {
     if (!p)
         return;
-    list_free(&p->made);
-    list_free(&p->memo);
+    list_free(p, &p->made);
+    list_free(p, &p->memo);
     free(p);
 }
 
