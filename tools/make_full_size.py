@@ -9,7 +9,7 @@ OUT/NAME is the checkpoint: config.json, bfloat16 shards with their index, a tok
 config. The original layout's tower lies beside it, in OUT/clip-vit-large-patch14-336. Needs NumPy and tokenizers.
 
 Weights are one stretch of Gaussian noise, used again and again and scaled by 1/sqrt(inputs); norms are 1, biases 0. So
-they run as fast as real ones, and say nothing.
+they run as fast as real ones, and say nothing. Holes are enough to open a model; a trace or its plan needs weights that differ.
 """
 
 import argparse

@@ -125,6 +125,11 @@ pb_status pb_trace_run(pb_trace **out, pb_model *model, const pb_question *quest
                        pb_error *err);
 void pb_trace_free(pb_trace *trace);
 
+/* What pb_trace_run would take, as JSON: {"cells","waves","rows","flop","working_bytes","seconds"} (docs/formats.md). The
+ * picture is encoded, the decoder is not run. *json: free(). */
+pb_status pb_trace_plan(char **json, pb_model *model, const pb_question *question, const pb_trace_options *options,
+                        pb_error *err);
+
 /* DIR/trace.json, trace.npz (and its siblings), trace.svg, trace.html. */
 pb_status pb_trace_write(const pb_trace *trace, const char *directory, pb_error *err);
 /* Schema patchbay.trace/1. *json: free(). */

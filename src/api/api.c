@@ -226,6 +226,21 @@ pb_status pb_trace_run(pb_trace **out, pb_model *pm, const pb_question *asked, c
     return PB_OK;
 }
 
+pb_status pb_trace_plan(char **json, pb_model *pm, const pb_question *asked, const pb_trace_options *options,
+                        pb_error *err)
+{
+    question q;
+    trace_plan plan;
+    *json = NULL;
+    set_threads(&options->run);
+    TRY(question_open(&q, pm->m, asked, err));
+    pb_status status = trace_plan_question(&plan, &q, options, err);
+    if (!status)
+        dump(report_plan_json(&plan), json);
+    question_free(&q);
+    return status;
+}
+
 void pb_trace_free(pb_trace *pt)
 {
     if (!pt)

@@ -1,10 +1,12 @@
-/* info.c: what a checkpoint is. */
+/* info.c: what a checkpoint is, and with --plan what a trace of it would take. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "cli/command.h"
+#include "cli/trace.h"
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -36,6 +38,17 @@ static void print_dtypes(const json_t *info)
     printf("\n");
 }
 
+static void print_plan(const json_t *plan)
+{
+    if (!json_is_object(plan))
+        return;
+    printf("%-12s %" JSON_INTEGER_FORMAT " cells, %" JSON_INTEGER_FORMAT " rows in %" JSON_INTEGER_FORMAT " waves\n", "trace",
+           count_of(plan, "cells"), count_of(plan, "rows"), count_of(plan, "waves"));
+    printf("%-12s %.3g TFLOP, about %.3g s on this machine; %.1f MB of working memory\n", "",
+           json_number_value(json_object_get(plan, "flop")) / 1e12,
+           json_number_value(json_object_get(plan, "seconds")), (double)count_of(plan, "working_bytes") / 1e6);
+}
+
 static void print_info(const json_t *info)
 {
     const json_t *image = json_object_get(info, "image"), *tokenizer = json_object_get(info, "tokenizer");
@@ -56,6 +69,39 @@ static void print_info(const json_t *info)
     printf("%-12s %.1f million\n", "parameters", (double)count_of(info, "parameters") / 1e6);
     print_dtypes(info);
     print_files(info);
+    print_plan(json_object_get(info, "plan"));
+}
+
+static pb_status add_plan(json_t *info, pb_model *model, const settings *s, pb_error *err)
+{
+    progress p;
+    char *json;
+    pb_question question = command_question(s);
+    pb_trace_options options = trace_options(s, &p);
+    TRY(pb_trace_plan(&json, model, &question, &options, err));
+    json_object_set_new(info, "plan", json_loads(json, 0, NULL));
+    free(json);
+    return PB_OK;
+}
+
+static const char *wrong_with(const settings *s)
+{
+    if (s->plan)
+        return trace_wrong(s);
+    if (s->positional.count != 1)
+        return "needs one MODEL";
+    return s->question || s->prompt || s->image ? "--image, --question and --prompt are for --plan" : NULL;
+}
+
+static void show(const json_t *info, bool json)
+{
+    if (!json) {
+        print_info(info);
+        return;
+    }
+    char *text = json_dumps(info, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    printf("%s\n", text);
+    free(text);
 }
 
 static int run(const settings *s)
@@ -63,25 +109,24 @@ static int run(const settings *s)
     pb_error err;
     pb_model *model;
     char *json;
-    if (s->positional.count != 1)
-        return command_misused("info", "needs one MODEL");
+    const char *wrong = wrong_with(s);
+    if (wrong)
+        return command_misused("info", wrong);
     if (command_open(&model, s, &err))
         return command_failed("info", &err);
     pb_model_info(model, &json);
-    if (s->json) {
-        fputs(json, stdout);
-    } else {
-        json_t *info = json_loads(json, 0, NULL);
-        print_info(info);
-        json_decref(info);
-    }
+    json_t *info = json_loads(json, 0, NULL);
+    pb_status status = s->plan ? add_plan(info, model, s, &err) : PB_OK;
+    if (!status)
+        show(info, s->json);
+    json_decref(info);
     free(json);
     pb_model_free(model);
-    return EXIT_DONE;
+    return status ? command_failed("info", &err) : EXIT_DONE;
 }
 
-static const char *const options[] = {MODEL_OPTIONS, "json", "quiet", NULL};
+static const char *const options[] = {QUESTION_OPTIONS, TRACE_OPTIONS, "plan", NULL};
 
 const command command_info = {
-    "info", "info MODEL [--json]", "architecture, sizes, tensors of a checkpoint", "patchbay info demo", options, run,
+    "info", "info MODEL [--plan ...]", "architecture, sizes, tensors of a checkpoint; what a trace would take", "patchbay info demo", options, run,
 };

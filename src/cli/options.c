@@ -62,6 +62,7 @@ static const option table[] = {
     {"foil", VALUE_TEXT, FIELD(foil), 0, 0, "TEXT", "report logit(answer) - logit(this) too"},
     {"verify", VALUE_COUNT, FIELD(verify), 0, 0, "N", "recompute N random cells by full forward passes"},
     {"naive", VALUE_NONE, FIELD(naive), 0, 0, NULL, "compute every cell so (slow: for proofs and benchmarks)"},
+    {"plan", VALUE_NONE, FIELD(plan), 0, 0, NULL, "say what a trace with these options would take"},
     {"max-tokens", VALUE_COUNT, FIELD(max_tokens), 0, 1, "N", "length of the answer [16]"},
     {"top", VALUE_COUNT, FIELD(top), 0, 1, "K", "most likely first tokens to show [5]"},
     {"dtype", VALUE_CHOICE, FIELD(dtype), 0, 0, "f32", "what is computed in [f32]"},

@@ -24,6 +24,7 @@ typedef struct settings {
     size_t threads, memory, seed;
     const char *out;
     bool json, quiet, help;
+    bool plan;                                          /* info */
     size_t max_tokens, top;                             /* ask */
     text_list corruptions;                              /* trace from here on */
     const char *corrupt_span, *direction, *sites, *positions, *foil, *noise_file;

@@ -12,7 +12,7 @@ static bool is(const char *value, const char *wanted)
     return value && strcmp(value, wanted) == 0;
 }
 
-static pb_trace_options trace_options(const settings *s, progress *p)
+pb_trace_options trace_options(const settings *s, progress *p)
 {
     pb_trace_options o = pb_trace_defaults();
     o.corruptions = s->corruptions.items;
@@ -37,6 +37,16 @@ static pb_trace_options trace_options(const settings *s, progress *p)
     o.naive = s->naive;
     o.run = command_run_options(s, p);
     return o;
+}
+
+const char *trace_wrong(const settings *s)
+{
+    const char *wrong = command_question_wrong(s);
+    if (wrong)
+        return wrong;
+    if (s->has_window && s->has_radius)
+        return "--window and --radius exclude each other";
+    return s->answer && s->has_answer_id ? "--answer and --answer-id exclude each other" : NULL;
 }
 
 /* A site's highest cell, in words. */
@@ -102,13 +112,9 @@ static int run(const settings *s)
     pb_model *model;
     pb_question question = command_question(s);
     const char *out = s->out ? s->out : s->json ? NULL : "patchbay-trace";
-    const char *wrong = command_question_wrong(s);
+    const char *wrong = trace_wrong(s);
     if (wrong)
         return command_misused("trace", wrong);
-    if (s->has_window && s->has_radius)
-        return command_misused("trace", "--window and --radius exclude each other");
-    if (s->answer && s->has_answer_id)
-        return command_misused("trace", "--answer and --answer-id exclude each other");
     if (command_open(&model, s, &err))
         return command_failed("trace", &err);
     pb_status status = trace_and_show(model, &question, s, out, &err);
@@ -116,10 +122,7 @@ static int run(const settings *s)
     return status ? command_failed("trace", &err) : EXIT_DONE;
 }
 
-static const char *const options[] = {
-    QUESTION_OPTIONS, "answer", "answer-id", "answer-tokens", "corrupt", "corrupt-span", "direction", "sites", "window",
-    "radius", "layers", "positions", "group", "samples", "noise-file", "foil", "verify", "naive", "out", NULL,
-};
+static const char *const options[] = {QUESTION_OPTIONS, TRACE_OPTIONS, "verify", "out", NULL};
 
 const command command_trace = {
     "trace",

@@ -1,8 +1,17 @@
-/* trace.h: the trace command's parts that `demo` uses too. */
+/* trace.h: the trace command's parts that other commands use too. */
 #ifndef CLI_TRACE_H
 #define CLI_TRACE_H
 
 #include "cli/command.h"
+
+/* The options that say what is traced. */
+#define TRACE_OPTIONS                                                                                                 \
+    "answer", "answer-id", "answer-tokens", "corrupt", "corrupt-span", "direction", "sites", "window", "radius",      \
+        "layers", "positions", "group", "samples", "noise-file", "foil", "naive"
+
+/* What is wrong with how the line asks for a trace; NULL: nothing. */
+const char *trace_wrong(const settings *s);
+pb_trace_options trace_options(const settings *s, progress *p);
 
 /* Traces a question, writes the results to `out` (NULL: nowhere) and prints a summary, or JSON with --json. */
 pb_status trace_and_show(pb_model *model, const pb_question *question, const settings *s, const char *out,

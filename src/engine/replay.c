@@ -562,13 +562,20 @@ static pb_status run_wave(walk *k, lane *lanes, size_t count, size_t rows, pb_er
     return status;
 }
 
+/* How many of the lanes fit into `memory` together, at least one; *rows: theirs. */
+static size_t wave_length(const lane *lanes, size_t count, size_t memory, size_t D, size_t *rows)
+{
+    size_t n = 0, most = memory / (D * sizeof(float));
+    *rows = 0;
+    while (n < count && (n == 0 || *rows + lane_rows(&lanes[n]) <= most))
+        *rows += lane_rows(&lanes[n++]);
+    return n;
+}
+
 static pb_status run_waves(walk *k, lane *lanes, size_t count, pb_error *err)
 {
-    size_t most = k->options->memory / (k->m->config.d_model * sizeof(float));
-    for (size_t i = 0, n; i < count; i += n) {
-        size_t rows = 0;
-        for (n = 0; i + n < count && (n == 0 || rows + lane_rows(&lanes[i + n]) <= most); n++)
-            rows += lane_rows(&lanes[i + n]);
+    for (size_t i = 0, n, rows; i < count; i += n) {
+        n = wave_length(lanes + i, count - i, k->options->memory, k->m->config.d_model, &rows);
         TRY(run_wave(k, lanes + i, n, rows, err));
     }
     return PB_OK;
@@ -616,6 +623,49 @@ pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_
     free(k.sine);
     arena_free(&k.memory);
     return status;
+}
+
+/* ---- plans ---- */
+
+/* Rows of one layer, each attending to the positions up to its own: the last `rows` of a fork's. */
+static double rows_flop(const decoder_config *c, const replay_fork *f, double rows)
+{
+    double keys = (double)f->end - (rows - 1) / 2; /* on average */
+    return rows * (decoder_layer_flop(c) + decoder_attention_flop(c, keys));
+}
+
+static double lane_flop(const decoder_config *c, const lane *n)
+{
+    const replay_fork *f = n->f;
+    double flop = 0, all = (double)lane_rows(n), read = (double)(f->end - f->read_first);
+    for (size_t layer = n->start; layer < c->layers; layer++) {
+        bool joins = n->joins && layer == n->start, last = layer + 1 == c->layers && !f->plain;
+        if (joins)
+            flop += rows_flop(c, f, (double)f->edits[0].position_count);
+        else if (last)
+            flop += rows_flop(c, f, read) + (all - read) * decoder_kv_flop(c);
+        else
+            flop += rows_flop(c, f, all);
+    }
+    return flop;
+}
+
+void replay_plan_add(replay_plan *plan, const decoder *m, replay_fork *forks, size_t count, size_t memory)
+{
+    const decoder_config *c = &m->config;
+    lane *unsorted = mem_new(count, sizeof *unsorted), *lanes = mem_new(count, sizeof *lanes);
+    for (size_t i = 0; i < count; i++) {
+        unsorted[i] = lane_of(&forks[i], c->layers);
+        plan->flop += lane_flop(c, &unsorted[i]);
+    }
+    sort_by_start(lanes, unsorted, count, c->layers);
+    for (size_t i = 0, rows; i < count; plan->waves++) {
+        i += wave_length(lanes + i, count - i, memory, c->d_model, &rows);
+        plan->rows += rows;
+        plan->largest = rows > plan->largest ? rows : plan->largest;
+    }
+    free(unsorted);
+    free(lanes);
 }
 
 size_t replay_fixed_bytes(const decoder *m, size_t longest)

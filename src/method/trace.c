@@ -47,13 +47,14 @@ static pb_status run(trace_job *j, pb_error *err)
     j->samples = j->t->samples = j->corruption.samples;
     keep_corruptions(j);
     TRY(trace_choose_cells(j, err));
+    TRY(trace_inputs(j, err));
     TRY(trace_references(j, err));
     TRY(trace_cells(j, err));
     fill_cost(j);
     return trace_verify(j, err);
 }
 
-static void job_free(trace_job *j)
+void trace_job_free(trace_job *j)
 {
     for (size_t s = 0; s < j->samples; s++) {
         if (j->inputs)
@@ -77,7 +78,7 @@ pb_status trace_run_question(trace *t, question *q, const pb_trace_options *opti
     trace_job j = {.t = t, .q = q, .options = options};
     *t = (trace){.foil = -1};
     pb_status status = run(&j, err);
-    job_free(&j);
+    trace_job_free(&j);
     if (status)
         trace_free(t);
     return status;

@@ -74,4 +74,13 @@ typedef struct trace {
 pb_status trace_run_question(trace *t, question *q, const pb_trace_options *options, pb_error *err);
 void trace_free(trace *t);
 
+/* What tracing the question would take, without running the decoder: an estimate. */
+typedef struct trace_plan {
+    size_t cells, waves, rows;  /* rows: of all forks and of the reference runs, over all waves */
+    size_t working_bytes;       /* at most, beside the mapped weights */
+    double flop, seconds;       /* seconds at the rate of a product that is timed now */
+} trace_plan;
+
+pb_status trace_plan_question(trace_plan *plan, question *q, const pb_trace_options *options, pb_error *err);
+
 #endif

@@ -17,6 +17,12 @@ trace_cell trace_cell_at(const trace *t, size_t index)
                   index % t->cell_count};
 }
 
+/* NULL in a plan. */
+static const recording *corrupted_run(const trace_job *j, size_t sample)
+{
+    return j->corrupted ? j->corrupted[sample] : NULL;
+}
+
 static edit cell_edit(const trace_job *j, trace_cell c, size_t sample)
 {
     const trace *t = j->t;
@@ -24,12 +30,12 @@ static edit cell_edit(const trace_job *j, trace_cell c, size_t sample)
     const span *positions = &t->cells[c.column];
     return (edit){.site = g->site, .first_layer = g->restored[c.layer][0], .end_layer = g->restored[c.layer][1] + 1,
                   .positions = positions->positions, .position_count = positions->count,
-                  .source = t->direction == TRACE_DENOISE ? j->clean : j->corrupted[sample]};
+                  .source = t->direction == TRACE_DENOISE ? j->clean : corrupted_run(j, sample)};
 }
 
 static const recording *patched_run(const trace_job *j, size_t sample)
 {
-    return j->t->direction == TRACE_DENOISE ? j->corrupted[sample] : j->clean;
+    return j->t->direction == TRACE_DENOISE ? corrupted_run(j, sample) : j->clean;
 }
 
 static const score *unpatched_score(const trace_job *j, size_t sample)
@@ -37,8 +43,8 @@ static const score *unpatched_score(const trace_job *j, size_t sample)
     return j->t->direction == TRACE_DENOISE ? &j->corrupted_score[sample] : &j->clean_score;
 }
 
-/* Whether putting the row in changes nothing that is read: it is there already, to the bit, or it lies in the last
- * layer where no later row attends to it. */
+/* Whether putting the row in changes nothing that is read: it is there already, to the bit (which a plan cannot know), or
+ * it lies in the last layer where no later row attends to it. */
 static bool row_is_idle(const trace_job *j, const edit *e, size_t layer, size_t position, size_t sample)
 {
     size_t L = j->q->model->decoder.config.layers, D = j->q->model->decoder.config.d_model;
@@ -46,7 +52,7 @@ static bool row_is_idle(const trace_job *j, const edit *e, size_t layer, size_t 
         return true;
     if (layer + 1 == L && e->site != SITE_RESID_PRE && position < j->q->last)
         return true;
-    return memcmp(recording_row(e->source, e->site, layer, position),
+    return e->source && memcmp(recording_row(e->source, e->site, layer, position),
                   recording_row(patched_run(j, sample), e->site, layer, position), D * sizeof(float)) == 0;
 }
 
@@ -149,16 +155,24 @@ static void add_cell(trace_batch *b, trace_cell c, size_t sample)
         b->forks[b->count++] = cell_fork(b->j, e, sample);
 }
 
+void trace_batch_add_cells(trace_batch *b, size_t *slot)
+{
+    const trace_job *j = b->j;
+    size_t n = trace_cell_total(j->t) * j->samples;
+    for (size_t i = 0; i < n; i++) {
+        size_t before = b->count;
+        (j->options->naive ? trace_batch_add_plain : add_cell)(b, trace_cell_at(j->t, i / j->samples), i % j->samples);
+        if (slot)
+            slot[i] = b->count > before ? b->count : 0;
+    }
+}
+
 pb_status trace_cells(trace_job *j, pb_error *err)
 {
     size_t cells = trace_cell_total(j->t), skipped = 0;
     trace_batch b = trace_batch_new(j, cells * j->samples, "tracing");
-    size_t *slot = mem_new(cells * j->samples, sizeof *slot); /* 1 + index of the cell's fork in b; 0: known */
-    for (size_t i = 0; i < cells * j->samples; i++) {
-        size_t before = b.count;
-        (j->options->naive ? trace_batch_add_plain : add_cell)(&b, trace_cell_at(j->t, i / j->samples), i % j->samples);
-        slot[i] = b.count > before ? b.count : 0;
-    }
+    size_t *slot = mem_new(cells * j->samples, sizeof *slot);
+    trace_batch_add_cells(&b, slot);
     pb_status status = trace_batch_run(&b, j->options->naive ? 0 : j->wave_bytes, err);
     score *scores = mem_new(j->samples, sizeof *scores);
     for (size_t i = 0; i < cells && !status; i++) {

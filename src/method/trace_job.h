@@ -12,7 +12,7 @@
 #include "method/score.h"
 #include "method/trace.h"
 
-/* A trace under way. */
+/* A trace under way, or one that is only planned. */
 typedef struct trace_job {
     trace *t;
     question *q;
@@ -21,11 +21,11 @@ typedef struct trace_job {
     size_t samples;
     float **inputs;          /* [samples][T][D]: the corrupted inputs */
     size_t *first_changed;   /* [samples]: the first row in which an input differs from the clean one */
-    recording *clean, **corrupted; /* [samples] */
+    recording *clean, **corrupted; /* [samples]; NULL in a plan, which runs nothing */
     replay_fork *references;        /* [1 + samples]: the clean run, then the corrupted ones */
     score clean_score, *corrupted_score; /* [samples] */
     double *clean_prob, *corrupted_prob; /* [V] of the next token, corrupted ones summed over samples */
-    size_t wave_bytes;
+    size_t wave_bytes, fixed_bytes; /* what forks' rows may take, and what all else does */
     replay_work work;
     double readout_seconds, readout_flop;
 } trace_job;
@@ -37,9 +37,14 @@ pb_status trace_choose(trace_job *j, pb_error *err);
 /* The cells, and room for what they say; after it. */
 pb_status trace_choose_cells(trace_job *j, pb_error *err);
 
+/* Frees all but t, q and options. */
+void trace_job_free(trace_job *j);
+
 /* ---- the reference runs ---- */
 
-/* Makes the corrupted inputs, records all runs, scores and summarises them; names the answer where none was. */
+/* Makes the corrupted inputs and divides the memory: all that a plan needs. */
+pb_status trace_inputs(trace_job *j, pb_error *err);
+/* Then records all runs, scores and summarises them; names the answer where none was. */
 pb_status trace_references(trace_job *j, pb_error *err);
 
 /* Scores of a wave's forks, in their order. */
@@ -72,7 +77,11 @@ pb_status trace_batch_run(trace_batch *b, size_t memory, pb_error *err);
 /* Adds a cell in its plain form: a full forward pass that shares nothing but the source's activations. */
 void trace_batch_add_plain(trace_batch *b, trace_cell c, size_t sample);
 
-/* Runs every cell in every sample that is not known beforehand, and fills the grids. */
+/* Adds every cell in every sample that is not known beforehand. slot[cells * samples] (or NULL) = 1 + the index of its
+ * fork, 0 for a known one. */
+void trace_batch_add_cells(trace_batch *b, size_t *slot);
+
+/* Runs these, and fills the grids. */
 pb_status trace_cells(trace_job *j, pb_error *err);
 
 /* ---- verify ---- */

@@ -72,6 +72,7 @@ static pb_status plan_memory(trace_job *j, pb_error *err)
     size_t least = fixed + T * m->config.d_model * sizeof(float) * (j->samples + 1);
     TRY(question_fits(least, j->options->run.memory, "this trace", err));
     j->wave_bytes = question_budget(j->options->run.memory) - fixed;
+    j->fixed_bytes = fixed;
     return PB_OK;
 }
 
@@ -162,10 +163,14 @@ static void summarise_references(trace_job *j)
     memcpy(t->answer, j->q->answer, t->answer_count * sizeof *t->answer);
 }
 
-pb_status trace_references(trace_job *j, pb_error *err)
+pb_status trace_inputs(trace_job *j, pb_error *err)
 {
     TRY(corrupt_inputs(j, err));
-    TRY(plan_memory(j, err));
+    return plan_memory(j, err);
+}
+
+pb_status trace_references(trace_job *j, pb_error *err)
+{
     TRY(new_recordings(j, err));
     TRY(run_references(j, err));
     summarise_references(j);

@@ -97,6 +97,18 @@ json_t *report_info_json(const model *m)
     return info;
 }
 
+json_t *report_plan_json(const trace_plan *p)
+{
+    json_t *plan = json_object();
+    set(plan, "cells", count(p->cells));
+    set(plan, "waves", count(p->waves));
+    set(plan, "rows", count(p->rows));
+    set(plan, "flop", json_real(p->flop));
+    set(plan, "working_bytes", count(p->working_bytes));
+    set(plan, "seconds", json_real(p->seconds));
+    return plan;
+}
+
 /* ---- ask ---- */
 
 json_t *report_ask_json(const ask_report *r)

@@ -6,7 +6,7 @@ import statistics
 import struct
 import unittest
 
-from common import DATA, EXACT, IMAGES, LLAMA, LLAVA, PICTURE, QUESTION, ProgramTest, png
+from common import DATA, EXACT, IMAGES, LLAMA, LLAVA, PICTURE, QUESTION, ProgramTest, png, read_tensors, write_tensors
 
 TWICE = "Is this country this country?"
 GGUF = DATA / "model/gguf"
@@ -238,7 +238,29 @@ class Trace(ProgramTest):
         self.assertSameNumbers(self.json("--memory", "1T"), self.json())
 
     def test_vision_tower(self):
+        model, tower = self.original_llava()
+        self.assertSameNumbers(self.json(image=PICTURE) | {"model": None, "tokens": None},
+                               self.json("--vision-tower", tower, image=PICTURE, model=model) | {"model": None, "tokens": None})
+        self.fails(self.trace(model, image=PICTURE), "lies apart", hint="--vision-tower")
         self.fails(self.trace(LLAVA, "--vision-tower", LLAVA, image=PICTURE), "takes no vision tower", hint="--vision-tower")
+
+    def original_llava(self):
+        """The tiny LLaVA in its authors' layout, and its tower's folder."""
+        model, tower = self.copy(), self.copy()
+        config = json.loads((model / "config.json").read_text())
+        (tower / "config.json").write_text(json.dumps(config["vision_config"]))
+        (model / "config.json").write_text(json.dumps(
+            {**config["text_config"], "model_type": "llava", "mm_vision_tower": "openai/clip-vit-large-patch14-336",
+             "mm_projector_type": "mlp2x_gelu", "mm_vision_select_layer": -2}))
+        renamed = (("language_model.model.", "model."), ("language_model.", ""), ("multi_modal_projector.linear_1", "model.mm_projector.0"),
+                   ("multi_modal_projector.linear_2", "model.mm_projector.2"))
+        tensors = read_tensors(model / "model.safetensors")
+        write_tensors(tower / "model.safetensors",
+                      {name.removeprefix("vision_tower."): t for name, t in tensors.items() if name.startswith("vision_tower.")})
+        write_tensors(model / "model.safetensors",
+                      {next((new + name.removeprefix(old) for old, new in renamed if name.startswith(old)), name): t
+                       for name, t in tensors.items() if not name.startswith("vision_tower.")})
+        return model, tower
 
     def test_mmproj(self):
         """The vision side of LLaVA's folder, lent to its decoder in a GGUF file, makes the whole again."""
@@ -267,6 +289,41 @@ class Trace(ProgramTest):
     def test_same_line_same_bits(self):
         line = ("--corrupt", "noise:s2", "--samples", 3, "--corrupt", "image-noise:0.5")
         self.assertSameNumbers(self.json(*line, image=PICTURE), self.json(*line, image=PICTURE))
+
+
+class Info(ProgramTest):
+    """What `info --plan` says is what `trace` then does."""
+
+    def plan(self, *args, model=LLAVA):
+        return json.loads(self.succeeds(self.program("info", model, "--plan", "--json", "--question", QUESTION, "--constraint",
+                                                     "this country", *args)).stdout)["plan"]
+
+    def cost(self, *args, model=LLAVA):
+        return json.loads(self.succeeds(self.trace(model, "--json", *args)).stdout)["cost"]
+
+    def test_plan(self):
+        for args in ((), ("--image", PICTURE, "--corrupt", "image-rowmean"), ("--window", 3, "--direction", "noise"), ("--naive",),
+                     ("--corrupt", "noise:s1", "--samples", 3, "--sites", "mlp_out"), ("--group", "--positions", "constraint,last")):
+            plan, cost = self.plan(*args), self.cost(*args)
+            self.assertEqual(plan["cells"], cost["cells"], args)
+            self.assertEqual(plan["waves"], cost["waves"], args)
+            self.assertTrue(0.9 < plan["flop"] / cost["flop"] < 1.6, (args, plan["flop"], cost["flop"]))
+            self.assertGreater(plan["seconds"], 0)
+            self.assertGreater(plan["rows"], 0)
+
+    def test_a_small_budget_makes_more_waves(self):
+        many = ("--image", PICTURE, "--corrupt", "image-rowmean", "--sites", "resid_pre,attn_out,mlp_out,resid_post")
+        small = self.plan(*many, "--memory", "3M")
+        self.assertGreater(small["waves"], self.plan(*many)["waves"])
+        self.assertLessEqual(small["working_bytes"], 3 << 20)
+        self.assertEqual(small["waves"], self.cost(*many, "--memory", "3M")["waves"])
+        self.fails(self.program("info", LLAVA, "--plan", "--question", QUESTION, "--constraint", "this country", "--memory", "100K"),
+                   "--memory")
+
+    def test_without_plan_it_asks_nothing(self):
+        self.misused(self.program("info", LLAVA, "--question", QUESTION), "--plan")
+        self.misused(self.program("info", LLAVA, "--plan"), "QUESTION")
+        self.assertIsNone(json.loads(self.succeeds(self.program("info", LLAVA, "--json")).stdout)["plan"])
 
 
 class Ask(ProgramTest):

@@ -58,6 +58,12 @@ pb_status tokenizer_open(tokenizer **out, const char *directory, pb_error *err)
     return fail(err, PB_EUNSUPPORTED, "%s: the tests' tokenizer reads no file", directory);
 }
 
+pb_status tokenizer_from_gguf(tokenizer **out, const gguf_metadata *metadata, pb_error *err)
+{
+    (void)out, (void)metadata;
+    return fail(err, PB_EUNSUPPORTED, "the tests' tokenizer reads no file");
+}
+
 void tokenizer_free(tokenizer *t)
 {
     fake_tokenizer_free(t);

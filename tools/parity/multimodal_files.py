@@ -90,7 +90,7 @@ LAYOUTS = [
     Layout("bunny-qwen-f32", "bunny-qwen", decoder="qwen2", tower="siglip", tokenizer="qwen2", place="option", every_case=True,
            text={"num_key_value_heads": 2}, prefix="", vision=TINY_384, seed=18),
     Layout("bunny-qwen2-bf16", "bunny-qwen2", decoder="qwen2", tower="siglip", tokenizer="qwen2", dtype=torch.bfloat16,
-           text={"tie_word_embeddings": True}, cut=True, config={"image_aspect_ratio": "square"}, seed=19),
+           text={"tie_word_embeddings": True, "num_key_value_heads": 4}, cut=True, config={"image_aspect_ratio": "square"}, seed=19),
     Layout("bunny-llama-bf16", "bunny-llama", tower="siglip", tokenizer="llama3", dtype=torch.bfloat16, place="named",
            tower_file="bin", text={"num_key_value_heads": 1}, seed=20),
 ]
