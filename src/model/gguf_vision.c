@@ -2,10 +2,12 @@
  * Names and keys: llama.cpp's convert_image_encoder_to_gguf.py, which wrote them, and clip.cpp, which reads them.
  *
  * The files say less than a config does, so this is what they mean here:
- * - Features. LLaVA takes the tower's last hidden state but one. The converter leaves the layer after it out and counts
- *   the others, so the features are what the file's last layer gives; unless "clip.vision.feature_layer" names a layer,
- *   or the tower is whole: it has a norm after the last layer, or as many layers as a published one of its width. Then
- *   they are what its last layer but one gives. (llama.cpp itself always leaves out the last of the file's layers.)
+ * - Features. LLaVA takes the tower's last hidden state but one. The old converter leaves the layer after it out and
+ *   counts the others, so the features are what the file's last layer gives; unless "clip.vision.feature_layer" names a
+ *   layer, or the tower is whole. Then they are what its last layer but one gives. It is whole where the file is not of
+ *   the old converter, which always says "clip.has_llava_projector"; where there is a norm after the last layer; where
+ *   there are as many layers as a published tower of that width has. (llama.cpp itself always leaves out the last of the
+ *   file's layers.)
  * - ffn_up and ffn_down. The converter calls the MLP's first matrix "down" and its second "up", newer files the other
  *   way round: the shapes tell.
  * - Activations, as in the models that were converted, not llama.cpp's approximations of them: CLIP's quick_gelu, or
@@ -96,7 +98,7 @@ static pb_status put_activation(json_t *tower, const gguf_metadata *m, bool clip
 }
 
 /* As many layers as a published tower of that width has. */
-static bool is_whole(const json_t *tower)
+static bool is_published(const json_t *tower)
 {
     static const struct {
         double width, layers;
@@ -105,6 +107,13 @@ static bool is_whole(const json_t *tower)
         if (json_number_value(json_object_get(tower, "hidden_size")) == published[i].width)
             return json_number_value(json_object_get(tower, "num_hidden_layers")) == published[i].layers;
     return false;
+}
+
+/* Whether the layers after the features' are in the file too. */
+static bool is_whole(const json_t *tower, const checkpoint *c)
+{
+    return !gguf_has(checkpoint_metadata(c), "clip.has_llava_projector") || checkpoint_find(c, "v.post_ln.weight") ||
+           is_published(tower);
 }
 
 /* Which hidden state the features are: config["vision_feature_layer"]. */
@@ -116,8 +125,7 @@ static pb_status put_feature_layer(json_t *config, const json_t *tower, const ch
     if (named.count > 1)
         return fail(err, PB_EUNSUPPORTED, "%s: metadata \"" PREFIX ".feature_layer\" names %zu layers, patchbay takes one",
                     gguf_path(m), named.count);
-    bool whole = is_whole(tower) || checkpoint_find(c, "v.post_ln.weight");
-    double layer = named.count ? gguf_number(&named, 0) : whole ? -2 : -1;
+    double layer = named.count ? gguf_number(&named, 0) : is_whole(tower, c) ? -2 : -1;
     json_object_set_new(config, "vision_feature_layer", json_real(layer));
     return PB_OK;
 }

@@ -193,10 +193,11 @@ static void llama_cpps_vision_side_gives_the_same_rows(void **state)
 {
     (void)state;
     model *whole;
-    static const char *const paths[] = {GGUF("mmproj-legacy.gguf"), GGUF("mmproj-whole.gguf")};
+    static const char *const paths[] = {GGUF("mmproj-legacy.gguf"), GGUF("mmproj-whole.gguf"),
+                                        GGUF("mmproj-named.gguf")};
     assert_ok(model_open(&whole, &(model_source){.path = LLAVA}, err));
     float *wanted = rows_of(whole->vision);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         model m = {.decoder.config.d_model = whole->decoder.config.d_model};
         checkpoint *c;
         assert_ok(checkpoint_open(&c, paths[i], err));

@@ -4,7 +4,8 @@ weights exactly (tools/parity/gguf_files.py writes them).
     python tools/goldens/gguf_models.py
 
 llama (F32), qwen2 (BF16), phi (F16), phi-fused (q, k and v in one matrix), llava (BF16: its decoder), and llava's vision
-side as mmproj-legacy (as llama.cpp's converter leaves it) and mmproj-whole (all layers, the features' named).
+side as mmproj-legacy (as llama.cpp's old converter leaves it), mmproj-whole (all layers) and mmproj-named (all, the
+features' named).
 """
 import sys
 from pathlib import Path
@@ -23,8 +24,8 @@ def main():
         DecoderFile(MODELS / name, kind).write(OUT / f"{name}.gguf")
     DecoderFile(MODELS / "phi", "F16", fused=True, tokenizer=False).write(OUT / "phi-fused.gguf")
     side = VisionSide.of_llava(MODELS / "llava")
-    write_mmproj(side, OUT / "mmproj-legacy.gguf", kind="BF16")
-    write_mmproj(side, OUT / "mmproj-whole.gguf", legacy=False, kind="BF16")
+    for style in ("legacy", "whole", "named"):
+        write_mmproj(side, OUT / f"mmproj-{style}.gguf", style, kind="BF16")
 
 
 if __name__ == "__main__":

@@ -311,19 +311,21 @@ def bare(state: dict) -> dict:
     return {name.removeprefix("vision_model."): tensor for name, tensor in state.items()}
 
 
-def write_mmproj(side: VisionSide, path: Path, legacy: bool = True, kind: str = "F32") -> Path:
-    """legacy: as convert_image_encoder_to_gguf.py does, the unused last layers left out and the MLP's matrices called the
-    wrong way round; otherwise the whole tower, the features' layer named."""
+def write_mmproj(side: VisionSide, path: Path, style: str = "legacy", kind: str = "F32") -> Path:
+    """style "legacy": as convert_image_encoder_to_gguf.py writes it, the unused last layers left out and the MLP's matrices
+    called the wrong way round; "whole": all layers, for features of the last but one; "named": all, the features' layer named."""
+    legacy = style == "legacy"
     w = gguf.GGUFWriter(path, "clip")
-    w.add_bool("clip.has_text_encoder", False)
     w.add_bool("clip.has_vision_encoder", True)
-    w.add_bool("clip.has_llava_projector", True)
     w.add_string("clip.projector_type", "mlp")
     w.add_bool("clip.use_gelu", side.tower.get("hidden_act") == "gelu")
     add_tower_sizes(w, side.tower, side.used if legacy else side.tower["num_hidden_layers"])
     w.add_array("clip.vision.image_mean", [float(x) for x in side.processor["image_mean"]])
     w.add_array("clip.vision.image_std", [float(x) for x in side.processor["image_std"]])
-    if not legacy:
+    if legacy:
+        w.add_bool("clip.has_text_encoder", False)
+        w.add_bool("clip.has_llava_projector", True)
+    if style == "named":
         w.add_array("clip.vision.feature_layer", [side.used])
     for i, layer in zip((0, 2), side.projector):
         for name, values in layer.items():

@@ -78,9 +78,9 @@ def _vision_sides(work: Path) -> dict[str, Oracle]:
 
         made[f"mmproj-{name}-folder"] = opened("--mmproj", str(folder))
         if not layout.bunny:                           # whose prompts are others than a file's
-            for kind, legacy in (("legacy", True), ("whole", False)):
-                file = write_mmproj(_side(work / (name + "-parts")), work / f"{name}-{kind}.gguf", legacy)
-                made[f"mmproj-{name}-{kind}"] = opened("--mmproj", str(file))
+            for style in ("legacy", "whole"):
+                file = write_mmproj(_side(work / (name + "-parts")), work / f"{name}-{style}.gguf", style)
+                made[f"mmproj-{name}-{style}"] = opened("--mmproj", str(file))
     return made
 
 
