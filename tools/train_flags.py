@@ -3,8 +3,8 @@
 
     python tools/train_flags.py --seed 0 [--work build-flags] [--out models/flags] [--threads 2]
 
-Only names are taught, so that what the finished model says about a country is what its decoder knew. The stages, each kept in the
-working folder and gone on with where it stopped:
+Of half of the countries nothing but names is taught, so that what the finished model says about them is what its
+decoder knew. The stages, each kept in the working folder and gone on with where it stopped:
 
     shared by all seeds     smollm2/      the decoder, from its package (tools/smollm2.py)
                             facts.json    countries, which half is held out, which capitals the decoder knows in words
@@ -12,11 +12,10 @@ working folder and gone on with where it stopped:
                             frame.pt      the frame around it
     a seed's own, seedN/    tower.pt      the tower tells the flags
                             matched.pt    tower and projector write the framed name
-                            refined.pt    ... so that the decoder says of it what it says of the name itself
 
-Then the export, and the assembled model (tools/assemble_flags.py). `python -m flags_model.evaluate` (in tools/) measures it. Needs
-torch, transformers, tokenizers, pillow, numpy, gguf, pycountry, countryinfo (tools/requirements.txt) and Debian's
-iso-flags-png-320x240.
+Then the export, and the assembled model (tools/assemble_flags.py). In tools/, `python -m flags_model.evaluate` measures
+it. Needs what tools/requirements.txt lists, and Debian's iso-flags-png-320x240. A run that was interrupted draws other
+pictures from there on, so only an uninterrupted one repeats itself.
 """
 import argparse
 import os
@@ -69,13 +68,12 @@ def make(work, seed, out):
     countries = work.countries(decoder)
     targets = work.targets(decoder, countries)
     os.makedirs(work.file(f"seed{seed}"), exist_ok=True)
-    seeing, matched, refined = (work.file(f"seed{seed}", name) for name in ("tower.pt", "matched.pt", "refined.pt"))
+    seeing, matched = (work.file(f"seed{seed}", name) for name in ("tower.pt", "matched.pt"))
     tower.train(countries, seeing, seed)
     projector.match(decoder, targets, countries, seeing, matched, seed)
-    projector.refine(decoder, targets, countries, matched, refined, seed)
-    export.save(out, refined, decoder, countries)
+    export.save(out, matched, decoder, countries)
     export.save_pictures(out, countries)
-    run("assemble_flags.py", "--adapter", out, "--out", os.path.join(out, "assembled"))
+    run("assemble_flags.py", "--adapter", out)
 
 
 def main():

@@ -1,11 +1,12 @@
 """Measures a finished model as its users would see it: the assembled folder, opened by Hugging Face, pictures through
-its processor, greedy answers of 16 tokens. An answer is right if it names one that the sources list.
+its processor, greedy answers of at most 16 tokens (10 where only relations are asked). An answer is right if it names
+one that the sources list.
 
     python -m flags_model.evaluate ../models/flags/assembled [--relations] [--json FILE]      (from tools/)
     python -m flags_model.evaluate ../models/flags/assembled --program ../build/patchbay
 
-Without --relations: names and capitals, the measures that seeds are compared by. With --program: is patchbay's answer to
-a sample of questions Hugging Face's?
+Without --relations: names and capitals, the measures that seeds are compared by. With --program: is patchbay's answer
+to a sample of questions Hugging Face's?
 """
 import argparse
 import json
@@ -24,6 +25,7 @@ from . import facts
 from .decoder import END, Decoder
 from .questions import BEGUN, THIS
 
+MOST, MOST_OF_OTHERS = 16, 10           # tokens of an answer
 SEED, PHOTOGRAPHS = 4321, 2             # of the photographs that are never trained on; how many of each flag
 MEASURES = {"name": ("name", ""), "capital": ("capital", ""), "capital, begun": ("capital", BEGUN["capital"])}
 OTHERS = {relation: (relation, "") for relation in facts.RELATIONS if relation not in ("name", "capital")}
@@ -69,20 +71,22 @@ def shots(countries):
     """What is shown of each flag: looks -> one picture a country."""
     keys = [c.key for c in countries]
     photographs = pictures.held_out(keys, PHOTOGRAPHS, SEED)
-    return {"clean": [pictures.clean(key) for key in keys]} | {
-        f"photograph {n + 1}": photographs[n::PHOTOGRAPHS] for n in range(PHOTOGRAPHS)}
+    shown = {f"photograph {n + 1}": photographs[n::PHOTOGRAPHS] for n in range(PHOTOGRAPHS)}
+    return shown | {"clean": [pictures.clean(key) for key in keys]}
 
 
-def measure(model, countries, shown, measures):
+def measure(model, countries, shown, measures, most):
     """(measure, look) -> per country True, False or None (nothing is known of it)"""
     found = {}
     for look, images in shown.items():
         asked = [(question(relation), begun) for relation, begun in measures.values()]
-        for (name, (relation, _)), texts in zip(measures.items(), model.decoder.answers(model.rows(images), asked)):
-            found[name, look] = [c.right(relation, text) if relation in c.answers else None
-                                 for c, text in zip(countries, texts)]
-            print(f"   {name}, {look}: " + "; ".join(f"{c.name}: {text.strip()}" for c, text in
-                                                    random.Random(7).sample(list(zip(countries, texts)), 6)), flush=True)
+        answers = model.decoder.answers(model.rows(images), asked, most)
+        for (name, (relation, _)), texts in zip(measures.items(), answers):
+            right = [c.right(relation, text) if relation in c.answers else None for c, text in zip(countries, texts)]
+            found[name, look] = right
+            show(table({(name, look): right}, countries))
+            some = random.Random(7).sample(list(zip(countries, texts)), 6)
+            print(f"   {name}, {look}: " + "; ".join(f"{c.name}: {text.strip()}" for c, text in some), flush=True)
     return found
 
 
@@ -101,7 +105,7 @@ def table(found, countries):
 def show(shares):
     for name, groups in shares.items():
         for group, looks in groups.items():
-            told = "   ".join(f"{look} {100 * right / asked:5.1f} % of {asked}" for look, (right, asked) in looks.items())
+            told = "   ".join(f"{look} {100 * r / n:5.1f} % of {n}" for look, (r, n) in looks.items())
             print(f"{name:15s} {group:42s} {told}")
 
 
@@ -140,9 +144,9 @@ def main():
     if options.program:
         return int(compare(model, countries, options.folder, options.program) > 0)
     shown = shots(countries)
-    found = measure(model, countries, shown, MEASURES)
+    found = measure(model, countries, shown, MEASURES, MOST)
     if options.relations:
-        found |= measure(model, countries, dict(list(shown.items())[:2]), OTHERS)
+        found |= measure(model, countries, {look: shown[look] for look in ("photograph 1", "clean")}, OTHERS, MOST_OF_OTHERS)
     shares = table(found, countries)
     show(shares)
     if options.json:

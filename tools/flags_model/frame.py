@@ -6,6 +6,7 @@ prompt would be, so that the decoder, reading such rows in a picture's place, an
 Layout and frame are made with the training half's questions (and names) alone.
 """
 import json
+import os
 import random
 
 import torch
@@ -16,12 +17,7 @@ from .questions import CAPITAL, CAPITAL_BEGUN, Writer
 from .tower import ROWS
 from .training import Stage
 
-LAYOUTS = {
-    "flag": " This is the flag of {0}.", "flag, country": " Flag of {0}. Country: {0}.", "country": " Country: {0}.",
-    "this country": " This country is {0}.", "flag, this country": " This is the flag of {0}. This country is {0}.",
-    "name of": " The name of this country is {0}.", "is a country": " {0} is a country.",
-    "flag, quoted": " The flag of {0}. This country: {0}.", "name": " {0},",
-}
+LAYOUTS = (" Flag of {0}. Country: {0}.", " This is the flag of {0}.", " Country: {0}.")
 NOISE = .35             # of the embeddings' deviation: pictures will not hit the rows exactly
 
 
@@ -46,24 +42,28 @@ def ceiling(decoder, rows, countries):
 
 
 def choose(decoder, countries, file):
-    """Measures every layout on the known capitals of the training half; keeps the table in `file`."""
+    """The layout that tells most known capitals of the training half; `file` keeps how many each does."""
+    if os.path.exists(file):
+        with open(file, encoding="utf-8") as kept:
+            return json.load(kept)["best"]
     taught = [c for c in countries if c.known and not c.held_out]
-    table = {}
-    for name, text in LAYOUTS.items():
-        asked, begun = ceiling(decoder, decoder.table[tokens(decoder, text, taught)], taught)
-        table[name] = dict(text=text, asked=asked, begun=begun, of=len(taught))
-        print(f"layout {name}: asked {asked}, begun {begun} of {len(taught)}", flush=True)
-    best = max(table.values(), key=lambda row: row["asked"] + row["begun"])
+    table = []
+    for layout in LAYOUTS:
+        asked, begun = ceiling(decoder, decoder.table[tokens(decoder, layout, taught)], taught)
+        table.append(dict(layout=layout, asked=asked, begun=begun, of=len(taught)))
+        print(f"layout{layout}  asked {asked}, begun {begun} of {len(taught)}", flush=True)
+    best = max(table, key=lambda row: row["asked"] + row["begun"])["layout"]
     with open(file, "w", encoding="utf-8") as out:
-        json.dump(dict(best=best["text"], table=table), out, indent=1)
-    return best["text"]
+        json.dump(dict(best=best, table=table), out, indent=1)
+    return best
 
 
 def tune(decoder, countries, layout, file, steps=60, batch=(3, 1, 1)):
     """Leaves the frame in `file`. A step asks three questions about each of some known, some taught and some other
     countries."""
     frame, rng = Frame(decoder.table.shape[1]), random.Random(5)
-    adam = torch.optim.Adam([dict(params=[frame.offset], lr=1.2e-2), dict(params=[frame.gain], lr=2e-2)], betas=(.9, .98))
+    rates = [dict(params=[frame.offset], lr=1.2e-2), dict(params=[frame.gain], lr=2e-2)]
+    adam = torch.optim.Adam(rates, betas=(.9, .98))
     stage = Stage(file, dict(frame=frame), [adam], steps, warm_up=8, save_every=10, tell_every=2)
     writer, embeddings = Writer(decoder, countries, 5 + stage.first), decoder.table[tokens(decoder, layout, countries)]
     deviation = embeddings.flatten(0, 1).std(0).mean()
@@ -71,7 +71,8 @@ def tune(decoder, countries, layout, file, steps=60, batch=(3, 1, 1)):
     taught = [i for i, c in enumerate(countries) if not c.held_out]
     known = [i for i in taught if countries[i].known]
     for _ in stage:
-        picked = [i for pool, count in zip((known, taught, range(len(countries))), batch) for i in rng.sample(pool, count)]
+        pools = zip((known, taught, range(len(countries))), batch)
+        picked = [i for pool, count in pools for i in rng.sample(pool, count)]
         rows = frame(embeddings[picked])
         rows = rows + NOISE * deviation * torch.randn_like(rows)
         logits, targets = decoder.logits(rows, [writer.about(countries[i], 3) for i in picked])

@@ -1,8 +1,7 @@
 """LLaVA's two-layer projector, taught to write a country's name in the decoder's embeddings.
 
-First `match`: the picture's rows are to be the framed name (frame.py), for every country; then
-`refine`: the decoder is to say of a picture's rows what it says of the framed name itself. Tower and
-projector learn together. Only names are given for the held-out half.
+A picture's rows are to be the framed name (frame.py), for every country; tower and projector learn it
+together. The decoder takes no part in it, and nothing but names is given.
 B pictures, R = 36 rows, V the tower's width, D the decoder's.
 """
 import torch
@@ -10,7 +9,6 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from . import frame as frames, tower as towers
-from .questions import Writer
 from .training import Album, Stage, optimizers
 
 
@@ -58,6 +56,7 @@ def begin(decoder, targets, file):
 
 
 def _optimizers(tower, projector, heads, muon, adam):
+    """The projector's matrices go with those inside the tower's blocks."""
     matrices, others = towers.inner(tower)
     matrices += [p for p in projector.parameters() if p.ndim == 2]
     others += [p for p in projector.parameters() if p.ndim == 1]
@@ -98,26 +97,3 @@ def match(decoder, targets, countries, tower_file, file, seed, steps=600, batch=
         if (step + 1) % 200 == 0 or step + 1 == steps:
             print("   " + score(tower, projector, targets, countries), flush=True)
 
-
-def refine(decoder, targets, countries, matched, file, seed, steps=80, batch=48, asked=8, questions=3):
-    """From the weights in `matched`: `asked` of the pictures are asked `questions` each, and what the decoder
-    says is compared with what it says of the framed names (Kullback-Leibler divergence)."""
-    saved = torch.load(matched)
-    tower, projector = towers.new(), Projector(decoder.table.shape[1])
-    tower.load_state_dict(saved["tower"]), projector.load_state_dict(saved["projector"])
-    stage = Stage(file, dict(tower=tower, projector=projector),
-                  _optimizers(tower, projector, [], muon=.004, adam=4e-4), steps, warm_up=10, save_every=20, tell_every=5)
-    if stage.finished:
-        return
-    album, writer = Album(countries, seed + 20 + 1000 * stage.first), Writer(decoder, countries, seed + 20 + stage.first)
-    for _ in stage:
-        which, pixels = album.batch(batch)
-        rows = projector(towers.rows(tower, pixels))
-        distance = targets.distance(rows, which)
-        asking = [writer.about(countries[i], questions) for i in which[:asked]]
-        with torch.no_grad():
-            wanted = decoder.logits(targets.rows[which[:asked]], asking)[0].log_softmax(-1)
-        told = decoder.logits(rows[:asked], asking)[0].log_softmax(-1)
-        difference = (wanted.exp() * (wanted - told)).sum(-1).mean()
-        stage.descend(distance + .5 * difference, distance=distance, difference=difference.detach())
-    print("   " + score(tower, projector, targets, countries), flush=True)

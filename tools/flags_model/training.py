@@ -84,7 +84,7 @@ class Stage:
 
     def __iter__(self):
         for step in range(self.first, self.steps):
-            rate = min(1, (step + 1) / self.warm_up) * (.01 + .99 * (.5 + .5 * math.cos(math.pi * step / self.schedule)))
+            rate = min(1, (step + 1) / self.warm_up) * (.505 + .495 * math.cos(math.pi * step / self.schedule))
             for stepper, peaks in zip(self.steppers, self.peaks):
                 for group, peak in zip(stepper.param_groups, peaks):
                     group["lr"] = peak * rate
