@@ -36,8 +36,7 @@ typedef struct gguf_array {
     size_t left;               /* texts not read yet */
 } gguf_array;
 
-/* Metadata keys as in the file, for errors. */
-const char *gguf_path(const gguf_metadata *m);
+const char *gguf_path(const gguf_metadata *m); /* the file's, for errors */
 bool gguf_has(const gguf_metadata *m, const char *key);
 
 /* Typed look-ups, as json.h's: a missing key leaves *value, which holds the default, as it is; a value of another type

@@ -13,8 +13,8 @@
 /* What happens to a tensor's rows on the way back. */
 typedef enum rows {
     ROWS_KEPT,
-    ROWS_OF_Q, /* un-permuted, by query heads */
-    ROWS_OF_K, /* un-permuted, by key heads */
+    ROWS_OF_Q, /* un-permuted, by query heads, where the architecture permutes them */
+    ROWS_OF_K, /* the same by key heads */
     ROWS_SPLIT /* q, k and v stand below each other */
 } rows;
 
@@ -24,44 +24,46 @@ typedef struct layer_part {
     rows rows;
 } layer_part;
 
+static const layer_part llama_parts[] = {
+    {"attn_norm", "input_layernorm", ROWS_KEPT},
+    {"attn_q", "self_attn.q_proj", ROWS_OF_Q},
+    {"attn_k", "self_attn.k_proj", ROWS_OF_K},
+    {"attn_v", "self_attn.v_proj", ROWS_KEPT},
+    {"attn_output", "self_attn.o_proj", ROWS_KEPT},
+    {"ffn_norm", "post_attention_layernorm", ROWS_KEPT},
+    {"ffn_gate", "mlp.gate_proj", ROWS_KEPT},
+    {"ffn_up", "mlp.up_proj", ROWS_KEPT},
+    {"ffn_down", "mlp.down_proj", ROWS_KEPT},
+    {NULL, NULL, ROWS_KEPT},
+};
+static const layer_part phi_parts[] = {
+    {"attn_norm", "input_layernorm", ROWS_KEPT},
+    {"attn_qkv", NULL, ROWS_SPLIT},
+    {"attn_q", "self_attn.q_proj", ROWS_OF_Q},
+    {"attn_k", "self_attn.k_proj", ROWS_OF_K},
+    {"attn_v", "self_attn.v_proj", ROWS_KEPT},
+    {"attn_output", "self_attn.dense", ROWS_KEPT},
+    {"ffn_up", "mlp.fc1", ROWS_KEPT},
+    {"ffn_down", "mlp.fc2", ROWS_KEPT},
+    {NULL, NULL, ROWS_KEPT},
+};
+
 typedef struct architecture {
     const char *name, *model_type; /* GGUF's, Hugging Face's */
-    const char *eps, *eps_key;     /* metadata's key, after "ARCH."; the config's */
+    gguf_key eps;
+    bool permuted;                 /* rows of q and k are in the order of interleaved rotary */
     bool partial_rotary;
     const char *final_norm;
-    layer_part parts[12];
+    const layer_part *parts;
 } architecture;
 
 static const architecture architectures[] = {
-    {"llama", "llama", "attention.layer_norm_rms_epsilon", "rms_norm_eps", false, "model.norm",
-     {{"attn_norm", "input_layernorm", ROWS_KEPT},
-      {"attn_q", "self_attn.q_proj", ROWS_OF_Q},
-      {"attn_k", "self_attn.k_proj", ROWS_OF_K},
-      {"attn_v", "self_attn.v_proj", ROWS_KEPT},
-      {"attn_output", "self_attn.o_proj", ROWS_KEPT},
-      {"ffn_norm", "post_attention_layernorm", ROWS_KEPT},
-      {"ffn_gate", "mlp.gate_proj", ROWS_KEPT},
-      {"ffn_up", "mlp.up_proj", ROWS_KEPT},
-      {"ffn_down", "mlp.down_proj", ROWS_KEPT}}},
-    {"qwen2", "qwen2", "attention.layer_norm_rms_epsilon", "rms_norm_eps", false, "model.norm",
-     {{"attn_norm", "input_layernorm", ROWS_KEPT},
-      {"attn_q", "self_attn.q_proj", ROWS_KEPT},
-      {"attn_k", "self_attn.k_proj", ROWS_KEPT},
-      {"attn_v", "self_attn.v_proj", ROWS_KEPT},
-      {"attn_output", "self_attn.o_proj", ROWS_KEPT},
-      {"ffn_norm", "post_attention_layernorm", ROWS_KEPT},
-      {"ffn_gate", "mlp.gate_proj", ROWS_KEPT},
-      {"ffn_up", "mlp.up_proj", ROWS_KEPT},
-      {"ffn_down", "mlp.down_proj", ROWS_KEPT}}},
-    {"phi2", "phi", "attention.layer_norm_epsilon", "layer_norm_eps", true, "model.final_layernorm",
-     {{"attn_norm", "input_layernorm", ROWS_KEPT},
-      {"attn_qkv", NULL, ROWS_SPLIT},
-      {"attn_q", "self_attn.q_proj", ROWS_KEPT},
-      {"attn_k", "self_attn.k_proj", ROWS_KEPT},
-      {"attn_v", "self_attn.v_proj", ROWS_KEPT},
-      {"attn_output", "self_attn.dense", ROWS_KEPT},
-      {"ffn_up", "mlp.fc1", ROWS_KEPT},
-      {"ffn_down", "mlp.fc2", ROWS_KEPT}}},
+    {.name = "llama", .model_type = "llama", .permuted = true, .final_norm = "model.norm", .parts = llama_parts,
+     .eps = {"attention.layer_norm_rms_epsilon", "rms_norm_eps", false, false}},
+    {.name = "qwen2", .model_type = "qwen2", .final_norm = "model.norm", .parts = llama_parts,
+     .eps = {"attention.layer_norm_rms_epsilon", "rms_norm_eps", false, false}},
+    {.name = "phi2", .model_type = "phi", .partial_rotary = true, .final_norm = "model.final_layernorm", .parts = phi_parts,
+     .eps = {"attention.layer_norm_epsilon", "layer_norm_eps", false, false}},
 };
 
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
@@ -209,10 +211,9 @@ static pb_status check_supported(const gguf_metadata *m, const architecture *a, 
 static pb_status put_config(json_t *config, const checkpoint *c, const architecture *a, pb_error *err)
 {
     const gguf_metadata *m = checkpoint_metadata(c);
-    const gguf_key eps = {a->eps, a->eps_key, false, false};
     json_object_set_new(config, "model_type", json_string(a->model_type));
     TRY(gguf_put_numbers(config, m, a->name, numbers, sizeof numbers / sizeof *numbers, err));
-    TRY(gguf_put_numbers(config, m, a->name, &eps, 1, err));
+    TRY(gguf_put_numbers(config, m, a->name, &a->eps, 1, err));
     const tensor *embedding = checkpoint_find(c, "token_embd.weight");
     if (!embedding)
         return fail(err, PB_EFORMAT, "%s: tensor token_embd.weight is missing", gguf_path(m));
@@ -297,15 +298,15 @@ static pb_status add_split(checkpoint *c, const place *p, const tensor *t, const
     return PB_OK;
 }
 
-static pb_status add_part(checkpoint *c, const layer_part *part, const place *p, const tensor *t, const sizes *s,
-                          pb_error *err)
+static pb_status add_part(checkpoint *c, const architecture *a, const layer_part *part, const place *p, const tensor *t,
+                          const sizes *s, pb_error *err)
 {
     pb_status status;
     buffer name = {0};
     if (part->rows == ROWS_SPLIT)
         return add_split(c, p, t, s, err);
     buffer_printf(&name, "model.layers.%.*s.%s%s", p->digits, p->layer, part->hf, p->ending);
-    if (part->rows == ROWS_KEPT)
+    if (part->rows == ROWS_KEPT || !a->permuted)
         status = checkpoint_add(c, name.data, t, NULL, err);
     else
         status = add_unpermuted(c, name.data, t, part->rows == ROWS_OF_Q ? s->heads : s->kv_heads, s->head_dim, err);
@@ -327,7 +328,7 @@ static pb_status add_layer_tensor(checkpoint *c, const architecture *a, const te
     const char *name = p.layer + p.digits + 1;
     for (const layer_part *part = a->parts; part->gguf; part++)
         if ((size_t)p.length == strlen(part->gguf) && strncmp(name, part->gguf, (size_t)p.length) == 0)
-            return add_part(c, part, &p, t, s, err);
+            return add_part(c, a, part, &p, t, s, err);
     if (strncmp(name, "attn_rot_embd.", 14) == 0) /* old files keep rotary frequencies here; nobody reads them */
         return PB_OK;
     return unknown(t, a, err);
