@@ -82,16 +82,16 @@ static void set_threads(const pb_run_options *run)
 struct pb_answer {
     answer answer;
     size_t prompt_tokens;
-    char *text;
-    char **top_text; /* [top_count] */
+    buffer text;      /* may hold a NUL: there is a token for it */
+    buffer *top_text; /* [top_count] */
 };
 
-static char *token_text(const tokenizer *t, int32_t id)
+static buffer token_text(const tokenizer *t, int32_t id)
 {
     buffer b = {0};
     buffer_text(&b, ""); /* an empty token is an empty string, not NULL */
     tokenizer_token_text(t, id, &b);
-    return b.data;
+    return b;
 }
 
 static char *row_text(const question *q, size_t position)
@@ -104,10 +104,8 @@ static char *row_text(const question *q, size_t position)
 
 static void describe_answer(pb_answer *a, const question *q)
 {
-    buffer text = {0};
-    buffer_text(&text, "");
-    tokenizer_decode(q->model->tokenizer, a->answer.ids, a->answer.count, true, &text);
-    a->text = text.data;
+    buffer_text(&a->text, "");
+    tokenizer_decode(q->model->tokenizer, a->answer.ids, a->answer.count, true, &a->text);
     a->prompt_tokens = q->length;
     a->top_text = mem_new(a->answer.top_count, sizeof *a->top_text);
     for (size_t i = 0; i < a->answer.top_count; i++)
@@ -139,16 +137,16 @@ void pb_answer_free(pb_answer *pa)
     if (!pa)
         return;
     for (size_t i = 0; i < pa->answer.top_count; i++)
-        free(pa->top_text[i]);
+        buffer_free(&pa->top_text[i]);
     free(pa->top_text);
-    free(pa->text);
+    buffer_free(&pa->text);
     answer_free(&pa->answer);
     free(pa);
 }
 
 const char *pb_answer_text(const pb_answer *pa)
 {
-    return pa->text;
+    return pa->text.data;
 }
 
 bool pb_answer_top(const pb_answer *pa, size_t i, int32_t *id, const char **text, double *prob)
@@ -156,14 +154,14 @@ bool pb_answer_top(const pb_answer *pa, size_t i, int32_t *id, const char **text
     if (i >= pa->answer.top_count)
         return false;
     *id = pa->answer.top[i];
-    *text = pa->top_text[i];
+    *text = pa->top_text[i].data;
     *prob = pa->answer.top_prob[i];
     return true;
 }
 
 void pb_answer_json(const pb_answer *pa, char **json)
 {
-    ask_report r = {&pa->answer, pa->prompt_tokens, pa->text, (const char *const *)pa->top_text};
+    ask_report r = {&pa->answer, pa->prompt_tokens, &pa->text, pa->top_text};
     dump(report_ask_json(&r), json);
 }
 
@@ -200,7 +198,7 @@ static void name_tokens(pb_trace *t)
     trace_report r = report_of(t);
     trace_answer_text(&r, &answer_text);
     t->answer_text = answer_text.data;
-    t->corrupted_text = token_text(t->model->tokenizer, t->trace.corrupted.top_id[0]);
+    t->corrupted_text = token_text(t->model->tokenizer, t->trace.corrupted.top_id[0]).data;
     t->cell_names = mem_new(t->trace.cell_count, sizeof *t->cell_names);
     for (size_t i = 0; i < t->trace.cell_count; i++)
         t->cell_names[i] = t->trace.groups ? mem_text(t->trace.groups[i])

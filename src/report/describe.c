@@ -120,14 +120,14 @@ json_t *report_ask_json(const ask_report *r)
     for (size_t i = 0; i < a->top_count; i++) {
         json_t *entry = json_object();
         set(entry, "id", json_integer(a->top[i]));
-        set(entry, "text", json_string(r->top_text[i]));
+        set(entry, "text", json_stringn(r->top_text[i].data, r->top_text[i].size));
         set(entry, "prob", json_real(a->top_prob[i]));
         set(entry, "logprob", a->top_prob[i] > 0 ? json_real(log(a->top_prob[i])) : json_null());
         json_array_append_new(top, entry);
     }
     set(ask, "schema", json_string("patchbay.ask/1"));
     set(ask, "prompt_tokens", count(r->prompt_tokens));
-    set(ask, "answer", json_string(r->text));
+    set(ask, "answer", json_stringn(r->text->data, r->text->size));
     set(ask, "answer_ids", ids);
     set(ask, "top", top);
     return ask;

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/memory.h"
 #include "method/ask.h"
 #include "method/trace.h"
 #include "model/model.h"
@@ -18,8 +19,8 @@ json_t *report_plan_json(const trace_plan *plan);
 typedef struct ask_report {
     const answer *answer;
     size_t prompt_tokens;
-    const char *text;            /* the answer's */
-    const char *const *top_text; /* [answer->top_count] */
+    const buffer *text;     /* the answer's */
+    const buffer *top_text; /* [answer->top_count] */
 } ask_report;
 
 /* Schema patchbay.ask/1. Free with json_decref. */
