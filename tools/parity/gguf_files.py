@@ -42,9 +42,9 @@ class DecoderFile:
     """A decoder's tensors, encoded as one type."""
 
     def __init__(self, folder: Path, kind: str = "F32", fused: bool = False, tokenizer: bool = True,
-                 tokenizer_from: Path | None = None):
+                 tokenizer_from: Path | None = None, without: tuple[str, ...] = ()):
         """fused: q, k and v of a layer in one matrix, as Phi-2's first converter wrote them. tokenizer: with one, the
-        folder's or tokenizer_from's."""
+        folder's or tokenizer_from's. without: tensors to leave out."""
         self.folder, self.kind = Path(folder), Type[kind]
         self.fused, self.tokenizer = fused, (tokenizer_from or self.folder) if tokenizer else None
         whole = json.loads((self.folder / "config.json").read_text())
@@ -56,7 +56,7 @@ class DecoderFile:
         self.rotary = {**(self.config.get("rope_scaling") or {}), **(self.config.get("rope_parameters") or {})}
         self.names = gguf.get_tensor_name_map(ARCHITECTURES[self.family], self.config["num_hidden_layers"])
         state = load_state(self.folder)
-        self.tensors = {decoder_name(n): t.float().numpy() for n, t in state.items() if decoder_name(n)}
+        self.tensors = {decoder_name(n): t.float().numpy() for n, t in state.items() if decoder_name(n) and n not in without}
         rng = np.random.default_rng(0)
         self.encoded = {name: self._encode(name, values, rng) for name, values in self.tensors.items()}
 

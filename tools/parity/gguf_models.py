@@ -18,7 +18,7 @@ from .oracle import Oracle
 TEXT, IMAGES = ("text: swap",), ("swap", "image noise")
 # Rows are whole blocks: of 256 in Q4_K, Q5_K and Q6_K, of 32 in the others.
 SMALL = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
-LARGE = {"hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 2}
+LARGE = {"hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 1}
 DECODERS = {
     "llama": {"tokenizer": "llama3", "text": {"num_key_value_heads": 2, "rope_parameters": LLAMA3_ROPE}},
     "qwen2": {"tokenizer": "qwen2", "text": {"num_key_value_heads": 2, "tie_word_embeddings": True}},
@@ -71,7 +71,9 @@ def _vision_sides(work: Path) -> dict[str, Oracle]:
     made = {}
     for name, layout in LAYOUTS.items():
         folder, _ = make_layout(layout, work)
-        decoder = DecoderFile(Path(work / (name + "-parts") / "decoder"), tokenizer_from=folder).write(work / f"{name}.gguf")
+        without = ("lm_head.bias",) if layout.bunny else ()             # Bunny's head has none
+        file = DecoderFile(work / (name + "-parts") / "decoder", tokenizer_from=folder, without=without)
+        decoder = file.write(work / f"{name}.gguf")
 
         def opened(*options):
             return Oracle(folder, path=decoder, options=options, only=IMAGES)
