@@ -57,8 +57,9 @@ country is given:
 | text | its name | the name | the name |
 | words | the {settings.ROWS} tokens that the image rows were trained to resemble, as text: "{found["layout"].format("X").strip()}", repeated and cut | "{settings.PHRASE}" | "{settings.PHRASE}" |
 
-The third is there because of how this model learned to see: its image rows were trained onto these words. What visual and words
-share says something of words; **only what differs between them can be called visual**.
+The third is there because of how this model learned to see: its image rows were trained onto these words (and an offset, the same
+for every country: the card's *frame*). What visual and words share says something of words; **only what differs between them can
+be called visual**, and the offset is part of what differs.
 
 The constraint is corrupted as in the paper, each of its tokens replaced by " Paris". Restored are whole spans (`--group`: a fact
 that two tokens carry between them comes back only so) and single rows, in windows of 1, 3 and 5 layers, beside *control*: as many
@@ -78,7 +79,8 @@ def answers(found):
 
 Countries whose capital repeats their name stay out, and so does Paris. With a picture, or words in its place, only those are asked
 about whose capital the decoder says when it is asked in words (as here, or as the model's makers did). Right means that the greedy answer begins with the
-capital; only those are traced. {found["answers"]["everywhere"]} countries are right in all three conditions.
+capital; only those are traced. Of each flag there are {settings.LOOKS} photographed-looking pictures (none of them in training); the first that the model gets
+right is traced. {found["answers"]["everywhere"]} countries are right in all three conditions.
 
 {table(("condition", "the country comes as", "asked", "right", "of them held out", "traced", "P(capital) clean", "corrupted"), rows)}
 

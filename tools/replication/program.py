@@ -50,7 +50,7 @@ class Program:
         line = [str(self.path), command, str(self.model), *shown, *arguments, "--json", "--quiet"]
         done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         if done.returncode != 0:
-            raise ProgramError(done.stderr.strip())
+            raise ProgramError(done.stderr.strip() or f"ended with status {done.returncode}")
         result = {k: v for k, v in json.loads(done.stdout).items() if k in KEPT}
         partial = file.with_suffix(".part")
         partial.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")

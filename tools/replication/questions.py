@@ -8,6 +8,7 @@ from tokenizers import Tokenizer
 
 from . import settings
 from .averages import Splitmix
+from .pictures import file_of
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ def countries(file):
 
 
 class Questions:
-    """Makes the program's arguments. `pictures`: a folder with KEY.png of every country."""
+    """Makes the program's arguments. `pictures`: the folder of pictures.py; `look`: which picture of a country is shown, from 0."""
 
     def __init__(self, model, pictures, everyone):
         self.tokenizer = Tokenizer.from_file(str(Path(model) / "tokenizer.json"))
-        self.pictures, self.everyone = Path(pictures), everyone
+        self.pictures, self.everyone, self.look = Path(pictures), everyone, {}
 
     def ids(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
@@ -76,7 +77,7 @@ class Questions:
                 return other
 
     def picture(self, country, condition):
-        return self.pictures / f"{country.key}.png" if condition == "visual" else None
+        return file_of(self.pictures, country.key, self.look.get(country, 0)) if condition == "visual" else None
 
     def asked(self, country, condition):
         """The question, as arguments."""
@@ -92,7 +93,7 @@ class Questions:
             return ["--corrupt", "swap:Paris", *at]
         other = self.other(country, condition)
         if condition == "visual":
-            return ["--corrupt", f"image:{self.picture(other, condition)}"]
+            return ["--corrupt", f"image:{file_of(self.pictures, other.key)}"]
         return ["--corrupt", "swap-phrase:" + self.words(other).lstrip(), "--corrupt-span", f"0:{settings.ROWS}"]
 
     def traced(self, country, condition, part, window):

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 SEED = 0
 PICTURES_SEED = 8642             # of the photographed looks: neither the training's nor the model card's
+LOOKS = 3                        # photographs of each flag: the first that the model gets right is traced
 RESAMPLES = 10_000
 LEVEL = (249, 9749)              # the ends of an interval among the sorted resamples, from 0: 95 %
 WEAK = 0.1                       # clean - corrupted below it: no share of it is taken
@@ -29,7 +30,8 @@ TEMPLATE = "paper"
 QUESTION = "What is the capital of {}?"
 PHRASE = "this country"
 PREFILL = "The capital of this country is"
-LAYOUT = " Flag of {0}. Country: {0}."      # repeated and cut to ROWS tokens: what the picture's rows were trained onto
+LAYOUT = " Flag of {0}. Country: {0}."      # repeated and cut to ROWS tokens: what the picture's rows were trained onto, but
+                                            # for an offset that is the same for every country
 ROWS = 36
 WORDS_PROMPT = "{words}\nUSER: {question} Answer in a few words.\nASSISTANT: {prefill}"      # TEMPLATE, its picture as words
 ANSWER_TOKENS = 6                # the answer is begun, so that the capital comes first
