@@ -71,7 +71,7 @@ def _multimodal(oracle: Oracle, pictures: Path, work: Path) -> list[Case]:
         Case("another image, noise direction", replace(ask, corrupt=(tall,), direction="noise", positions="image,last",
                                                         layers=(1, min(3, len(oracle.layers))))),
         Case("another image, resid_pre", replace(ask, corrupt=(tall,), sites=("resid_pre",), template="flags")),
-        Case("row mean", replace(ask, corrupt=("image-rowmean",), layers=(0, 2))),
+        Case("row mean", replace(ask, corrupt=("image-rowmean",), layers=(0, min(2, len(oracle.layers))))),
         Case("mean of an album", replace(ask, corrupt=(f"image-mean:{pictures / 'album'}",), positions="4:12,last")),
         Case("swap and row mean", replace(ask, corrupt=("swap:Rome", "image-rowmean"), positions="constraint,image")),
         Case("another image and noise", replace(ask, corrupt=(tall,), noise_file=noise_file(oracle, ask, work), positions="text")),
