@@ -66,7 +66,13 @@ that two tokens carry between them comes back only so) and single rows, in windo
 rows, the next ones after the constraint. *Recovered* is the sum over countries of patched − corrupted, divided by the sum of clean −
 corrupted. Brackets and bands are 95 % intervals over countries (10,000 resamples). Depth is relative: layer / layers. Restoring at
 layer 0 undoes the corruption by construction, so *early* means windows around layers {settings.CENTRES[0]} to {settings.CENTRES[1] - 1}, none of which holds it; *middle* means
-layers {settings.MIDDLE[0]} to {settings.MIDDLE[1] - 1}.
+layers {settings.MIDDLE[0]} to {settings.MIDDLE[1] - 1}. One of the traces, of another photograph:
+
+```sh run needs=models/flags/assembled
+build/patchbay trace models/flags/assembled --image models/flags/pictures/eg-photo.png --template {settings.TEMPLATE} \\
+    --question "{settings.QUESTION.format(settings.PHRASE)}" --prefill "{settings.PREFILL}" --constraint "{settings.PHRASE}" \\
+    --group --positions constraint,control,last --sites resid_post --window 1 --out one
+```
 """
 
 
@@ -147,8 +153,9 @@ def claims(found):
 ## For and against
 
 A claim's number is expected above 0. It counts *for* it where the whole interval is above 0, the number reaches the margin, and
-both halves of the countries are above 0 (for a number of one condition: and above control's interval); *against* it where the interval and both halves are below the margin; everything else is
-*undecided*.
+both halves of the countries are above 0 (for a number of one condition: and above control's interval); *against* it where the
+interval and both halves are below the margin; everything else is *undecided*. Where both sides of a difference are near 0, nothing
+comes back in either, and *against* says no more than that.
 
 {table(CLAIM_HEAD, map(claim_row, claimed))}
 
@@ -204,11 +211,13 @@ def way_rows(found):
                             site="resid_post")
                 if one and one["recovered"]:
                     yield (corruption, direction, condition, span, one["shared"], number(mean(one, settings.CENTRES)),
-                           number(mean(one, settings.MIDDLE)), number(one["half_depth"]) if span != settings.LAST else "–")
+                           number(mean(one, settings.MIDDLE)), number(one["half_depth"]) if span != settings.LAST and max(one["recovered"]["mean"]) > 0.5 else "–")
 
 
 def tokens(found):
-    rows = token_rows(found)
+    rows = list(token_rows(found))
+    if not rows:
+        return "\n## Single rows\n\nNot traced yet.\n"
     return f"""
 ## Single rows
 
@@ -254,8 +263,13 @@ def reading(found):
 These are statements about restored activations under one corruption, not about where a fact is stored. They are of one decoder of
 {len(found["curves"][0]["aie"]["mean"]) if found["curves"] else "–"} small layers, one relation, one wording and one way of teaching a language model to see; its pictures speak in the
 embeddings of words, which LLaVA's need not. The claims are {len(found["claims"])}, each judged by itself: an interval of 95 % will miss here or there.
-Only windows that leave layer 0 out are called early, and only where they lie above control's. What was in the settings before the
-first trace, and what a trial had shown by then, stands at their top.
+Only windows that leave layer 0 out are called early, and only where they lie above control's. In a textual question the rows that
+are restored are the name itself, and later rows, the begun answer's "this country" among them, may read it from there at once;
+in the others they are two words that say nothing yet. Where each falls below half is where later rows have what they need of it.
+
+What a trial had shown before the settings were written stands at their top. Two of them changed afterwards: control's rows are
+traced of fewer countries (before any result, to save time), and there are three photographs of a flag instead of one (while the
+first traces ran: with one, too few countries were right).
 """
 
 
