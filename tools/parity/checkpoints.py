@@ -289,5 +289,6 @@ def end_early(path: Path, folder: Path, token: int) -> Path:
     copy = folder / (path.name + "-eos")
     shutil.copytree(path, copy, dirs_exist_ok=True)
     generation = json.loads((copy / "generation_config.json").read_text())
-    _write_json(copy / "generation_config.json", {**generation, "eos_token_id": [generation["eos_token_id"], token]})
+    ends = [generation["eos_token_id"]] if "eos_token_id" in generation else []
+    _write_json(copy / "generation_config.json", {**generation, "eos_token_id": [*ends, token]})
     return copy
