@@ -1,5 +1,5 @@
 /* test_file.c: maps name what is wrong with a path; a file is written whole or not at all. */
-#include "tests/support.h"
+#include "tests/in_folder.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -7,22 +7,6 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
-
-static char *folder; /* of the test that runs */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_new();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    return 0;
-}
 
 static void assert_holds(const char *path, const char *text)
 {
@@ -224,8 +208,6 @@ static void folders_are_made_with_those_above_them(void **state)
     assert_ok(dir_create(".", err));
     free(path);
 }
-
-#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {

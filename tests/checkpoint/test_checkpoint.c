@@ -1,24 +1,8 @@
 /* test_checkpoint.c: folders of weights as the safetensors package writes them, and indexes that do not fit theirs. */
-#include "tests/support.h"
+#include "tests/in_folder.h"
 
 #include "base/memory.h"
 #include "checkpoint/checkpoint.h"
-
-static char *folder; /* of the test that runs */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_new();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    return 0;
-}
 
 static void write_text(const char *name, const char *text)
 {
@@ -312,8 +296,6 @@ static void a_name_in_two_shards_is_refused(void **state)
     index_refused("{\"w\":\"a.safetensors\",\"v\":\"b.safetensors\"}", PB_EFORMAT,
                   "/b.safetensors: tensor w is already in a.safetensors");
 }
-
-#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {

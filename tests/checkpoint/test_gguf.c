@@ -1,29 +1,14 @@
 /* test_gguf.c: GGUF files of the gguf package are read as it reads them; damaged and lying ones give one error that
  * says what was found and what was expected. */
+#define IN_FOLDER_FILE "model.gguf"
+#include "tests/in_folder.h"
 #include "tests/checkpoint/gguf_bytes.h"
 
 #include "checkpoint/gguf.h"
 #include "checkpoint/tensor_file.h"
+#include "tests/checkpoint/cut_off.h"
 
 #define SMALL GOLDEN("checkpoint/golden/gguf/small.gguf")
-
-static char *folder, *path; /* of the test that runs */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_new();
-    path = path_join(folder, "model.gguf");
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    free(path);
-    return 0;
-}
 
 /* ---- files made here ---- */
 
@@ -355,22 +340,16 @@ static void a_name_that_stands_twice_is_refused(void **state)
 static void a_file_cut_off_anywhere_is_refused(void **state)
 {
     (void)state;
-    file_map whole;
     tensor_file f;
-    assert_ok(file_map_open(&whole, SMALL, err));
-    assert_ok(file_write_all(path, whole.data, whole.size, err));
-    assert_ok(gguf_open(&f, path, err));
+    assert_ok(gguf_open(&f, SMALL, err));
+    file_map whole = f.map;
     const tensor *last = &f.tensors[f.count - 1];
-    size_t end = (size_t)((const unsigned char *)last->data - f.map.data) + dtype_find(last->type)->bytes;
+    size_t end = (size_t)((const unsigned char *)last->data - whole.data) + dtype_find(last->type)->bytes;
+    assert_ok(file_write_all(path, whole.data, end, err));
     tensor_file_close(&f);
-    assert_int_equal(truncate(path, (off_t)end), 0);
     assert_ok(gguf_open(&f, path, err));
     tensor_file_close(&f);
-    while (end-- > 0) {
-        assert_int_equal(truncate(path, (off_t)end), 0);
-        assert_fails(gguf_open(&f, path, err), PB_EFORMAT, path);
-    }
-    file_map_close(&whole);
+    assert_refused_cut_off(gguf_open, SMALL, path, end);
 }
 
 static void what_the_format_allows_is_read(void **state)
@@ -397,8 +376,6 @@ static void what_the_format_allows_is_read(void **state)
     tensor_file_close(&f);
     buffer_free(&b);
 }
-
-#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {

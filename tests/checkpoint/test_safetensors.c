@@ -1,28 +1,12 @@
 /* test_safetensors.c: a damaged or lying header gives one error that names the tensor and what was expected.
  *
  * The cases are a table of headers. What is sound is in test_checkpoint.c, with files of the safetensors package. */
-#include "tests/support.h"
+#define IN_FOLDER_FILE "model.safetensors"
+#include "tests/in_folder.h"
 
 #include "base/memory.h"
 #include "checkpoint/tensor_file.h"
-
-static char *folder, *path; /* of the test that runs */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_new();
-    path = path_join(folder, "model.safetensors");
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    free(path);
-    return 0;
-}
+#include "tests/checkpoint/cut_off.h"
 
 /* A file of 8 bytes of `length`, the header, and `data` zeros. */
 static void write_file(uint64_t length, const char *header, size_t data)
@@ -168,15 +152,7 @@ static void the_header_lies_within_the_file(void **state)
 static void a_file_cut_off_anywhere_is_refused(void **state)
 {
     (void)state;
-    file_map whole;
-    assert_ok(file_map_open(&whole, GOLDEN("checkpoint/golden/single/model.safetensors"), err));
-    assert_ok(file_write_all(path, whole.data, whole.size, err));
-    for (size_t size = whole.size; size-- > 0;) {
-        tensor_file f;
-        assert_int_equal(truncate(path, (off_t)size), 0);
-        assert_fails(safetensors_open(&f, path, err), PB_EFORMAT, path);
-    }
-    file_map_close(&whole);
+    assert_refused_cut_off(safetensors_open, GOLDEN("checkpoint/golden/single/model.safetensors"), path, SIZE_MAX);
 }
 
 static void deep_json_is_refused(void **state)
@@ -219,8 +195,6 @@ static void what_the_format_allows_is_read(void **state)
     tensor_file_close(&f);
     tensor_file_close(&f);
 }
-
-#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {

@@ -1,30 +1,14 @@
 /* test_torch_file.c: what torch.save wrote reads as the same numbers that safetensors holds, whatever the file's form
  * and the tensors' strides; archives and tensors that do not fit each other are refused; a full-size file opens at once. */
-#include "tests/support.h"
+#define IN_FOLDER_FILE "pytorch_model.bin"
+#include "tests/in_folder.h"
 
 #include <fcntl.h>
 
 #include "base/process.h"
 #include "checkpoint/tensor_file.h"
 #include "tests/checkpoint/archive.h"
-
-static char *folder, *path; /* of the test that runs */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_new();
-    path = path_join(folder, "pytorch_model.bin");
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    free(path);
-    return 0;
-}
+#include "tests/checkpoint/cut_off.h"
 
 /* ---- against safetensors ---- */
 
@@ -314,15 +298,7 @@ static void a_damaged_pickle_is_told_by_its_checksum(void **state)
 static void a_file_cut_off_anywhere_is_refused(void **state)
 {
     (void)state;
-    file_map whole;
-    assert_ok(file_map_open(&whole, TORCH("views/pytorch_model.bin"), err));
-    assert_ok(file_write_all(path, whole.data, whole.size, err));
-    for (size_t size = whole.size; size-- > 0;) {
-        tensor_file f;
-        assert_int_equal(truncate(path, (off_t)size), 0);
-        assert_fails(torch_file_open(&f, path, err), PB_EFORMAT, path);
-    }
-    file_map_close(&whole);
+    assert_refused_cut_off(torch_file_open, TORCH("views/pytorch_model.bin"), path, SIZE_MAX);
 }
 
 /* ---- memory and time ---- */
@@ -515,8 +491,6 @@ static void a_full_size_file_opens_at_once_and_takes_no_memory(void **state)
     if (seconds > 1 || after > before + 100 * 1000 * 1000)
         test_stop(__FILE__, __LINE__, "%.3f s, %zu bytes", seconds, after - before);
 }
-
-#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {

@@ -1,25 +1,9 @@
 /* test_processor.c: HF's pixel_values to the bit; configs in both forms; hostile configs named by file and key. */
-#include "tests/support.h"
+#include "tests/in_folder.h"
 
 #include "base/memory.h"
 #include "image/decode.h"
 #include "image/processor.h"
-
-static char *folder; /* of the test that runs */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_new();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    return 0;
-}
 
 static void write_config(const char *name, const char *text)
 {
@@ -235,8 +219,6 @@ static void a_crop_needs_a_size(void **state)
     write_config("processor_config.json", "{\"image_processor\": []}");
     assert_fails(image_processor_read(&p, folder, &defaults, err), PB_EFORMAT, "\"image_processor\" is an array");
 }
-
-#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {

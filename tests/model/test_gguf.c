@@ -7,6 +7,8 @@
 #include "model/gguf.h"
 #include "model/rope.h"
 #include "tests/model/tiny.h"
+#define IN_FOLDER_FILE "model.gguf"
+#include "tests/in_folder.h" /* last: others have names of their own for a folder */
 
 #define GGUF(name) GOLDEN("data/model/gguf/" name)
 
@@ -68,25 +70,25 @@ static void a_file_gives_the_folders_decoder(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         const struct pair *p = &pairs[i];
-        checkpoint *file, *folder;
+        checkpoint *file, *saved;
         json_t *made, *stored;
         decoder a, b;
         char *config = path_join(p->folder, "config.json");
         assert_ok(checkpoint_open(&file, p->gguf, err));
-        assert_ok(checkpoint_open(&folder, p->folder, err));
+        assert_ok(checkpoint_open(&saved, p->folder, err));
         assert_ok(gguf_decoder(&made, file, err));
         assert_ok(json_read_file(&stored, config, err));
         assert_string_equal(json_string_value(json_object_get(made, "model_type")),
                             json_string_value(json_object_get(stored, "model_type")));
         assert_ok(p->open(&a, file, made, "model.", "lm_head.weight", p->gguf, err));
-        assert_ok(p->open(&b, folder, stored, "model.", "lm_head.weight", config, err));
+        assert_ok(p->open(&b, saved, stored, "model.", "lm_head.weight", config, err));
         assert_same_decoder(&a, &b);
         decoder_free(&a);
         decoder_free(&b);
         json_decref(made);
         json_decref(stored);
         checkpoint_free(file);
-        checkpoint_free(folder);
+        checkpoint_free(saved);
         free(config);
     }
 }
@@ -94,12 +96,11 @@ static void a_file_gives_the_folders_decoder(void **state)
 /* ---- rotary scaling ---- */
 
 /* A file of factors alone; the frequencies that they give over a width of 2 * count. */
-static float *frequencies_of(const char *folder, double theta, const float *factors, size_t count)
+static float *frequencies_of(double theta, const float *factors, size_t count)
 {
     buffer b = {0};
     checkpoint *c;
     float *found;
-    char *path = path_join(folder, "factors.gguf");
     put_header(&b, 3, 1, 0);
     put_tensor_entry(&b, "rope_freqs.weight", 1, (uint64_t[]){count}, 0, 0);
     put_zeros(&b, 0);
@@ -113,7 +114,6 @@ static float *frequencies_of(const char *folder, double theta, const float *fact
     json_decref(config);
     checkpoint_free(c);
     buffer_free(&b);
-    free(path);
     return found;
 }
 
@@ -133,7 +133,6 @@ static void llama3_scaling_is_found_again(void **state)
     static const struct {
         double theta, factor, original;
     } cases[] = {{500000, 8, 8192}, {500000, 32, 8192}, {10000, 4, 32}, {10000, 2.5, 100}, {1000000, 16, 131072}};
-    char *folder = folder_new();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         float factors[COUNT], *plain, *wanted;
         char text[400];
@@ -147,14 +146,13 @@ static void llama3_scaling_is_found_again(void **state)
                  cases[i].original);
         json_object_set_new(config, "rope_scaling", json_loads(text, 0, NULL));
         assert_ok(rope_frequencies(&wanted, 2 * COUNT, config, "x", err));
-        float *found = frequencies_of(folder, cases[i].theta, factors, COUNT);
+        float *found = frequencies_of(cases[i].theta, factors, COUNT);
         assert_memory_equal(found, wanted, COUNT * sizeof *found);
         json_decref(config);
         free(plain);
         free(wanted);
         free(found);
     }
-    folder_remove(folder);
 }
 
 static void other_factors_divide_the_frequencies(void **state)
@@ -164,15 +162,13 @@ static void other_factors_divide_the_frequencies(void **state)
     static const float factors[COUNT] = {1, 1.5f, 3, 7};
     json_t *config = json_object();
     float *plain;
-    char *folder = folder_new();
     assert_ok(rope_frequencies(&plain, 2 * COUNT, config, "x", err));
-    float *found = frequencies_of(folder, 10000, factors, COUNT);
+    float *found = frequencies_of(10000, factors, COUNT);
     for (size_t i = 0; i < COUNT; i++)
         assert_true(found[i] == plain[i] / factors[i]);
     json_decref(config);
     free(plain);
     free(found);
-    folder_remove(folder);
 }
 
 /* ---- the vision side ---- */
@@ -216,24 +212,6 @@ static void llama_cpps_vision_side_gives_the_same_rows(void **state)
 }
 
 /* ---- what is refused ---- */
-
-static char *folder, *path; /* of the test that runs */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_new();
-    path = path_join(folder, "model.gguf");
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    free(path);
-    return 0;
-}
 
 static void refused(buffer *b, pb_status code, const char *words)
 {
@@ -379,14 +357,12 @@ static void other_vision_sides_are_refused(void **state)
     vision_refused(&b, PB_EFORMAT, "metadata \"clip.vision.image_size\" is missing");
 }
 
-#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_gives_the_folders_decoder),
-        cmocka_unit_test(llama3_scaling_is_found_again),
-        cmocka_unit_test(other_factors_divide_the_frequencies),
+        in_folder(llama3_scaling_is_found_again),
+        in_folder(other_factors_divide_the_frequencies),
         cmocka_unit_test(llama_cpps_vision_side_gives_the_same_rows),
         in_folder(architectures_that_are_not_known_are_refused),
         in_folder(what_cannot_be_computed_is_refused),
