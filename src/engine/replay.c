@@ -466,12 +466,13 @@ static pb_status run_chunk(const layer_walk *k, lane *lanes, size_t count, pb_er
     return PB_OK;
 }
 
-/* Lanes from `first` on whose rows make one chunk. */
-static size_t chunk_length(const lane *lanes, size_t count)
+/* How many of the lanes have at most `most` rows together, but at least one; *rows: theirs. */
+static size_t lanes_within(const lane *lanes, size_t count, size_t most, size_t *rows)
 {
-    size_t n = 0, rows = 0;
-    while (n < count && (n == 0 || rows + lane_rows(&lanes[n]) <= CHUNK_ROWS))
-        rows += lane_rows(&lanes[n++]);
+    size_t n = 0;
+    *rows = 0;
+    while (n < count && (n == 0 || *rows + lane_rows(&lanes[n]) <= most))
+        *rows += lane_rows(&lanes[n++]);
     return n;
 }
 
@@ -501,8 +502,8 @@ static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb
     double begin = clock_now();
     TRY(decoder_read_layer(k->m, layer, step.w, err));
     k->work->loading += clock_now() - begin;
-    for (size_t i = 0, n; i < count; i += n) {
-        n = chunk_length(lanes + i, count - i);
+    for (size_t i = 0, n, rows; i < count; i += n) {
+        n = lanes_within(lanes + i, count - i, CHUNK_ROWS, &rows);
         TRY(run_chunk(&step, lanes + i, n, err));
         report_progress(k, lanes + i, n);
     }
@@ -562,14 +563,10 @@ static pb_status run_wave(walk *k, lane *lanes, size_t count, size_t rows, pb_er
     return status;
 }
 
-/* How many of the lanes fit into `memory` together, at least one; *rows: theirs. */
+/* The lanes that fit into one wave; *rows: theirs. */
 static size_t wave_length(const lane *lanes, size_t count, size_t memory, size_t D, size_t *rows)
 {
-    size_t n = 0, most = memory / (D * sizeof(float));
-    *rows = 0;
-    while (n < count && (n == 0 || *rows + lane_rows(&lanes[n]) <= most))
-        *rows += lane_rows(&lanes[n++]);
-    return n;
+    return lanes_within(lanes, count, memory / (D * sizeof(float)), rows);
 }
 
 static pb_status run_waves(walk *k, lane *lanes, size_t count, pb_error *err)
@@ -581,14 +578,20 @@ static pb_status run_waves(walk *k, lane *lanes, size_t count, pb_error *err)
     return PB_OK;
 }
 
-/* Ascending starts; forks that start together keep their order, which puts a base before what rests on it. */
-static void sort_by_start(lane *lanes, const lane *unsorted, size_t count, size_t layers)
+/* The forks' lanes by ascending start; those that start together keep their order, which puts a base before what rests
+ * on it. free() */
+static lane *sorted_lanes(replay_fork *forks, size_t count, size_t layers)
 {
+    lane *unsorted = mem_new(count, sizeof *unsorted), *lanes = mem_new(count, sizeof *lanes);
     size_t at = 0;
+    for (size_t i = 0; i < count; i++)
+        unsorted[i] = lane_of(&forks[i], layers);
     for (size_t start = 0; start <= layers; start++)
         for (size_t i = 0; i < count; i++)
             if (unsorted[i].start == start)
                 lanes[at++] = unsorted[i];
+    free(unsorted);
+    return lanes;
 }
 
 static pb_status prepare_angles(walk *k, const replay_fork *forks, size_t count, pb_error *err)
@@ -608,16 +611,12 @@ pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_
 {
     size_t L = m->config.layers;
     walk k = {.m = m, .options = options, .work = work};
-    lane *unsorted = mem_new(count, sizeof *unsorted), *lanes = mem_new(count, sizeof *lanes);
-    for (size_t i = 0; i < count; i++) {
-        unsorted[i] = lane_of(&forks[i], L);
-        k.total += (double)lane_rows(&unsorted[i]) * (double)(L - unsorted[i].start);
-    }
-    sort_by_start(lanes, unsorted, count, L);
+    lane *lanes = sorted_lanes(forks, count, L);
+    for (size_t i = 0; i < count; i++)
+        k.total += (double)lane_rows(&lanes[i]) * (double)(L - lanes[i].start);
     pb_status status = prepare_angles(&k, forks, count, err);
     if (!status)
         status = run_waves(&k, lanes, count, err);
-    free(unsorted);
     free(lanes);
     free(k.cosine);
     free(k.sine);
@@ -653,18 +652,14 @@ static double lane_flop(const decoder_config *c, const lane *n)
 void replay_plan_add(replay_plan *plan, const decoder *m, replay_fork *forks, size_t count, size_t memory)
 {
     const decoder_config *c = &m->config;
-    lane *unsorted = mem_new(count, sizeof *unsorted), *lanes = mem_new(count, sizeof *lanes);
-    for (size_t i = 0; i < count; i++) {
-        unsorted[i] = lane_of(&forks[i], c->layers);
-        plan->flop += lane_flop(c, &unsorted[i]);
-    }
-    sort_by_start(lanes, unsorted, count, c->layers);
+    lane *lanes = sorted_lanes(forks, count, c->layers);
+    for (size_t i = 0; i < count; i++)
+        plan->flop += lane_flop(c, &lanes[i]);
     for (size_t i = 0, rows; i < count; plan->waves++) {
         i += wave_length(lanes + i, count - i, memory, c->d_model, &rows);
         plan->rows += rows;
         plan->largest = rows > plan->largest ? rows : plan->largest;
     }
-    free(unsorted);
     free(lanes);
 }
 

@@ -40,14 +40,19 @@ static void keep_corruptions(trace_job *j)
         j->t->corruptions[j->t->corruption_count++] = mem_text(j->corruption.items[i].spec);
 }
 
-static pb_status run(trace_job *j, pb_error *err)
+pb_status trace_prepare(trace_job *j, pb_error *err)
 {
     TRY(trace_choose(j, err));
     TRY(corruption_prepare(&j->corruption, j->q, j->options, err));
     j->samples = j->t->samples = j->corruption.samples;
     keep_corruptions(j);
     TRY(trace_choose_cells(j, err));
-    TRY(trace_inputs(j, err));
+    return trace_inputs(j, err);
+}
+
+static pb_status run(trace_job *j, pb_error *err)
+{
+    TRY(trace_prepare(j, err));
     TRY(trace_references(j, err));
     TRY(trace_cells(j, err));
     fill_cost(j);

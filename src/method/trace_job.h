@@ -37,12 +37,14 @@ pb_status trace_choose(trace_job *j, pb_error *err);
 /* The cells, and room for what they say; after it. */
 pb_status trace_choose_cells(trace_job *j, pb_error *err);
 
+/* All steps before the first run, which a plan shares: the above, the corruptions, and the inputs below. */
+pb_status trace_prepare(trace_job *j, pb_error *err);
 /* Frees all but t, q and options. */
 void trace_job_free(trace_job *j);
 
 /* ---- the reference runs ---- */
 
-/* Makes the corrupted inputs and divides the memory: all that a plan needs. */
+/* Makes the corrupted inputs and divides the memory. */
 pb_status trace_inputs(trace_job *j, pb_error *err);
 /* Then records all runs, scores and summarises them; names the answer where none was. */
 pb_status trace_references(trace_job *j, pb_error *err);

@@ -1,4 +1,5 @@
-/* trace_plan.c: what a trace would take: its steps up to the first run, and the shapes of the forks that would follow. */
+/* trace_plan.c: what a trace would take: its steps up to the first run, and the shapes of the forks that
+ * would follow. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -56,11 +57,7 @@ static pb_status plan(trace_plan *out, trace_job *j, pb_error *err)
     const decoder_config *c = &j->q->model->decoder.config;
     replay_plan forks = {0};
     double rate;
-    TRY(trace_choose(j, err));
-    TRY(corruption_prepare(&j->corruption, j->q, j->options, err));
-    j->samples = j->corruption.samples;
-    TRY(trace_choose_cells(j, err));
-    TRY(trace_inputs(j, err));
+    TRY(trace_prepare(j, err));
     add_references(&forks, j);
     size_t read = 1 + j->samples + add_cells(&forks, j), tokens = j->q->answer_count ? j->q->answer_count : 1;
     TRY(product_rate(c, &rate, err));
