@@ -98,6 +98,9 @@ pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, con
  * false when any of them is NaN or infinite (out is filled all the same). */
 bool tensor_read(const tensor *t, size_t first, size_t count, float *out);
 
+/* Whether none of x[n] is NaN or infinite. Vectorised by the compiler. */
+bool all_finite(const float *x, size_t n);
+
 /* PB_EFORMAT "FILE: tensor NAME holds NaN ...": what a caller says when tensor_read returned false. */
 pb_status tensor_not_finite(const tensor *t, pb_error *err);
 

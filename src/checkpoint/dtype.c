@@ -5,6 +5,17 @@
 #include "checkpoint/quant.h"
 #include "checkpoint/widen.h"
 
+EACH_LEVEL bool all_finite(const float *x, size_t n)
+{
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bad |= not_finite(bits);
+    }
+    return !bad;
+}
+
 /* ---- single numbers: blocks of one ---- */
 
 EACH_LEVEL static uint32_t read_f16(const unsigned char *in, size_t count, float *out)
@@ -70,13 +81,7 @@ static uint32_t read_inside(const struct dtype_row *d, const unsigned char *bloc
     float whole[LARGEST_BLOCK];
     d->read(block, 1, whole);
     memcpy(out, whole + first, count * sizeof *out);
-    uint32_t bad = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, out + i, sizeof bits);
-        bad |= not_finite(bits);
-    }
-    return bad;
+    return !all_finite(out, count);
 }
 
 /* Plain numbers stored with the highest byte first: turned piece by piece, then read like the others. */

@@ -14,6 +14,7 @@
  *     Q6_K  q[128], h[64], int8 s[16], d   (d s[j]) (q - 32)              16 groups j of 16 */
 #include "checkpoint/quant.h"
 
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/widen.h"
 
 enum { SMALL = 32, LARGE = 256 }; /* elements of a block */
@@ -24,17 +25,6 @@ static inline float f16_at(const unsigned char *in)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
-}
-
-EACH_LEVEL static uint32_t any_not_finite(const float *x, size_t n)
-{
-    uint32_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
-        bad |= not_finite(bits);
-    }
-    return bad;
 }
 
 /* ---- blocks of 32 ---- */
@@ -181,7 +171,7 @@ EACH_LEVEL static void widen_q6_k(const unsigned char *in, size_t blocks, float 
     uint32_t read_##name(const unsigned char *in, size_t blocks, float *out)                                         \
     {                                                                                                                \
         widen_##name(in, blocks, out);                                                                               \
-        return any_not_finite(out, blocks * (elements));                                                             \
+        return !all_finite(out, blocks * (elements));                                                                \
     }
 
 READER(q8_0, SMALL)

@@ -2,10 +2,8 @@
 #include "model/weights.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
-#include "math/multiversion.h"
 
 enum { BLOCK = 1 << 18 }; /* elements that a thread takes at a time */
 
@@ -23,18 +21,6 @@ pb_status weights_read(const tensor *t, size_t first, size_t count, float *out, 
     return finite ? PB_OK : tensor_not_finite(t, err);
 }
 
-/* An exponent of all ones is infinity or NaN. */
-MULTIVERSION static bool block_finite(const float *x, size_t n)
-{
-    uint32_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
-        bad |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return bad == 0;
-}
-
 pb_status weights_check(const tensor *t, pb_error *err)
 {
     if (!weights_in_place(t)) {
@@ -47,7 +33,7 @@ pb_status weights_check(const tensor *t, pb_error *err)
     bool finite = true;
 #pragma omp parallel for reduction(&& : finite) if (t->count > BLOCK)
     for (size_t i = 0; i < t->count; i += BLOCK)
-        finite = block_finite(x + i, t->count - i < BLOCK ? t->count - i : BLOCK) && finite;
+        finite = all_finite(x + i, t->count - i < BLOCK ? t->count - i : BLOCK) && finite;
     return finite ? PB_OK : tensor_not_finite(t, err);
 }
 
