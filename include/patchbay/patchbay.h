@@ -41,7 +41,8 @@ typedef struct pb_model_options {
 } pb_model_options;
 
 /* Opens a checkpoint folder in the Hugging Face layout (config.json, weights, a tokenizer, and a processor config for
- * LLaVA), or a GGUF file of a decoder, which holds all of that itself (docs/models.md). Instant for any size: weights are mapped, and looked at when they are used. */
+ * LLaVA), or a GGUF file of a decoder, which holds all of that itself (docs/models.md). Instant for any size: weights
+ * are mapped, and looked at when they are used. */
 pb_status pb_model_open(pb_model **out, const char *path, const pb_model_options *options, pb_error *err);
 void pb_model_free(pb_model *model);
 
@@ -125,8 +126,8 @@ pb_status pb_trace_run(pb_trace **out, pb_model *model, const pb_question *quest
                        pb_error *err);
 void pb_trace_free(pb_trace *trace);
 
-/* What pb_trace_run would take, as JSON: {"cells","waves","rows","flop","working_bytes","seconds"} (docs/formats.md). The
- * picture is encoded, the decoder is not run. *json: free(). */
+/* What pb_trace_run would take: the model's description with its "plan" filled in (docs/formats.md). The picture is
+ * encoded, the decoder is not run. *json: free(). */
 pb_status pb_trace_plan(char **json, pb_model *model, const pb_question *question, const pb_trace_options *options,
                         pb_error *err);
 

@@ -53,7 +53,7 @@ static void dump(json_t *tree, char **json)
 
 void pb_model_info(const pb_model *pm, char **json)
 {
-    dump(report_info_json(pm->m), json);
+    dump(report_info_json(pm->m, NULL), json);
 }
 
 const char *pb_library(bool *row_invariant)
@@ -97,8 +97,8 @@ static buffer token_text(const tokenizer *t, int32_t id)
 static char *row_text(const question *q, size_t position)
 {
     buffer b = {0};
+    buffer_text(&b, "");
     prompt_row_text(&q->prompt, q->model->tokenizer, position, &b);
-    buffer_add(&b, "", 0);
     return b.data;
 }
 
@@ -234,7 +234,7 @@ pb_status pb_trace_plan(char **json, pb_model *pm, const pb_question *asked, con
     TRY(question_open(&q, pm->m, asked, err));
     pb_status status = trace_plan_question(&plan, &q, options, err);
     if (!status)
-        dump(report_plan_json(&plan), json);
+        dump(report_info_json(pm->m, &plan), json);
     question_free(&q);
     return status;
 }

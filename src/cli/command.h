@@ -20,8 +20,8 @@ extern const command command_info, command_ask, command_trace, command_demo;
 
 /* The options of every command that asks a question. */
 #define QUESTION_OPTIONS                                                                                              \
-    MODEL_OPTIONS, "image", "question", "constraint", "occurrences", "prefill", "template", "prompt", "dtype", "threads", "memory",  \
-        "seed", "quiet", "json"
+    MODEL_OPTIONS, "image", "question", "constraint", "occurrences", "prefill", "template", "prompt", "dtype",        \
+        "threads", "memory", "seed", "quiet", "json"
 
 /* Prints the error to standard error; returns EXIT_FAILED. */
 int command_failed(const char *name, const pb_error *err);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/error.h"
 #include "cli/command.h"
 #include "cli/trace.h"
 
@@ -42,8 +41,8 @@ static void print_plan(const json_t *plan)
 {
     if (!json_is_object(plan))
         return;
-    printf("%-12s %" JSON_INTEGER_FORMAT " cells, %" JSON_INTEGER_FORMAT " rows in %" JSON_INTEGER_FORMAT " waves\n", "trace",
-           count_of(plan, "cells"), count_of(plan, "rows"), count_of(plan, "waves"));
+    printf("%-12s %" JSON_INTEGER_FORMAT " cells, %" JSON_INTEGER_FORMAT " rows in %" JSON_INTEGER_FORMAT " waves\n",
+           "trace", count_of(plan, "cells"), count_of(plan, "rows"), count_of(plan, "waves"));
     printf("%-12s %.3g TFLOP, about %.3g s on this machine; %.1f MB of working memory\n", "",
            json_number_value(json_object_get(plan, "flop")) / 1e12,
            json_number_value(json_object_get(plan, "seconds")), (double)count_of(plan, "working_bytes") / 1e6);
@@ -72,15 +71,14 @@ static void print_info(const json_t *info)
     print_plan(json_object_get(info, "plan"));
 }
 
-static pb_status add_plan(json_t *info, pb_model *model, const settings *s, pb_error *err)
+static pb_status describe(char **json, pb_model *model, const settings *s, pb_error *err)
 {
     progress p;
-    char *json;
     pb_question question = command_question(s);
     pb_trace_options options = trace_options(s, &p);
-    TRY(pb_trace_plan(&json, model, &question, &options, err));
-    json_object_set_new(info, "plan", json_loads(json, 0, NULL));
-    free(json);
+    if (s->plan)
+        return pb_trace_plan(json, model, &question, &options, err);
+    pb_model_info(model, json);
     return PB_OK;
 }
 
@@ -93,15 +91,15 @@ static const char *wrong_with(const settings *s)
     return s->question || s->prompt || s->image ? "--image, --question and --prompt are for --plan" : NULL;
 }
 
-static void show(const json_t *info, bool json)
+static void show(const char *json, bool as_it_is)
 {
-    if (!json) {
-        print_info(info);
+    if (as_it_is) {
+        fputs(json, stdout);
         return;
     }
-    char *text = json_dumps(info, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-    printf("%s\n", text);
-    free(text);
+    json_t *info = json_loads(json, 0, NULL);
+    print_info(info);
+    json_decref(info);
 }
 
 static int run(const settings *s)
@@ -114,12 +112,9 @@ static int run(const settings *s)
         return command_misused("info", wrong);
     if (command_open(&model, s, &err))
         return command_failed("info", &err);
-    pb_model_info(model, &json);
-    json_t *info = json_loads(json, 0, NULL);
-    pb_status status = s->plan ? add_plan(info, model, s, &err) : PB_OK;
+    pb_status status = describe(&json, model, s, &err);
     if (!status)
-        show(info, s->json);
-    json_decref(info);
+        show(json, s->json);
     free(json);
     pb_model_free(model);
     return status ? command_failed("info", &err) : EXIT_DONE;
@@ -128,5 +123,6 @@ static int run(const settings *s)
 static const char *const options[] = {QUESTION_OPTIONS, TRACE_OPTIONS, "plan", NULL};
 
 const command command_info = {
-    "info", "info MODEL [--plan ...]", "architecture, sizes, tensors of a checkpoint; what a trace would take", "patchbay info demo", options, run,
+    "info", "info MODEL [--plan ...]", "architecture, sizes, tensors of a checkpoint; what a trace would take",
+    "patchbay info demo", options, run,
 };

@@ -77,7 +77,21 @@ static json_t *tokenizer_json(const model *m)
     return t;
 }
 
-json_t *report_info_json(const model *m)
+static json_t *plan_json(const trace_plan *p)
+{
+    if (!p)
+        return json_null();
+    json_t *plan = json_object();
+    set(plan, "cells", count(p->cells));
+    set(plan, "waves", count(p->waves));
+    set(plan, "rows", count(p->rows));
+    set(plan, "flop", json_real(p->flop));
+    set(plan, "working_bytes", count(p->working_bytes));
+    set(plan, "seconds", json_real(p->seconds));
+    return plan;
+}
+
+json_t *report_info_json(const model *m, const trace_plan *plan)
 {
     const decoder_config *c = &m->decoder.config;
     json_t *info = json_object();
@@ -93,20 +107,8 @@ json_t *report_info_json(const model *m)
     set_files(info, m);
     set(info, "image", image_json(m));
     set(info, "tokenizer", tokenizer_json(m));
-    set(info, "plan", json_null());
+    set(info, "plan", plan_json(plan));
     return info;
-}
-
-json_t *report_plan_json(const trace_plan *p)
-{
-    json_t *plan = json_object();
-    set(plan, "cells", count(p->cells));
-    set(plan, "waves", count(p->waves));
-    set(plan, "rows", count(p->rows));
-    set(plan, "flop", json_real(p->flop));
-    set(plan, "working_bytes", count(p->working_bytes));
-    set(plan, "seconds", json_real(p->seconds));
-    return plan;
 }
 
 /* ---- ask ---- */

@@ -9,11 +9,8 @@
 #include "method/trace.h"
 #include "model/model.h"
 
-/* Schema patchbay.info/1. Free with json_decref. */
-json_t *report_info_json(const model *m);
-
-/* Its "plan". Free with json_decref. */
-json_t *report_plan_json(const trace_plan *plan);
+/* Schema patchbay.info/1, with what a trace would take, or NULL. Free with json_decref. */
+json_t *report_info_json(const model *m, const trace_plan *plan);
 
 /* An answer with its texts; nothing is owned. */
 typedef struct ask_report {
