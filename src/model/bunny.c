@@ -12,30 +12,19 @@ static pb_status open_vision(model *m, const checkpoint *c, const json_t *config
     return mm_vision_open(m, c, config, &defaults, file, err);
 }
 
-static pb_status open_phi(model *m, const json_t *config, const char *file, pb_error *err)
-{
-    return phi_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
-}
-
-static pb_status open_qwen2(model *m, const json_t *config, const char *file, pb_error *err)
-{
-    return qwen2_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
-}
-
-static pb_status open_llama(model *m, const json_t *config, const char *file, pb_error *err)
-{
-    return llama_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
-}
-
 const family family_bunny_phi = {
-    .model_type = "bunny-phi", .template_name = "bunny", .open = open_phi, .open_vision = open_vision,
+    .model_type = "bunny-phi", .template_name = "bunny", .decoder = phi_decoder_open,
+    .open_vision = open_vision,
 };
 const family family_bunny_qwen = {
-    .model_type = "bunny-qwen", .template_name = "bunny", .open = open_qwen2, .open_vision = open_vision,
+    .model_type = "bunny-qwen", .template_name = "bunny", .decoder = qwen2_decoder_open,
+    .open_vision = open_vision,
 };
 const family family_bunny_qwen2 = {
-    .model_type = "bunny-qwen2", .template_name = "bunny", .open = open_qwen2, .open_vision = open_vision,
+    .model_type = "bunny-qwen2", .template_name = "bunny", .decoder = qwen2_decoder_open,
+    .open_vision = open_vision,
 };
 const family family_bunny_llama = {
-    .model_type = "bunny-llama", .template_name = "bunny", .open = open_llama, .open_vision = open_vision,
+    .model_type = "bunny-llama", .template_name = "bunny", .decoder = llama_decoder_open,
+    .open_vision = open_vision,
 };

@@ -25,6 +25,7 @@
 #define PREFIX "clip.vision"
 #define LAYERS "v.blk."
 
+/* In newer files. */
 static const vision_names names_up_first = {
     .class_row = "v.class_embd",
     .positions = "v.position_embd.weight",
@@ -33,15 +34,6 @@ static const vision_names names_up_first = {
     .layer_prefix = LAYERS,
     .part = {[VISION_NORM1] = "ln1", [VISION_Q] = "attn_q", [VISION_K] = "attn_k", [VISION_V] = "attn_v",
              [VISION_O] = "attn_out", [VISION_NORM2] = "ln2", [VISION_FC1] = "ffn_up", [VISION_FC2] = "ffn_down"},
-};
-static const vision_names names_down_first = {
-    .class_row = "v.class_embd",
-    .positions = "v.position_embd.weight",
-    .patch = "v.patch_embd",
-    .pre_norm = "v.pre_ln",
-    .layer_prefix = LAYERS,
-    .part = {[VISION_NORM1] = "ln1", [VISION_Q] = "attn_q", [VISION_K] = "attn_k", [VISION_V] = "attn_v",
-             [VISION_O] = "attn_out", [VISION_NORM2] = "ln2", [VISION_FC1] = "ffn_down", [VISION_FC2] = "ffn_up"},
 };
 
 /* ---- what is refused ---- */
@@ -188,11 +180,16 @@ static pb_status open_vision(model *m, const checkpoint *c, const json_t *config
     v.projector_act = ACTIVATION_GELU;
     v.projector_bias = true;
     v.d_model = m->decoder.config.d_model;
+    vision_names names = names_up_first;
+    if (is_down_first(c, &v)) {
+        names.part[VISION_FC1] = names_up_first.part[VISION_FC2];
+        names.part[VISION_FC2] = names_up_first.part[VISION_FC1];
+    }
     m->image_token = MM_IMAGE_TOKEN;
     m->processor = tower_processor(&v);
     TRY(read_processor(&m->processor, metadata, err));
     const vision_source source = {.tower = c, .tower_prefix = "", .projector = c, .projector_names = {"mm.0", "mm.2"},
-                                  .names = is_down_first(c, &v) ? &names_down_first : &names_up_first};
+                                  .names = &names};
     return vision_open(&m->vision, &v, &source, err);
 }
 

@@ -34,9 +34,4 @@ pb_status llama_decoder_open(decoder *d, const checkpoint *c, const json_t *conf
     return decoder_kind_open(&llama, d, c, config, prefix, head, file, err);
 }
 
-static pb_status open_llama(model *m, const json_t *config, const char *file, pb_error *err)
-{
-    return llama_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
-}
-
-const family family_llama = {.model_type = "llama", .template_name = "plain", .open = open_llama};
+const family family_llama = {.model_type = "llama", .template_name = "plain", .decoder = llama_decoder_open};

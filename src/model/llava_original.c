@@ -14,21 +14,16 @@ static bool is_original(const json_t *config)
            json_object_get(config, "mm_hidden_size");
 }
 
-static pb_status open_llava(model *m, const json_t *config, const char *file, pb_error *err)
-{
-    return llama_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
-}
-
 static pb_status open_vision(model *m, const checkpoint *c, const json_t *config, const char *file, pb_error *err)
 {
     return mm_vision_open(m, c, config, &defaults, file, err);
 }
 
 const family family_llava_original = {
-    .model_type = "llava", .layout = "original", .fits = is_original, .template_name = "llava", .open = open_llava,
-    .open_vision = open_vision,
+    .model_type = "llava", .layout = "original", .fits = is_original, .template_name = "llava",
+    .decoder = llama_decoder_open, .open_vision = open_vision,
 };
 const family family_llava_llama = {
-    .model_type = "llava_llama", .layout = "original", .template_name = "llava", .open = open_llava,
-    .open_vision = open_vision,
+    .model_type = "llava_llama", .layout = "original", .template_name = "llava",
+    .decoder = llama_decoder_open, .open_vision = open_vision,
 };

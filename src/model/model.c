@@ -176,6 +176,13 @@ static pb_status open_tokenizer(model *m, pb_error *err)
     return metadata ? tokenizer_from_gguf(&m->tokenizer, metadata, err) : tokenizer_open(&m->tokenizer, m->path, err);
 }
 
+static pb_status open_decoder(model *m, const family *f, const json_t *config, const char *file, pb_error *err)
+{
+    if (f->decoder)
+        return f->decoder(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
+    return f->open(m, config, file, err);
+}
+
 static pb_status open_parts(model *m, const json_t *config, const model_source *source, const char *file, pb_error *err)
 {
     const family *f;
@@ -187,7 +194,7 @@ static pb_status open_parts(model *m, const json_t *config, const model_source *
                     file);
     if (!m->weights)
         TRY(checkpoint_open(&m->weights, m->path, err));
-    TRY(f->open(m, config, file, err));
+    TRY(open_decoder(m, f, config, file, err));
     TRY(open_vision(m, &f, config, source, file, err));
     TRY(open_tokenizer(m, err));
     TRY(read_eos(m, config, err));

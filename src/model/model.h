@@ -51,11 +51,18 @@ pb_status picture_open(picture *out, const model *m, const char *path, pb_error 
 void picture_free(picture *p);
 
 /* ---- what a family is: one row in model.c's table, one short file ---- */
+
+typedef pb_status (*decoder_opener)(decoder *d, const checkpoint *c, const json_t *config, const char *prefix,
+                                    const char *head, const char *file, pb_error *err);
+
 typedef struct family {
     const char *model_type; /* as config.json says it */
     const char *layout;     /* as in model */
     bool (*fits)(const json_t *config); /* tells families with the same model_type apart; NULL: all others' */
     const char *template_name;
+    /* Opens the decoder, which is named as it is alone ("model.", "lm_head.weight") and whose keys are the config's own;
+     * NULL for a family that has it elsewhere: */
+    decoder_opener decoder;
     /* Fills m->decoder from m->weights and the config; `file` is the config's path. */
     pb_status (*open)(model *m, const json_t *config, const char *file, pb_error *err);
     /* Then m->vision, m->image_token, and m->processor with the tower's defaults, from c: m->weights, or those of a
@@ -70,9 +77,6 @@ extern const family family_llama, family_llava, family_llava_original, family_ll
 const char *model_find_prefix(const checkpoint *c, const char *const *prefixes, const char *name);
 /* The same, or the first of all, so that the error that follows names a tensor. */
 const char *model_prefix(const checkpoint *c, const char *const *prefixes, const char *name);
-
-typedef pb_status (*decoder_opener)(decoder *d, const checkpoint *c, const json_t *config, const char *prefix,
-                                    const char *head, const char *file, pb_error *err);
 
 /* Open a decoder whose tensors start with `prefix` ("model."), and whose head is called `head` ("lm_head.weight"); sizes
  * from config, with the defaults of the family's config class. Used by every family that has such a decoder. */

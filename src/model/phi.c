@@ -38,9 +38,4 @@ pb_status phi_decoder_open(decoder *d, const checkpoint *c, const json_t *config
     return decoder_kind_open(&phi, d, c, config, prefix, head, file, err);
 }
 
-static pb_status open_phi(model *m, const json_t *config, const char *file, pb_error *err)
-{
-    return phi_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
-}
-
-const family family_phi = {.model_type = "phi", .template_name = "plain", .open = open_phi};
+const family family_phi = {.model_type = "phi", .template_name = "plain", .decoder = phi_decoder_open};

@@ -31,9 +31,4 @@ pb_status qwen2_decoder_open(decoder *d, const checkpoint *c, const json_t *conf
     return decoder_kind_open(&qwen2, d, c, config, prefix, head, file, err);
 }
 
-static pb_status open_qwen2(model *m, const json_t *config, const char *file, pb_error *err)
-{
-    return qwen2_decoder_open(&m->decoder, m->weights, config, "model.", "lm_head.weight", file, err);
-}
-
-const family family_qwen2 = {.model_type = "qwen2", .template_name = "plain", .open = open_qwen2};
+const family family_qwen2 = {.model_type = "qwen2", .template_name = "plain", .decoder = qwen2_decoder_open};
