@@ -451,10 +451,10 @@ static pb_status op_build(pickle *p, const unsigned char *argument, pb_error *er
     size_t size, pair = *list_at(&p->made, number_of(top(p, 0)));
     if (!pair)
         return wrong(p, err, PB_EFORMAT, "sets no attribute");
-    if (*list_at(&p->made, pair + 2))
-        pair = *list_at(&p->made, pair + 2); /* a second one */
-    const char *name = pickle_text(p, *list_at(&p->made, pair), &size);
-    if (!pickle_text_is(p, *list_at(&p->made, pair), "_metadata")) {
+    while (pair && pickle_text_is(p, *list_at(&p->made, pair), "_metadata"))
+        pair = *list_at(&p->made, pair + 2);
+    if (pair) {
+        const char *name = pickle_text(p, *list_at(&p->made, pair), &size);
         wrong(p, err, PB_EUNSUPPORTED, "sets the attribute %s, expected _metadata alone", shown_bytes(name, size).text);
         return pickle_foreign_hint(err);
     }

@@ -177,6 +177,8 @@ static void attributes_other_than_metadata_are_refused(void **state)
     static const bad_pickle foreign[] = {
         {PICKLE(PROTO "}}X\1\0\0\0xNsb."), "sets the attribute x, expected _metadata alone"},
         {PICKLE(PROTO "}}(X\x9\0\0\0_metadataNX\x9\0\0\0__class__Nub."), "sets the attribute __class__"},
+        {PICKLE(PROTO "}}(X\x9\0\0\0__class__NX\x9\0\0\0_metadataNub."), "sets the attribute __class__"},
+        {PICKLE(PROTO "}}(X\x9\0\0\0_metadataNX\x9\0\0\0_metadataNX\1\0\0\0xNub."), "sets the attribute x"},
     };
     static const bad_pickle wrong[] = {
         {PICKLE(PROTO "}}b."), "sets no attribute"},
