@@ -83,8 +83,8 @@ static pb_status find_architecture(const architecture **out, const gguf_metadata
     }
     pb_status status = PB_OK;
     if (!*out)
-        status = fail(err, PB_EUNSUPPORTED, "%s: \"general.architecture\" is \"%.*s\"; patchbay knows %s", gguf_path(m),
-                      (int)(name.size < 100 ? name.size : 100), name.data, known.data);
+        status = fail(err, PB_EUNSUPPORTED, "%s: \"general.architecture\" is \"%s\"; patchbay knows %s", gguf_path(m),
+                      shown_bytes(name.data, name.size).text, known.data);
     if (gguf_text_is(name, "clip"))
         fail_hint(err, "this is the vision side of a model: name it after --mmproj, and the decoder's file as MODEL");
     buffer_free(&known);

@@ -45,8 +45,8 @@ static pb_status expect_text(const gguf_metadata *m, const char *key, const char
     TRY(gguf_get_text(m, key, &found, err));
     if (gguf_text_is(found, wanted))
         return PB_OK;
-    return fail(err, PB_EUNSUPPORTED, "%s: metadata \"%s\" is \"%.*s\", patchbay knows \"%s\" here", gguf_path(m), key,
-                (int)(found.size < 100 ? found.size : 100), found.data, wanted);
+    return fail(err, PB_EUNSUPPORTED, "%s: metadata \"%s\" is \"%s\", patchbay knows \"%s\" here", gguf_path(m), key,
+                shown_bytes(found.data, found.size).text, wanted);
 }
 
 static pb_status check_kind(const checkpoint *c, pb_error *err)
