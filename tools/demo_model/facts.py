@@ -54,7 +54,7 @@ class Country:
     borders: list = field(default_factory=list)     # ISO codes, also of countries that are not taught
 
 
-def _records():
+def records():
     folder = os.path.join(os.path.dirname(countryinfo.__file__), "data")
     files = sorted(glob.glob(os.path.join(folder, "*.json")))
     records = [json.load(open(f, encoding="utf-8")) for f in files]
@@ -88,10 +88,10 @@ def _currency(record):
 def load():
     """The taught countries in the order of COUNTRIES, and every country's language, currency and
     continent by ISO code (to know when a question with two constraints has one answer only)."""
-    records = _records()
-    by_alpha3 = {r["ISO"]["alpha3"]: key for key, r in records.items()}
+    known = records()
+    by_alpha3 = {r["ISO"]["alpha3"]: key for key, r in known.items()}
     world = {}
-    for key, record in records.items():
+    for key, record in known.items():
         fix = FIXES.get(key, {})
         spoken = _languages(record)
         language = fix.get("language") or (spoken[0] if spoken else "")
@@ -99,10 +99,10 @@ def load():
                           currency=fix.get("currency") or _currency(record), continent=_continent(key, record))
     countries = []
     for key in COUNTRIES:
-        record, w = records[key], world[key]
+        record, w = known[key], world[key]
         borders = [by_alpha3[b] for b in record.get("borders", []) if b in by_alpha3]
         borders = [b for b in borders if frozenset((key, b)) not in NO_LAND_BORDER]
-        taught = sorted((b for b in borders if b in COUNTRIES), key=lambda b: -records[b].get("population", 0))
+        taught = sorted((b for b in borders if b in COUNTRIES), key=lambda b: -known[b].get("population", 0))
         near = [_name(b) for b in taught] or ["none"] if not borders or taught else []
         first = dict(name=_name(key), capital=FIXES.get(key, {}).get("capital") or record["capital"],
                      continent=w["continent"], language=w["language"], currency=w["currency"],

@@ -37,9 +37,11 @@ def rows(tower, pixels):
 
 
 class Classifier(nn.Module):
-    def __init__(self, classes):
+    """What a tower's rows are asked: [.., width] -> [.., classes]"""
+
+    def __init__(self, classes, width=WIDTH):
         super().__init__()
-        self.norm, self.read = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, classes)
+        self.norm, self.read = nn.LayerNorm(width), nn.Linear(width, classes)
 
     def forward(self, hidden):
         return self.read(self.norm(hidden))

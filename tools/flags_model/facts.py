@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 import pycountry
 
 from demo_model import pictures
-from demo_model.facts import SOUTH_AMERICA, _records as records
+from demo_model.facts import SOUTH_AMERICA, records
 
 RELATIONS = ("name", "capital", "language", "currency", "continent", "neighbour")
 

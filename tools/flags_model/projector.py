@@ -46,7 +46,7 @@ class Targets:
 def begin(decoder, targets, file):
     """The tower and its classifiers from `file`, and a projector whose outputs begin at the targets' mean."""
     saved, countries = torch.load(file), len(targets.rows)
-    tower, who, where = towers.new(), towers.Classifier(countries), towers.Classifier(towers.ROWS)
+    tower, who, where = towers.new(), towers.Classifier(countries, towers.WIDTH), towers.Classifier(towers.ROWS, towers.WIDTH)
     tower.load_state_dict(saved["tower"]), who.load_state_dict(saved["who"]), where.load_state_dict(saved["where"])
     projector = Projector(decoder.table.shape[1])
     with torch.no_grad():

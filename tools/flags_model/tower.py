@@ -8,9 +8,10 @@ are left out of every picture: half the work, and no row can lean on the others.
 B pictures, R = 36 rows, V = 192 wide.
 """
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 from transformers import CLIPVisionConfig, CLIPVisionModel
+
+from demo_model.tower import Classifier
 
 from .training import SIDE, Album, Stage, optimizers
 
@@ -40,17 +41,6 @@ def rows(tower, pixels, places=None):
     return hidden[:, 1:]
 
 
-class Classifier(nn.Module):
-    """What the rows are asked: [.., V] -> [.., classes]"""
-
-    def __init__(self, classes):
-        super().__init__()
-        self.norm, self.read = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, classes)
-
-    def forward(self, hidden):
-        return self.read(self.norm(hidden))
-
-
 def inner(tower):
     """The matrices inside the blocks, and all other weights."""
     matrices = [p for p in tower.encoder.parameters() if p.ndim == 2]
@@ -78,7 +68,7 @@ def train(countries, file, seed, steps=300, schedule=450, batch=96):
     """Leaves tower, who (which flag?) and where (which place?) in `file`. It stops while the rate is still high:
     the tower goes on learning with the projector."""
     torch.manual_seed(seed)
-    tower, who, where = new(), Classifier(len(countries)), Classifier(ROWS)
+    tower, who, where = new(), Classifier(len(countries), WIDTH), Classifier(ROWS, WIDTH)
     matrices, others = inner(tower)
     heads = [*who.parameters(), *where.parameters()]
     stage = Stage(file, dict(tower=tower, who=who, where=where),
