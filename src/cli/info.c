@@ -84,11 +84,13 @@ static pb_status describe(char **json, pb_model *model, const settings *s, pb_er
 
 static const char *wrong_with(const settings *s)
 {
+    static const char *const plain[] = {MODEL_OPTIONS, "json", "quiet", NULL};
     if (s->plan)
         return trace_wrong(s);
-    if (s->positional.count != 1)
-        return "needs one MODEL";
-    return s->question || s->prompt || s->image ? "--image, --question and --prompt are for --plan" : NULL;
+    for (size_t i = 0; i < s->given.count; i++)
+        if (!options_hold(plain, s->given.items[i]))
+            return "options of a question and of a trace are for --plan";
+    return s->positional.count == 1 ? NULL : "needs one MODEL";
 }
 
 static void show(const char *json, bool as_it_is)

@@ -83,14 +83,17 @@ static const option *find(const char *name, size_t length)
     return NULL;
 }
 
-static bool is_allowed(const option *o, const char *const *allowed)
+bool options_hold(const char *const *list, const char *name)
 {
-    if (strcmp(o->name, "help") == 0)
-        return true;
-    for (; *allowed; allowed++)
-        if (strcmp(*allowed, o->name) == 0)
+    for (; *list; list++)
+        if (strcmp(*list, name) == 0)
             return true;
     return false;
+}
+
+static bool is_allowed(const option *o, const char *const *allowed)
+{
+    return strcmp(o->name, "help") == 0 || options_hold(allowed, o->name);
 }
 
 /* ---- values ---- */
@@ -189,6 +192,7 @@ static bool parse_option(settings *s, int argc, char **argv, int *i, const char 
     const option *o = find(name, value ? (size_t)(value - name) : strlen(name));
     if (!o || !is_allowed(o, allowed))
         return complain(command, "there is no option ", argv[*i]);
+    add_text(&s->given, o->name);
     if (o->kind == VALUE_NONE)
         return value ? complain(command, "takes no value: --", o->name) : set_value(s, o, NULL);
     if (value)
@@ -223,6 +227,7 @@ bool options_parse(settings *s, int argc, char **argv, const char *const *allowe
 void options_free(settings *s)
 {
     free(s->positional.items);
+    free(s->given.items);
     free(s->constraints.items);
     free(s->corruptions.items);
 }

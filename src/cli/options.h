@@ -14,6 +14,7 @@ typedef struct text_list {
 /* What the options of all commands say; a command looks at its own. Texts are argv's. */
 typedef struct settings {
     text_list positional; /* MODEL, then QUESTION */
+    text_list given;      /* the names of the options on the line */
     const char *vision_tower, *mmproj;
     const char *image, *question, *prefill, *template_name, *prompt;
     text_list constraints;
@@ -37,6 +38,9 @@ typedef struct settings {
  * what is wrong to standard error and returns false. */
 bool options_parse(settings *s, int argc, char **argv, const char *const *allowed, const char *command);
 void options_free(settings *s);
+
+/* Is the name in the list, which NULL ends? */
+bool options_hold(const char *const *list, const char *name);
 
 /* Prints the help lines of the allowed options. */
 void options_help(const char *const *allowed);

@@ -15,12 +15,9 @@
 enum {
     QUERIES = 4,    /* query vectors in a register tile */
     COLUMNS = 32,   /* positions, or value columns, in it */
-    LANES = 16,     /* of a vector; sums over positions are kept in as many */
+    LANES = 16,     /* sums over positions are kept in as many */
     UNIT_ROWS = 32, /* rows of a unit */
 };
-
-/* Aligned like a float: it is loaded from anywhere. */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float))));
 
 size_t kv_stride(size_t n)
 {
@@ -36,28 +33,32 @@ void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t s
     }
 }
 
-/* ---- scores: s[query][position] = q . k ---- */
+/* Vectors that are wider than the processor's own go through memory, at a tenth of the speed; narrower ones are half as
+ * fast. Both give the same bits: lanes do not meet. */
+#define VECTOR 16
+#define SCORE_TILE score_tile_16
+#define MIX_TILE mix_tile_16
+#include "math/attention_tile.h"
+#define VECTOR 8
+#define SCORE_TILE score_tile_8
+#define MIX_TILE mix_tile_8
+#include "math/attention_tile.h"
 
-INLINE void score_tile(float *const s[QUERIES], const float *const q[QUERIES], const float *k, size_t stride,
-                       size_t head_dim)
+static bool wide_vectors(void)
 {
-    lanes sum[QUERIES][2];
-    memset(sum, 0, sizeof sum);
-    for (size_t i = 0; i < head_dim; i++) {
-        lanes k0 = *(const lanes *)(k + i * stride), k1 = *(const lanes *)(k + i * stride + LANES);
-        for (size_t n = 0; n < QUERIES; n++) {
-            sum[n][0] += q[n][i] * k0;
-            sum[n][1] += q[n][i] * k1;
-        }
-    }
-    for (size_t n = 0; n < QUERIES; n++)
-        memcpy(s[n], sum[n], sizeof sum[n]);
+#if defined __x86_64__ && defined __GNUC__
+    return __builtin_cpu_supports("avx512f");
+#else
+    return false;
+#endif
 }
+
+/* ---- scores: s[query][position] = q . k ---- */
 
 /* Tiles may run over a segment's end: what they write there is overwritten by the next segment, or lies beyond the
  * row's own position. */
 INLINE void scores(float *const s[QUERIES], const float *const q[QUERIES], const attention_job *job, size_t kv_head,
-                   size_t keys)
+                   size_t keys, bool wide)
 {
     for (size_t g = 0; g < job->segment_count; g++) {
         const kv_segment *segment = &job->segments[g];
@@ -67,7 +68,11 @@ INLINE void scores(float *const s[QUERIES], const float *const q[QUERIES], const
             float *at[QUERIES];
             for (size_t n = 0; n < QUERIES; n++)
                 at[n] = s[n] + t;
-            score_tile(at, q, k + (t - segment->first), segment->k_stride, job->head_dim);
+            const float *from = k + (t - segment->first);
+            if (wide)
+                score_tile_16(at, q, from, segment->k_stride, job->head_dim);
+            else
+                score_tile_8(at, q, from, segment->k_stride, job->head_dim);
         }
     }
 }
@@ -103,28 +108,6 @@ INLINE void softmax(float *s, size_t keys, size_t padded, float scale)
 
 /* ---- mix: z[query][column] = sum over positions of s v ---- */
 
-INLINE void mix_tile(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t column,
-                     size_t keys)
-{
-    size_t width = job->kv_heads * job->head_dim;
-    lanes sum[QUERIES][2];
-    memset(sum, 0, sizeof sum);
-    for (size_t g = 0; g < job->segment_count; g++) {
-        const kv_segment *segment = &job->segments[g];
-        const float *v = segment->v + column;
-        size_t end = segment->end < keys ? segment->end : keys;
-        for (size_t t = segment->first; t < end; t++, v += width) {
-            lanes v0 = *(const lanes *)v, v1 = *(const lanes *)(v + LANES);
-            for (size_t n = 0; n < QUERIES; n++) {
-                sum[n][0] += s[n][t] * v0;
-                sum[n][1] += s[n][t] * v1;
-            }
-        }
-    }
-    for (size_t n = 0; n < QUERIES; n++)
-        memcpy(z[n], sum[n], sizeof sum[n]);
-}
-
 /* The columns of a head that do not fill a tile. */
 INLINE void mix_rest(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t column,
                      size_t columns, size_t keys)
@@ -158,7 +141,7 @@ static size_t all_keys(const attention_job *job)
 
 /* Four query vectors; the last ones of a unit are repeated to fill the tile, and written again with the same bits. */
 MULTIVERSION static void attend_tile(const unit *u, size_t first_query, size_t queries, float *s_store,
-                                     size_t s_stride)
+                                     size_t s_stride, bool wide)
 {
     const attention_job *job = u->job;
     size_t group = job->heads / job->kv_heads, width = job->heads * job->head_dim, most = 0;
@@ -174,7 +157,7 @@ MULTIVERSION static void attend_tile(const unit *u, size_t first_query, size_t q
         keys[n] = job->causal ? job->positions[row] + 1 : all_keys(job);
         most = keys[n] > most ? keys[n] : most;
     }
-    scores(s, q, job, u->kv_head, most);
+    scores(s, q, job, u->kv_head, most, wide);
     size_t padded = (most + LANES - 1) / LANES * LANES;
     for (size_t n = 0; n < QUERIES; n++)
         softmax(s[n], keys[n], padded, job->scale);
@@ -183,20 +166,22 @@ MULTIVERSION static void attend_tile(const unit *u, size_t first_query, size_t q
         float *at[QUERIES];
         for (size_t n = 0; n < QUERIES; n++)
             at[n] = z[n] + c;
-        if (columns >= COLUMNS)
-            mix_tile(at, s, job, first, most);
-        else
+        if (columns < COLUMNS)
             mix_rest(at, s, job, first, columns, most);
+        else if (wide)
+            mix_tile_16(at, s, job, first, most);
+        else
+            mix_tile_8(at, s, job, first, most);
     }
 }
 
-static void attend_unit(const unit *u)
+static void attend_unit(const unit *u, bool wide)
 {
     size_t queries = (u->end_row - u->first_row) * (u->job->heads / u->job->kv_heads);
     size_t stride = all_keys(u->job) + 2 * COLUMNS;
     float *s = mem_new(QUERIES * stride, sizeof *s);
     for (size_t first = 0; first < queries; first += QUERIES)
-        attend_tile(u, first, queries - first < QUERIES ? queries - first : QUERIES, s, stride);
+        attend_tile(u, first, queries - first < QUERIES ? queries - first : QUERIES, s, stride, wide);
     free(s);
 }
 
@@ -223,8 +208,9 @@ void attention(const attention_job *jobs, size_t count)
         most += (jobs[j].rows + UNIT_ROWS - 1) / UNIT_ROWS * jobs[j].kv_heads;
     unit *list = mem_new(most, sizeof *list);
     size_t units = list_units(list, jobs, count);
+    bool wide = wide_vectors();
 #pragma omp parallel for schedule(dynamic, 4) if (units > 4)
     for (size_t i = 0; i < units; i++)
-        attend_unit(&list[i]);
+        attend_unit(&list[i], wide);
     free(list);
 }

@@ -322,6 +322,7 @@ class Info(ProgramTest):
 
     def test_without_plan_it_asks_nothing(self):
         self.misused(self.program("info", LLAVA, "--question", QUESTION), "--plan")
+        self.misused(self.program("info", LLAVA, "--window", "3"), "--plan")
         self.misused(self.program("info", LLAVA, "--plan"), "QUESTION")
         self.assertIsNone(json.loads(self.succeeds(self.program("info", LLAVA, "--json")).stdout)["plan"])
 

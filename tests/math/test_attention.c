@@ -5,6 +5,17 @@
 #include <omp.h>
 
 #include "math/attention.h"
+#include "math/multiversion.h"
+
+enum { QUERIES = 4, COLUMNS = 32 };
+#define VECTOR 16
+#define SCORE_TILE score_tile_16
+#define MIX_TILE mix_tile_16
+#include "math/attention_tile.h"
+#define VECTOR 8
+#define SCORE_TILE score_tile_8
+#define MIX_TILE mix_tile_8
+#include "math/attention_tile.h"
 
 enum { MOST_SEGMENTS = 8 };
 
@@ -207,6 +218,30 @@ static void threads_do_not_show(void **state)
     scene_free(&s);
 }
 
+/* attention takes the one that suits the processor; whichever it is, the numbers are the same. */
+static void widths_of_vectors_do_not_show(void **state)
+{
+    (void)state;
+    scene s = scene_new(64, 4, 1, 48, true);
+    cut(&s, (size_t[]){32}, 1);
+    float *narrow = zeros(QUERIES * COLUMNS), *wide = zeros(QUERIES * COLUMNS), *shares = gaussians(QUERIES * s.T, 4);
+    const float *q[QUERIES];
+    float *n[QUERIES], *w[QUERIES], *p[QUERIES];
+    for (size_t i = 0; i < QUERIES; i++) {
+        q[i] = s.q + i * s.head_dim, p[i] = shares + i * s.T;
+        n[i] = narrow + i * COLUMNS, w[i] = wide + i * COLUMNS;
+    }
+    score_tile_8(n, q, s.kt[0], s.segments[0].k_stride, s.head_dim);
+    score_tile_16(w, q, s.kt[0], s.segments[0].k_stride, s.head_dim);
+    assert_same_bits(narrow, wide, QUERIES * COLUMNS, "score");
+    attention_job job = job_of(&s, NULL, 0, NULL, NULL);
+    mix_tile_8(n, p, &job, 5, 50);
+    mix_tile_16(w, p, &job, 5, 50);
+    assert_same_bits(narrow, wide, QUERIES * COLUMNS, "mixed value");
+    free(narrow), free(wide), free(shares);
+    scene_free(&s);
+}
+
 static void nothing_to_attend_is_fine(void **state)
 {
     (void)state;
@@ -241,6 +276,7 @@ int main(void)
         cmocka_unit_test(segments_may_be_cut_anywhere),
         cmocka_unit_test(rows_do_not_depend_on_their_neighbours),
         cmocka_unit_test(threads_do_not_show),
+        cmocka_unit_test(widths_of_vectors_do_not_show),
         cmocka_unit_test(nothing_to_attend_is_fine),
         cmocka_unit_test(keys_are_transposed_with_zeros_behind),
     };

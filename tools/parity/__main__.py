@@ -1,6 +1,7 @@
 """python -m parity: makes the checkpoints, checks the oracle, then the program against it. scripts/parity runs it."""
 
 import argparse
+import multiprocessing
 import os
 import sys
 import time
@@ -33,20 +34,23 @@ class Line:
 
 def main() -> int:
     options = _options()
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // options.jobs))        # the program's
+    os.environ["OMP_WAIT_POLICY"] = "passive"
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     options.work.mkdir(parents=True, exist_ok=True)
     pictures = make_pictures(options.work / "pictures")
     oracles = {name: oracle for module in MAKERS for name, oracle in module.oracles(options.work).items()}
-    print(f"oracle: {identities.check_all(oracles, pictures)} identities hold", flush=True)
+    count = identities.check_shared(next(iter(oracles.values())))
+    count += sum(_for_each(_identities, oracles, pictures, options))
+    print(f"oracle: {count} identities hold", flush=True)
     if options.identities:
         return 0
     if not program.program().exists():
         print(f"{program.program()} is not there: build it with scripts/test, or name it in PATCHBAY", file=sys.stderr)
         return 1
-    lines = [line for name, oracle in oracles.items() for line in _checkpoint(name, oracle, pictures, options)]
-    lines += _tokenizers(options)
+    lines = sum(_for_each(_checkpoint, oracles, pictures, options), []) + _tokenizers(options)
     if options.markdown:
         options.markdown.write_text(_markdown(lines))
     failed = sum(bool(line.result.problems) for line in lines)
@@ -60,13 +64,38 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the results as Markdown tables")
     parser.add_argument("--work", type=Path, default=program.ROOT / "build" / "parity", metavar="DIR",
                         help="where checkpoints and pictures are made (default build/parity)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default 1)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+                        help="checkpoints compared at a time (default: one a core)")
     parser.add_argument("--identities", action="store_true", help="check the oracle alone")
     return parser.parse_args()
 
 
-def _checkpoint(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace):
-    """Runs all of one checkpoint's cases, printing as it goes; yields Lines."""
+def _for_each(work, oracles: dict[str, Oracle], pictures: Path, options: argparse.Namespace) -> list:
+    """work(name, oracle, pictures, options) of every checkpoint, `options.jobs` at a time, each in a process of its own.
+    The children have what is loaded here; torch's threads would not survive the fork, so there is only one."""
+    if options.jobs == 1:
+        return [work(name, oracle, pictures, options) for name, oracle in oracles.items()]
+    with multiprocessing.get_context("fork").Pool(options.jobs, _share, (work, oracles, pictures, options)) as pool:
+        return list(pool.imap(_of_checkpoint, oracles))
+
+
+def _share(*shared) -> None:
+    global _shared
+    _shared = shared
+
+
+def _of_checkpoint(name: str):
+    work, oracles, pictures, options = _shared
+    return work(name, oracles[name], pictures, options)
+
+
+def _identities(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace) -> int:
+    return identities.check_checkpoint(oracle, pictures)
+
+
+def _checkpoint(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace) -> list[Line]:
+    """Runs all of one checkpoint's cases, printing as it goes."""
+    lines = []
     for case, check, command in _checks(oracle, pictures, options.work):
         if options.only not in f"{name} {case}":
             continue
@@ -77,7 +106,8 @@ def _checkpoint(name: str, oracle: Oracle, pictures: Path, options: argparse.Nam
             result = Comparison(problems=[str(error)])
         line = Line(name, case, result, time.monotonic() - start)
         _print(line, command)
-        yield line
+        lines.append(line)
+    return lines
 
 
 def _checks(oracle: Oracle, pictures: Path, work: Path):
@@ -116,8 +146,9 @@ def _questions(oracle: Oracle, pictures: Path, work: Path):
     yield "ask: stops at EOS", stops, ["patchbay", "ask", str(work / (oracle.folder.name + "-eos")), asked[-1].question]
 
 
-def _tokenizers(options: argparse.Namespace):
-    """A share of the tokenizers' own comparison; yields Lines, whose cells are strings."""
+def _tokenizers(options: argparse.Namespace) -> list[Line]:
+    """A share of the tokenizers' own comparison: cells are strings."""
+    lines = []
     tokenize = str(program.program().parent / "tests" / "text" / "tokenize_lines")
     case = "strings as tokens"
     for name in sentencepiece_check.NAMES:
@@ -127,20 +158,21 @@ def _tokenizers(options: argparse.Namespace):
         compared, _, problems = sentencepiece_check.differences(tokenize, name, 2000, seed=2)
         line = Line(name, case, Comparison(cells=compared, problems=problems), time.monotonic() - start)
         _print(line, [tokenize, name])
-        yield line
+        lines.append(line)
+    return lines
 
 
 def _print(line: Line, command: list[str]) -> None:
     verdict = "FAIL" if line.result.problems else "ok"
     note = f"  {line.result.note}" if line.result.note else ""
-    print(f"{verdict:4} {line.checkpoint:20} {line.case:52} {line.result.cells:5} cells  max rel {line.result.worst:.1e}"
-          f"  {line.seconds:5.1f} s{note}", flush=True)
-    for problem in line.result.problems[:5]:
-        print(f"       {problem}")
+    told = [f"{verdict:4} {line.checkpoint:20} {line.case:52} {line.result.cells:5} cells  max rel {line.result.worst:.1e}"
+            f"  {line.seconds:5.1f} s{note}"]
+    told += [f"       {problem}" for problem in line.result.problems[:5]]
     if len(line.result.problems) > 5:
-        print(f"       ... and {len(line.result.problems) - 5} more")
+        told.append(f"       ... and {len(line.result.problems) - 5} more")
     if line.result.problems:
-        print(f"       {program.shown(command)}")
+        told.append(f"       {program.shown(command)}")
+    print("\n".join(told), flush=True)                       # at once: others print too
 
 
 def _markdown(lines: list[Line]) -> str:

@@ -4,6 +4,7 @@ Every checkpoint gets every corruption; windows, directions, spans and scores go
 all the others somewhere. A case's name says what is special about it.
 """
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,5 +114,12 @@ def noise_file(oracle: Oracle, request: Request, work: Path, samples: int = 3, s
     """Writes Gaussian noise [samples, constraint tokens, d_model] and returns the file's path."""
     shape = (samples, len(oracle.prompt(request).span("constraint")), oracle.decoder.config.hidden_size)
     path = work / f"noise-{shape[0]}x{shape[1]}x{shape[2]}-{scale}.npy"
-    np.save(path, scale * np.random.default_rng(5).standard_normal(shape, dtype=np.float32))
+    return save_noise(path, scale * np.random.default_rng(5).standard_normal(shape, dtype=np.float32))
+
+
+def save_noise(path: Path, noise: np.ndarray) -> str:
+    """Writes the file whole or not at all: another process may be reading the same."""
+    partial = path.with_suffix(f".{os.getpid()}.npy")
+    np.save(partial, noise)
+    partial.replace(path)
     return str(path)

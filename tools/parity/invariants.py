@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from . import program
+from .cases import save_noise
 from .compare import Comparison, compare_ask, compare_trace, compare_twins
 from .oracle import SITES, Oracle, Request
 
@@ -14,15 +15,15 @@ BUDGETS = tuple(f"{size}M" for size in (1, 2, 3, 4, 5, 6, 8, 12, 16, 32, 64))
 
 def invariants(oracle: Oracle, request: Request, work: Path):
     """Yields (name, function that returns a Comparison)."""
-    noisy = replace(request, corrupt=(), noise_file=str(work / "zero.npy"))
+    rows, width = len(oracle.prompt(request).span(request.corrupt_span or "constraint")), oracle.decoder.config.hidden_size
+    nothing = save_noise(work / f"zero-{rows}x{width}.npy", np.zeros((1, rows, width), np.float32))
+    noisy = replace(request, corrupt=(), noise_file=nothing)
 
     def base(*extra):
         return program.trace(oracle.path, request, *oracle.options, *extra)
 
     def self_patch():
         """Noise of nothing: every cell sets a run's own activations, in full forward passes."""
-        shape = (1, len(oracle.prompt(request).span(request.corrupt_span or "constraint")), oracle.decoder.config.hidden_size)
-        np.save(noisy.noise_file, np.zeros(shape, np.float32))
         return _all_clean(program.trace(oracle.path, noisy, *oracle.options, "--naive"))
 
     def self_patch_replayed():

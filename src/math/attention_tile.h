@@ -1,0 +1,61 @@
+/* attention_tile.h: the inner loops of attention.c, which includes this once for every width of vectors: VECTOR floats
+ * in each, the functions named SCORE_TILE and MIX_TILE. Four queries and two vectors are held in registers. */
+
+#define CAT_(a, b) a##b
+#define CAT(a, b) CAT_(a, b)
+#define lanes CAT(lanes_, VECTOR)
+
+/* Aligned like a float: it is loaded from anywhere. */
+typedef float lanes __attribute__((vector_size(VECTOR * sizeof(float)), aligned(sizeof(float))));
+
+/* s[query][0 .. COLUMNS-1] = q . k */
+INLINE void SCORE_TILE(float *const s[QUERIES], const float *const q[QUERIES], const float *k, size_t stride,
+                       size_t head_dim)
+{
+    for (size_t c = 0; c < COLUMNS; c += 2 * VECTOR) {
+        lanes sum[QUERIES][2];
+        memset(sum, 0, sizeof sum);
+        for (size_t i = 0; i < head_dim; i++) {
+            const float *from = k + i * stride + c;
+            lanes k0 = *(const lanes *)from, k1 = *(const lanes *)(from + VECTOR);
+            for (size_t n = 0; n < QUERIES; n++) {
+                sum[n][0] += q[n][i] * k0;
+                sum[n][1] += q[n][i] * k1;
+            }
+        }
+        for (size_t n = 0; n < QUERIES; n++)
+            memcpy(s[n] + c, sum[n], sizeof sum[n]);
+    }
+}
+
+/* z[query][0 .. COLUMNS-1] = sum over positions below `keys` of s v, of the values' columns from `column` on */
+INLINE void MIX_TILE(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t column,
+                     size_t keys)
+{
+    size_t width = job->kv_heads * job->head_dim;
+    for (size_t c = 0; c < COLUMNS; c += 2 * VECTOR) {
+        lanes sum[QUERIES][2];
+        memset(sum, 0, sizeof sum);
+        for (size_t g = 0; g < job->segment_count; g++) {
+            const kv_segment *segment = &job->segments[g];
+            const float *v = segment->v + column + c;
+            size_t end = segment->end < keys ? segment->end : keys;
+            for (size_t t = segment->first; t < end; t++, v += width) {
+                lanes v0 = *(const lanes *)v, v1 = *(const lanes *)(v + VECTOR);
+                for (size_t n = 0; n < QUERIES; n++) {
+                    sum[n][0] += s[n][t] * v0;
+                    sum[n][1] += s[n][t] * v1;
+                }
+            }
+        }
+        for (size_t n = 0; n < QUERIES; n++)
+            memcpy(z[n] + c, sum[n], sizeof sum[n]);
+    }
+}
+
+#undef lanes
+#undef CAT
+#undef CAT_
+#undef VECTOR
+#undef SCORE_TILE
+#undef MIX_TILE
