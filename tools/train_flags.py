@@ -9,6 +9,7 @@ decoder knew. The stages, each kept in the working folder and gone on with where
     shared by all seeds     smollm2/      the decoder, from its package (tools/smollm2.py)
                             facts.json    countries, which half is held out, which capitals the decoder knows in words
                             layout.json   what the picture's rows are to imitate (flags_model/frame.py)
+                            words.json    what the decoder tells in words of the training half
                             frame.pt      the frame around it
     a seed's own, seedN/    tower.pt      the tower tells the flags
                             matched.pt    tower and projector write the framed name
@@ -24,7 +25,7 @@ import sys
 
 import torch
 
-from flags_model import decoder as decoders, export, facts, frame as frames, projector, tower
+from flags_model import decoder as decoders, export, facts, frame as frames, projector, questions, tower
 
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 
@@ -59,7 +60,8 @@ class Work:
 
     def targets(self, decoder, countries):
         layout = frames.choose(decoder, countries, self.file("layout.json"))
-        frame = frames.tune(decoder, countries, layout, self.file("frame.pt"))
+        answers = questions.in_words(decoder, countries, self.file("words.json"))
+        frame = frames.tune(decoder, countries, layout, answers, self.file("frame.pt"))
         return projector.Targets(decoder, frame, layout, countries)
 
 

@@ -2,7 +2,7 @@
 
 A layout is a text with the name in it, repeated and cut to 36 tokens; rows[r] = gain[r] * E[token r] +
 offset[r]. Gain and offset are the same for every country, so they hold no facts; they are tuned, as a
-prompt would be, so that the decoder, reading such rows in a picture's place, answers what it knows.
+prompt would be, so that the decoder, reading such rows in a picture's place, answers as it does in words.
 Layout and frame are made with the training half's questions (and names) alone.
 """
 import json
@@ -58,14 +58,14 @@ def choose(decoder, countries, file):
     return best
 
 
-def tune(decoder, countries, layout, file, steps=60, batch=(3, 1, 1)):
+def tune(decoder, countries, layout, answers, file, steps=240, batch=(4, 3, 1)):
     """Leaves the frame in `file`. A step asks three questions about each of some known, some taught and some other
-    countries."""
+    countries; `answers` are what the decoder tells in words (questions.in_words)."""
     frame, rng = Frame(decoder.table.shape[1]), random.Random(5)
     rates = [dict(params=[frame.offset], lr=1.2e-2), dict(params=[frame.gain], lr=2e-2)]
     adam = torch.optim.Adam(rates, betas=(.9, .98))
-    stage = Stage(file, dict(frame=frame), [adam], steps, warm_up=8, save_every=10, tell_every=2)
-    writer, embeddings = Writer(decoder, countries, 5 + stage.first), decoder.table[tokens(decoder, layout, countries)]
+    stage = Stage(file, dict(frame=frame), [adam], steps, warm_up=10, save_every=20, tell_every=10)
+    writer, embeddings = Writer(decoder, answers, 5 + stage.first), decoder.table[tokens(decoder, layout, countries)]
     deviation = embeddings.flatten(0, 1).std(0).mean()
     torch.manual_seed(5 + stage.first)
     taught = [i for i, c in enumerate(countries) if not c.held_out]

@@ -264,12 +264,13 @@ These are statements about restored activations under one corruption, not about 
 {len(found["curves"][0]["aie"]["mean"]) if found["curves"] else "–"} small layers, one relation, one wording and one way of teaching a language model to see; its pictures speak in the
 embeddings of words, which LLaVA's need not. The claims are {len(found["claims"])}, each judged by itself: an interval of 95 % will miss here or there.
 Only windows that leave layer 0 out are called early, and only where they lie above control's. In a textual question the rows that
-are restored are the name itself, and later rows, the begun answer's "this country" among them, may read it from there at once;
-in the others they are two words that say nothing yet. Where each falls below half is where later rows have what they need of it.
+are restored are the name itself, and later rows may read it from there at once; in the others they are two words that say
+nothing yet. Where each falls below half is where later rows have what they need of it.
 
-What a trial had shown before the settings were written stands at their top. Two of them changed afterwards: control's rows are
-traced of fewer countries (before any result, to save time), and there are three photographs of a flag instead of one (while the
-first traces ran: with one, too few countries were right).
+What a trial had shown before the settings were written stands at their top. The claims and their margins are as they were first
+written. Changed before this model was traced: the begun answer (the first one left too few textual questions right), how many
+countries each part takes (to save time), and three photographs of a flag instead of one. By then an earlier model of the same kind
+had been traced in part under the same claims, so their verdicts are no longer blind.
 """
 
 

@@ -14,6 +14,9 @@ The picture's rows were trained onto words, so only what differs between visual 
 Known beforehand, from a trial of eight countries with an earlier adapter: in visual questions the constraint's rows hold the
 answer up to about half of the depth and the picture's rows to about three quarters, and early MLPs bring it back only where
 layer 0 is among them. Nothing was known of textual questions or of words in the picture's place.
+
+Since then an earlier model of this kind was traced in part (354 traces, another begun answer), under the claims and margins that
+stand here unchanged. New for the present model, and set before it was traced: the begun answer, and how many countries each part takes.
 """
 from dataclasses import dataclass
 
@@ -29,7 +32,8 @@ WEAK = 0.1                       # clean - corrupted below it: no share of it is
 TEMPLATE = "paper"
 QUESTION = "What is the capital of {}?"
 PHRASE = "this country"
-PREFILL = "The capital of this country is"
+PREFILL = "The capital city is"             # counted, not traced: right in text 79 of 214, in words too 73, where "The capital of
+                                            # this country is" has 59 and 55, and "The capital is" 80 and 69
 LAYOUT = " Flag of {0}. Country: {0}."      # repeated and cut to ROWS tokens: what the picture's rows were trained onto, but
                                             # for an offset that is the same for every country
 ROWS = 36
@@ -58,24 +62,16 @@ class Part:
     most: int
 
 
-# In the order of what matters most: a run that is cut short has done the first ones. Of the residual stream one layer is as
-# good as five: what the last of them restores is what counts. Control's rows, of which nothing is expected, are half of the
-# work: fewer countries do.
-BLOCKS = ("attn_out", "mlp_out")
+# In the order of what matters most: a run that is cut short has done the first ones. Control's rows, of which nothing is
+# expected, are half of the work: fewer countries do.
 PARTS = (
-    Part("spans", CONDITIONS, "swap", "denoise", SITES, (1,), (CONSTRAINT, LAST), True, 70),
-    Part("spans", CONDITIONS, "swap", "denoise", BLOCKS, (5,), (CONSTRAINT, LAST), True, 70),
-    Part("control", CONDITIONS, "swap", "denoise", SITES, (1,), (CONTROL,), True, 16),
-    Part("control", CONDITIONS, "swap", "denoise", BLOCKS, (5,), (CONTROL,), True, 16),
-    Part("way", ("visual", "words"), "other", "denoise", ("resid_post",), (1,), (CONSTRAINT, PICTURE, CONTROL, LAST), True, 24),
-    Part("need", ("visual", "words"), "other", "noise", ("resid_post",), (1,), (CONSTRAINT, PICTURE, CONTROL, LAST), True, 24),
-    Part("spans", CONDITIONS, "swap", "denoise", BLOCKS, (3,), (CONSTRAINT, LAST), True, 70),
-    Part("need", CONDITIONS, "swap", "noise", ("resid_post",), (1,), (CONSTRAINT, CONTROL, LAST), True, 24),
-    Part("tokens", CONDITIONS, "swap", "denoise", SITES, (5,), (CONSTRAINT, CONTROL, LAST), False, 16),
-    Part("tokens", CONDITIONS, "swap", "denoise", SITES, (1, 3), (CONSTRAINT, CONTROL, LAST), False, 16),
-    Part("control", CONDITIONS, "swap", "denoise", BLOCKS, (3,), (CONTROL,), True, 16),
-    Part("spans", CONDITIONS, "swap", "denoise", ("resid_post",), (5, 3), (CONSTRAINT, LAST), True, 70),
-    Part("rows", CONDITIONS, "swap", "denoise", SITES, (5,), ("text",), False, 6),
+    Part("spans", CONDITIONS, "swap", "denoise", SITES, (1, 5, 3), (CONSTRAINT, LAST), True, 64),
+    Part("way", ("visual", "words"), "other", "denoise", ("resid_post",), (1,), (CONSTRAINT, PICTURE, CONTROL, LAST), True, 16),
+    Part("need", ("visual", "words"), "other", "noise", ("resid_post",), (1,), (CONSTRAINT, PICTURE, CONTROL, LAST), True, 16),
+    Part("control", CONDITIONS, "swap", "denoise", SITES, (1, 5, 3), (CONTROL,), True, 12),
+    Part("need", CONDITIONS, "swap", "noise", ("resid_post",), (1,), (CONSTRAINT, CONTROL, LAST), True, 16),
+    Part("tokens", CONDITIONS, "swap", "denoise", SITES, (5, 1, 3), (CONSTRAINT, CONTROL, LAST), False, 8),
+    Part("rows", CONDITIONS, "swap", "denoise", SITES, (5,), ("text",), False, 3),
 )
 
 # ---- what is read from a curve, R(l) = sum(patched - corrupted) / sum(clean - corrupted) over the countries ----
