@@ -35,8 +35,8 @@ Basu et al. ([NeurIPS 2024](https://arxiv.org/abs/2406.04236); *the paper*) trac
 what a *visual* constraint needs ("the capital of this country", a flag shown) in the MLPs and attentions of much earlier layers
 than a language model keeps what a *textual* one needs, and that larger windows of layers have to be restored before
 anything shows. This page asks the same of a model that anyone can have: SmolLM2-135M-Instruct, its weights as they were
-published, which sees through a tower and a projector trained on the names of flags, never on the facts that are asked
-([its card](../models/flags/README.md)).
+published, which sees through a tower and a projector trained on the names of flags; of half of the countries nothing else was
+ever taught, of the other half only what the decoder says itself in words ([its card](../models/flags/README.md)).
 
 What would count for and against was written down before the first trace, in
 [tools/replication/settings.py](../tools/replication/settings.py); the verdicts below are computed from that, and every number
