@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/process.h"
 
 #if defined PATCHBAY_CBLAS
 #include <cblas.h>
@@ -227,3 +228,23 @@ const char *matmul_library(void)
     return name;
 }
 #endif
+
+pb_status matmul_rate(double *rate, size_t n, pb_error *err)
+{
+    enum { ROWS = 256, LARGEST = 2048, TIMES = 3 };
+    float *x;
+    n = n < LARGEST ? n : LARGEST;
+    TRY(mem_try(&x, (2 * ROWS + n) * n, sizeof *x, "a product to be timed", err));
+    for (size_t i = 0; i < (2 * ROWS + n) * n; i++)
+        x[i] = (float)(i % 7);
+    pb_status status = PB_OK;
+    *rate = 0;
+    for (size_t i = 0; i < TIMES && !status; i++) {
+        double begin = clock_now();
+        status = matmul_linear(x, x + ROWS * n, x + 2 * ROWS * n, NULL, ROWS, n, n, err);
+        double seconds = clock_now() - begin, found = 2.0 * ROWS * (double)(n * n) / (seconds > 1e-9 ? seconds : 1e-9);
+        *rate = found > *rate ? found : *rate;
+    }
+    free(x);
+    return status;
+}

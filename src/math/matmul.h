@@ -17,6 +17,10 @@
 pb_status matmul_linear(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
                         size_t in, pb_error *err);
 
+/* Floating-point operations a second, on the threads that are set: the best of a few products of 256 rows with [n][n],
+ * n cut to 2048. */
+pb_status matmul_rate(double *rate, size_t n, pb_error *err);
+
 /* Whether a row's bits are independent of the other rows and of the number of threads. */
 bool matmul_row_invariant(void);
 

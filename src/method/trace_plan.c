@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "base/process.h"
 #include "math/matmul.h"
 #include "method/trace_job.h"
 
@@ -30,28 +29,6 @@ static size_t add_cells(replay_plan *plan, trace_job *j)
     return b.count;
 }
 
-/* Flop a second of this machine's products, at the decoder's width. */
-static pb_status product_rate(const decoder_config *c, double *rate, pb_error *err)
-{
-    enum { ROWS = 256, LARGEST = 2048, TIMES = 3 };
-    size_t n = c->d_model < LARGEST ? c->d_model : LARGEST;
-    float *x;
-    TRY(mem_try(&x, (2 * ROWS + n) * n, sizeof *x, "a product to be timed", err));
-    for (size_t i = 0; i < (2 * ROWS + n) * n; i++)
-        x[i] = (float)(i % 7);
-    pb_status status = PB_OK;
-    double best = 0;
-    for (size_t i = 0; i < TIMES && !status; i++) {
-        double begin = clock_now();
-        status = matmul_linear(x, x + ROWS * n, x + 2 * ROWS * n, NULL, ROWS, n, n, err);
-        double seconds = clock_now() - begin, found = 2.0 * ROWS * (double)(n * n) / (seconds > 1e-9 ? seconds : 1e-9);
-        best = found > best ? found : best;
-    }
-    free(x);
-    *rate = best;
-    return status;
-}
-
 static pb_status plan(trace_plan *out, trace_job *j, pb_error *err)
 {
     const decoder_config *c = &j->q->model->decoder.config;
@@ -60,7 +37,7 @@ static pb_status plan(trace_plan *out, trace_job *j, pb_error *err)
     TRY(trace_prepare(j, err));
     add_references(&forks, j);
     size_t read = 1 + j->samples + add_cells(&forks, j), tokens = j->q->answer_count ? j->q->answer_count : 1;
-    TRY(product_rate(c, &rate, err));
+    TRY(matmul_rate(&rate, c->d_model, err));
     out->cells = trace_cell_total(j->t);
     out->waves = forks.waves;
     out->rows = forks.rows;
