@@ -85,11 +85,14 @@ static pb_status describe(char **json, pb_model *model, const settings *s, pb_er
 static const char *wrong_with(const settings *s)
 {
     static const char *const plain[] = {MODEL_OPTIONS, "json", "quiet", NULL};
+    static char foreign[64];
     if (s->plan)
         return trace_wrong(s);
     for (size_t i = 0; i < s->given.count; i++)
-        if (!options_hold(plain, s->given.items[i]))
-            return "options of a question and of a trace are for --plan";
+        if (!options_hold(plain, s->given.items[i])) {
+            snprintf(foreign, sizeof foreign, "--%s is for --plan", s->given.items[i]);
+            return foreign;
+        }
     return s->positional.count == 1 ? NULL : "needs one MODEL";
 }
 
