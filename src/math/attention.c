@@ -36,12 +36,8 @@ void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t s
 /* Vectors that are wider than the processor's own go through memory, at a tenth of the speed; narrower ones are half as
  * fast. Both give the same bits: lanes do not meet. */
 #define VECTOR 16
-#define SCORE_TILE score_tile_16
-#define MIX_TILE mix_tile_16
 #include "math/attention_tile.h"
 #define VECTOR 8
-#define SCORE_TILE score_tile_8
-#define MIX_TILE mix_tile_8
 #include "math/attention_tile.h"
 
 static bool wide_vectors(void)

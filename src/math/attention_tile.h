@@ -1,15 +1,17 @@
 /* attention_tile.h: the inner loops of attention.c, which includes this once for every width of vectors: VECTOR floats
- * in each, the functions named SCORE_TILE and MIX_TILE. Four queries and two vectors are held in registers. */
+ * in each, which end the functions' names: score_tile_16, mix_tile_8. Four queries and two vectors are held in registers. */
 
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
 #define lanes CAT(lanes_, VECTOR)
+#define score_tile CAT(score_tile_, VECTOR)
+#define mix_tile CAT(mix_tile_, VECTOR)
 
 /* Aligned like a float: it is loaded from anywhere. */
 typedef float lanes __attribute__((vector_size(VECTOR * sizeof(float)), aligned(sizeof(float))));
 
 /* s[query][0 .. COLUMNS-1] = q . k */
-INLINE void SCORE_TILE(float *const s[QUERIES], const float *const q[QUERIES], const float *k, size_t stride,
+INLINE void score_tile(float *const s[QUERIES], const float *const q[QUERIES], const float *k, size_t stride,
                        size_t head_dim)
 {
     for (size_t c = 0; c < COLUMNS; c += 2 * VECTOR) {
@@ -29,7 +31,7 @@ INLINE void SCORE_TILE(float *const s[QUERIES], const float *const q[QUERIES], c
 }
 
 /* z[query][0 .. COLUMNS-1] = sum over positions below `keys` of s v, of the values' columns from `column` on */
-INLINE void MIX_TILE(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t column,
+INLINE void mix_tile(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t column,
                      size_t keys)
 {
     size_t width = job->kv_heads * job->head_dim;
@@ -54,8 +56,8 @@ INLINE void MIX_TILE(float *const z[QUERIES], float *const s[QUERIES], const att
 }
 
 #undef lanes
+#undef score_tile
+#undef mix_tile
 #undef CAT
 #undef CAT_
 #undef VECTOR
-#undef SCORE_TILE
-#undef MIX_TILE

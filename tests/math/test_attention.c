@@ -9,12 +9,8 @@
 
 enum { QUERIES = 4, COLUMNS = 32 };
 #define VECTOR 16
-#define SCORE_TILE score_tile_16
-#define MIX_TILE mix_tile_16
 #include "math/attention_tile.h"
 #define VECTOR 8
-#define SCORE_TILE score_tile_8
-#define MIX_TILE mix_tile_8
 #include "math/attention_tile.h"
 
 enum { MOST_SEGMENTS = 8 };

@@ -1,4 +1,4 @@
-"""What is asked while the projector learns, and of whom.
+"""What is asked while the frame is tuned (frame.py), and of whom.
 
 Of the training half anything, of the held-out half only the name. No fact is taught even of the
 training half: the answers are the decoder's own, told in words beforehand. Asked in full, it is to name
