@@ -1,90 +1,19 @@
 /* replay.c: see replay.h.
  *
  * A fork in flight is a lane: its residual rows x[end - first][D], which live as long as its wave. Everything else a
- * layer needs (queries, keys, MLP activations) lives as long as one chunk of lanes within that layer.
- *
- * Where a fork's first edit is at attn_out or mlp_out, it joins within that layer: only the edited rows differ there from
- * the base, in what is put in and in what follows from it; all rows above them from the next layer on. */
+ * layer needs (queries, keys, MLP activations) lives as long as one chunk of lanes within that layer. */
 #include "engine/replay.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/process.h"
 #include "base/memory.h"
-#include "math/matmul.h"
-
-/* Rows that go through a layer's matrices together: enough for products to run at the machine's rate. */
-enum { CHUNK_ROWS = 1024 };
+#include "engine/lane.h"
+#include "engine/layer.h"
+#include "math/low_rank.h"
 
 /* ---- lanes ---- */
-
-typedef struct lane {
-    replay_fork *f;
-    float *x;     /* [end - first][D] */
-    size_t start; /* the first layer in which it differs from its base; L when only the last output does */
-    bool joins;   /* in that layer only edited rows are computed */
-} lane;
-
-static size_t lane_rows(const lane *n)
-{
-    return n->f->end - n->f->first;
-}
-
-static bool is_residual(site s)
-{
-    return s == SITE_RESID_PRE || s == SITE_RESID_POST;
-}
-
-/* The layer from which an edit is felt: resid_post of l is resid_pre of l + 1. */
-static size_t felt_from(const edit *e)
-{
-    return e->first_layer + (e->site == SITE_RESID_POST);
-}
-
-static lane lane_of(replay_fork *f, size_t layers)
-{
-    lane n = {.f = f, .start = layers};
-    if (f->input) {
-        n.start = 0;
-        return n;
-    }
-    for (size_t i = 0; i < f->edit_count; i++)
-        if (felt_from(&f->edits[i]) < n.start)
-            n.start = felt_from(&f->edits[i]);
-    n.joins = n.start < layers;
-    for (size_t i = 0; i < f->edit_count; i++)
-        if (felt_from(&f->edits[i]) == n.start && is_residual(f->edits[i].site))
-            n.joins = false;
-    return n;
-}
-
-static bool edit_holds(const edit *e, site s, size_t layer, size_t position)
-{
-    if (e->site != s || layer < e->first_layer || layer >= e->end_layer)
-        return false;
-    for (size_t i = 0; i < e->position_count && e->positions[i] <= position; i++)
-        if (e->positions[i] == position)
-            return true;
-    return false;
-}
-
-/* The row that an edit puts at (site, layer, position); NULL when none does. */
-static const float *edited(const replay_fork *f, site s, size_t layer, size_t position)
-{
-    for (size_t i = 0; i < f->edit_count; i++)
-        if (edit_holds(&f->edits[i], s, layer, position))
-            return recording_row(f->edits[i].source, s, layer, position);
-    return NULL;
-}
-
-/* The row put into the residual stream before layer `index`: by a resid_pre edit there or a resid_post edit below. */
-static const float *edited_residual(const replay_fork *f, size_t index, size_t layers, size_t position)
-{
-    const float *row = index < layers ? edited(f, SITE_RESID_PRE, index, position) : NULL;
-    return row || index == 0 ? row : edited(f, SITE_RESID_POST, index - 1, position);
-}
 
 static void keep(float *rows, const recording *r, size_t layer, size_t position, const float *row)
 {
@@ -105,13 +34,16 @@ static void lane_enter(lane *n, size_t index, size_t layers, size_t D)
         const float *from = NULL;
         if (index == n->start)
             from = f->input ? f->input + (p - f->first) * D
-                            : recording_row(f->base, index ? SITE_RESID_POST : SITE_RESID_PRE, index ? index - 1 : 0, p);
-        const float *put = edited_residual(f, index, layers, p);
+                            : recording_row(lane_entry(f), SITE_RESID_PRE, index, p);
+        const float *put = lane_edited_residual(f, index, layers, p);
         from = put ? put : from;
         if (from)
             memcpy(x, from, D * sizeof *x);
         if (f->record)
             keep(f->record->resid, f->record, index, p, x);
+        lane_tap(f->taps, f->tap_count, SITE_RESID_PRE, index, p, x, D);
+        if (index > n->start)
+            lane_tap(f->taps, f->tap_count, SITE_RESID_POST, index - 1, p, x, D);
     }
 }
 
@@ -133,35 +65,34 @@ typedef struct chunk {
     float *mlp_out;  /* [feed_count][D] */
 } chunk;
 
-/* One layer of the walk. */
-typedef struct layer_walk {
-    const decoder_config *c;
-    size_t layer;
-    const float *w[PART_COUNT];
-    const float *cosine, *sine; /* [longest][rotary_dim / 2] by position */
-    arena *memory;
-    replay_work *work;
-} layer_walk;
-
 /* In the layer in which its lane joins, a row's input is the base's, so its attention is too; its MLP as well, unless it
  * sees an attention output that was put in. */
 static void give_base_rows(const layer_walk *k, live_row *r)
 {
-    const recording *base = r->lane->f->base;
+    const recording *base = lane_entry(r->lane->f);
     if (!r->mlp_given && (k->c->parallel || !r->attn_given))
         r->mlp_given = recording_row(base, SITE_MLP_OUT, k->layer, r->position);
     if (!r->attn_given)
         r->attn_given = recording_row(base, SITE_ATTN_OUT, k->layer, r->position);
 }
 
+/* Does anyone want a row of what this layer computes? */
+static bool is_tapped(const replay_fork *f, size_t layer, size_t position)
+{
+    for (size_t i = 0; i < f->tap_count; i++)
+        if (f->taps[i].layer == layer && f->taps[i].position == position)
+            return true;
+    return false;
+}
+
 static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joining)
 {
     const replay_fork *f = n->f;
     live_row r = {.lane = n, .position = p, .x = n->x + (p - f->first) * k->c->d_model,
-                  .attn_given = edited(f, SITE_ATTN_OUT, k->layer, p),
-                  .mlp_given = edited(f, SITE_MLP_OUT, k->layer, p)};
+                  .attn_given = lane_edited(f, SITE_ATTN_OUT, k->layer, p),
+                  .mlp_given = lane_edited(f, SITE_MLP_OUT, k->layer, p)};
     r.needed = k->layer + 1 < k->c->layers || f->plain || p >= f->read_first ||
-               (f->record && p >= f->record->sites_first);
+               (f->record && p >= f->record->sites_first) || is_tapped(f, k->layer, p);
     if (joining) {
         r.needed = r.needed && (r.attn_given || r.mlp_given);
         give_base_rows(k, &r);
@@ -197,11 +128,6 @@ static pb_status chunk_collect(chunk *c, const layer_walk *k, const lane *lanes,
     return PB_OK;
 }
 
-static pb_status rows_try(const layer_walk *k, float **out, size_t rows, size_t width, pb_error *err)
-{
-    return arena_try(k->memory, out, rows, width * sizeof **out, "a chunk's rows", err);
-}
-
 static bool wants_kv(const live_row *r)
 {
     return r->has_kv;
@@ -223,7 +149,7 @@ static pb_status gather_normed(const layer_walk *k, const chunk *c, bool (*wante
 {
     size_t D = k->c->d_model, at = 0;
     const float **from;
-    TRY(rows_try(k, y, n, D, err));
+    TRY(layer_rows(k, y, n, D, err));
     TRY(arena_try(k->memory, &from, n, sizeof *from, "a chunk's rows", err));
     for (size_t i = 0; i < c->count; i++)
         if (wanted(&c->rows[i]))
@@ -234,14 +160,21 @@ static pb_status gather_normed(const layer_walk *k, const chunk *c, bool (*wante
     return PB_OK;
 }
 
-static pb_status product(const layer_walk *k, float *y, const float *x, decoder_part w, decoder_part bias, size_t rows,
-                         size_t out, size_t in, pb_error *err)
+/* y[n][out] = what a matrix makes of x[n][in], the rows that `wanted` names, each with its own fork's changes. */
+static pb_status product(const layer_walk *k, const chunk *c, bool (*wanted)(const live_row *), float *y, const float *x,
+                         decoder_part w, decoder_part bias, size_t n, size_t out, size_t in, pb_error *err)
 {
-    double begin = clock_now();
-    pb_status status = matmul_linear(y, x, k->w[w], k->w[bias], rows, out, in, err);
-    k->work->products += clock_now() - begin;
-    k->work->flop += 2.0 * (double)rows * (double)out * (double)in;
-    return status;
+    TRY(layer_product(k, y, x, w, bias, n, out, in, err));
+    for (size_t i = 0, at = 0; i < c->count && at < n; i++) {
+        if (!wanted(&c->rows[i]))
+            continue;
+        const replay_fork *f = c->rows[i].lane->f;
+        for (size_t t = 0; t < f->term_count; t++)
+            if (f->terms[t].layer == k->layer && f->terms[t].part == w)
+                low_rank_add(y + at * out, x + at * in, f->terms[t].a, f->terms[t].b, f->terms[t].rank, out, in);
+        at++;
+    }
+    return PB_OK;
 }
 
 /* ---- attention ---- */
@@ -271,26 +204,10 @@ static pb_status lane_keys(const layer_walk *k, const replay_fork *f, const floa
         memcpy(v, values, n * width * sizeof *v);
         own->v = v;
     } else {
-        TRY(rows_try(k, &kt, width, own->k_stride, err));
+        TRY(layer_rows(k, &kt, width, own->k_stride, err));
     }
     own->k = kt;
     kv_transpose(kt, keys, n, width, own->k_stride);
-    return PB_OK;
-}
-
-/* One lane's job: its attending rows against its base's keys and its own. */
-static pb_status lane_job(const layer_walk *k, const replay_fork *f, const kv_segment *own, attention_job *job,
-                          pb_error *err)
-{
-    const decoder_config *c = k->c;
-    size_t below = recording_segments(f->base, k->layer, f->first, NULL);
-    kv_segment *segments;
-    TRY(arena_try(k->memory, &segments, below + 1, sizeof *segments, "a chunk's segments", err));
-    recording_segments(f->base, k->layer, f->first, segments);
-    segments[below] = *own;
-    *job = (attention_job){.heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim,
-                           .scale = 1.0f / sqrtf((float)c->head_dim), .causal = true, .segments = segments,
-                           .segment_count = below + 1};
     return PB_OK;
 }
 
@@ -312,7 +229,7 @@ static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *ke
         kv_segment own;
         attention_job job;
         TRY(lane_keys(k, n->f, keys + kv_at * kv_width, values + kv_at * kv_width, &own, err));
-        TRY(lane_job(k, n->f, &own, &job, err));
+        TRY(layer_job(k, n->f, &own, &job, err));
         job.q = q + q_at * width;
         job.z = z + q_at * width;
         job.positions = positions + q_at;
@@ -341,19 +258,19 @@ static pb_status attend(const layer_walk *k, chunk *c, pb_error *err)
     attention_job *jobs;
     size_t job_count;
     TRY(gather_normed(k, c, wants_kv, c->kv_count, PART_ATTN_NORM, PART_ATTN_NORM_BIAS, &normed, err));
-    TRY(rows_try(k, &keys, c->kv_count, kv_width, err));
-    TRY(rows_try(k, &values, c->kv_count, kv_width, err));
-    TRY(product(k, keys, normed, PART_K, PART_K_BIAS, c->kv_count, kv_width, D, err));
-    TRY(product(k, values, normed, PART_V, PART_V_BIAS, c->kv_count, kv_width, D, err));
+    TRY(layer_rows(k, &keys, c->kv_count, kv_width, err));
+    TRY(layer_rows(k, &values, c->kv_count, kv_width, err));
+    TRY(product(k, c, wants_kv, keys, normed, PART_K, PART_K_BIAS, c->kv_count, kv_width, D, err));
+    TRY(product(k, c, wants_kv, values, normed, PART_V, PART_V_BIAS, c->kv_count, kv_width, D, err));
     rotate(k, c, keys, f->kv_heads, wants_kv);
 
     queries_in = normed;
     if (n != c->kv_count)
         TRY(gather_normed(k, c, wants_attention, n, PART_ATTN_NORM, PART_ATTN_NORM_BIAS, &queries_in, err));
-    TRY(rows_try(k, &q, n, width, err));
-    TRY(rows_try(k, &z, n, width, err));
-    TRY(rows_try(k, &c->attn_out, n, D, err));
-    TRY(product(k, q, queries_in, PART_Q, PART_Q_BIAS, n, width, D, err));
+    TRY(layer_rows(k, &q, n, width, err));
+    TRY(layer_rows(k, &z, n, width, err));
+    TRY(layer_rows(k, &c->attn_out, n, D, err));
+    TRY(product(k, c, wants_attention, q, queries_in, PART_Q, PART_Q_BIAS, n, width, D, err));
     rotate(k, c, q, f->heads, wants_attention);
 
     double begin = clock_now();
@@ -361,26 +278,26 @@ static pb_status attend(const layer_walk *k, chunk *c, pb_error *err)
     TRY(chunk_jobs(k, c, keys, values, q, z, jobs, &job_count, err));
     attention(jobs, job_count);
     k->work->attention += clock_now() - begin;
-    return product(k, c->attn_out, z, PART_O, PART_O_BIAS, n, D, width, err);
+    return product(k, c, wants_attention, c->attn_out, z, PART_O, PART_O_BIAS, n, D, width, err);
 }
 
 /* ---- the MLP ---- */
 
-/* up[n][F] = what the last matrix takes: act(gate(x)) * up(x), or act(up(x)) */
-static pb_status activated(const layer_walk *k, const float *x, size_t n, float **up, pb_error *err)
+/* inner[n][F] = what the last matrix takes: act(gate(x)) * up(x), or act(up(x)) */
+static pb_status activated(const layer_walk *k, const chunk *c, const float *x, float **inner, pb_error *err)
 {
-    size_t D = k->c->d_model, F = k->c->d_ff;
-    float *gate;
-    TRY(rows_try(k, up, n, F, err));
-    TRY(product(k, *up, x, PART_UP, PART_UP_BIAS, n, F, D, err));
-    if (!k->c->gated) {
-        activate(k->c->act, *up, n * F);
-        return PB_OK;
+    size_t D = k->c->d_model, F = k->c->d_ff, n = c->feed_count;
+    float *gate = NULL, *up;
+    TRY(layer_rows(k, &up, n, F, err));
+    TRY(product(k, c, wants_mlp, up, x, PART_UP, PART_UP_BIAS, n, F, D, err));
+    if (k->c->gated) {
+        TRY(layer_rows(k, &gate, n, F, err));
+        TRY(product(k, c, wants_mlp, gate, x, PART_GATE, PART_GATE_BIAS, n, F, D, err));
+        activate_gated(k->c->act, gate, up, n * F);
+    } else {
+        activate(k->c->act, up, n * F);
     }
-    TRY(rows_try(k, &gate, n, F, err));
-    TRY(product(k, gate, x, PART_GATE, PART_GATE_BIAS, n, F, D, err));
-    activate_gated(k->c->act, gate, *up, n * F);
-    *up = gate;
+    *inner = gate ? gate : up;
     return PB_OK;
 }
 
@@ -392,9 +309,14 @@ static pb_status feed_forward(const layer_walk *k, chunk *c, pb_error *err)
     if (n == 0)
         return PB_OK;
     TRY(gather_normed(k, c, wants_mlp, n, PART_MLP_NORM, PART_MLP_NORM_BIAS, &normed, err));
-    TRY(activated(k, normed, n, &inner, err));
-    TRY(rows_try(k, &c->mlp_out, n, D, err));
-    return product(k, c->mlp_out, inner, PART_DOWN, PART_DOWN_BIAS, n, D, F, err);
+    TRY(activated(k, c, normed, &inner, err));
+    for (size_t i = 0, at = 0; i < c->count; i++)
+        if (wants_mlp(&c->rows[i])) {
+            const replay_fork *f = c->rows[i].lane->f;
+            lane_tap(f->taps, f->tap_count, SITE_MLP_POST, k->layer, c->rows[i].position, inner + at++ * F, F);
+        }
+    TRY(layer_rows(k, &c->mlp_out, n, D, err));
+    return product(k, c, wants_mlp, c->mlp_out, inner, PART_DOWN, PART_DOWN_BIAS, n, D, F, err);
 }
 
 /* ---- one layer ---- */
@@ -410,6 +332,7 @@ static void add_site(const layer_walk *k, const chunk *c, site s, const float *c
         if (!r->needed)
             continue;
         const float *row = given ? given : computed + at++ * D;
+        lane_tap(r->lane->f->taps, r->lane->f->tap_count, s, k->layer, r->position, row, D);
         if (record)
             keep(s == SITE_ATTN_OUT ? record->attn_out : record->mlp_out, record, k->layer, r->position, row);
         add_rows(r->x, row, D);
@@ -446,8 +369,8 @@ static void finish_joining(const layer_walk *k, lane *lanes, size_t count)
         if (!lanes[i].joins || lanes[i].start != k->layer)
             continue;
         for (size_t p = f->first; p < f->end; p++)
-            if (!edited(f, SITE_ATTN_OUT, k->layer, p) && !edited(f, SITE_MLP_OUT, k->layer, p))
-                memcpy(lanes[i].x + (p - f->first) * D, recording_row(f->base, SITE_RESID_POST, k->layer, p),
+            if (!lane_edited(f, SITE_ATTN_OUT, k->layer, p) && !lane_edited(f, SITE_MLP_OUT, k->layer, p))
+                memcpy(lanes[i].x + (p - f->first) * D, recording_row(lane_entry(f), SITE_RESID_POST, k->layer, p),
                        D * sizeof(float));
     }
 }
@@ -464,16 +387,6 @@ static pb_status run_chunk(const layer_walk *k, lane *lanes, size_t count, pb_er
         TRY(step[i](k, &c, err));
     finish_joining(k, lanes, count);
     return PB_OK;
-}
-
-/* How many of the lanes have at most `most` rows together, but at least one; *rows: theirs. */
-static size_t lanes_within(const lane *lanes, size_t count, size_t most, size_t *rows)
-{
-    size_t n = 0;
-    *rows = 0;
-    while (n < count && (n == 0 || *rows + lane_rows(&lanes[n]) <= most))
-        *rows += lane_rows(&lanes[n++]);
-    return n;
 }
 
 /* ---- the walk ---- */
@@ -578,43 +491,15 @@ static pb_status run_waves(walk *k, lane *lanes, size_t count, pb_error *err)
     return PB_OK;
 }
 
-/* The forks' lanes by ascending start; those that start together keep their order, which puts a base before what rests
- * on it. free() */
-static lane *sorted_lanes(replay_fork *forks, size_t count, size_t layers)
-{
-    lane *unsorted = mem_new(count, sizeof *unsorted), *lanes = mem_new(count, sizeof *lanes);
-    size_t at = 0;
-    for (size_t i = 0; i < count; i++)
-        unsorted[i] = lane_of(&forks[i], layers);
-    for (size_t start = 0; start <= layers; start++)
-        for (size_t i = 0; i < count; i++)
-            if (unsorted[i].start == start)
-                lanes[at++] = unsorted[i];
-    free(unsorted);
-    return lanes;
-}
-
-static pb_status prepare_angles(walk *k, const replay_fork *forks, size_t count, pb_error *err)
-{
-    size_t longest = 0, half = k->m->config.rotary_dim / 2;
-    for (size_t i = 0; i < count; i++)
-        longest = forks[i].end > longest ? forks[i].end : longest;
-    TRY(mem_try(&k->cosine, longest, half * sizeof(float), "rotary angles", err));
-    TRY(mem_try(&k->sine, longest, half * sizeof(float), "rotary angles", err));
-    for (size_t t = 0; t < longest; t++)
-        rope_angles(k->cosine + t * half, k->sine + t * half, k->m->config.rope_frequency, half, t);
-    return PB_OK;
-}
-
 pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_options *options, replay_work *work,
                      pb_error *err)
 {
     size_t L = m->config.layers;
     walk k = {.m = m, .options = options, .work = work};
-    lane *lanes = sorted_lanes(forks, count, L);
+    lane *lanes = lanes_sorted(forks, count, L);
     for (size_t i = 0; i < count; i++)
         k.total += (double)lane_rows(&lanes[i]) * (double)(L - lanes[i].start);
-    pb_status status = prepare_angles(&k, forks, count, err);
+    pb_status status = layer_angles(&m->config, forks, count, &k.cosine, &k.sine, err);
     if (!status)
         status = run_waves(&k, lanes, count, err);
     free(lanes);
@@ -652,7 +537,7 @@ static double lane_flop(const decoder_config *c, const lane *n)
 void replay_plan_add(replay_plan *plan, const decoder *m, replay_fork *forks, size_t count, size_t memory)
 {
     const decoder_config *c = &m->config;
-    lane *lanes = sorted_lanes(forks, count, c->layers);
+    lane *lanes = lanes_sorted(forks, count, c->layers);
     for (size_t i = 0; i < count; i++)
         plan->flop += lane_flop(c, &lanes[i]);
     for (size_t i = 0, rows; i < count; plan->waves++) {

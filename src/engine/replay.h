@@ -1,7 +1,8 @@
 /* replay.h: any number of forks, run through the decoder in one walk over its layers.
  *
  * A fork is a run that differs from a recording: from some layer and position on. Below both it is the recording.
- * Its difference is a new input, edits of site rows, or both. A fork of nothing (base NULL) is a full forward pass.
+ * Its difference is a new input, edits of site rows, changes of weights, or several of these. A fork of nothing (base
+ * NULL) is a full forward pass.
  *
  *     fork f = {.base = corrupted, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 1};
  *     replay_options options = {.memory = budget, .finished = read_out};
@@ -20,21 +21,43 @@
 #include "engine/recording.h"
 
 /* Site rows put in place of a run's own: at positions[count] (ascending) in layers first_layer .. end_layer-1 the
- * site's rows are those of `source` at the same layer and position. */
+ * site's rows are those of `source` at the same layer and position, or given. */
 typedef struct edit {
     site site;
     size_t first_layer, end_layer;
     const size_t *positions;
     size_t position_count;
     const recording *source;
+    const float *const *rows; /* [count] rows [D] that are put in instead of source's; NULL: source's */
 } edit;
+
+/* A change of low rank of one matrix, for one fork: y += sum over r of (x . a[r]) b[r] for each row x that passes it. */
+typedef struct weight_term {
+    size_t layer;
+    decoder_part part;  /* PART_Q .. PART_DOWN, a matrix */
+    size_t rank;
+    const float *a, *b; /* [rank][in], [rank][out] */
+} weight_term;
+
+/* A row that is copied out while a fork runs, if it computes it or it is put in: from the layer on in which it starts. */
+typedef struct tap {
+    site site;
+    size_t layer, position;
+    float *row; /* [D], or [F] of SITE_MLP_POST */
+} tap;
 
 typedef struct replay_fork {
     const recording *base; /* what it differs from; NULL: a run of its own, `first` 0 */
     size_t first, end;     /* its rows: positions first .. end-1; edits lie at or above first */
     const float *input;    /* [end - first][D] rows at layer 0; NULL: the base's, and layers below the edits are too */
+    const recording *entry; /* whose residuals it starts from where it has no input; NULL: the base's. Apart from the base
+                            * where the rows below `first` are of another run: one with changed weights, say */
     const edit *edits;
     size_t edit_count;
+    const weight_term *terms;
+    size_t term_count;
+    const tap *taps;
+    size_t tap_count;
     recording *record;     /* filled in while it runs (same first and end), from the layer on in which it starts, so
                             * whole only with an input; NULL: nothing is kept */
     size_t read_first;     /* rows read_first .. end-1 are read out at the end; `end`: none */
@@ -58,7 +81,8 @@ typedef struct replay_work {
     size_t waves, rows;                       /* rows: of all forks, that were held */
 } replay_work;
 
-/* Runs the forks. A fork whose base is recorded in the same call must come after it, and starts at layer 0. */
+/* Runs the forks. A fork whose base is recorded in the same call must come after it, and start in the same layer: both have
+ * inputs, or changed weights from one layer on. */
 pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_options *options, replay_work *work,
                      pb_error *err);
 

@@ -9,7 +9,8 @@ typedef enum site {
     SITE_ATTN_OUT,   /* blocks.{l}.hook_attn_out: what self-attention adds to the residual */
     SITE_MLP_OUT,    /* blocks.{l}.hook_mlp_out: what the MLP adds to the residual */
     SITE_RESID_POST, /* blocks.{l}.hook_resid_post: output of block l, the next block's resid_pre */
-    SITE_COUNT
+    SITE_COUNT,      /* of those that recordings keep and that can be put in */
+    SITE_MLP_POST = SITE_COUNT, /* blocks.{l}.mlp.hook_post: input of the down projection; it can be read */
 } site;
 
 /* "resid_pre", "attn_out", ... */

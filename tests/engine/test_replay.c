@@ -208,7 +208,7 @@ static void a_runs_own_activations_change_no_bit(void **state)
         for (size_t l = 0; l < s->L; l++)
             for (size_t end = l + 1; end <= s->L; end++)
                 for (size_t p = 0; p < T; p += 5) {
-                    edit e = {w, l, end, every + p, T - p, s->clean};
+                    edit e = {w, l, end, every + p, T - p, s->clean, NULL};
                     replay_fork f = {.base = s->clean, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 2};
                     float **rows = run_forks(s->m, &f, 1, 0, NULL);
                     assert_same_bits(rows[0], s->clean_final + (T - 2) * s->D, 2 * s->D, site_name(w));
@@ -220,7 +220,7 @@ static void all_changed_rows_restored_at_the_start_are_the_clean_run(void **stat
 {
     (void)state;
     const scene *s = ready();
-    edit e = {SITE_RESID_PRE, 0, 1, every + CHANGED, 3, s->clean};
+    edit e = {SITE_RESID_PRE, 0, 1, every + CHANGED, 3, s->clean, NULL};
     replay_fork f = {.base = s->resting, .first = CHANGED, .end = T, .edits = &e, .edit_count = 1, .read_first = CHANGED};
     float **rows = run_forks(s->m, &f, 1, 0, NULL);
     assert_same_bits(rows[0], s->clean_final + CHANGED * s->D, (T - CHANGED) * s->D, "final rows");
@@ -360,7 +360,7 @@ static void an_edited_run_can_be_recorded(void **state)
     (void)state;
     const scene *s = ready();
     for (site w = 0; w < SITE_COUNT; w++) {
-        edit e = {w, 1, s->L, every + 8, 3, s->clean};
+        edit e = {w, 1, s->L, every + 8, 3, s->clean, NULL};
         recording *shared, *plain;
         assert_ok(recording_new(&shared, &s->m->config, s->clean, CHANGED, T, CHANGED, err));
         assert_ok(recording_new(&plain, &s->m->config, NULL, 0, T, 0, err));
@@ -398,7 +398,7 @@ static void a_joining_layer_costs_what_its_edit_reaches(void **state)
     (void)state;
     const scene *s = ready();
     size_t p = T - 1;
-    edit e = {SITE_ATTN_OUT, s->L - 1, s->L, &p, 1, s->clean};
+    edit e = {SITE_ATTN_OUT, s->L - 1, s->L, &p, 1, s->clean, NULL};
     replay_fork f = {.base = s->corrupted, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = p};
     for (int mlp = 0; mlp < 2; mlp++) {
         replay_work work = {0};
@@ -419,7 +419,7 @@ static void a_parallel_blocks_halves_do_not_see_each_other(void **state)
     assert_ok(recording_new(&r, &s->m->config, NULL, 0, T, 0, err));
     for (int mlp = 0; mlp < 2; mlp++) {
         site put = mlp ? SITE_MLP_OUT : SITE_ATTN_OUT, other = mlp ? SITE_ATTN_OUT : SITE_MLP_OUT;
-        edit e = {put, 1, 2, every + CHANGED, 1, s->clean};
+        edit e = {put, 1, 2, every + CHANGED, 1, s->clean, NULL};
         replay_fork f = {.end = T, .input = s->corrupted_input, .edits = &e, .edit_count = 1, .record = r, .read_first = T};
         rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
         bool same = memcmp(recording_row(r, other, 1, CHANGED), recording_row(s->corrupted, other, 1, CHANGED),
@@ -427,6 +427,150 @@ static void a_parallel_blocks_halves_do_not_see_each_other(void **state)
         assert_true(same == (mlp || s->m->config.parallel)); /* an MLP in sequence sees its layer's attention */
     }
     recording_free(r);
+}
+
+/* ---- given rows, taps, changed weights ---- */
+
+static void given_rows_are_put_in_as_a_recordings_are(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    const float *rows[2] = {recording_row(s->clean, SITE_MLP_OUT, 1, CHANGED), recording_row(s->clean, SITE_MLP_OUT, 1, CHANGED + 2)};
+    const size_t positions[2] = {CHANGED, CHANGED + 2};
+    edit e[2] = {{SITE_MLP_OUT, 1, 2, positions, 2, s->clean, NULL}, {SITE_MLP_OUT, 1, 2, positions, 2, NULL, rows}};
+    replay_fork f[2];
+    for (int i = 0; i < 2; i++)
+        f[i] = (replay_fork){.base = s->corrupted, .first = CHANGED, .end = T, .edits = &e[i], .edit_count = 1, .read_first = CHANGED};
+    float **final = run_forks(s->m, f, 2, 0, NULL);
+    assert_same_bits(final[0], final[1], (T - CHANGED) * s->D, "final rows");
+    rows_free(final, 2);
+}
+
+static void taps_are_what_a_recording_keeps(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    size_t F = s->m->config.d_ff, D = s->D;
+    for (size_t l = 0; l < s->L; l++) {
+        float *row[SITE_COUNT + 1], *out = zeros(D);
+        tap taps[SITE_COUNT + 1];
+        for (int w = 0; w <= SITE_COUNT; w++) {
+            row[w] = zeros(w == SITE_MLP_POST ? F : D);
+            taps[w] = (tap){(site)w, l, 7, row[w]};
+        }
+        replay_fork f = {.end = T, .input = s->clean_input, .read_first = T, .taps = taps, .tap_count = SITE_COUNT + 1};
+        rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
+        for (site w = 0; w < SITE_COUNT; w++)
+            assert_same_bits(row[w], recording_row(s->clean, w, l, 7), D, site_name(w));
+        const float *w[PART_COUNT];
+        assert_ok(decoder_read_layer(s->m, l, w, err));
+        assert_ok(matmul_linear(out, row[SITE_MLP_POST], w[PART_DOWN], w[PART_DOWN_BIAS], 1, D, F, err));
+        assert_same_bits(out, row[SITE_MLP_OUT], D, "down projection of mlp_post");
+        for (int i = 0; i <= SITE_COUNT; i++)
+            free(row[i]);
+        free(out);
+    }
+}
+
+static size_t part_width(const decoder_config *c, decoder_part part, bool out)
+{
+    size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    switch (part) {
+    case PART_Q: return out ? q : c->d_model;
+    case PART_K:
+    case PART_V: return out ? kv : c->d_model;
+    case PART_O: return out ? c->d_model : q;
+    case PART_GATE:
+    case PART_UP: return out ? c->d_ff : c->d_model;
+    default: return out ? c->d_model : c->d_ff;
+    }
+}
+
+/* A term of rank 2 on every matrix of layer 1, of these sizes. */
+typedef struct changed {
+    weight_term terms[PART_COUNT];
+    size_t count;
+} changed;
+
+static changed change_of(const scene *s, float scale)
+{
+    static const decoder_part parts[] = {PART_Q, PART_K, PART_V, PART_O, PART_GATE, PART_UP, PART_DOWN};
+    const decoder_config *c = &s->m->config;
+    changed made = {.count = 0};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t in = part_width(c, parts[i], false), out = part_width(c, parts[i], true);
+        if (parts[i] == PART_GATE && !c->gated)
+            continue;
+        float *a = gaussians(2 * in, (unsigned)i + 10), *b = gaussians(2 * out, (unsigned)i + 20);
+        for (size_t n = 0; n < 2 * out; n++)
+            b[n] *= scale;
+        made.terms[made.count++] = (weight_term){.layer = 1, .part = parts[i], .rank = 2, .a = a, .b = b};
+    }
+    return made;
+}
+
+static void change_free(changed *made)
+{
+    for (size_t i = 0; i < made->count; i++)
+        free((void *)(uintptr_t)made->terms[i].a), free((void *)(uintptr_t)made->terms[i].b);
+}
+
+static void a_change_of_nothing_changes_no_bit(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    changed none = change_of(s, 0);
+    replay_fork f = {.entry = s->clean, .end = T, .terms = none.terms, .term_count = none.count, .read_first = 0};
+    float **final = run_forks(s->m, &f, 1, 0, NULL);
+    assert_same_bits(final[0], s->clean_final, T * s->D, "final rows");
+    rows_free(final, 1);
+    change_free(&none);
+}
+
+/* From a recording's residuals, on a shared prefix that is changed too, or all by itself: the changed run is one. */
+static void a_changed_run_may_start_late_and_share_its_prefix(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    changed made = change_of(s, 0.3f);
+    recording *prefix;
+    assert_ok(recording_new(&prefix, &s->m->config, NULL, 0, 9, 9, err));
+    replay_fork f[] = {
+        {.end = T, .input = s->clean_input, .terms = made.terms, .term_count = made.count},
+        {.end = T, .entry = s->clean, .terms = made.terms, .term_count = made.count},
+        {.end = 9, .entry = s->clean, .terms = made.terms, .term_count = made.count, .record = prefix, .read_first = 9},
+        {.base = prefix, .entry = s->clean, .first = 9, .end = T, .terms = made.terms, .term_count = made.count, .read_first = 9},
+    };
+    float **final = run_forks(s->m, f, 4, 0, NULL);
+    assert_same_bits(final[1], final[0], T * s->D, "from a recording's residuals");
+    assert_same_bits(final[3], final[0] + 9 * s->D, (T - 9) * s->D, "on a shared prefix");
+    assert_true(memcmp(final[0], s->clean_final, T * s->D * sizeof(float)) != 0);
+    rows_free(final, 4);
+    recording_free(prefix);
+    change_free(&made);
+}
+
+static void a_change_of_the_down_projection_adds_what_it_says(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    size_t F = s->m->config.d_ff, D = s->D;
+    changed made = change_of(s, 0.3f);
+    const weight_term *down = &made.terms[made.count - 1];
+    float *key = zeros(F), *out = zeros(D);
+    tap taps[] = {{SITE_MLP_POST, 1, 7, key}, {SITE_MLP_OUT, 1, 7, out}};
+    replay_fork f = {.entry = s->clean, .end = T, .terms = down, .term_count = 1, .read_first = T, .taps = taps, .tap_count = 2};
+    rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
+    const float *was = recording_row(s->clean, SITE_MLP_OUT, 1, 7);
+    for (size_t i = 0; i < D; i++) {
+        double sum = (double)was[i];
+        for (size_t r = 0; r < 2; r++)
+            for (size_t j = 0; j < F; j++)
+                sum += (double)down->a[r * F + j] * (double)key[j] * (double)down->b[r * D + i];
+        assert_close((double)out[i], sum, 1e-5 * (1 + fabs(sum)), "mlp_out", i);
+    }
+    free(key), free(out);
+    change_free(&made);
 }
 
 static pb_status refuse(void *context, replay_fork *const *forks, size_t count, pb_error *err)
@@ -469,6 +613,11 @@ int main(void)
         cmocka_unit_test(a_plain_runs_work_is_what_layers_cost),
         cmocka_unit_test(a_joining_layer_costs_what_its_edit_reaches),
         cmocka_unit_test(a_parallel_blocks_halves_do_not_see_each_other),
+        cmocka_unit_test(given_rows_are_put_in_as_a_recordings_are),
+        cmocka_unit_test(taps_are_what_a_recording_keeps),
+        cmocka_unit_test(a_change_of_nothing_changes_no_bit),
+        cmocka_unit_test(a_changed_run_may_start_late_and_share_its_prefix),
+        cmocka_unit_test(a_change_of_the_down_projection_adds_what_it_says),
         cmocka_unit_test(a_reader_may_stop_it),
     };
     int failed = 0;

@@ -1,0 +1,111 @@
+/* lane.c: see lane.h. */
+#include "engine/lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+size_t lane_rows(const lane *n)
+{
+    return n->f->end - n->f->first;
+}
+
+static bool is_residual(site s)
+{
+    return s == SITE_RESID_PRE || s == SITE_RESID_POST;
+}
+
+/* The layer from which an edit is felt: resid_post of l is resid_pre of l + 1. */
+static size_t felt_from(const edit *e)
+{
+    return e->first_layer + (e->site == SITE_RESID_POST);
+}
+
+/* The layer from which a changed weight is felt, by all rows. */
+static size_t first_term(const replay_fork *f, size_t layers)
+{
+    size_t first = layers;
+    for (size_t i = 0; i < f->term_count; i++)
+        first = f->terms[i].layer < first ? f->terms[i].layer : first;
+    return first;
+}
+
+static lane lane_of(replay_fork *f, size_t layers)
+{
+    lane n = {.f = f, .start = layers};
+    if (f->input) {
+        n.start = 0;
+        return n;
+    }
+    size_t term = first_term(f, layers);
+    for (size_t i = 0; i < f->edit_count; i++)
+        if (felt_from(&f->edits[i]) < n.start)
+            n.start = felt_from(&f->edits[i]);
+    n.start = term < n.start ? term : n.start;
+    n.joins = n.start < layers && n.start < term;
+    for (size_t i = 0; i < f->edit_count; i++)
+        if (felt_from(&f->edits[i]) == n.start && is_residual(f->edits[i].site))
+            n.joins = false;
+    return n;
+}
+
+lane *lanes_sorted(replay_fork *forks, size_t count, size_t layers)
+{
+    lane *unsorted = mem_new(count, sizeof *unsorted), *lanes = mem_new(count, sizeof *lanes);
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++)
+        unsorted[i] = lane_of(&forks[i], layers);
+    for (size_t start = 0; start <= layers; start++)
+        for (size_t i = 0; i < count; i++)
+            if (unsorted[i].start == start)
+                lanes[at++] = unsorted[i];
+    free(unsorted);
+    return lanes;
+}
+
+size_t lanes_within(const lane *lanes, size_t count, size_t most, size_t *rows)
+{
+    size_t n = 0;
+    *rows = 0;
+    while (n < count && (n == 0 || *rows + lane_rows(&lanes[n]) <= most))
+        *rows += lane_rows(&lanes[n++]);
+    return n;
+}
+
+/* The row that one edit puts there. */
+static const float *put_by(const edit *e, site s, size_t layer, size_t position)
+{
+    if (e->site != s || layer < e->first_layer || layer >= e->end_layer)
+        return NULL;
+    for (size_t i = 0; i < e->position_count && e->positions[i] <= position; i++)
+        if (e->positions[i] == position)
+            return e->rows ? e->rows[i] : recording_row(e->source, s, layer, position);
+    return NULL;
+}
+
+const float *lane_edited(const replay_fork *f, site s, size_t layer, size_t position)
+{
+    const float *row = NULL;
+    for (size_t i = 0; i < f->edit_count && !row; i++)
+        row = put_by(&f->edits[i], s, layer, position);
+    return row;
+}
+
+const float *lane_edited_residual(const replay_fork *f, size_t index, size_t layers, size_t position)
+{
+    const float *row = index < layers ? lane_edited(f, SITE_RESID_PRE, index, position) : NULL;
+    return row || index == 0 ? row : lane_edited(f, SITE_RESID_POST, index - 1, position);
+}
+
+const recording *lane_entry(const replay_fork *f)
+{
+    return f->entry ? f->entry : f->base;
+}
+
+void lane_tap(const tap *taps, size_t count, site s, size_t layer, size_t position, const float *row, size_t width)
+{
+    for (size_t i = 0; i < count; i++)
+        if (taps[i].site == s && taps[i].layer == layer && taps[i].position == position)
+            memcpy(taps[i].row, row, width * sizeof *row);
+}

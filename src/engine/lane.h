@@ -1,0 +1,34 @@
+/* lane.h: a fork in flight: where it starts, which of its rows are put in, and what it shares with others. Of use to the walks
+ * over the layers alone, replay.c and backward.c. */
+#ifndef ENGINE_LANE_H
+#define ENGINE_LANE_H
+
+#include "engine/replay.h"
+
+/* Where a fork's first edit is at attn_out or mlp_out, it joins within that layer: only the edited rows differ there from
+ * the base, in what is put in and in what follows from it; all rows above them from the next layer on. */
+typedef struct lane {
+    replay_fork *f;
+    float *x;     /* [end - first][D]: residual rows, or their gradients, which live as long as the lane's wave */
+    size_t start; /* the first layer in which it differs from its base; L when only the last output does */
+    bool joins;   /* in that layer only edited rows are computed */
+} lane;
+
+size_t lane_rows(const lane *n);
+
+/* The forks' lanes by ascending start; those that start together keep their order, which puts a base before what rests
+ * on it. free() */
+lane *lanes_sorted(replay_fork *forks, size_t count, size_t layers);
+/* How many of the lanes have at most `most` rows together, but at least one; *rows: theirs. */
+size_t lanes_within(const lane *lanes, size_t count, size_t most, size_t *rows);
+
+/* The row that an edit puts at (site, layer, position); NULL when none does. */
+const float *lane_edited(const replay_fork *f, site s, size_t layer, size_t position);
+/* The row put into the residual stream before layer `index`: by a resid_pre edit there or a resid_post edit below. */
+const float *lane_edited_residual(const replay_fork *f, size_t index, size_t layers, size_t position);
+/* The recording whose residuals the fork starts from. */
+const recording *lane_entry(const replay_fork *f);
+/* Copies a row to whoever asked for it. */
+void lane_tap(const tap *taps, size_t count, site s, size_t layer, size_t position, const float *row, size_t width);
+
+#endif
