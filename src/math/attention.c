@@ -123,6 +123,24 @@ INLINE void mix_rest(float *const z[QUERIES], float *const s[QUERIES], const att
         memcpy(z[n], sum[n], columns * sizeof **z);
 }
 
+/* z[query] = one head's mixed values, of the positions below `keys` */
+INLINE void mix(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t kv_head, size_t keys,
+                bool wide)
+{
+    for (size_t c = 0; c < job->head_dim; c += COLUMNS) {
+        size_t columns = job->head_dim - c, first = kv_head * job->head_dim + c;
+        float *at[QUERIES];
+        for (size_t n = 0; n < QUERIES; n++)
+            at[n] = z[n] + c;
+        if (columns < COLUMNS)
+            mix_rest(at, s, job, first, columns, keys);
+        else if (wide)
+            mix_tile_16(at, s, job, first, keys);
+        else
+            mix_tile_8(at, s, job, first, keys);
+    }
+}
+
 /* ---- a unit: one key/value head, some rows ---- */
 
 typedef struct unit {
@@ -135,49 +153,68 @@ static size_t all_keys(const attention_job *job)
     return job->segments[job->segment_count - 1].end;
 }
 
-/* Four query vectors; the last ones of a unit are repeated to fill the tile, and written again with the same bits. */
-MULTIVERSION static void attend_tile(const unit *u, size_t first_query, size_t queries, float *s_store,
-                                     size_t s_stride, bool wide)
+/* Four query vectors; the last ones of a unit are repeated to fill the tile. */
+typedef struct tile {
+    size_t at[QUERIES]; /* where each stands in the job's q and z */
+    size_t keys[QUERIES], most;
+} tile;
+
+static tile tile_of(const unit *u, size_t first_query, size_t queries)
 {
     const attention_job *job = u->job;
-    size_t group = job->heads / job->kv_heads, width = job->heads * job->head_dim, most = 0;
-    const float *q[QUERIES];
-    float *s[QUERIES], *z[QUERIES];
-    size_t keys[QUERIES];
+    size_t group = job->heads / job->kv_heads;
+    tile t = {.most = 0};
     for (size_t n = 0; n < QUERIES; n++) {
         size_t index = first_query + (n < queries ? n : queries - 1);
         size_t row = u->first_row + index / group, head = u->kv_head * group + index % group;
-        q[n] = job->q + row * width + head * job->head_dim;
-        z[n] = job->z + row * width + head * job->head_dim;
-        s[n] = s_store + n * s_stride;
-        keys[n] = job->causal ? job->positions[row] + 1 : all_keys(job);
-        most = keys[n] > most ? keys[n] : most;
+        t.at[n] = (row * job->heads + head) * job->head_dim;
+        t.keys[n] = job->causal ? job->positions[row] + 1 : all_keys(job);
+        t.most = t.keys[n] > t.most ? t.keys[n] : t.most;
     }
-    scores(s, q, job, u->kv_head, most, wide);
-    size_t padded = (most + LANES - 1) / LANES * LANES;
+    return t;
+}
+
+/* Positions that softmax covers: from `most` on they are 0. */
+INLINE size_t padded(const tile *t)
+{
+    return (t->most + LANES - 1) / LANES * LANES;
+}
+
+/* s[query][position] = the share that each position has in the mix */
+INLINE void shares(float *const s[QUERIES], const unit *u, const tile *t, bool wide)
+{
+    const float *q[QUERIES];
     for (size_t n = 0; n < QUERIES; n++)
-        softmax(s[n], keys[n], padded, job->scale);
-    for (size_t c = 0; c < job->head_dim; c += COLUMNS) {
-        size_t columns = job->head_dim - c, first = u->kv_head * job->head_dim + c;
-        float *at[QUERIES];
-        for (size_t n = 0; n < QUERIES; n++)
-            at[n] = z[n] + c;
-        if (columns < COLUMNS)
-            mix_rest(at, s, job, first, columns, most);
-        else if (wide)
-            mix_tile_16(at, s, job, first, most);
-        else
-            mix_tile_8(at, s, job, first, most);
+        q[n] = u->job->q + t->at[n];
+    scores(s, q, u->job, u->kv_head, t->most, wide);
+    for (size_t n = 0; n < QUERIES; n++)
+        softmax(s[n], t->keys[n], padded(t), u->job->scale);
+}
+
+/* A repeated query is written again with the same bits. */
+MULTIVERSION static void attend_tile(const unit *u, tile t, float *s_store, size_t s_stride, bool wide)
+{
+    float *s[QUERIES], *z[QUERIES];
+    for (size_t n = 0; n < QUERIES; n++) {
+        s[n] = s_store + n * s_stride;
+        z[n] = u->job->z + t.at[n];
     }
+    shares(s, u, &t, wide);
+    mix(z, s, u->job, u->kv_head, t.most, wide);
+}
+
+static size_t queries_of(const unit *u)
+{
+    return (u->end_row - u->first_row) * (u->job->heads / u->job->kv_heads);
 }
 
 static void attend_unit(const unit *u, bool wide)
 {
-    size_t queries = (u->end_row - u->first_row) * (u->job->heads / u->job->kv_heads);
+    size_t queries = queries_of(u);
     size_t stride = all_keys(u->job) + 2 * COLUMNS;
     float *s = mem_new(QUERIES * stride, sizeof *s);
     for (size_t first = 0; first < queries; first += QUERIES)
-        attend_tile(u, first, queries - first < QUERIES ? queries - first : QUERIES, s, stride, wide);
+        attend_tile(u, tile_of(u, first, queries - first < QUERIES ? queries - first : QUERIES), s, stride, wide);
     free(s);
 }
 
@@ -209,4 +246,132 @@ void attention(const attention_job *jobs, size_t count)
     for (size_t i = 0; i < units; i++)
         attend_unit(&list[i], wide);
     free(list);
+}
+
+/* ---- backward ---- */
+
+/* Backward of softmax's `p = softmax(s scale)`: dp[0 .. padded-1] <- ds = p (dp - sum of p dp) scale */
+INLINE void softmax_backward(float *dp, const float *p, size_t padded, float scale)
+{
+    float total[LANES] = {0}, sum = 0;
+    for (size_t t = 0; t < padded; t += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            total[j] += p[t + j] * dp[t + j];
+    for (size_t j = 0; j < LANES; j++)
+        sum += total[j];
+    for (size_t t = 0; t < padded; t++)
+        dp[t] = p[t] * (dp[t] - sum) * scale;
+}
+
+/* The columns of a head that do not fill a tile: as spread_tile. */
+INLINE void spread_rest(float *to, size_t width, float *const s[QUERIES], const float *const x[QUERIES], size_t columns,
+                        size_t begin, size_t end)
+{
+    for (size_t t = begin; t < end; t++, to += width)
+        for (size_t n = 0; n < QUERIES; n++)
+            for (size_t c = 0; c < columns; c++)
+                to[c] += s[n][t] * x[n][c];
+}
+
+/* Backward of mix's `z = s v` for v, and of scores' `s = q k` for k, of one head: to[position] += sum over queries of
+ * s x[query], for the positions begin .. end-1. */
+INLINE void spread(float *to, size_t width, float *const s[QUERIES], const float *const x[QUERIES], size_t head_dim,
+                   size_t begin, size_t end, bool wide)
+{
+    for (size_t c = 0; c < head_dim; c += COLUMNS) {
+        const float *from[QUERIES];
+        for (size_t n = 0; n < QUERIES; n++)
+            from[n] = x[n] + c;
+        if (head_dim - c < COLUMNS)
+            spread_rest(to + c, width, s, from, head_dim - c, begin, end);
+        else if (wide)
+            spread_tile_16(to + c, width, s, from, begin, end);
+        else
+            spread_tile_8(to + c, width, s, from, begin, end);
+    }
+}
+
+/* All rows of a job under one key/value head. In `exchanged`, a job of this head alone, values stand transposed in the
+ * keys' place, and keys in rows in the values': so dz v^T are its scores, and ds k is its mix. */
+typedef struct backward_unit {
+    unit forward;
+    const attention_gradient *gradient;
+    attention_job exchanged;
+    float *p, *dp; /* [QUERIES][stride]: shares and their gradients */
+    size_t stride;
+} backward_unit;
+
+MULTIVERSION static void attend_tile_backward(const backward_unit *u, tile t, size_t queries, bool wide)
+{
+    const attention_job *job = u->forward.job;
+    const attention_gradient *gradient = u->gradient;
+    const float *q[QUERIES], *dz[QUERIES];
+    float *p[QUERIES], *dp[QUERIES], *dq[QUERIES];
+    for (size_t n = 0; n < QUERIES; n++) {
+        p[n] = u->p + n * u->stride, dp[n] = u->dp + n * u->stride;
+        q[n] = job->q + t.at[n], dz[n] = gradient->dz + t.at[n], dq[n] = gradient->dq + t.at[n];
+    }
+    shares(p, &u->forward, &t, wide);
+    scores(dp, dz, &u->exchanged, 0, t.most, wide);
+    for (size_t n = 0; n < QUERIES; n++)
+        softmax_backward(dp[n], p[n], padded(&t), job->scale);
+    mix(dq, dp, &u->exchanged, 0, t.most, wide);
+    for (size_t n = queries; n < QUERIES; n++) { /* repeated queries count once */
+        memset(p[n], 0, t.most * sizeof *p[n]);
+        memset(dp[n], 0, t.most * sizeof *dp[n]);
+    }
+    size_t width = job->kv_heads * job->head_dim, column = u->forward.kv_head * job->head_dim;
+    if (gradient->first < t.most) {
+        spread(gradient->dv + column, width, p, dz, job->head_dim, gradient->first, t.most, wide);
+        spread(gradient->dk + column, width, dp, q, job->head_dim, gradient->first, t.most, wide);
+    }
+}
+
+/* vt[head_dim][stride] and k[position][head_dim] of one head. */
+static void exchange(float *vt, float *k, const attention_job *job, size_t kv_head, size_t stride)
+{
+    size_t d = job->head_dim, width = job->kv_heads * d;
+    for (size_t g = 0; g < job->segment_count; g++) {
+        const kv_segment *segment = &job->segments[g];
+        for (size_t i = 0; i < d; i++) {
+            size_t column = kv_head * d + i;
+            for (size_t t = 0; t < segment->end - segment->first; t++) {
+                vt[i * stride + segment->first + t] = segment->v[t * width + column];
+                k[(segment->first + t) * d + i] = segment->k[column * segment->k_stride + t];
+            }
+        }
+    }
+}
+
+static void attend_unit_backward(const attention_job *job, const attention_gradient *gradient, size_t kv_head,
+                                 bool wide)
+{
+    size_t keys = all_keys(job), d = job->head_dim, v_stride = kv_stride(keys), stride = keys + 2 * COLUMNS;
+    float *vt = mem_new(d * (v_stride + keys) + 2 * QUERIES * stride, sizeof *vt);
+    float *k = vt + d * v_stride, *p = k + d * keys;
+    exchange(vt, k, job, kv_head, v_stride);
+    kv_segment segment = {0, keys, vt, v_stride, k};
+    backward_unit u = {.forward = {job, kv_head, 0, job->rows}, .gradient = gradient,
+                       .exchanged = {.kv_heads = 1, .head_dim = d, .segments = &segment, .segment_count = 1},
+                       .p = p, .dp = p + QUERIES * stride, .stride = stride};
+    size_t queries = queries_of(&u.forward);
+    for (size_t first = 0; first < queries; first += QUERIES) {
+        size_t n = queries - first < QUERIES ? queries - first : QUERIES;
+        attend_tile_backward(&u, tile_of(&u.forward, first, n), n, wide);
+    }
+    free(vt);
+}
+
+/* A key/value head's gradients are one thread's, who adds to them row by row. */
+void attention_backward(const attention_job *jobs, const attention_gradient *gradients, size_t count)
+{
+    size_t most_heads = 0;
+    for (size_t j = 0; j < count; j++)
+        most_heads = jobs[j].kv_heads > most_heads ? jobs[j].kv_heads : most_heads;
+    bool wide = wide_vectors();
+#pragma omp parallel for collapse(2) schedule(dynamic)
+    for (size_t h = 0; h < most_heads; h++)
+        for (size_t j = 0; j < count; j++)
+            if (h < jobs[j].kv_heads && jobs[j].rows)
+                attend_unit_backward(&jobs[j], &gradients[j], h, wide);
 }

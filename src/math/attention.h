@@ -1,4 +1,4 @@
-/* attention.h: softmax(q k^T * scale) v over keys that lie in several places.
+/* attention.h: softmax(q k^T * scale) v over keys that lie in several places; and its gradients.
  *
  * A fork's rows attend to positions of its base run, of the base's base, and of their own: each stretch is a segment.
  * A row's result is the same bits however its keys are cut into segments and whichever rows are computed beside it:
@@ -38,5 +38,20 @@ typedef struct attention_job {
 } attention_job;
 
 void attention(const attention_job *jobs, size_t count);
+
+/* What the backward form of one job takes and gives. With p = softmax(q k^T * scale), of z = p v:
+ *     dv = p^T dz,  dp = dz v^T,  ds = p (dp - sum over positions of p dp) scale,  dq = ds k,  dk = ds^T q
+ * Keys and values before `first` are a recording's, and get no gradient. */
+typedef struct attention_gradient {
+    const float *dz; /* [rows][heads * head_dim] */
+    float *dq;       /* [rows][heads * head_dim], written: of q as given, rotated */
+    size_t first;
+    float *dk, *dv;  /* [end - first][kv_heads * head_dim], added to; end is the last segment's */
+} attention_gradient;
+
+/* The gradients of attention(jobs), whose q and keys it computes p from anew: the job's z is not used. gradients[count]
+ * are the jobs'; no two may add to the same memory. The same bits however keys are cut into segments and on any number
+ * of threads: sums over a run's rows run in ascending order too. */
+void attention_backward(const attention_job *jobs, const attention_gradient *gradients, size_t count);
 
 #endif

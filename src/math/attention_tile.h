@@ -6,6 +6,7 @@
 #define lanes CAT(lanes_, VECTOR)
 #define score_tile CAT(score_tile_, VECTOR)
 #define mix_tile CAT(mix_tile_, VECTOR)
+#define spread_tile CAT(spread_tile_, VECTOR)
 
 /* Aligned like a float: it is loaded from anywhere. */
 typedef float lanes __attribute__((vector_size(VECTOR * sizeof(float)), aligned(sizeof(float))));
@@ -55,9 +56,32 @@ INLINE void mix_tile(float *const z[QUERIES], float *const s[QUERIES], const att
     }
 }
 
+/* Backward of mix_tile's `s v`, for v: to[position][0 .. COLUMNS-1] += sum over queries of s x[query], for positions
+ * begin .. end-1, of which `to` is the first one's; the next one's is `width` floats on. */
+INLINE void spread_tile(float *to, size_t width, float *const s[QUERIES], const float *const x[QUERIES], size_t begin,
+                        size_t end)
+{
+    for (size_t c = 0; c < COLUMNS; c += 2 * VECTOR) {
+        lanes from[QUERIES][2];
+        for (size_t n = 0; n < QUERIES; n++)
+            memcpy(from[n], x[n] + c, sizeof from[n]);
+        float *at = to + c;
+        for (size_t t = begin; t < end; t++, at += width) {
+            lanes sum0 = *(const lanes *)at, sum1 = *(const lanes *)(at + VECTOR);
+            for (size_t n = 0; n < QUERIES; n++) {
+                sum0 += s[n][t] * from[n][0];
+                sum1 += s[n][t] * from[n][1];
+            }
+            *(lanes *)at = sum0;
+            *(lanes *)(at + VECTOR) = sum1;
+        }
+    }
+}
+
 #undef lanes
 #undef score_tile
 #undef mix_tile
+#undef spread_tile
 #undef CAT
 #undef CAT_
 #undef VECTOR

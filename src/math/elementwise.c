@@ -2,8 +2,10 @@
 #include "math/elementwise.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "math/exp.h"
 #include "math/multiversion.h"
 
@@ -41,6 +43,60 @@ INLINE double sum(const float *x, size_t d)
     return total;
 }
 
+/* sum of w dy (x - centre), and of w dy: what the norms' gradients share. */
+INLINE double weighted_sum(const float *w, const float *dy, const float *x, float centre, size_t d)
+{
+    float lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= d; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += w[i + j] * dy[i + j] * (x[i + j] - centre);
+    double total = 0;
+    for (; i < d; i++)
+        total += (double)w[i] * (double)dy[i] * (double)(x[i] - centre);
+    for (size_t j = 0; j < LANES; j++)
+        total += (double)lane[j];
+    return total;
+}
+
+INLINE double weighted_total(const float *w, const float *dy, size_t d)
+{
+    float lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= d; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += w[i + j] * dy[i + j];
+    double total = 0;
+    for (; i < d; i++)
+        total += (double)w[i] * (double)dy[i];
+    for (size_t j = 0; j < LANES; j++)
+        total += (double)lane[j];
+    return total;
+}
+
+/* A norm's n = (x - mean) scale of a row: what its backward form finds on its way, and the weights' gradient needs. */
+typedef struct row_norm {
+    float mean, scale;
+} row_norm;
+
+enum { COLUMN_BLOCK = 256 }; /* columns of which one thread adds up the rows */
+
+/* Backward of `y = n w`, for w: dw[d] += the sum over rows of dy n */
+MULTIVERSION static void norm_weight_block(float *dw, const float *dy, const float *x, const row_norm *of, size_t rows,
+                                           size_t d, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < columns; i++)
+            dw[i] += dy[r * d + i] * ((x[r * d + i] - of[r].mean) * of[r].scale);
+}
+
+static void norm_weight_backward(float *dw, const float *dy, const float *x, const row_norm *of, size_t rows, size_t d)
+{
+#pragma omp parallel for if (rows > 32)
+    for (size_t i = 0; i < d; i += COLUMN_BLOCK)
+        norm_weight_block(dw + i, dy + i, x + i, of, rows, d, d - i < COLUMN_BLOCK ? d - i : COLUMN_BLOCK);
+}
+
 MULTIVERSION static void rms_norm_row(float *y, const float *x, const float *w, float eps, size_t d)
 {
     float scale = 1.0f / sqrtf((float)(sum_of_squares(x, 0, d) / (double)d) + eps);
@@ -53,6 +109,29 @@ void rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, 
 #pragma omp parallel for if (rows > 32)
     for (size_t r = 0; r < rows; r++)
         rms_norm_row(y + r * d, x + r * d, w, eps, d);
+}
+
+/* Backward of `y = w (x scale)`, where scale is a function of x too. */
+MULTIVERSION static row_norm rms_norm_row_backward(float *dx, const float *dy, const float *x, const float *w,
+                                                   float eps, size_t d)
+{
+    float scale = 1.0f / sqrtf((float)(sum_of_squares(x, 0, d) / (double)d) + eps);
+    float back = (float)(weighted_sum(w, dy, x, 0, d) / (double)d) * scale * scale;
+    for (size_t i = 0; i < d; i++)
+        dx[i] += scale * (w[i] * dy[i] - x[i] * back);
+    return (row_norm){0, scale};
+}
+
+void rms_norm_backward(float *dx, float *dw, const float *dy, const float *x, const float *w, float eps, size_t rows,
+                       size_t d)
+{
+    row_norm *of = mem_new(rows + 1, sizeof *of);
+#pragma omp parallel for if (rows > 32)
+    for (size_t r = 0; r < rows; r++)
+        of[r] = rms_norm_row_backward(dx + r * d, dy + r * d, x + r * d, w, eps, d);
+    if (dw)
+        norm_weight_backward(dw, dy, x, of, rows, d);
+    free(of);
 }
 
 MULTIVERSION static void layer_norm_row(float *y, const float *x, const float *w, const float *b, float eps, size_t d)
@@ -70,6 +149,33 @@ void layer_norm(float *y, const float *x, const float *w, const float *b, float 
         layer_norm_row(y + r * d, x + r * d, w, b, eps, d);
 }
 
+/* Backward of `y = (x - mean) scale w + b`, where mean and scale are functions of x too. */
+MULTIVERSION static row_norm layer_norm_row_backward(float *dx, const float *dy, const float *x, const float *w,
+                                                     float eps, size_t d)
+{
+    float mean = (float)(sum(x, d) / (double)d);
+    float scale = 1.0f / sqrtf((float)(sum_of_squares(x, mean, d) / (double)d) + eps);
+    float level = (float)(weighted_total(w, dy, d) / (double)d);
+    float back = (float)(weighted_sum(w, dy, x, mean, d) / (double)d) * scale * scale;
+    for (size_t i = 0; i < d; i++)
+        dx[i] += scale * (w[i] * dy[i] - level - (x[i] - mean) * back);
+    return (row_norm){mean, scale};
+}
+
+void layer_norm_backward(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float eps,
+                         size_t rows, size_t d)
+{
+    row_norm *of = mem_new(rows + 1, sizeof *of);
+#pragma omp parallel for if (rows > 32)
+    for (size_t r = 0; r < rows; r++)
+        of[r] = layer_norm_row_backward(dx + r * d, dy + r * d, x + r * d, w, eps, d);
+    if (dw)
+        norm_weight_backward(dw, dy, x, of, rows, d);
+    if (db)
+        add_column_sums(db, dy, rows, d);
+    free(of);
+}
+
 MULTIVERSION static void rotate_head(float *x, const float *cosine, const float *sine, size_t half)
 {
     for (size_t i = 0; i < half; i++) {
@@ -83,6 +189,22 @@ void rope_rotate(float *x, const float *cosine, const float *sine, size_t heads,
 {
     for (size_t h = 0; h < heads; h++)
         rotate_head(x + h * d, cosine, sine, r / 2);
+}
+
+/* Backward of rotate_head: its transpose. */
+MULTIVERSION static void rotate_head_backward(float *dx, const float *cosine, const float *sine, size_t half)
+{
+    for (size_t i = 0; i < half; i++) {
+        float a = dx[i], b = dx[i + half];
+        dx[i] = a * cosine[i] + b * sine[i];
+        dx[i + half] = b * cosine[i] - a * sine[i];
+    }
+}
+
+void rope_rotate_backward(float *dx, const float *cosine, const float *sine, size_t heads, size_t d, size_t r)
+{
+    for (size_t h = 0; h < heads; h++)
+        rotate_head_backward(dx + h * d, cosine, sine, r / 2);
 }
 
 void rope_angles(float *cosine, float *sine, const float *frequency, size_t half, size_t t)
@@ -127,10 +249,29 @@ MULTIVERSION static void silu(float *x, size_t n)
         x[i] = x[i] * sigmoid(x[i]);
 }
 
+/* (x s(u))' = s + x s (1 - s) slope, s the sigmoid, slope = u'(x). 1 - s is e^-u s, which loses no digits. */
+INLINE float swish_slope(float x, float u, float slope)
+{
+    float e = exp_fast(-u), s = 1.0f / (1.0f + e);
+    return s + x * s * (e * s) * slope;
+}
+
+MULTIVERSION static void silu_backward(float *dy, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dy[i] *= swish_slope(x[i], x[i], 1.0f);
+}
+
 MULTIVERSION static void quick_gelu(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = x[i] * sigmoid(1.702f * x[i]);
+}
+
+MULTIVERSION static void quick_gelu_backward(float *dy, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dy[i] *= swish_slope(x[i], 1.702f * x[i], 1.702f);
 }
 
 MULTIVERSION static void gelu_tanh(float *x, size_t n)
@@ -141,10 +282,26 @@ MULTIVERSION static void gelu_tanh(float *x, size_t n)
     }
 }
 
+MULTIVERSION static void gelu_tanh_backward(float *dy, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float inner = 0.7978845608f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+        float slope = 0.7978845608f * (1.0f + 0.134145f * x[i] * x[i]);
+        dy[i] *= swish_slope(x[i], 2.0f * inner, 2.0f * slope);
+    }
+}
+
 static void gelu(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678f));
+}
+
+/* (x Phi(x))' = Phi(x) + x phi(x), phi the normal density */
+static void gelu_backward(float *dy, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dy[i] *= 0.5f * (1.0f + erff(x[i] * 0.70710678f)) + x[i] * 0.39894228f * exp_fast(-0.5f * x[i] * x[i]);
 }
 
 MULTIVERSION static void multiply(float *x, const float *y, size_t n)
@@ -163,6 +320,16 @@ static void activate_block(activation f, float *x, size_t n)
     }
 }
 
+static void activate_block_backward(activation f, float *dy, const float *x, size_t n)
+{
+    switch (f) {
+    case ACTIVATION_SILU: silu_backward(dy, x, n); break;
+    case ACTIVATION_GELU: gelu_backward(dy, x, n); break;
+    case ACTIVATION_GELU_TANH: gelu_tanh_backward(dy, x, n); break;
+    case ACTIVATION_QUICK_GELU: quick_gelu_backward(dy, x, n); break;
+    }
+}
+
 enum { BLOCK = 4096 }; /* elements that one thread takes at a time; they stay in its first-level cache */
 
 void activate(activation f, float *x, size_t n)
@@ -170,6 +337,13 @@ void activate(activation f, float *x, size_t n)
 #pragma omp parallel for if (n > 4 * BLOCK)
     for (size_t i = 0; i < n; i += BLOCK)
         activate_block(f, x + i, n - i < BLOCK ? n - i : BLOCK);
+}
+
+void activate_backward(activation f, float *dy, const float *x, size_t n)
+{
+#pragma omp parallel for if (n > 4 * BLOCK)
+    for (size_t i = 0; i < n; i += BLOCK)
+        activate_block_backward(f, dy + i, x + i, n - i < BLOCK ? n - i : BLOCK);
 }
 
 void activate_gated(activation f, float *gate, const float *up, size_t n)
@@ -182,8 +356,37 @@ void activate_gated(activation f, float *gate, const float *up, size_t n)
     }
 }
 
+void activate_gated_backward(activation f, float *dgate, float *dup, const float *dy, const float *gate,
+                             const float *up, size_t n)
+{
+#pragma omp parallel for if (n > 4 * BLOCK)
+    for (size_t i = 0; i < n; i += BLOCK) {
+        size_t m = n - i < BLOCK ? n - i : BLOCK;
+        memcpy(dup + i, gate + i, m * sizeof *dup);
+        activate_block(f, dup + i, m);
+        multiply(dup + i, dy + i, m);
+        memcpy(dgate + i, dy + i, m * sizeof *dgate);
+        multiply(dgate + i, up + i, m);
+        activate_block_backward(f, dgate + i, gate + i, m);
+    }
+}
+
 MULTIVERSION void add_rows(float *x, const float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         x[i] += y[i];
+}
+
+MULTIVERSION static void add_column_block(float *sum, const float *x, size_t rows, size_t d, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < columns; i++)
+            sum[i] += x[r * d + i];
+}
+
+void add_column_sums(float *sum, const float *x, size_t rows, size_t d)
+{
+#pragma omp parallel for if (rows > 32)
+    for (size_t i = 0; i < d; i += COLUMN_BLOCK)
+        add_column_block(sum + i, x + i, rows, d, d - i < COLUMN_BLOCK ? d - i : COLUMN_BLOCK);
 }

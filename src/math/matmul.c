@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/process.h"
+#include "math/elementwise.h"
 
 #if defined PATCHBAY_CBLAS
 #include <cblas.h>
@@ -18,6 +19,26 @@ pb_status matmul_linear(float *y, const float *x, const float *w, const float *b
         memcpy(y + r * out, bias, out * sizeof *y);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)out, (int)in, 1.0f, x, (int)in, w, (int)in,
                 bias ? 1.0f : 0.0f, y, (int)out);
+    return PB_OK;
+}
+
+pb_status matmul_linear_input(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
+                              pb_error *err)
+{
+    (void)err;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in,
+                0.0f, dx, (int)in);
+    return PB_OK;
+}
+
+pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const float *x, size_t rows, size_t out,
+                               size_t in, pb_error *err)
+{
+    (void)err;
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)in, (int)rows, 1.0f, dy, (int)out, x, (int)in,
+                1.0f, dw, (int)in);
+    if (dbias)
+        add_column_sums(dbias, dy, rows, out);
     return PB_OK;
 }
 
@@ -59,38 +80,91 @@ static pb_status start_library(pb_error *err)
     return s == dnnl_success ? PB_OK : library_failed(s, "start its stream", err);
 }
 
-/* The four matrices of one product, and the primitive that computes it. The library caches compiled primitives by
- * their shapes, so making one anew is cheap. */
+/* A matrix whose neighbours in a column, and in a row, stand these numbers of floats apart. */
+typedef struct matrix {
+    const float *data;
+    size_t down, across;
+} matrix;
+
+/* y[rows][columns] = x[rows][inner] w[inner][columns] + bias[columns]; a sum is added to what y holds. */
 typedef struct product {
+    float *y;
+    matrix x, w;
+    const float *bias; /* or NULL */
+    bool is_sum;
+    size_t rows, columns, inner;
+} product;
+
+/* The primitive that computes a product, and its four memories. The library caches compiled primitives by their shapes,
+ * so making one anew is cheap. */
+typedef struct operation {
+    dnnl_primitive_attr_t attributes;
     dnnl_primitive_desc_t description;
     dnnl_primitive_t primitive;
     dnnl_memory_t x, w, bias, y;
-} product;
+} operation;
 
-static void product_free(product *p)
+static void operation_free(operation *o)
 {
-    dnnl_memory_t memories[] = {p->x, p->w, p->bias, p->y};
+    dnnl_memory_t memories[] = {o->x, o->w, o->bias, o->y};
     for (size_t i = 0; i < 4; i++)
         if (memories[i])
             dnnl_memory_destroy(memories[i]);
-    if (p->primitive)
-        dnnl_primitive_destroy(p->primitive);
-    if (p->description)
-        dnnl_primitive_desc_destroy(p->description);
+    if (o->primitive)
+        dnnl_primitive_destroy(o->primitive);
+    if (o->description)
+        dnnl_primitive_desc_destroy(o->description);
+    if (o->attributes)
+        dnnl_primitive_attr_destroy(o->attributes);
 }
 
 typedef struct product_shape {
     dnnl_memory_desc_t x, w, bias, y;
 } product_shape;
 
-static dnnl_status_t describe(product *p, const product_shape *s, bool has_bias)
+static dnnl_status_t shape_of(dnnl_memory_desc_t *shape, size_t rows, size_t columns, size_t down, size_t across)
 {
-    dnnl_matmul_desc_t operation;
-    dnnl_status_t status = dnnl_matmul_desc_init(&operation, &s->x, &s->w, has_bias ? &s->bias : NULL, &s->y);
+    dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)columns}, strides = {(dnnl_dim_t)down, (dnnl_dim_t)across};
+    return dnnl_memory_desc_init_by_strides(shape, 2, dims, dnnl_f32, strides);
+}
+
+static dnnl_status_t shapes_of(product_shape *s, const product *p)
+{
+    dnnl_status_t status = shape_of(&s->x, p->rows, p->inner, p->x.down, p->x.across);
     if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(&p->description, &operation, NULL, engine, NULL);
+        status = shape_of(&s->w, p->inner, p->columns, p->w.down, p->w.across);
     if (status == dnnl_success)
-        status = dnnl_primitive_create(&p->primitive, p->description);
+        status = shape_of(&s->y, p->rows, p->columns, p->columns, 1);
+    if (status == dnnl_success)
+        status = shape_of(&s->bias, 1, p->columns, p->columns, 1);
+    return status;
+}
+
+static dnnl_status_t add_to_destination(dnnl_primitive_attr_t *attributes)
+{
+    dnnl_post_ops_t after = NULL;
+    dnnl_status_t status = dnnl_primitive_attr_create(attributes);
+    if (status == dnnl_success)
+        status = dnnl_post_ops_create(&after);
+    if (status == dnnl_success)
+        status = dnnl_post_ops_append_sum(after, 1.0f);
+    if (status == dnnl_success)
+        status = dnnl_primitive_attr_set_post_ops(*attributes, after);
+    if (after)
+        dnnl_post_ops_destroy(after);
+    return status;
+}
+
+static dnnl_status_t describe(operation *o, const product_shape *s, const product *p)
+{
+    dnnl_matmul_desc_t matmul;
+    dnnl_status_t status = dnnl_matmul_desc_init(&matmul, &s->x, &s->w, p->bias ? &s->bias : NULL, &s->y);
+    if (status == dnnl_success && p->is_sum)
+        status = add_to_destination(&o->attributes);
+    if (status == dnnl_success)
+        status = dnnl_primitive_desc_create(&o->description, &matmul, o->attributes, engine, NULL);
+    if (status == dnnl_success)
+        status = dnnl_primitive_create(&o->primitive, o->description);
     return status;
 }
 
@@ -99,59 +173,50 @@ static dnnl_status_t bind(dnnl_memory_t *memory, const dnnl_memory_desc_t *shape
     return dnnl_memory_create(memory, shape, engine, (void *)(size_t)data);
 }
 
-static dnnl_status_t execute(product *p)
+static dnnl_status_t bind_all(operation *o, const product_shape *s, const product *p)
+{
+    dnnl_status_t status = bind(&o->x, &s->x, p->x.data);
+    if (status == dnnl_success)
+        status = bind(&o->w, &s->w, p->w.data);
+    if (status == dnnl_success)
+        status = bind(&o->y, &s->y, p->y);
+    if (status == dnnl_success && p->bias)
+        status = bind(&o->bias, &s->bias, p->bias);
+    return status;
+}
+
+static dnnl_status_t execute(operation *o)
 {
     dnnl_exec_arg_t arguments[4] = {
-        {DNNL_ARG_SRC, p->x}, {DNNL_ARG_WEIGHTS, p->w}, {DNNL_ARG_DST, p->y}, {DNNL_ARG_BIAS, p->bias}};
-    dnnl_status_t status = dnnl_primitive_execute(p->primitive, stream, p->bias ? 4 : 3, arguments);
+        {DNNL_ARG_SRC, o->x}, {DNNL_ARG_WEIGHTS, o->w}, {DNNL_ARG_DST, o->y}, {DNNL_ARG_BIAS, o->bias}};
+    dnnl_status_t status = dnnl_primitive_execute(o->primitive, stream, o->bias ? 4 : 3, arguments);
     return status == dnnl_success ? dnnl_stream_wait(stream) : status;
 }
 
-/* A row-major matrix [rows][columns], or its transpose when w is stored as [columns][rows]. */
-static dnnl_status_t matrix(dnnl_memory_desc_t *shape, size_t rows, size_t columns, dnnl_format_tag_t order)
-{
-    dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)columns};
-    return dnnl_memory_desc_init_by_tag(shape, 2, dims, dnnl_f32, order);
-}
-
-static pb_status multiply(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
-                          size_t in, pb_error *err)
+static pb_status multiply(const product *p, pb_error *err)
 {
     product_shape s;
-    product p = {0};
-    dnnl_status_t status = matrix(&s.x, rows, in, dnnl_ab);
+    operation o = {0};
+    dnnl_status_t status = shapes_of(&s, p);
     if (status == dnnl_success)
-        status = matrix(&s.w, in, out, dnnl_ba);
+        status = describe(&o, &s, p);
     if (status == dnnl_success)
-        status = matrix(&s.y, rows, out, dnnl_ab);
+        status = bind_all(&o, &s, p);
     if (status == dnnl_success)
-        status = matrix(&s.bias, 1, out, dnnl_ab);
-    if (status == dnnl_success)
-        status = describe(&p, &s, bias != NULL);
-    if (status == dnnl_success)
-        status = bind(&p.x, &s.x, x);
-    if (status == dnnl_success)
-        status = bind(&p.w, &s.w, w);
-    if (status == dnnl_success)
-        status = bind(&p.y, &s.y, y);
-    if (status == dnnl_success && bias)
-        status = bind(&p.bias, &s.bias, bias);
-    if (status == dnnl_success)
-        status = execute(&p);
-    product_free(&p);
+        status = execute(&o);
+    operation_free(&o);
     return status == dnnl_success ? PB_OK : library_failed(status, "multiply", err);
 }
 
 /* Products that take less than threads need to meet: waiting for each other costs most where other programs run too. */
 static const double SMALL_FLOP = 2e6;
 
-static pb_status multiply_on_some_threads(float *y, const float *x, const float *w, const float *bias, size_t rows,
-                                          size_t out, size_t in, pb_error *err)
+static pb_status multiply_on_some_threads(const product *p, pb_error *err)
 {
     int threads = omp_get_max_threads();
-    if (2.0 * (double)rows * (double)out * (double)in < SMALL_FLOP)
+    if (2.0 * (double)p->rows * (double)p->columns * (double)p->inner < SMALL_FLOP)
         omp_set_num_threads(1);
-    pb_status status = multiply(y, x, w, bias, rows, out, in, err);
+    pb_status status = multiply(p, err);
     omp_set_num_threads(threads);
     return status;
 }
@@ -164,38 +229,47 @@ static bool any_row_count_gives_the_same_bits(void)
 }
 
 /* There, all products are of whole tiles, the last one's rows filled up with zeros, of which each is one thread's. */
-typedef struct tiles {
-    float *y;
-    const float *x, *w, *bias;
-    size_t rows, out, in;
-} tiles;
 
-static pb_status multiply_tile(const tiles *t, size_t row, size_t column, pb_error *err)
+static void copy_rows(float *to, const product *p, size_t row, size_t rows)
 {
-    size_t rows = t->rows - row < TILE_ROWS ? t->rows - row : TILE_ROWS;
-    size_t columns = t->out - column < TILE_COLUMNS ? t->out - column : TILE_COLUMNS;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < p->inner; i++)
+            to[r * p->inner + i] = p->x.data[(row + r) * p->x.down + i * p->x.across];
+    memset(to + rows * p->inner, 0, (TILE_ROWS - rows) * p->inner * sizeof *to);
+}
+
+static pb_status multiply_tile(const product *p, size_t row, size_t column, pb_error *err)
+{
+    size_t rows = p->rows - row < TILE_ROWS ? p->rows - row : TILE_ROWS;
+    size_t columns = p->columns - column < TILE_COLUMNS ? p->columns - column : TILE_COLUMNS;
     float *x;
-    TRY(mem_try(&x, TILE_ROWS * (t->in + columns), sizeof *x, "a tile of rows", err));
-    float *y = x + TILE_ROWS * t->in;
-    memcpy(x, t->x + row * t->in, rows * t->in * sizeof *x);
-    memset(x + rows * t->in, 0, (TILE_ROWS - rows) * t->in * sizeof *x);
-    const float *bias = t->bias ? t->bias + column : NULL;
-    pb_status status = multiply(y, x, t->w + column * t->in, bias, TILE_ROWS, columns, t->in, err);
-    for (size_t r = 0; r < rows && !status; r++)
-        memcpy(t->y + (row + r) * t->out + column, y + r * columns, columns * sizeof *y);
+    TRY(mem_try(&x, TILE_ROWS * (p->inner + columns), sizeof *x, "a tile of rows", err));
+    float *y = x + TILE_ROWS * p->inner;
+    copy_rows(x, p, row, rows);
+    product tile = {.y = y, .x = {x, p->inner, 1}, .w = {p->w.data + column * p->w.across, p->w.down, p->w.across},
+                    .bias = p->bias ? p->bias + column : NULL,
+                    .rows = TILE_ROWS, .columns = columns, .inner = p->inner};
+    pb_status status = multiply(&tile, err);
+    for (size_t r = 0; r < rows && !status; r++) {
+        float *to = p->y + (row + r) * p->columns + column;
+        if (p->is_sum)
+            add_rows(to, y + r * columns, columns);
+        else
+            memcpy(to, y + r * columns, columns * sizeof *y);
+    }
     free(x);
     return status;
 }
 
-static pb_status multiply_tiles(const tiles *t, pb_error *err)
+static pb_status multiply_tiles(const product *p, pb_error *err)
 {
-    size_t across = (t->out + TILE_COLUMNS - 1) / TILE_COLUMNS, down = (t->rows + TILE_ROWS - 1) / TILE_ROWS;
+    size_t across = (p->columns + TILE_COLUMNS - 1) / TILE_COLUMNS, down = (p->rows + TILE_ROWS - 1) / TILE_ROWS;
     pb_status status = PB_OK;
     /* always in parallel, even for one tile: inside, the library works on one thread */
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < across * down; i++) {
         pb_error failure;
-        pb_status one = multiply_tile(t, i / across * TILE_ROWS, i % across * TILE_COLUMNS, &failure);
+        pb_status one = multiply_tile(p, i / across * TILE_ROWS, i % across * TILE_COLUMNS, &failure);
         if (one) {
 #pragma omp critical
             status = fail(err, one, "%s", failure.message);
@@ -204,15 +278,35 @@ static pb_status multiply_tiles(const tiles *t, pb_error *err)
     return status;
 }
 
+static pb_status multiply_rows(const product *p, pb_error *err)
+{
+    TRY(start_library(err));
+    if (p->rows == 0 || p->inner == 0)
+        return PB_OK;
+    return any_row_count_gives_the_same_bits() ? multiply_on_some_threads(p, err) : multiply_tiles(p, err);
+}
+
 pb_status matmul_linear(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
                         size_t in, pb_error *err)
 {
-    TRY(start_library(err));
-    if (rows == 0)
-        return PB_OK;
-    if (any_row_count_gives_the_same_bits())
-        return multiply_on_some_threads(y, x, w, bias, rows, out, in, err);
-    return multiply_tiles(&(tiles){y, x, w, bias, rows, out, in}, err);
+    return multiply_rows(&(product){.y = y, .x = {x, in, 1}, .w = {w, 1, in}, .bias = bias,
+                                    .rows = rows, .columns = out, .inner = in}, err);
+}
+
+pb_status matmul_linear_input(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
+                              pb_error *err)
+{
+    return multiply_rows(&(product){.y = dx, .x = {dy, out, 1}, .w = {w, in, 1},
+                                    .rows = rows, .columns = in, .inner = out}, err);
+}
+
+pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const float *x, size_t rows, size_t out,
+                               size_t in, pb_error *err)
+{
+    if (dbias)
+        add_column_sums(dbias, dy, rows, out);
+    return multiply_rows(&(product){.y = dw, .x = {dy, 1, out}, .w = {x, in, 1}, .is_sum = true,
+                                    .rows = out, .columns = in, .inner = rows}, err);
 }
 
 bool matmul_row_invariant(void)

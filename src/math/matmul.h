@@ -1,9 +1,9 @@
-/* matmul.h: matrix products, through oneDNN (or a CBLAS).
+/* matmul.h: matrix products, and their gradients, through oneDNN (or a CBLAS).
  *
  * A row's result must not depend on the other rows of the matrix, or batched, resumed and repeated runs would differ.
  * oneDNN's matmul primitive keeps that promise on AVX-512 for any number of rows and threads; where it does not
- * (AVX2), products are cut into tiles of one size, each computed by one thread. With a CBLAS nothing is promised: matmul_row_invariant
- * says so. */
+ * (AVX2), products are cut into tiles of one size, each computed by one thread. With a CBLAS nothing is promised:
+ * matmul_row_invariant says so. */
 #ifndef MATH_MATMUL_H
 #define MATH_MATMUL_H
 
@@ -16,6 +16,15 @@
  * Fails only when the library does. */
 pb_status matmul_linear(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
                         size_t in, pb_error *err);
+
+/* Backward of it: dx[rows][in] = dy[rows][out] w[out][in], the gradient of its input. Rows are as independent
+ * as there. */
+pb_status matmul_linear_input(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
+                              pb_error *err);
+/* Backward of it: dw[out][in] += dy[rows][out]^T x[rows][in], dbias[out] += column sums of dy (NULL: not wanted), the
+ * gradients of its weight and bias. The same bits on any number of threads. */
+pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const float *x, size_t rows, size_t out,
+                               size_t in, pb_error *err);
 
 /* Floating-point operations a second, on the threads that are set: the best of a few products of 256 rows with [n][n],
  * n cut to 2048. */
