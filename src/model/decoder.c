@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "math/matmul.h"
+#include "model/decoder_change.h"
 #include "model/weights.h"
 
 /* Parts in the store begin at multiples of a cache line. */
@@ -42,7 +43,6 @@ static part_shape shape_of(const decoder_config *c, decoder_part part)
 
 static pb_status find_layer(decoder *m, const checkpoint *c, const decoder_names *names, size_t layer, pb_error *err)
 {
-    size_t store = 0;
     for (decoder_part part = 0; part < PART_COUNT; part++) {
         if (!names->part[part])
             continue;
@@ -53,10 +53,7 @@ static pb_status find_layer(decoder *m, const checkpoint *c, const decoder_names
                                           &m->layers[layer].part[part], err);
         buffer_free(&name);
         TRY(status);
-        if (!weights_in_place(m->layers[layer].part[part]))
-            store += round_up(m->layers[layer].part[part]->count);
     }
-    m->store_size = store > m->store_size ? store : m->store_size;
     return PB_OK;
 }
 
@@ -74,6 +71,7 @@ static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *
     m->layers = mem_new(m->config.layers, sizeof *m->layers);
     for (size_t l = 0; l < m->config.layers; l++)
         TRY(find_layer(m, c, names, l, err));
+    decoder_size_store(m);
     return PB_OK;
 }
 
@@ -89,6 +87,7 @@ pb_status decoder_open(decoder *m, const checkpoint *c, const decoder_config *co
 
 void decoder_free(decoder *m)
 {
+    decoder_changes_free(m);
     free(m->config.rope_frequency);
     free(m->layers);
     free(m->store);
@@ -99,23 +98,59 @@ void decoder_free(decoder *m)
 
 /* ---- one layer ---- */
 
+/* The store begins with room to sum up the terms of one part, behind it stand the parts. */
+static size_t layer_room(const decoder *m, size_t layer)
+{
+    size_t most = 0;
+    for (decoder_part part = 0; part < PART_COUNT; part++) {
+        const tensor *t = m->layers[layer].part[part];
+        size_t room = t ? decoder_room(m, t) : 0;
+        most = room > most ? room : most;
+    }
+    return round_up(most);
+}
+
+/* Elements of the store that one layer takes. */
+static size_t layer_store(const decoder *m, size_t layer)
+{
+    size_t store = layer_room(m, layer);
+    for (decoder_part part = 0; part < PART_COUNT; part++) {
+        const tensor *t = m->layers[layer].part[part];
+        if (t && !decoder_in_place(m, t))
+            store += round_up(t->count);
+    }
+    return store;
+}
+
+void decoder_size_store(decoder *m)
+{
+    size_t most = 0;
+    for (size_t l = 0; l < m->config.layers; l++) {
+        size_t store = layer_store(m, l);
+        most = store > most ? store : most;
+    }
+    if (most == m->store_size)
+        return;
+    free(m->store);
+    m->store = NULL;
+    m->store_size = most;
+}
+
 pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err)
 {
     decoder_layer *from = &m->layers[layer];
     if (m->store_size && !m->store)
         TRY(mem_try(&m->store, m->store_size, sizeof *m->store, "one layer's weights", err));
-    float *free_store = m->store;
+    float *room = m->store, *free_store = m->store + layer_room(m, layer);
     for (decoder_part part = 0; part < PART_COUNT; part++) {
         const tensor *t = from->part[part];
-        w[part] = NULL;
-        if (t && weights_in_place(t)) {
-            w[part] = t->data;
-            if (!from->checked)
-                TRY(weights_check(t, err));
-        } else if (t) {
-            TRY(weights_read(t, 0, t->count, free_store, err));
+        w[part] = t ? decoder_in_place(m, t) : NULL;
+        if (w[part] == NULL && t) {
+            TRY(decoder_read_in_room(m, t, 0, t->shape[0], free_store, room, err));
             w[part] = free_store;
             free_store += round_up(t->count);
+        } else if (t && !from->checked && !decoder_changed(m, t)) {
+            TRY(weights_check(t, err)); /* once: it is the file's, used where it lies */
         }
     }
     from->checked = true;
@@ -139,7 +174,7 @@ pb_status decoder_embed(const decoder *m, const int32_t *ids, size_t n, float *r
         if (ids[i] < 0 || (size_t)ids[i] >= m->config.vocab)
             return fail(err, PB_EINVAL, "token id %d is outside the model's vocabulary of %zu", ids[i],
                         m->config.vocab);
-        TRY(weights_read(m->embedding, (size_t)ids[i] * D, D, rows + i * D, err));
+        TRY(decoder_read_rows(m, m->embedding, (size_t)ids[i], 1, rows + i * D, err));
     }
     return PB_OK;
 }
@@ -148,25 +183,49 @@ enum { VOCAB_BLOCK = 4096 };
 
 pb_status decoder_embedding_sd(const decoder *m, double *sd, pb_error *err)
 {
-    size_t D = m->config.d_model, count = m->embedding->count;
-    double total = 0, squares = 0;
+    size_t D = m->config.d_model, V = m->config.vocab;
+    double total = 0, squares = 0, count = (double)(V * D);
     float *row;
     TRY(mem_try(&row, VOCAB_BLOCK * D, sizeof *row, "a block of embeddings", err));
-    for (size_t i = 0; i < count; i += VOCAB_BLOCK * D) {
-        size_t n = count - i < VOCAB_BLOCK * D ? count - i : VOCAB_BLOCK * D;
-        pb_status status = weights_read(m->embedding, i, n, row, err);
+    for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
+        size_t rows = V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK;
+        pb_status status = decoder_read_rows(m, m->embedding, v, rows, row, err);
         if (status) {
             free(row);
             return status;
         }
-        for (size_t j = 0; j < n; j++) {
+        for (size_t j = 0; j < rows * D; j++) {
             total += (double)row[j];
             squares += (double)row[j] * (double)row[j];
         }
     }
     free(row);
-    double mean = total / (double)count;
-    *sd = sqrt(squares / (double)count - mean * mean);
+    double mean = total / count;
+    *sd = sqrt(squares / count - mean * mean);
+    return PB_OK;
+}
+
+pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err)
+{
+    for (decoder_end e = 0; e < END_COUNT; e++) {
+        const tensor *t = m->end[e];
+        if (t && !decoder_changed(m, t) && !m->end_f32[e])
+            TRY(weights_load(t, &m->end_f32[e], err));
+        w[e] = t && decoder_changed(m, t) ? decoder_in_place(m, t) : m->end_f32[e];
+    }
+    return PB_OK;
+}
+
+pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room, const float **w, pb_error *err)
+{
+    const float *values = decoder_in_place(m, m->head);
+    if (values && !m->head_checked && !decoder_changed(m, m->head))
+        TRY(weights_check(m->head, err));
+    if (values)
+        m->head_checked = true;
+    else
+        TRY(decoder_read_rows(m, m->head, first, count, room, err));
+    *w = values ? values + first * m->config.d_model : room;
     return PB_OK;
 }
 
@@ -209,6 +268,7 @@ static size_t largest_block(const decoder *m)
 
 /* x[n][D], normed; w, logits, highest and sum are working memory. */
 typedef struct readout_work {
+    const float *end[END_COUNT];
     float *x, *w, *logits;
     double *highest, *sum;
 } readout_work;
@@ -225,17 +285,15 @@ static void readout_work_free(readout_work *work)
 static pb_status readout_prepare(decoder *m, readout_work *work, const readout *rows, size_t n, pb_error *err)
 {
     size_t D = m->config.d_model;
-    for (decoder_end e = 0; e < END_COUNT; e++)
-        if (m->end[e] && !m->end_f32[e])
-            TRY(weights_load(m->end[e], &m->end_f32[e], err));
+    TRY(decoder_read_ends(m, work->end, err));
     TRY(mem_try(&work->x, n * D, sizeof(float), "rows to read out", err));
-    if (!weights_in_place(m->head))
+    if (!decoder_in_place(m, m->head))
         TRY(mem_try(&work->w, largest_block(m) * D, sizeof(float), "a block of the unembedding", err));
     TRY(mem_try(&work->logits, n * largest_block(m), sizeof(float), "logits", err));
     TRY(mem_try(&work->highest, n, sizeof(double), "logits", err));
     TRY(mem_try(&work->sum, n, sizeof(double), "logits", err));
     for (size_t i = 0; i < n; i++) {
-        decoder_norm(&m->config, work->x + i * D, rows[i].x, m->end_f32[END_NORM], m->end_f32[END_NORM_BIAS], 1);
+        decoder_norm(&m->config, work->x + i * D, rows[i].x, work->end[END_NORM], work->end[END_NORM_BIAS], 1);
         work->highest[i] = -INFINITY;
         work->sum[i] = 0;
     }
@@ -245,16 +303,10 @@ static pb_status readout_prepare(decoder *m, readout_work *work, const readout *
 static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, size_t n, pb_error *err)
 {
     size_t D = m->config.d_model, V = m->config.vocab;
-    if (!m->head_checked && weights_in_place(m->head))
-        TRY(weights_check(m->head, err));
-    m->head_checked = true;
+    const float *w, *bias = work->end[END_HEAD_BIAS];
     for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
         vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, work->highest, work->sum};
-        const float *w = work->w, *bias = m->end_f32[END_HEAD_BIAS];
-        if (weights_in_place(m->head))
-            w = (const float *)m->head->data + v * D;
-        else
-            TRY(weights_read(m->head, v * D, b.count * D, work->w, err));
+        TRY(decoder_read_head(m, v, b.count, work->w, &w, err));
         TRY(matmul_linear(work->logits, work->x, w, bias ? bias + v : NULL, n, b.count, D, err));
         take_blocks(rows, n, &b);
     }
@@ -275,8 +327,8 @@ pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err)
 
 size_t decoder_readout_bytes(const decoder *m, size_t n)
 {
-    size_t D = m->config.d_model, widened = weights_in_place(m->head) ? 0 : largest_block(m) * D;
-    return (n * (D + largest_block(m)) + widened) * sizeof(float);
+    size_t D = m->config.d_model, widened = decoder_in_place(m, m->head) ? 0 : largest_block(m) * D;
+    return (n * (D + largest_block(m)) + widened + decoder_room(m, m->head)) * sizeof(float);
 }
 
 /* ---- what it costs ---- */

@@ -78,8 +78,10 @@ typedef struct decoder_names {
 
 typedef struct decoder_layer {
     const tensor *part[PART_COUNT]; /* NULL where this model has none */
-    bool checked;                   /* seen to hold no NaN */
+    bool checked;                   /* the file's numbers are seen to be finite */
 } decoder_layer;
+
+typedef struct decoder_changes decoder_changes; /* decoder_change.c */
 
 typedef struct decoder {
     decoder_config config;
@@ -87,9 +89,10 @@ typedef struct decoder {
     const tensor *end[END_COUNT];   /* NULL where this model has none */
     decoder_layer *layers;          /* [L] */
     bool head_checked;
-    float *store;       /* one layer's weights in f32, where the file's cannot be used as they lie */
+    float *store;       /* one layer's weights in f32, where the file's cannot be used as they lie, and room to add terms */
     size_t store_size;  /* elements */
     float *end_f32[END_COUNT];
+    decoder_changes *changes; /* NULL: the weights are the file's */
 } decoder;
 
 /* Finds every tensor in the checkpoint and checks shapes and dtypes; reads no weights. Takes over
@@ -98,9 +101,17 @@ pb_status decoder_open(decoder *m, const checkpoint *c, const decoder_config *co
                        pb_error *err);
 void decoder_free(decoder *m);
 
-/* One layer's weights in f32: w[part] in the mapped file or in m->store, valid until the next call. Fails when they
- * hold NaN or infinity. */
+/* One layer's weights in f32, with their changes: w[part] in the mapped file, in m->store, or where a change has it;
+ * valid until the next call or change. Fails when they hold NaN or infinity (values that replace a tensor are not looked
+ * at). */
 pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err);
+
+/* w[e] = the vectors at the end in f32, likewise; NULL where the model has none. Valid until the next change. */
+pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err);
+
+/* *w = rows first .. first+count-1 of the unembedding in f32, [count][D]: where they lie, or in room [count][D], which is
+ * not used (and may be NULL) when decoder_in_place has them. */
+pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room, const float **w, pb_error *err);
 
 /* y[rows][D] = the decoder's norm of x, with weight w[D] and bias b[D] (not read for NORM_RMS). */
 void decoder_norm(const decoder_config *c, float *y, const float *x, const float *w, const float *b, size_t rows);
@@ -124,6 +135,50 @@ typedef struct readout {
 pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err);
 /* Bytes of working memory that it takes. */
 size_t decoder_readout_bytes(const decoder *m, size_t n);
+
+/* ---- changes, which every run sees ----
+ *
+ * A change is of a tensor: m->layers[l].part[PART_DOWN], m->end[END_NORM], m->head, m->embedding. So what shares a tensor
+ * changes together: a head tied to the embedding, the two norms of a parallel block. The checkpoint stays as it is, and
+ * without changes the decoder gives the bits that it gave before.
+ *
+ *     decoder_term t = {m->layers[2].part[PART_DOWN], 1, k, u, 1};      W' = W + u k^T
+ *     TRY(decoder_add_term(m, &t, err));
+ *     ... runs of the edited model ...
+ *     decoder_drop_terms(m, 0);                                        W again
+ *
+ * Recordings made before a change are of another model. */
+
+/* A low-rank term of a matrix W[out][in]: W' = W + scale * b^T a. */
+typedef struct decoder_term {
+    const tensor *of;
+    size_t rank;
+    const float *a; /* [rank][in] */
+    const float *b; /* [rank][out] */
+    float scale;
+} decoder_term;
+
+/* Adds the term to those that there are; a and b are copied. */
+pb_status decoder_add_term(decoder *m, const decoder_term *t, pb_error *err);
+/* Takes away all terms but the first `kept`. */
+void decoder_drop_terms(decoder *m, size_t kept);
+size_t decoder_term_count(const decoder *m);
+
+/* The tensor's values are now values[t->count], whatever terms it has; the caller owns them, may write into them between
+ * runs, and keeps them until decoder_restore or decoder_free. */
+void decoder_replace(decoder *m, const tensor *t, const float *values);
+/* The file's values, and the terms, count again. */
+void decoder_restore(decoder *m, const tensor *t);
+
+/* Whether t is replaced or has a term. */
+bool decoder_changed(const decoder *m, const tensor *t);
+/* t's values with its changes, [t->count], where they can be used without a copy; else NULL. Not checked for NaN. */
+const float *decoder_in_place(const decoder *m, const tensor *t);
+/* out[rows][width] = rows first .. of t with its changes; a vector's rows are its elements. An error names the tensor when
+ * what the file has, or the sum, is not finite. */
+pb_status decoder_read_rows(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, pb_error *err);
+
+/* ---- what it costs ---- */
 
 /* Floating-point operations (2 per multiply-add) of the matrices that one row passes in one layer. */
 double decoder_layer_flop(const decoder_config *c);
