@@ -60,6 +60,8 @@ typedef struct pb_question {
     const char *question;
     const char *const *constraints; /* texts found in the question; [0] is constraint:0 */
     size_t constraint_count;
+    const size_t *constraint_starts; /* [constraint_count] where in `question` each begins, in characters (code points);
+                                     * SIZE_MAX: wherever it is found first; NULL: so for all */
     bool all_occurrences;           /* every match of a constraint, not only the first */
     const char *prefill;            /* what the answer begins with */
     const char *template_name;      /* NULL: the model's own */

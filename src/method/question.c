@@ -30,6 +30,7 @@ static pb_status build_prompt(question *q, const pb_question *asked, pb_error *e
         .prefill = asked->prefill,
         .constraints = asked->constraints,
         .constraint_count = asked->constraint_count,
+        .constraint_starts = asked->constraint_starts,
         .all_occurrences = asked->all_occurrences,
         .has_image = asked->image != NULL,
         .image_rows = asked->image ? vision_rows(m->vision) : 0,

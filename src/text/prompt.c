@@ -245,19 +245,43 @@ static pb_status not_found(const char *constraint, const prompt_request *q, pb_e
     return status;
 }
 
-static pb_status add_constraint(prompt *p, const folded *text, ranges in, const char *constraint,
-                                const prompt_request *q, pb_error *err)
+static pb_status not_there(const char *constraint, size_t start, const prompt_request *q, pb_error *err)
 {
+    if (q->raw)
+        return fail(err, PB_EINVAL, "the constraint \"%s\" is said to begin at character %zu of a question, but a whole "
+                    "prompt is given", constraint, start);
+    return fail(err, PB_EINVAL, "the constraint \"%s\" does not begin at character %zu of the question \"%s\"",
+                constraint, start, q->question);
+}
+
+/* The stretch of `n` code points that begins at the question's code point `start`; empty where the question ends
+ * before. */
+static range place_of(const prompt *p, size_t start, size_t n)
+{
+    size_t length = p->question_end - p->question_start;
+    if (start >= length || n > length - start)
+        return (range){0, 0};
+    return (range){p->question_start + start, p->question_start + start + n};
+}
+
+static pb_status add_constraint(prompt *p, const folded *text, ranges in, const prompt_request *q, size_t i,
+                                pb_error *err)
+{
+    const char *constraint = q->constraints[i];
+    size_t start = q->constraint_starts ? q->constraint_starts[i] : CONSTRAINT_ANYWHERE;
+    bool placed = start != CONSTRAINT_ANYWHERE;
     folded what;
     if (constraint[strspn(constraint, " \t\r\n")] == '\0')
         return fail(err, PB_EINVAL, "a constraint is empty, expected words of the question \"%s\"",
                     q->raw ? q->raw : q->question);
     TRY(fold_text(&what, constraint, "constraint", err));
-    span rows = match_rows(p, text, &what, in, q->all_occurrences);
+    if (placed)
+        in = (ranges){.part = {place_of(p, start, what.count)}, .count = 1};
+    span rows = placed && q->raw ? (span){0} : match_rows(p, text, &what, in, q->all_occurrences && !placed);
     free(what.points);
     if (rows.count == 0) {
         span_free(&rows);
-        return not_found(constraint, q, err);
+        return placed ? not_there(constraint, start, q, err) : not_found(constraint, q, err);
     }
     p->constraints[p->constraint_count] = rows;
     p->constraint_texts[p->constraint_count++] = mem_text(constraint);
@@ -271,7 +295,7 @@ static pb_status add_constraints(prompt *p, const folded *text, const rendered *
     p->constraints = mem_new(q->constraint_count, sizeof *p->constraints);
     p->constraint_texts = mem_new(q->constraint_count, sizeof *p->constraint_texts);
     for (size_t i = 0; i < q->constraint_count; i++)
-        TRY(add_constraint(p, text, in, q->constraints[i], q, err));
+        TRY(add_constraint(p, text, in, q, i, err));
     return PB_OK;
 }
 

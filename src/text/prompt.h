@@ -12,6 +12,8 @@
 
 #include "text/tokenizer.h"
 
+#define CONSTRAINT_ANYWHERE SIZE_MAX
+
 typedef struct prompt_request {
     const char *question;            /* what is asked; with `raw` it may be NULL */
     const char *template_name;       /* "paper", "llava", "vicuna", "bunny", "flags", "plain" */
@@ -19,6 +21,8 @@ typedef struct prompt_request {
     const char *prefill;             /* what the answer begins with, joined by one space; or NULL */
     const char *const *constraints;  /* texts to be found in the question; [0] is constraint:0 */
     size_t constraint_count;
+    const size_t *constraint_starts; /* [constraint_count] the code point of the question where each begins, or
+                                      * CONSTRAINT_ANYWHERE; NULL: all are looked for */
     bool all_occurrences;            /* every match in question and prefill, not just the first */
     bool has_image;                  /* else `<image>` and the newline after it drop out of the template */
     size_t image_rows;               /* rows that `<image>` expands to */
@@ -47,7 +51,7 @@ typedef struct prompt {
 
 /* Fails on: unknown template (the error lists the names), an empty question, no `<image>` in template or `raw` when
  * has_image, more than one in `raw`, an `<image>` in question or prefill, text that is no UTF-8, a constraint that is
- * empty or does not occur (the error shows the question). Without an image, one `<image>` in `raw` drops out as it does
+ * empty or does not occur, or not at its start (the error shows the question), a start in a `raw` prompt. Without an image, one `<image>` in `raw` drops out as it does
  * from a template. Constraints are compared under simple case folding, one code point with one, so that "Straße" is
  * not found as "STRASSE". */
 pb_status prompt_build(prompt *out, const tokenizer *t, const prompt_request *request, pb_error *err);

@@ -229,6 +229,38 @@ static void a_constraint_that_does_not_occur_shows_the_question(void **state)
             "does not occur"); /* the prefill counts only with all occurrences */
 }
 
+/* The same words twice: the first place, the second, and places where they do not stand. */
+static void a_constraint_may_be_given_by_its_place(void **state)
+{
+    (void)state;
+    static const char *const constraints[] = {"the capital", "country"};
+    static const char question[] = "Caf\xc3\xa9: Is the capital of this country the capital?";
+    tokenizer *t = open_golden("llama");
+    size_t starts[] = {37, CONSTRAINT_ANYWHERE};
+    prompt_request q = {.template_name = "llava", .question = question, .constraints = constraints, .constraint_count = 2,
+                        .constraint_starts = starts};
+    prompt first, second;
+    assert_ok(prompt_build(&second, t, &q, err));
+    starts[0] = 9;
+    q.all_occurrences = true; /* a place is one place all the same */
+    assert_ok(prompt_build(&first, t, &q, err));
+    assert_int_equal(first.constraints[0].count, second.constraints[0].count);
+    assert_true(first.constraints[0].positions[0] < first.constraints[1].positions[0]);
+    assert_true(second.constraints[0].positions[0] > second.constraints[1].positions[0]);
+    assert_true(prompt_overlaps(&second, second.constraints[0].positions[0], second.question_start + 37,
+                                second.question_start + 38));
+    prompt_free(&first);
+    prompt_free(&second);
+    tokenizer_free(t);
+    const size_t wrong[] = {8, 10, 38, 48, 49, SIZE_MAX - 1};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        starts[0] = wrong[i];
+        refused(q, "the constraint \"the capital\" does not begin at character ");
+    }
+    q.raw = question;
+    refused(q, "but a whole prompt is given");
+}
+
 /* ---- span expressions ---- */
 
 static prompt sample(tokenizer *t)
@@ -307,6 +339,7 @@ int main(void)
         cmocka_unit_test(a_question_may_look_like_a_template),
         cmocka_unit_test(requests_that_cannot_be_met_say_why),
         cmocka_unit_test(a_constraint_that_does_not_occur_shows_the_question),
+        cmocka_unit_test(a_constraint_may_be_given_by_its_place),
         cmocka_unit_test(unions_are_ascending_without_repeats),
         cmocka_unit_test(spans_that_are_none_are_refused),
     };
