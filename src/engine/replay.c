@@ -42,7 +42,7 @@ static void lane_enter(lane *n, size_t index, size_t layers, size_t D)
         if (f->record)
             keep(f->record->resid, f->record, index, p, x);
         lane_tap(f->taps, f->tap_count, SITE_RESID_PRE, index, p, x, D);
-        if (index > n->start)
+        if (index > 0)
             lane_tap(f->taps, f->tap_count, SITE_RESID_POST, index - 1, p, x, D);
     }
 }

@@ -165,6 +165,15 @@ void decoder_norm(const decoder_config *c, float *y, const float *x, const float
     }
 }
 
+void decoder_norm_backward(const decoder_config *c, float *dx, float *dw, float *db, const float *dy, const float *x,
+                           const float *w, size_t rows)
+{
+    switch (c->norm) {
+    case NORM_RMS: rms_norm_backward(dx, dw, dy, x, w, c->norm_eps, rows, c->d_model); break;
+    case NORM_LAYER: layer_norm_backward(dx, dw, db, dy, x, w, c->norm_eps, rows, c->d_model); break;
+    }
+}
+
 /* ---- the two ends ---- */
 
 pb_status decoder_embed(const decoder *m, const int32_t *ids, size_t n, float *rows, pb_error *err)
@@ -227,108 +236,6 @@ pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room,
         TRY(decoder_read_rows(m, m->head, first, count, room, err));
     *w = values ? values + first * m->config.d_model : room;
     return PB_OK;
-}
-
-/* One block of the vocabulary for all rows: running maximum and sum of exp, wanted logits, stored logits. */
-typedef struct vocab_block {
-    size_t first, count;
-    const float *logits; /* [n][count] */
-    double *highest, *sum;
-} vocab_block;
-
-static void take_block(readout *row, const float *logits, const vocab_block *b, double *highest, double *sum)
-{
-    double top = *highest;
-    for (size_t i = 0; i < b->count; i++)
-        top = (double)logits[i] > top ? (double)logits[i] : top;
-    double total = *sum * exp(*highest - top);
-    for (size_t i = 0; i < b->count; i++)
-        total += exp((double)logits[i] - top);
-    *highest = top;
-    *sum = total;
-    for (size_t k = 0; k < 2; k++)
-        if (row->want[k] >= 0 && (size_t)row->want[k] - b->first < b->count)
-            row->logit[k] = logits[(size_t)row->want[k] - b->first];
-    if (row->logits)
-        memcpy(row->logits + b->first, logits, b->count * sizeof *logits);
-}
-
-static void take_blocks(readout *rows, size_t n, const vocab_block *b)
-{
-#pragma omp parallel for if (n > 1)
-    for (size_t i = 0; i < n; i++)
-        take_block(&rows[i], b->logits + i * b->count, b, &b->highest[i], &b->sum[i]);
-}
-
-/* Tokens in the largest block of the vocabulary. */
-static size_t largest_block(const decoder *m)
-{
-    return m->config.vocab < VOCAB_BLOCK ? m->config.vocab : VOCAB_BLOCK;
-}
-
-/* x[n][D], normed; w, logits, highest and sum are working memory. */
-typedef struct readout_work {
-    const float *end[END_COUNT];
-    float *x, *w, *logits;
-    double *highest, *sum;
-} readout_work;
-
-static void readout_work_free(readout_work *work)
-{
-    free(work->x);
-    free(work->w);
-    free(work->logits);
-    free(work->highest);
-    free(work->sum);
-}
-
-static pb_status readout_prepare(decoder *m, readout_work *work, const readout *rows, size_t n, pb_error *err)
-{
-    size_t D = m->config.d_model;
-    TRY(decoder_read_ends(m, work->end, err));
-    TRY(mem_try(&work->x, n * D, sizeof(float), "rows to read out", err));
-    if (!decoder_in_place(m, m->head))
-        TRY(mem_try(&work->w, largest_block(m) * D, sizeof(float), "a block of the unembedding", err));
-    TRY(mem_try(&work->logits, n * largest_block(m), sizeof(float), "logits", err));
-    TRY(mem_try(&work->highest, n, sizeof(double), "logits", err));
-    TRY(mem_try(&work->sum, n, sizeof(double), "logits", err));
-    for (size_t i = 0; i < n; i++) {
-        decoder_norm(&m->config, work->x + i * D, rows[i].x, work->end[END_NORM], work->end[END_NORM_BIAS], 1);
-        work->highest[i] = -INFINITY;
-        work->sum[i] = 0;
-    }
-    return PB_OK;
-}
-
-static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, size_t n, pb_error *err)
-{
-    size_t D = m->config.d_model, V = m->config.vocab;
-    const float *w, *bias = work->end[END_HEAD_BIAS];
-    for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
-        vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, work->highest, work->sum};
-        TRY(decoder_read_head(m, v, b.count, work->w, &w, err));
-        TRY(matmul_linear(work->logits, work->x, w, bias ? bias + v : NULL, n, b.count, D, err));
-        take_blocks(rows, n, &b);
-    }
-    for (size_t i = 0; i < n; i++)
-        rows[i].log_sum_exp = work->highest[i] + log(work->sum[i]);
-    return PB_OK;
-}
-
-pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err)
-{
-    readout_work work = {0};
-    pb_status status = readout_prepare(m, &work, rows, n, err);
-    if (!status)
-        status = readout_blocks(m, &work, rows, n, err);
-    readout_work_free(&work);
-    return status;
-}
-
-size_t decoder_readout_bytes(const decoder *m, size_t n)
-{
-    size_t D = m->config.d_model, widened = decoder_in_place(m, m->head) ? 0 : largest_block(m) * D;
-    return (n * (D + largest_block(m)) + widened + decoder_room(m, m->head)) * sizeof(float);
 }
 
 /* ---- what it costs ---- */

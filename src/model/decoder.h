@@ -115,6 +115,9 @@ pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room,
 
 /* y[rows][D] = the decoder's norm of x, with weight w[D] and bias b[D] (not read for NORM_RMS). */
 void decoder_norm(const decoder_config *c, float *y, const float *x, const float *w, const float *b, size_t rows);
+/* Backward of it: dx[rows][D] +=; dw[D] and db[D] += (each NULL: not wanted). */
+void decoder_norm_backward(const decoder_config *c, float *dx, float *dw, float *db, const float *dy, const float *x,
+                           const float *w, size_t rows);
 
 /* rows[n][D] = embedding rows of ids[n]; ids outside the vocabulary are an error. */
 pb_status decoder_embed(const decoder *m, const int32_t *ids, size_t n, float *rows, pb_error *err);
@@ -133,7 +136,16 @@ typedef struct readout {
 
 /* Final norm and unembedding, over blocks of the vocabulary: logits are stored only where asked for. */
 pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err);
-/* Bytes of working memory that it takes. */
+/* The gradients of sum over n rows of log P(want[0]), of rows that decoder_readout has filled in. */
+typedef struct readout_gradient {
+    float *dx;               /* [n][D], written: of the rows before the final norm */
+    float *d_end[END_COUNT]; /* added to; NULL: not wanted */
+    float *d_head;           /* [V][D] likewise */
+} readout_gradient;
+
+pb_status decoder_readout_backward(decoder *m, const readout *rows, size_t n, readout_gradient *g, pb_error *err);
+
+/* Bytes of working memory that the forward form takes; the backward form takes 2 n D floats more. */
 size_t decoder_readout_bytes(const decoder *m, size_t n);
 
 /* ---- changes, which every run sees ----

@@ -1,28 +1,6 @@
 /* test_forward.c: a plain forward pass against HF's: each block's input at the last row, and the logits. */
 #include "tests/engine/runs.h"
 
-/* input[T][D] of a golden run: its tokens' embeddings, the picture's rows between the second and the third. */
-static float *golden_input(model *m, const json_t *golden, size_t *length)
-{
-    size_t n, at = 0, D = m->decoder.config.d_model, pictured = m->vision ? vision_rows(m->vision) : 0;
-    double *ids = json_numbers(golden, "ids", &n);
-    float *input = zeros((n + pictured) * D);
-    for (size_t i = 0; i < n; i++) {
-        int32_t id = (int32_t)ids[i];
-        if (m->vision && i == 2) {
-            size_t count;
-            float *pixels = json_floats(golden, "pixels", &count);
-            assert_ok(vision_encode(m->vision, pixels, input + at * D, err));
-            at += pictured;
-            free(pixels);
-        }
-        assert_ok(decoder_embed(&m->decoder, &id, 1, input + at++ * D, err));
-    }
-    free(ids);
-    *length = at;
-    return input;
-}
-
 static void check(const char *folder)
 {
     char *path = path_join(folder, "golden.json");

@@ -1,0 +1,194 @@
+/* readout.c: what final residuals say about the next token (decoder.h), and the way back.
+ *
+ * Logits are made a block of the vocabulary at a time, and stored only where asked for: the backward form makes them anew. */
+#include "model/decoder.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "math/matmul.h"
+#include "model/decoder_change.h"
+
+enum { VOCAB_BLOCK = 4096 };
+
+/* One block of the vocabulary for all rows: running maximum and sum of exp, wanted logits, stored logits. */
+typedef struct vocab_block {
+    size_t first, count;
+    const float *logits; /* [n][count] */
+    double *highest, *sum;
+} vocab_block;
+
+static void take_block(readout *row, const float *logits, const vocab_block *b, double *highest, double *sum)
+{
+    double top = *highest;
+    for (size_t i = 0; i < b->count; i++)
+        top = (double)logits[i] > top ? (double)logits[i] : top;
+    double total = *sum * exp(*highest - top);
+    for (size_t i = 0; i < b->count; i++)
+        total += exp((double)logits[i] - top);
+    *highest = top;
+    *sum = total;
+    for (size_t k = 0; k < 2; k++)
+        if (row->want[k] >= 0 && (size_t)row->want[k] - b->first < b->count)
+            row->logit[k] = logits[(size_t)row->want[k] - b->first];
+    if (row->logits)
+        memcpy(row->logits + b->first, logits, b->count * sizeof *logits);
+}
+
+static void take_blocks(readout *rows, size_t n, const vocab_block *b)
+{
+#pragma omp parallel for if (n > 1)
+    for (size_t i = 0; i < n; i++)
+        take_block(&rows[i], b->logits + i * b->count, b, &b->highest[i], &b->sum[i]);
+}
+
+/* Tokens in the largest block of the vocabulary. */
+static size_t largest_block(const decoder *m)
+{
+    return m->config.vocab < VOCAB_BLOCK ? m->config.vocab : VOCAB_BLOCK;
+}
+
+/* x[n][D], normed; w, logits, highest and sum are working memory. */
+typedef struct readout_work {
+    const float *end[END_COUNT];
+    float *x, *w, *logits;
+    double *highest, *sum;
+} readout_work;
+
+static void readout_work_free(readout_work *work)
+{
+    free(work->x);
+    free(work->w);
+    free(work->logits);
+    free(work->highest);
+    free(work->sum);
+}
+
+static pb_status readout_prepare(decoder *m, readout_work *work, const readout *rows, size_t n, pb_error *err)
+{
+    size_t D = m->config.d_model;
+    TRY(decoder_read_ends(m, work->end, err));
+    TRY(mem_try(&work->x, n * D, sizeof(float), "rows to read out", err));
+    if (!decoder_in_place(m, m->head))
+        TRY(mem_try(&work->w, largest_block(m) * D, sizeof(float), "a block of the unembedding", err));
+    TRY(mem_try(&work->logits, n * largest_block(m), sizeof(float), "logits", err));
+    TRY(mem_try(&work->highest, n, sizeof(double), "logits", err));
+    TRY(mem_try(&work->sum, n, sizeof(double), "logits", err));
+    for (size_t i = 0; i < n; i++) {
+        decoder_norm(&m->config, work->x + i * D, rows[i].x, work->end[END_NORM], work->end[END_NORM_BIAS], 1);
+        work->highest[i] = -INFINITY;
+        work->sum[i] = 0;
+    }
+    return PB_OK;
+}
+
+static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, size_t n, pb_error *err)
+{
+    size_t D = m->config.d_model, V = m->config.vocab;
+    const float *w, *bias = work->end[END_HEAD_BIAS];
+    for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
+        vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, work->highest, work->sum};
+        TRY(decoder_read_head(m, v, b.count, work->w, &w, err));
+        TRY(matmul_linear(work->logits, work->x, w, bias ? bias + v : NULL, n, b.count, D, err));
+        take_blocks(rows, n, &b);
+    }
+    for (size_t i = 0; i < n; i++)
+        rows[i].log_sum_exp = work->highest[i] + log(work->sum[i]);
+    return PB_OK;
+}
+
+pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err)
+{
+    readout_work work = {0};
+    pb_status status = readout_prepare(m, &work, rows, n, err);
+    if (!status)
+        status = readout_blocks(m, &work, rows, n, err);
+    readout_work_free(&work);
+    return status;
+}
+
+size_t decoder_readout_bytes(const decoder *m, size_t n)
+{
+    size_t D = m->config.d_model, widened = decoder_in_place(m, m->head) ? 0 : largest_block(m) * D;
+    return (n * (D + largest_block(m)) + widened + decoder_room(m, m->head)) * sizeof(float);
+}
+
+/* ---- backward ---- */
+
+/* logits[n][count] become the gradients of log P(want[0]) with respect to them: 1 at the wanted token, less the
+ * probabilities. */
+static void logit_gradients(const readout *rows, size_t n, const vocab_block *b, float *logits)
+{
+#pragma omp parallel for if (n > 1)
+    for (size_t i = 0; i < n; i++) {
+        float *d = logits + i * b->count;
+        for (size_t v = 0; v < b->count; v++)
+            d[v] = (float)-exp((double)d[v] - rows[i].log_sum_exp);
+        if ((size_t)rows[i].want[0] - b->first < b->count)
+            d[(size_t)rows[i].want[0] - b->first] += 1.0f;
+    }
+}
+
+/* d_normed[n][D] += what one block's logits give; their head's gradient likewise. `more` [n][D] is working memory. */
+static pb_status block_backward(decoder *m, const readout_work *work, const readout *rows, size_t n, const vocab_block *b,
+                                const float *w, readout_gradient *g, float *d_normed, float *more, pb_error *err)
+{
+    size_t D = m->config.d_model;
+    const float *bias = work->end[END_HEAD_BIAS];
+    TRY(matmul_linear(work->logits, work->x, w, bias ? bias + b->first : NULL, n, b->count, D, err));
+    logit_gradients(rows, n, b, work->logits);
+    TRY(matmul_linear_input(more, work->logits, w, n, b->count, D, err));
+    add_rows(d_normed, more, n * D);
+    if (g->d_head)
+        TRY(matmul_linear_weight(g->d_head + b->first * D, NULL, work->logits, work->x, n, b->count, D, err));
+    if (g->d_end[END_HEAD_BIAS])
+        add_column_sums(g->d_end[END_HEAD_BIAS] + b->first, work->logits, n, b->count);
+    return PB_OK;
+}
+
+/* The final norm's own: dx from d_normed. */
+static void end_norm_backward(const decoder *m, const readout_work *work, const readout *rows, size_t n, readout_gradient *g,
+                              const float *d_normed)
+{
+    size_t D = m->config.d_model;
+    for (size_t i = 0; i < n; i++) {
+        memset(g->dx + i * D, 0, D * sizeof(float));
+        decoder_norm_backward(&m->config, g->dx + i * D, g->d_end[END_NORM], g->d_end[END_NORM_BIAS], d_normed + i * D,
+                              rows[i].x, work->end[END_NORM], 1);
+    }
+}
+
+static pb_status readout_backward(decoder *m, readout_work *work, const readout *rows, size_t n, readout_gradient *g,
+                                  float *d_normed, float *more, pb_error *err)
+{
+    size_t D = m->config.d_model, V = m->config.vocab;
+    const float *w;
+    memset(d_normed, 0, n * D * sizeof *d_normed);
+    for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
+        vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, NULL, NULL};
+        TRY(decoder_read_head(m, v, b.count, work->w, &w, err));
+        TRY(block_backward(m, work, rows, n, &b, w, g, d_normed, more, err));
+    }
+    end_norm_backward(m, work, rows, n, g, d_normed);
+    return PB_OK;
+}
+
+pb_status decoder_readout_backward(decoder *m, const readout *rows, size_t n, readout_gradient *g, pb_error *err)
+{
+    size_t D = m->config.d_model;
+    readout_work work = {0};
+    float *d_normed = NULL, *more = NULL;
+    pb_status status = readout_prepare(m, &work, rows, n, err);
+    if (!status)
+        status = mem_try(&d_normed, n * D, sizeof *d_normed, "gradients of a read-out", err);
+    if (!status)
+        status = mem_try(&more, n * D, sizeof *more, "gradients of a read-out", err);
+    if (!status)
+        status = readout_backward(m, &work, rows, n, g, d_normed, more, err);
+    readout_work_free(&work);
+    free(d_normed);
+    free(more);
+    return status;
+}

@@ -1,0 +1,372 @@
+/* test_backward.c: gradients through a replay, against PyTorch's autograd, finite differences and themselves. */
+#include "tests/engine/runs.h"
+
+#include "engine/backward.h"
+#include "math/matmul.h"
+
+enum { MEMORY = 1 << 20 };
+
+/* ---- a run and its gradients ---- */
+
+/* d[n][D] = the gradients of sum of log P(tokens[i]) with respect to final rows x[n][D]; returns the sum. */
+static double read_back(decoder *m, const float *x, const int32_t *tokens, size_t n, float *d, readout_gradient *more)
+{
+    size_t D = m->config.d_model;
+    readout reads[4];
+    readout_gradient g = more ? *more : (readout_gradient){0};
+    double sum = 0;
+    g.dx = d;
+    for (size_t i = 0; i < n; i++)
+        reads[i] = (readout){.x = x + i * D, .want = {tokens[i], -1}};
+    assert_ok(decoder_readout(m, reads, n, err));
+    assert_ok(decoder_readout_backward(m, reads, n, &g, err));
+    for (size_t i = 0; i < n; i++)
+        sum += (double)reads[i].logit[0] - reads[i].log_sum_exp;
+    return sum;
+}
+
+/* Runs a fork whose last `n` rows are read, and leaves its gradients; returns sum of log P(tokens). */
+static double differentiate(decoder *m, replay_fork *f, const int32_t *tokens, size_t n, const tap *taps, size_t tap_count,
+                            weight_gradients weights)
+{
+    float **final = run_forks(m, f, 1, MEMORY, NULL), *d = zeros(n * m->config.d_model);
+    double score = read_back(m, final[0], tokens, n, d, NULL);
+    fork_gradient g = {.d_read = d, .taps = taps, .tap_count = tap_count};
+    replay_work work = {0};
+    assert_ok(backward_run(m, f, &g, 1, weights, MEMORY, &work, err));
+    free(d);
+    rows_free(final, 1);
+    return score;
+}
+
+static void assert_near(const float *found, const double *expected, size_t n, double tolerance, const char *what)
+{
+    double norm = 0;
+    for (size_t i = 0; i < n; i++)
+        norm += expected[i] * expected[i];
+    for (size_t i = 0; i < n; i++)
+        assert_close((double)found[i], expected[i], tolerance * sqrt(norm), what, i);
+}
+
+/* ---- against autograd ---- */
+
+typedef struct golden_run {
+    model *model;
+    decoder *m;
+    json_t *forward, *gradients;
+    float *input;
+    size_t T, L, D;
+    int32_t tokens[2];
+} golden_run;
+
+static golden_run golden_open(const char *folder)
+{
+    golden_run g = {.model = tiny_open(folder)};
+    char *forward = path_join(folder, "golden.json"), *gradients = path_join(folder, "gradients.json");
+    assert_ok(json_read_file(&g.forward, forward, err));
+    assert_ok(json_read_file(&g.gradients, gradients, err));
+    free(forward), free(gradients);
+    g.m = &g.model->decoder;
+    g.L = g.m->config.layers;
+    g.D = g.m->config.d_model;
+    g.input = golden_input(g.model, g.forward, &g.T);
+    for (size_t i = 0; i < 2; i++)
+        g.tokens[i] = (int32_t)json_number_value(json_array_get(json_object_get(g.gradients, "tokens"), i));
+    return g;
+}
+
+static void golden_close(golden_run *g)
+{
+    free(g->input);
+    json_decref(g->forward);
+    json_decref(g->gradients);
+    model_free(g->model);
+}
+
+/* Elements of a weight's gradient, one in 37, and its norm. */
+static void check_weight(const golden_run *g, const char *name, const float *found, size_t count)
+{
+    const json_t *of = json_object_get(json_object_get(g->gradients, "weights"), name);
+    if (!of)
+        test_stop(__FILE__, __LINE__, "the golden has no gradient of %s", name);
+    double norm = json_number_value(json_object_get(of, "norm")), sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)found[i] * (double)found[i];
+    assert_close(sqrt(sum), norm, 2e-5 * norm + 1e-12, name, 0);
+    const json_t *elements = json_object_get(of, "elements");
+    assert_int_equal(json_array_size(elements), (count + 36) / 37);
+    for (size_t i = 0; i < count; i += 37)
+        assert_close((double)found[i], json_number_value(json_array_get(elements, i / 37)), 2e-5 * norm + 1e-12, name, i);
+}
+
+static weight_gradients new_gradients(const decoder *m)
+{
+    weight_gradients w = mem_new(m->config.layers, sizeof *w);
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (int part = 0; part < PART_COUNT; part++)
+            if (m->layers[l].part[part])
+                w[l][part] = zeros(m->layers[l].part[part]->count);
+    return w;
+}
+
+static void free_gradients(const decoder *m, weight_gradients w)
+{
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (int part = 0; part < PART_COUNT; part++)
+            free(w[l][part]);
+    free(w);
+}
+
+/* A parallel block's one norm is two parts, whose gradients add up. */
+static void join_norms(const decoder *m, size_t l, float *(*w)[PART_COUNT])
+{
+    static const int pair[2][2] = {{PART_ATTN_NORM, PART_MLP_NORM}, {PART_ATTN_NORM_BIAS, PART_MLP_NORM_BIAS}};
+    for (size_t i = 0; i < 2; i++) {
+        const tensor *one = m->layers[l].part[pair[i][0]], *two = m->layers[l].part[pair[i][1]];
+        if (!one || !two || strcmp(one->name, two->name) != 0)
+            continue;
+        add_rows(w[l][pair[i][0]], w[l][pair[i][1]], one->count);
+        memcpy(w[l][pair[i][1]], w[l][pair[i][0]], one->count * sizeof(float));
+    }
+}
+
+static void check_sites(const golden_run *g, const tap *taps)
+{
+    static const char *const names[] = {"resid_pre", "attn_out", "mlp_out"};
+    for (size_t l = 0; l < g->L; l++)
+        for (size_t s = 0; s < 3; s++)
+            for (size_t i = 0; i < 2; i++) {
+                const json_t *of = json_array_get(json_object_get(g->gradients, "sites"), l);
+                double *expected = mem_new(g->D, sizeof *expected);
+                for (size_t j = 0; j < g->D; j++)
+                    expected[j] = json_number_value(json_array_get(json_array_get(json_object_get(of, names[s]), i), j));
+                assert_near(taps[(l * 3 + s) * 2 + i].row, expected, g->D, 1e-5, names[s]);
+                free(expected);
+            }
+}
+
+static void check_autograd(const char *folder)
+{
+    static const site sites[] = {SITE_RESID_PRE, SITE_ATTN_OUT, SITE_MLP_OUT};
+    golden_run g = golden_open(folder);
+    recording *r;
+    tap *taps = mem_new(g.L * 6, sizeof *taps);
+    for (size_t n = 0; n < g.L * 6; n++) {
+        double p = json_number_value(json_array_get(json_object_get(g.gradients, "rows"), n % 2));
+        taps[n] = (tap){sites[n / 2 % 3], n / 6, (size_t)p, zeros(g.D)};
+    }
+    weight_gradients w = new_gradients(g.m);
+    assert_ok(recording_new(&r, &g.m->config, NULL, 0, g.T, 0, err));
+    replay_fork f = {.end = g.T, .input = g.input, .record = r, .read_first = g.T - 2};
+    double score = differentiate(g.m, &f, g.tokens, 2, taps, g.L * 6, w);
+    assert_close(score, json_number_value(json_object_get(g.gradients, "score")), 1e-5, "score", 0);
+    check_sites(&g, taps);
+    for (size_t l = 0; l < g.L; l++) {
+        join_norms(g.m, l, w);
+        for (int part = 0; part < PART_COUNT; part++)
+            if (w[l][part])
+                check_weight(&g, strstr(g.m->layers[l].part[part]->name, "layers."), w[l][part], g.m->layers[l].part[part]->count);
+    }
+    for (size_t n = 0; n < g.L * 6; n++)
+        free(taps[n].row);
+    free(taps);
+    free_gradients(g.m, w);
+    recording_free(r);
+    golden_close(&g);
+}
+
+static const char *const folders[] = {LLAVA, LLAMA, QWEN2, PHI};
+
+static void gradients_are_autograds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        check_autograd(folders[i]);
+}
+
+static void the_ends_gradients_are_autograds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        golden_run g = golden_open(folders[i]);
+        size_t V = g.m->config.vocab;
+        bool has_bias = g.m->end[END_HEAD_BIAS];
+        float *final, *d = zeros(2 * g.D), *head = zeros(V * g.D), *norm = zeros(g.D), *norm_bias = zeros(g.D), *bias = zeros(V);
+        recording_free(record(g.m, g.input, g.T, &final));
+        readout_gradient more = {.d_end = {norm, norm_bias, has_bias ? bias : NULL}, .d_head = head};
+        read_back(g.m, final + (g.T - 2) * g.D, g.tokens, 2, d, &more);
+        check_weight(&g, "head", head, V * g.D);
+        check_weight(&g, "end.weight", norm, g.D);
+        if (g.m->config.norm == NORM_LAYER)
+            check_weight(&g, "end.bias", norm_bias, g.D);
+        if (has_bias)
+            check_weight(&g, "head.bias", bias, V);
+        free(final), free(d), free(head), free(norm), free(norm_bias), free(bias);
+        golden_close(&g);
+    }
+}
+
+/* ---- forks ---- */
+
+/* A fork from the run over g->input that puts a row in at (site, layer, p), and its recording. */
+typedef struct put {
+    edit edit;
+    size_t position;
+    const float *row;
+    replay_fork f;
+} put;
+
+static void put_in(put *one, const golden_run *g, const recording *base, site s, size_t layer, size_t p, const float *row)
+{
+    *one = (put){.position = p, .row = row};
+    one->edit = (edit){.site = s, .first_layer = layer, .end_layer = layer + 1, .positions = &one->position,
+                       .position_count = 1, .rows = &one->row};
+    one->f = (replay_fork){.base = base, .first = p, .end = g->T, .edits = &one->edit, .edit_count = 1,
+                           .read_first = g->T - 1};
+    assert_ok(recording_new(&one->f.record, &g->m->config, base, p, g->T, p, err));
+}
+
+/* Of a run's own row, put in: the gradient is that of the whole run. */
+static void a_forks_gradient_is_the_whole_runs(void **state)
+{
+    (void)state;
+    static const site sites[] = {SITE_RESID_PRE, SITE_ATTN_OUT, SITE_MLP_OUT, SITE_RESID_POST};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        golden_run g = golden_open(folders[i]);
+        recording *whole = record(g.m, g.input, g.T, NULL);
+        float *expected = zeros(g.D), *found = zeros(g.D);
+        for (size_t s = 0; s < 4; s++)
+            for (size_t l = 0; l + 1 < g.L; l++) {
+                size_t p = 2 + l;
+                tap of_whole = {sites[s], l, p, expected}, of_fork = {sites[s], l, p, found};
+                recording *again;
+                assert_ok(recording_new(&again, &g.m->config, NULL, 0, g.T, 0, err));
+                replay_fork f = {.end = g.T, .input = g.input, .record = again, .read_first = g.T - 1};
+                differentiate(g.m, &f, g.tokens, 1, &of_whole, 1, NULL);
+                put one;
+                put_in(&one, &g, whole, sites[s], l, p, recording_row(whole, sites[s], l, p));
+                differentiate(g.m, &one.f, g.tokens, 1, &of_fork, 1, NULL);
+                double *exact = mem_new(g.D, sizeof *exact);
+                for (size_t j = 0; j < g.D; j++)
+                    exact[j] = (double)expected[j];
+                assert_near(found, exact, g.D, 2e-6, site_name(sites[s]));
+                free(exact);
+                recording_free(one.f.record);
+                recording_free(again);
+            }
+        free(expected), free(found);
+        recording_free(whole);
+        golden_close(&g);
+    }
+}
+
+/* Along a random direction: (score(v + h d) - score(v - h d)) / 2h = gradient . d, of rows unlike any run's. */
+static void gradients_are_finite_differences(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        golden_run g = golden_open(folders[i]);
+        recording *whole = record(g.m, g.input, g.T, NULL);
+        float *v = gaussians(g.D, 31), *direction = gaussians(g.D, 32), *moved = zeros(g.D), *gradient = zeros(g.D);
+        const double h = 5e-3;
+        double score[3], slope = 0;
+        for (int step = -1; step <= 1; step++) {
+            for (size_t j = 0; j < g.D; j++)
+                moved[j] = (float)((double)v[j] * 0.3 + step * h * (double)direction[j]);
+            put one;
+            put_in(&one, &g, whole, SITE_MLP_OUT, 1, 3, moved);
+            tap t = {SITE_MLP_OUT, 1, 3, step == 0 ? gradient : zeros(g.D)};
+            score[step + 1] = differentiate(g.m, &one.f, g.tokens, 1, &t, 1, NULL);
+            recording_free(one.f.record);
+            if (step)
+                free(t.row);
+        }
+        for (size_t j = 0; j < g.D; j++)
+            slope += (double)gradient[j] * (double)direction[j];
+        assert_close((score[2] - score[0]) / (2 * h), slope, 2e-3 * (1 + fabs(slope)), "slope", i);
+        free(v), free(direction), free(moved), free(gradient);
+        recording_free(whole);
+        golden_close(&g);
+    }
+}
+
+/* Through a row that was put in above, nothing flows down. */
+static void nothing_flows_through_a_row_that_was_put_in(void **state)
+{
+    (void)state;
+    golden_run g = golden_open(LLAVA);
+    size_t every[64];
+    for (size_t p = 0; p < g.T; p++)
+        every[p] = p;
+    recording *whole = record(g.m, g.input, g.T, NULL), *again;
+    edit all = {.site = SITE_RESID_PRE, .first_layer = 2, .end_layer = 3, .positions = every, .position_count = g.T, .source = whole};
+    assert_ok(recording_new(&again, &g.m->config, NULL, 0, g.T, 0, err));
+    replay_fork f = {.end = g.T, .input = g.input, .edits = &all, .edit_count = 1, .record = again, .read_first = g.T - 1};
+    float *above = zeros(g.D), *below = gaussians(g.D, 3), *nothing = zeros(g.D);
+    tap taps[] = {{SITE_RESID_PRE, 2, g.T - 1, above}, {SITE_MLP_OUT, 1, g.T - 1, below}};
+    differentiate(g.m, &f, g.tokens, 1, taps, 2, NULL);
+    assert_same_bits(below, nothing, g.D, "mlp_out below");
+    assert_true(memcmp(above, nothing, g.D * sizeof *above) != 0);
+    free(above), free(below), free(nothing);
+    recording_free(again);
+    recording_free(whole);
+    golden_close(&g);
+}
+
+/* Many forks together, in waves of any size: each has the gradients that it has alone. */
+static void company_and_waves_do_not_show(void **state)
+{
+    (void)state;
+    enum { FORKS = 9 };
+    if (!matmul_row_invariant())
+        skip();
+    golden_run g = golden_open(LLAMA);
+    recording *whole = record(g.m, g.input, g.T, NULL);
+    float *alone[FORKS], *v = gaussians(FORKS * g.D, 9);
+    put forks[FORKS];
+    replay_fork list[FORKS];
+    fork_gradient gradients[FORKS];
+    tap taps[FORKS];
+    float *d = gaussians(FORKS * g.D, 10);
+    for (size_t i = 0; i < FORKS; i++) {
+        size_t layer = i % 2, p = 5 + 2 * i;
+        put_in(&forks[i], &g, whole, SITE_MLP_OUT, layer, p, v + i * g.D);
+        alone[i] = zeros(g.D);
+        taps[i] = (tap){SITE_MLP_OUT, layer, p, alone[i]};
+        gradients[i] = (fork_gradient){.d_read = d + i * g.D, .taps = &taps[i], .tap_count = 1};
+        list[i] = forks[i].f;
+        replay_work work = {0};
+        rows_free(run_forks(g.m, &list[i], 1, MEMORY, NULL), 1);
+        assert_ok(backward_run(g.m, &list[i], &gradients[i], 1, NULL, MEMORY, &work, err));
+    }
+    for (size_t memory = 1; memory < 1 << 20; memory *= 64) {
+        replay_work work = {0};
+        for (size_t i = 0; i < FORKS; i++)
+            taps[i].row = zeros(g.D);
+        assert_ok(backward_run(g.m, list, gradients, FORKS, NULL, memory, &work, err));
+        for (size_t i = 0; i < FORKS; i++) {
+            assert_same_bits(taps[i].row, alone[i], g.D, "gradient in company");
+            free(taps[i].row);
+        }
+    }
+    for (size_t i = 0; i < FORKS; i++) {
+        free(alone[i]);
+        recording_free(forks[i].f.record);
+    }
+    free(v), free(d);
+    recording_free(whole);
+    golden_close(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_are_autograds),
+        cmocka_unit_test(the_ends_gradients_are_autograds),
+        cmocka_unit_test(a_forks_gradient_is_the_whole_runs),
+        cmocka_unit_test(gradients_are_finite_differences),
+        cmocka_unit_test(nothing_flows_through_a_row_that_was_put_in),
+        cmocka_unit_test(company_and_waves_do_not_show),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
