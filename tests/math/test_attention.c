@@ -1,10 +1,9 @@
 /* test_attention.c: attention against a plain loop in double precision; and its bits, which depend neither on where keys
  * are cut into segments, nor on what is computed beside a row. */
-#include "tests/math/numbers.h"
+#include "tests/math/scene.h"
 
 #include <omp.h>
 
-#include "math/attention.h"
 #include "math/multiversion.h"
 
 enum { QUERIES = 4, COLUMNS = 32 };
@@ -13,102 +12,18 @@ enum { QUERIES = 4, COLUMNS = 32 };
 #define VECTOR 8
 #include "math/attention_tile.h"
 
-enum { MOST_SEGMENTS = 8 };
-
-/* One run's queries, keys and values, and its keys as segments. */
-typedef struct scene {
-    size_t T, heads, kv_heads, head_dim;
-    bool causal;
-    float *q, *k, *v;                /* [T][heads d], [T][kv d] */
-    kv_segment segments[MOST_SEGMENTS];
-    size_t segment_count;
-    float *kt[MOST_SEGMENTS], *values[MOST_SEGMENTS];
-} scene;
-
-static scene scene_new(size_t T, size_t heads, size_t kv_heads, size_t head_dim, bool causal)
-{
-    size_t kv = T * kv_heads * head_dim;
-    return (scene){.T = T, .heads = heads, .kv_heads = kv_heads, .head_dim = head_dim, .causal = causal,
-                   .q = gaussians(T * heads * head_dim, 1), .k = gaussians(kv, 2), .v = gaussians(kv, 3)};
-}
-
-/* Cuts keys and values before these positions; each piece in memory of its own, no larger than it must be. */
-static void cut(scene *s, const size_t *at, size_t cuts)
-{
-    size_t width = s->kv_heads * s->head_dim;
-    for (size_t i = 0; i < s->segment_count; i++)
-        free(s->kt[i]), free(s->values[i]);
-    s->segment_count = cuts + 1;
-    for (size_t i = 0; i <= cuts; i++) {
-        size_t first = i ? at[i - 1] : 0, end = i < cuts ? at[i] : s->T, n = end - first, stride = kv_stride(n);
-        s->kt[i] = zeros(width * stride);
-        s->values[i] = zeros(n * width);
-        kv_transpose(s->kt[i], s->k + first * width, n, width, stride);
-        memcpy(s->values[i], s->v + first * width, n * width * sizeof(float));
-        s->segments[i] = (kv_segment){first, end, s->kt[i], stride, s->values[i]};
-    }
-}
-
-static void scene_free(scene *s)
-{
-    for (size_t i = 0; i < s->segment_count; i++)
-        free(s->kt[i]), free(s->values[i]);
-    free(s->q), free(s->k), free(s->v);
-}
-
-static attention_job job_of(const scene *s, const size_t *positions, size_t rows, const float *q, float *z)
-{
-    return (attention_job){.heads = s->heads, .kv_heads = s->kv_heads, .head_dim = s->head_dim,
-                           .scale = 1.0f / sqrtf((float)s->head_dim), .causal = s->causal, .segments = s->segments,
-                           .segment_count = s->segment_count, .rows = rows, .q = q, .positions = positions, .z = z};
-}
-
-/* z[T][heads d] of all rows at once. free() */
-static float *attend_all(const scene *s)
-{
-    float *z = zeros(s->T * s->heads * s->head_dim);
-    size_t *positions = mem_new(s->T, sizeof *positions);
-    for (size_t t = 0; t < s->T; t++)
-        positions[t] = t;
-    attention_job job = job_of(s, positions, s->T, s->q, z);
-    attention(&job, 1);
-    free(positions);
-    return z;
-}
-
-/* The definition: one row, one head, in double precision. */
-static void plain(const scene *s, size_t row, size_t head, double *z)
-{
-    size_t d = s->head_dim, width = s->kv_heads * d, keys = s->causal ? row + 1 : s->T;
-    size_t column = head / (s->heads / s->kv_heads) * d;
-    const float *q = s->q + (row * s->heads + head) * d;
-    double *p = mem_new(keys, sizeof *p), highest = -INFINITY, sum = 0;
-    for (size_t t = 0; t < keys; t++) {
-        for (size_t i = 0; i < d; i++)
-            p[t] += (double)q[i] * (double)s->k[t * width + column + i];
-        p[t] /= sqrt((double)d);
-        highest = p[t] > highest ? p[t] : highest;
-    }
-    for (size_t t = 0; t < keys; t++)
-        sum += p[t] = exp(p[t] - highest);
-    for (size_t i = 0; i < d; i++) {
-        z[i] = 0;
-        for (size_t t = 0; t < keys; t++)
-            z[i] += p[t] / sum * (double)s->v[t * width + column + i];
-    }
-    free(p);
-}
-
 static void compare_with_plain(const scene *s)
 {
     float *z = attend_all(s);
+    exact e = exact_of(s);
     double *expected = mem_new(s->head_dim, sizeof *expected);
     for (size_t row = 0; row < s->T; row++)
         for (size_t head = 0; head < s->heads; head++) {
-            plain(s, row, head, expected);
+            plain(&e, row, head, expected);
             for (size_t i = 0; i < s->head_dim; i++)
                 assert_close((double)z[(row * s->heads + head) * s->head_dim + i], expected[i], 3e-6, "z", i);
         }
+    exact_free(&e);
     free(expected);
     free(z);
 }
