@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ typedef enum value_kind {
     VALUE_LIST,   /* text_list: may be repeated */
     VALUE_CHOICE, /* const char *, one of `choices` */
     VALUE_COUNT,  /* size_t; `given` is set too */
+    VALUE_REAL,   /* double, finite, at least 0; `given` is set too */
     VALUE_BYTES,  /* size_t: 512M, 8G */
     VALUE_RANGE   /* two size_t: a:b, a < b */
 } value_kind;
@@ -53,7 +55,8 @@ static const option table[] = {
     {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST", "attn_out, mlp_out, resid_pre, resid_post [attn_out,mlp_out,resid_post]"},
     {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W", "restore W layers centred on each [1]"},
     {"radius", VALUE_COUNT, FIELD(radius), FIELD(has_radius), 0, "R", "restore layers l-R to l+R instead"},
-    {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b", "trace layers a to b-1 [all]"},
+    {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b", "layers a to b-1: those traced [all], or those that an edit is "
+     "spread over"},
     {"positions", VALUE_TEXT, FIELD(positions), 0, 0, "SPANS", "trace these rows: bos, image, text, constraint, constraint:N, question, "
      "last, control, all, a:b [text; all when the picture is corrupted]"},
     {"group", VALUE_NONE, FIELD(group), 0, 0, NULL, "restore each span of --positions as a whole"},
@@ -62,6 +65,27 @@ static const option table[] = {
     {"foil", VALUE_TEXT, FIELD(foil), 0, 0, "TEXT", "report logit(answer) - logit(this) too"},
     {"verify", VALUE_COUNT, FIELD(verify), 0, 0, "N", "recompute N random cells by full forward passes"},
     {"naive", VALUE_NONE, FIELD(naive), 0, 0, NULL, "compute every cell so (slow: for proofs and benchmarks)"},
+    {"target", VALUE_TEXT, FIELD(target), 0, 0, "TEXT", "what the edited model shall answer"},
+    {"target-tokens", VALUE_CHOICE, FIELD(target_tokens), 0, 0, "first|all", "make its first token likely, or all of them [first]"},
+    {"rephrase", VALUE_LIST, FIELD(rephrasings), 0, 0, "TEXT", "the question in other words, asked before and after; may be repeated"},
+    {"requests", VALUE_TEXT, FIELD(requests), 0, 0, "FILE.jsonl", "many edits, one a line: a question with its target"},
+    {"together", VALUE_NONE, FIELD(together), 0, 0, NULL, "make all of them in one model, instead of each in its own"},
+    {"method", VALUE_CHOICE, FIELD(method), 0, 0, "multedit|ft|ft-constrained", "the closed-form edit, or fine-tuning [multedit]"},
+    {"preset", VALUE_CHOICE, FIELD(preset), 0, 0, "official|default", "where the layer and the numbers below are from [default]"},
+    {"layer", VALUE_COUNT, FIELD(layer), FIELD(has_layer), 0, "L", "the layer that is edited"},
+    {"lr", VALUE_REAL, FIELD(lr), FIELD(has_lr), 0, "X", "Adam's step"},
+    {"steps", VALUE_COUNT, FIELD(steps), 0, 1, "N", "how many of them"},
+    {"weight-decay", VALUE_REAL, FIELD(weight_decay), FIELD(has_weight_decay), 0, "X", "weight of |delta| / |v0|^2 in the loss"},
+    {"clamp", VALUE_REAL, FIELD(clamp), FIELD(has_clamp), 0, "X", "|delta| is at most X |v0|"},
+    {"lambda", VALUE_REAL, FIELD(lambda), FIELD(has_lambda), 0, "X", "the ridge that holds the matrix to what it was"},
+    {"ft-scope", VALUE_CHOICE, FIELD(ft_scope), 0, 0, "matrix|down|all", "fine-tune the layer's down projection, all layers', or the "
+     "whole decoder [matrix]"},
+    {"epsilon", VALUE_REAL, FIELD(epsilon), FIELD(has_epsilon), 0, "X", "ft-constrained: no weight moves farther than X"},
+    {"eval", VALUE_TEXT, FIELD(eval), 0, 0, "FILE.jsonl", "questions with answers, asked before and after: what else changed?"},
+    {"neighbours", VALUE_COUNT, FIELD(neighbours), FIELD(has_neighbours), 0, "N", "ask the edited question about N other subjects' pictures "
+     "in these files [10]"},
+    {"save-lora", VALUE_TEXT, FIELD(save_lora), 0, 0, "DIR", "keep the edit as an adapter that PEFT loads"},
+    {"save-merged", VALUE_TEXT, FIELD(save_merged), 0, 0, "DIR", "keep the edited model as a checkpoint"},
     {"plan", VALUE_NONE, FIELD(plan), 0, 0, NULL, "say what a trace with these options would take"},
     {"max-tokens", VALUE_COUNT, FIELD(max_tokens), 0, 1, "N", "length of the answer [16]"},
     {"top", VALUE_COUNT, FIELD(top), 0, 1, "K", "most likely first tokens to show [5]"},
@@ -106,6 +130,14 @@ static bool read_count(const char *text, const char **end, size_t *value)
     *end = stop;
     *value = (size_t)n;
     return isdigit((unsigned char)text[0]) && errno == 0 && n <= SIZE_MAX / 2;
+}
+
+/* What strtod takes beyond decimals (hexadecimals, inf, nan, blanks before them) is no number here. */
+static bool read_real(const char *text, double *value)
+{
+    char *end;
+    *value = strtod(text, &end);
+    return *text && strspn(text, "0123456789.eE+-") == strlen(text) && *end == '\0' && isfinite(*value) && *value >= 0;
 }
 
 static bool read_bytes(const char *text, size_t *value)
@@ -156,6 +188,9 @@ static bool set_value(settings *s, const option *o, const char *text)
     case VALUE_CHOICE: *(const char **)field = text; return is_choice(text, o->argument);
     case VALUE_BYTES: return read_bytes(text, field);
     case VALUE_RANGE: return read_range(text, field, (size_t *)field + 1);
+    case VALUE_REAL:
+        *(bool *)((char *)s + o->given) = true;
+        return read_real(text, field);
     case VALUE_COUNT:
         if (o->given)
             *(bool *)((char *)s + o->given) = true;
@@ -179,6 +214,7 @@ static bool bad_value(const char *command, const option *o, const char *value)
             o->kind == VALUE_CHOICE  ? o->argument
             : o->kind == VALUE_COUNT ? o->least ? ", a whole number of at least 1" : ", a whole number"
             : o->kind == VALUE_RANGE ? ", whole numbers, a below b"
+            : o->kind == VALUE_REAL  ? ", a number of at least 0"
             : o->kind == VALUE_BYTES ? ", like 512M or 8G"
                                      : "",
             command);
@@ -230,6 +266,7 @@ void options_free(settings *s)
     free(s->given.items);
     free(s->constraints.items);
     free(s->corruptions.items);
+    free(s->rephrasings.items);
 }
 
 /* Prints text from column HELP_COLUMN on, broken between words. */
