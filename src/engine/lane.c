@@ -17,7 +17,7 @@ static bool is_residual(site s)
 }
 
 /* The layer from which an edit is felt: resid_post of l is resid_pre of l + 1. */
-static size_t felt_from(const edit *e)
+static size_t felt_from(const row_edit *e)
 {
     return e->first_layer + (e->site == SITE_RESID_POST);
 }
@@ -74,7 +74,7 @@ size_t lanes_within(const lane *lanes, size_t count, size_t most, size_t *rows)
 }
 
 /* The row that one edit puts there. */
-static const float *put_by(const edit *e, site s, size_t layer, size_t position)
+static const float *put_by(const row_edit *e, site s, size_t layer, size_t position)
 {
     if (e->site != s || layer < e->first_layer || layer >= e->end_layer)
         return NULL;

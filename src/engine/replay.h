@@ -22,14 +22,14 @@
 
 /* Site rows put in place of a run's own: at positions[count] (ascending) in layers first_layer .. end_layer-1 the
  * site's rows are those of `source` at the same layer and position, or given. */
-typedef struct edit {
+typedef struct row_edit {
     site site;
     size_t first_layer, end_layer;
     const size_t *positions;
     size_t position_count;
     const recording *source;
     const float *const *rows; /* [count] rows [D] that are put in instead of source's; NULL: source's */
-} edit;
+} row_edit;
 
 /* A change of low rank of one matrix, for one fork: y += sum over r of (x . a[r]) b[r] for each row x that passes it. */
 typedef struct weight_term {
@@ -52,7 +52,7 @@ typedef struct replay_fork {
     const float *input;    /* [end - first][D] rows at layer 0; NULL: the base's, and layers below the edits are too */
     const recording *entry; /* whose residuals it starts from where it has no input; NULL: the base's. Apart from the base
                             * where the rows below `first` are of another run: one with changed weights, say */
-    const edit *edits;
+    const row_edit *edits;
     size_t edit_count;
     const weight_term *terms;
     size_t term_count;

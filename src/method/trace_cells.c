@@ -23,12 +23,12 @@ static const recording *corrupted_run(const trace_job *j, size_t sample)
     return j->corrupted ? j->corrupted[sample] : NULL;
 }
 
-static edit cell_edit(const trace_job *j, trace_cell c, size_t sample)
+static row_edit cell_edit(const trace_job *j, trace_cell c, size_t sample)
 {
     const trace *t = j->t;
     const trace_grid *g = &t->sites[c.site];
     const span *positions = &t->cells[c.column];
-    return (edit){.site = g->site, .first_layer = g->restored[c.layer][0], .end_layer = g->restored[c.layer][1] + 1,
+    return (row_edit){.site = g->site, .first_layer = g->restored[c.layer][0], .end_layer = g->restored[c.layer][1] + 1,
                   .positions = positions->positions, .position_count = positions->count,
                   .source = t->direction == TRACE_DENOISE ? j->clean : corrupted_run(j, sample)};
 }
@@ -45,7 +45,7 @@ static const score *unpatched_score(const trace_job *j, size_t sample)
 
 /* Whether putting the row in changes nothing that is read: it is there already, to the bit (which a plan cannot know), or
  * it lies in the last layer where no later row attends to it. */
-static bool row_is_idle(const trace_job *j, const edit *e, size_t layer, size_t position, size_t sample)
+static bool row_is_idle(const trace_job *j, const row_edit *e, size_t layer, size_t position, size_t sample)
 {
     size_t L = j->q->model->decoder.config.layers, D = j->q->model->decoder.config.d_model;
     if (position < j->first_changed[sample])
@@ -56,7 +56,7 @@ static bool row_is_idle(const trace_job *j, const edit *e, size_t layer, size_t 
                   recording_row(patched_run(j, sample), e->site, layer, position), D * sizeof(float)) == 0;
 }
 
-static bool cell_is_known(const trace_job *j, const edit *e, size_t sample)
+static bool cell_is_known(const trace_job *j, const row_edit *e, size_t sample)
 {
     for (size_t l = e->first_layer; l < e->end_layer; l++)
         for (size_t i = 0; i < e->position_count; i++)
@@ -66,7 +66,7 @@ static bool cell_is_known(const trace_job *j, const edit *e, size_t sample)
 }
 
 /* The fork of a cell in one sample. Rows of the edit below the first changed one are idle, and are left out. */
-static replay_fork cell_fork(const trace_job *j, edit *e, size_t sample)
+static replay_fork cell_fork(const trace_job *j, row_edit *e, size_t sample)
 {
     while (e->position_count && e->positions[0] < j->first_changed[sample]) {
         e->positions++;
@@ -77,7 +77,7 @@ static replay_fork cell_fork(const trace_job *j, edit *e, size_t sample)
 }
 
 /* The same cell in its plain form. */
-static replay_fork plain_fork(const trace_job *j, const edit *e, size_t sample)
+static replay_fork plain_fork(const trace_job *j, const row_edit *e, size_t sample)
 {
     return (replay_fork){.first = 0, .end = j->q->length,
                   .input = j->t->direction == TRACE_DENOISE ? j->inputs[sample] : j->q->input,
@@ -86,7 +86,7 @@ static replay_fork plain_fork(const trace_job *j, const edit *e, size_t sample)
 
 trace_batch trace_batch_new(trace_job *j, size_t most, const char *what)
 {
-    return (trace_batch){.j = j, .forks = mem_new(most, sizeof(replay_fork)), .edits = mem_new(most, sizeof(edit)),
+    return (trace_batch){.j = j, .forks = mem_new(most, sizeof(replay_fork)), .edits = mem_new(most, sizeof(row_edit)),
                    .scores = mem_new(most, sizeof(score)), .what = what};
 }
 
@@ -141,7 +141,7 @@ static void store(trace_job *j, trace_cell c, const score *scores)
 
 void trace_batch_add_plain(trace_batch *b, trace_cell c, size_t sample)
 {
-    edit *e = &b->edits[b->count];
+    row_edit *e = &b->edits[b->count];
     *e = cell_edit(b->j, c, sample);
     b->forks[b->count++] = plain_fork(b->j, e, sample);
 }
@@ -149,7 +149,7 @@ void trace_batch_add_plain(trace_batch *b, trace_cell c, size_t sample)
 /* Adds a cell where it must be run. */
 static void add_cell(trace_batch *b, trace_cell c, size_t sample)
 {
-    edit *e = &b->edits[b->count];
+    row_edit *e = &b->edits[b->count];
     *e = cell_edit(b->j, c, sample);
     if (!cell_is_known(b->j, e, sample))
         b->forks[b->count++] = cell_fork(b->j, e, sample);

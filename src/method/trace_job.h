@@ -66,7 +66,7 @@ trace_cell trace_cell_at(const trace *t, size_t index);
 typedef struct trace_batch {
     trace_job *j;
     replay_fork *forks;      /* [most] */
-    edit *edits;      /* [most] */
+    row_edit *edits;      /* [most] */
     score *scores;    /* [most], filled in when they have run */
     size_t count;
     const char *what; /* for progress */

@@ -210,7 +210,7 @@ static void the_ends_gradients_are_autograds(void **state)
 
 /* A fork from the run over g->input that puts a row in at (site, layer, p), and its recording. */
 typedef struct put {
-    edit edit;
+    row_edit edit;
     size_t position;
     const float *row;
     replay_fork f;
@@ -219,7 +219,7 @@ typedef struct put {
 static void put_in(put *one, const golden_run *g, const recording *base, site s, size_t layer, size_t p, const float *row)
 {
     *one = (put){.position = p, .row = row};
-    one->edit = (edit){.site = s, .first_layer = layer, .end_layer = layer + 1, .positions = &one->position,
+    one->edit = (row_edit){.site = s, .first_layer = layer, .end_layer = layer + 1, .positions = &one->position,
                        .position_count = 1, .rows = &one->row};
     one->f = (replay_fork){.base = base, .first = p, .end = g->T, .edits = &one->edit, .edit_count = 1,
                            .read_first = g->T - 1};
@@ -299,7 +299,7 @@ static void nothing_flows_through_a_row_that_was_put_in(void **state)
     for (size_t p = 0; p < g.T; p++)
         every[p] = p;
     recording *whole = record(g.m, g.input, g.T, NULL), *again;
-    edit all = {.site = SITE_RESID_PRE, .first_layer = 2, .end_layer = 3, .positions = every, .position_count = g.T, .source = whole};
+    row_edit all = {.site = SITE_RESID_PRE, .first_layer = 2, .end_layer = 3, .positions = every, .position_count = g.T, .source = whole};
     assert_ok(recording_new(&again, &g.m->config, NULL, 0, g.T, 0, err));
     replay_fork f = {.end = g.T, .input = g.input, .edits = &all, .edit_count = 1, .record = again, .read_first = g.T - 1};
     float *above = zeros(g.D), *below = gaussians(g.D, 3), *nothing = zeros(g.D);

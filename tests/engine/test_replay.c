@@ -208,7 +208,7 @@ static void a_runs_own_activations_change_no_bit(void **state)
         for (size_t l = 0; l < s->L; l++)
             for (size_t end = l + 1; end <= s->L; end++)
                 for (size_t p = 0; p < T; p += 5) {
-                    edit e = {w, l, end, every + p, T - p, s->clean, NULL};
+                    row_edit e = {w, l, end, every + p, T - p, s->clean, NULL};
                     replay_fork f = {.base = s->clean, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 2};
                     float **rows = run_forks(s->m, &f, 1, 0, NULL);
                     assert_same_bits(rows[0], s->clean_final + (T - 2) * s->D, 2 * s->D, site_name(w));
@@ -220,7 +220,7 @@ static void all_changed_rows_restored_at_the_start_are_the_clean_run(void **stat
 {
     (void)state;
     const scene *s = ready();
-    edit e = {SITE_RESID_PRE, 0, 1, every + CHANGED, 3, s->clean, NULL};
+    row_edit e = {SITE_RESID_PRE, 0, 1, every + CHANGED, 3, s->clean, NULL};
     replay_fork f = {.base = s->resting, .first = CHANGED, .end = T, .edits = &e, .edit_count = 1, .read_first = CHANGED};
     float **rows = run_forks(s->m, &f, 1, 0, NULL);
     assert_same_bits(rows[0], s->clean_final + CHANGED * s->D, (T - CHANGED) * s->D, "final rows");
@@ -245,7 +245,7 @@ enum { FORKS = 160, EDITS = 3 };
 
 typedef struct crowd {
     replay_fork forks[FORKS], plain[FORKS];
-    edit edits[FORKS][EDITS];
+    row_edit edits[FORKS][EDITS];
     size_t positions[FORKS][EDITS][T];
 } crowd;
 
@@ -255,8 +255,8 @@ static void make_edits(crowd *c, size_t i, size_t first, random_state *r)
     const scene *s = &one;
     size_t count = i % 4 ? 1 : 1 + random_below(r, EDITS);
     for (size_t k = 0; k < count; k++) {
-        edit *e = &c->edits[i][k];
-        *e = (edit){.site = (site)random_below(r, SITE_COUNT), .first_layer = random_below(r, s->L),
+        row_edit *e = &c->edits[i][k];
+        *e = (row_edit){.site = (site)random_below(r, SITE_COUNT), .first_layer = random_below(r, s->L),
                     .positions = c->positions[i][k], .source = s->clean};
         e->end_layer = e->first_layer + 1 + random_below(r, s->L - e->first_layer);
         for (size_t p = first; p < T; p++)
@@ -360,7 +360,7 @@ static void an_edited_run_can_be_recorded(void **state)
     (void)state;
     const scene *s = ready();
     for (site w = 0; w < SITE_COUNT; w++) {
-        edit e = {w, 1, s->L, every + 8, 3, s->clean, NULL};
+        row_edit e = {w, 1, s->L, every + 8, 3, s->clean, NULL};
         recording *shared, *plain;
         assert_ok(recording_new(&shared, &s->m->config, s->clean, CHANGED, T, CHANGED, err));
         assert_ok(recording_new(&plain, &s->m->config, NULL, 0, T, 0, err));
@@ -398,7 +398,7 @@ static void a_joining_layer_costs_what_its_edit_reaches(void **state)
     (void)state;
     const scene *s = ready();
     size_t p = T - 1;
-    edit e = {SITE_ATTN_OUT, s->L - 1, s->L, &p, 1, s->clean, NULL};
+    row_edit e = {SITE_ATTN_OUT, s->L - 1, s->L, &p, 1, s->clean, NULL};
     replay_fork f = {.base = s->corrupted, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = p};
     for (int mlp = 0; mlp < 2; mlp++) {
         replay_work work = {0};
@@ -419,7 +419,7 @@ static void a_parallel_blocks_halves_do_not_see_each_other(void **state)
     assert_ok(recording_new(&r, &s->m->config, NULL, 0, T, 0, err));
     for (int mlp = 0; mlp < 2; mlp++) {
         site put = mlp ? SITE_MLP_OUT : SITE_ATTN_OUT, other = mlp ? SITE_ATTN_OUT : SITE_MLP_OUT;
-        edit e = {put, 1, 2, every + CHANGED, 1, s->clean, NULL};
+        row_edit e = {put, 1, 2, every + CHANGED, 1, s->clean, NULL};
         replay_fork f = {.end = T, .input = s->corrupted_input, .edits = &e, .edit_count = 1, .record = r, .read_first = T};
         rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
         bool same = memcmp(recording_row(r, other, 1, CHANGED), recording_row(s->corrupted, other, 1, CHANGED),
@@ -437,7 +437,7 @@ static void given_rows_are_put_in_as_a_recordings_are(void **state)
     const scene *s = ready();
     const float *rows[2] = {recording_row(s->clean, SITE_MLP_OUT, 1, CHANGED), recording_row(s->clean, SITE_MLP_OUT, 1, CHANGED + 2)};
     const size_t positions[2] = {CHANGED, CHANGED + 2};
-    edit e[2] = {{SITE_MLP_OUT, 1, 2, positions, 2, s->clean, NULL}, {SITE_MLP_OUT, 1, 2, positions, 2, NULL, rows}};
+    row_edit e[2] = {{SITE_MLP_OUT, 1, 2, positions, 2, s->clean, NULL}, {SITE_MLP_OUT, 1, 2, positions, 2, NULL, rows}};
     replay_fork f[2];
     for (int i = 0; i < 2; i++)
         f[i] = (replay_fork){.base = s->corrupted, .first = CHANGED, .end = T, .edits = &e[i], .edit_count = 1, .read_first = CHANGED};
