@@ -61,6 +61,9 @@ const char *matmul_library(void)
  * groups of rows, and columns enough for each thread to have some. */
 enum { TILE_ROWS = 48, TILE_COLUMNS = 512 };
 
+/* Rows that are summed at a time: sums over thousands, with x transposed, are split among threads on AVX-512 too. */
+enum { SUM_ROWS = 1024 };
+
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
 
@@ -281,7 +284,7 @@ static pb_status multiply_tiles(const product *p, pb_error *err)
 static pb_status multiply_rows(const product *p, pb_error *err)
 {
     TRY(start_library(err));
-    if (p->rows == 0 || p->inner == 0)
+    if (p->rows == 0)
         return PB_OK;
     return any_row_count_gives_the_same_bits() ? multiply_on_some_threads(p, err) : multiply_tiles(p, err);
 }
@@ -305,8 +308,12 @@ pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const f
 {
     if (dbias)
         add_column_sums(dbias, dy, rows, out);
-    return multiply_rows(&(product){.y = dw, .x = {dy, 1, out}, .w = {x, in, 1}, .is_sum = true,
-                                    .rows = out, .columns = in, .inner = rows}, err);
+    for (size_t r = 0, n; r < rows; r += n) {
+        n = rows - r < SUM_ROWS ? rows - r : SUM_ROWS;
+        TRY(multiply_rows(&(product){.y = dw, .x = {dy + r * out, 1, out}, .w = {x + r * in, in, 1}, .is_sum = true,
+                                     .rows = out, .columns = in, .inner = n}, err));
+    }
+    return PB_OK;
 }
 
 bool matmul_row_invariant(void)
