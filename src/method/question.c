@@ -61,16 +61,110 @@ pb_status question_encode(const question *q, const float *pixels, float *rows, p
     return vision_encode(q->model->vision, pixels, rows, err);
 }
 
-static pb_status open_picture(question *q, const char *path, pb_error *err)
+/* ---- pictures ---- */
+
+struct cached_picture {
+    char *path; /* resolved: one file, one name */
+    picture picture;
+    float *rows;
+    size_t bytes, users;
+};
+
+static void cached_free(cached_picture *p)
+{
+    picture_free(&p->picture);
+    free(p->rows);
+    free(p->path);
+    free(p);
+}
+
+static pb_status encode_picture(const question *q, const char *path, picture *pixels, float **rows, pb_error *err)
+{
+    TRY(picture_open(pixels, q->model, path, err));
+    TRY(mem_try(rows, q->prompt.image_count, q->model->decoder.config.d_model * sizeof(float), "the picture's rows", err));
+    return question_encode(q, pixels->pixels, *rows, err);
+}
+
+static void cache_remove(picture_cache *c, size_t at)
+{
+    c->bytes -= c->items[at]->bytes;
+    cached_free(c->items[at]);
+    memmove(c->items + at, c->items + at + 1, (--c->count - at) * sizeof *c->items);
+}
+
+/* Drops what nobody uses until the rest is within the limit, or all that is left is used. */
+static void cache_trim(picture_cache *c)
+{
+    for (size_t i = 0; i < c->count && c->bytes > c->limit;)
+        if (c->items[i]->users == 0)
+            cache_remove(c, i);
+        else
+            i++;
+}
+
+void picture_cache_free(picture_cache *c)
+{
+    while (c->count)
+        cache_remove(c, c->count - 1);
+    free(c->items);
+    *c = (picture_cache){0};
+}
+
+static pb_status cache_add(picture_cache *c, const question *q, char *path, pb_error *err)
+{
+    cached_picture *p = mem_new(1, sizeof *p);
+    p->path = path;
+    pb_status status = encode_picture(q, q->image_path, &p->picture, &p->rows, err);
+    if (status) {
+        cached_free(p);
+        return status;
+    }
+    size_t side = vision_settings(q->model->vision)->image_size;
+    p->bytes = (3 * side * side + q->prompt.image_count * q->model->decoder.config.d_model) * sizeof(float);
+    c->items = mem_resize(c->items, c->count + 1, sizeof *c->items);
+    c->items[c->count++] = p;
+    c->bytes += p->bytes;
+    return PB_OK;
+}
+
+/* The question's picture from the cache, put there first where it is not. */
+static pb_status share_picture(question *q, picture_cache *c, pb_error *err)
+{
+    char *resolved = realpath(q->image_path, NULL), *path = resolved ? resolved : mem_text(q->image_path);
+    size_t at = 0;
+    while (at < c->count && strcmp(c->items[at]->path, path) != 0)
+        at++;
+    if (at == c->count)
+        TRY(cache_add(c, q, path, err));
+    else
+        free(path);
+    q->shared = c->items[at];
+    q->shared->users++;
+    q->picture = q->shared->picture;
+    q->image_rows = q->shared->rows;
+    cache_trim(c);
+    return PB_OK;
+}
+
+static pb_status open_picture(question *q, const char *path, picture_cache *pictures, pb_error *err)
 {
     if (!path)
         return PB_OK;
     q->image_path = mem_text(path);
-    TRY(picture_open(&q->picture, q->model, path, err));
-    TRY(mem_try(&q->image_rows, q->prompt.image_count, q->model->decoder.config.d_model * sizeof(float),
-                "the picture's rows", err));
-    return question_encode(q, q->picture.pixels, q->image_rows, err);
+    return pictures ? share_picture(q, pictures, err) : encode_picture(q, path, &q->picture, &q->image_rows, err);
 }
+
+static void close_picture(question *q)
+{
+    if (q->shared) {
+        q->shared->users--; /* the next one to come trims */
+        return;
+    }
+    picture_free(&q->picture);
+    free(q->image_rows);
+}
+
+/* ---- opening ---- */
 
 /* input[first .. end-1] from ids and, where the picture stands, its rows. */
 static pb_status look_up(question *q, size_t first, size_t end, pb_error *err)
@@ -85,10 +179,10 @@ static pb_status look_up(question *q, size_t first, size_t end, pb_error *err)
     return PB_OK;
 }
 
-static pb_status open_parts(question *q, const pb_question *asked, pb_error *err)
+static pb_status open_parts(question *q, const pb_question *asked, picture_cache *pictures, pb_error *err)
 {
     TRY(build_prompt(q, asked, err));
-    TRY(open_picture(q, asked->image, err));
+    TRY(open_picture(q, asked->image, pictures, err));
     q->length = q->prompt.length;
     q->last = q->length - 1;
     q->ids = mem_new(q->length, sizeof *q->ids);
@@ -97,13 +191,18 @@ static pb_status open_parts(question *q, const pb_question *asked, pb_error *err
     return look_up(q, 0, q->length, err);
 }
 
-pb_status question_open(question *q, model *m, const pb_question *asked, pb_error *err)
+pb_status question_open_shared(question *q, model *m, const pb_question *asked, picture_cache *pictures, pb_error *err)
 {
     *q = (question){.model = m, .began = clock_now(), .flop_before = m->vision ? vision_flop(m->vision) : 0};
-    pb_status status = open_parts(q, asked, err);
+    pb_status status = open_parts(q, asked, pictures, err);
     if (status)
         question_free(q);
     return status;
+}
+
+pb_status question_open(question *q, model *m, const pb_question *asked, pb_error *err)
+{
+    return question_open_shared(q, m, asked, NULL, err);
 }
 
 pb_status question_set_answer(question *q, const int32_t *ids, size_t count, pb_error *err)
@@ -128,9 +227,8 @@ double question_vision_flop(const question *q)
 void question_free(question *q)
 {
     prompt_free(&q->prompt);
-    picture_free(&q->picture);
+    close_picture(q);
     free(q->image_path);
-    free(q->image_rows);
     free(q->ids);
     free(q->input);
     free(q->answer);

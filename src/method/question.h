@@ -9,12 +9,24 @@
 #include "patchbay/patchbay.h"
 #include "text/prompt.h"
 
+/* Pictures that questions share: each file goes through the tower once. What no open question uses is dropped, the oldest
+ * first, as soon as all of them take more than `limit` bytes. Of one model; it must outlive the questions opened with it. */
+typedef struct cached_picture cached_picture;
+typedef struct picture_cache {
+    cached_picture **items; /* [count], by age */
+    size_t count;
+    size_t bytes, limit;    /* of pixels and rows; the limit is the caller's to set, 0: nothing is kept unused */
+} picture_cache;
+
+void picture_cache_free(picture_cache *c);
+
 typedef struct question {
     model *model;
     prompt prompt;
     char *image_path;      /* NULL without a picture */
     picture picture;
     float *image_rows;     /* [prompt.image_count][D] what the projector gives; NULL without */
+    cached_picture *shared; /* which has picture and image_rows; NULL: they are its own */
     int32_t *ids;          /* [T] */
     float *input;          /* [T][D] the decoder's input rows */
     size_t length;         /* T */
@@ -27,6 +39,8 @@ typedef struct question {
 
 /* Builds the prompt, encodes the picture, looks up the embeddings. */
 pb_status question_open(question *q, model *m, const pb_question *asked, pb_error *err);
+/* The same, with a picture that the cache may have already, and keeps. */
+pb_status question_open_shared(question *q, model *m, const pb_question *asked, picture_cache *pictures, pb_error *err);
 /* Sets the answer that is scored. With more than one token the rows of all but the last are appended. */
 pb_status question_set_answer(question *q, const int32_t *ids, size_t count, pb_error *err);
 void question_free(question *q);

@@ -17,7 +17,7 @@ static pb_status check_finite(const readout *rows, size_t n, pb_error *err)
     return PB_OK;
 }
 
-static pb_status read_block(decoder *m, readout *rows, size_t n, pb_error *err)
+pb_status score_read(decoder *m, readout *rows, size_t n, pb_error *err)
 {
     for (size_t i = 0; i < n; i += READ_AT_ONCE)
         TRY(decoder_readout(m, rows + i, n - i < READ_AT_ONCE ? n - i : READ_AT_ONCE, err));
@@ -43,7 +43,7 @@ pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < target->count; k++)
             reads[i * target->count + k] = (readout){.x = rows[i] + k * D, .want = {target->answer[k], target->foil}};
-    pb_status status = read_block(m, reads, n * target->count, err);
+    pb_status status = score_read(m, reads, n * target->count, err);
     for (size_t i = 0; i < n && !status; i++)
         scores[i] = score_of(reads + i * target->count, target);
     free(reads);
@@ -60,7 +60,7 @@ pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb
     size_t V = m->config.vocab;
     readout read = {.x = row, .want = {-1, -1}};
     TRY(mem_try(&read.logits, V, sizeof *read.logits, "logits", err));
-    pb_status status = read_block(m, &read, 1, err);
+    pb_status status = score_read(m, &read, 1, err);
     for (size_t i = 0; i < V && !status; i++)
         prob[i] += exp((double)read.logits[i] - read.log_sum_exp);
     free(read.logits);

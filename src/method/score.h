@@ -25,6 +25,9 @@ pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score
 /* Bytes of working memory that this takes for n runs with answers of `tokens` tokens: bounded, however many runs. */
 size_t score_bytes(const decoder *m, size_t n, size_t tokens);
 
+/* Reads rows out, a bounded block of them at a time (decoder.h); an error where a run's logits are not finite. */
+pb_status score_read(decoder *m, readout *rows, size_t n, pb_error *err);
+
 /* prob[V] += the probabilities of the token after one row of final residuals. */
 pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb_error *err);
 

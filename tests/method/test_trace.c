@@ -286,40 +286,6 @@ static void a_swap_that_answers_is_primed(void **state)
     folder_remove(folder);
 }
 
-/* ---- ask ---- */
-
-/* Each generated token is the most likely one after a full pass over all before it. */
-static void answers_are_greedy(void **state)
-{
-    (void)state;
-    model *m = tiny_open(LLAVA);
-    question q = asked(m, PICTURE);
-    answer a;
-    assert_ok(ask_run(&a, &q, 12, 5, 0, err));
-    size_t D = m->decoder.config.d_model, V = m->decoder.config.vocab, T = q.length;
-    float *input = zeros((T + a.count) * D);
-    memcpy(input, q.input, T * D * sizeof *input);
-    assert_true(a.count > 0);
-    for (size_t k = 0; k < a.count; k++) {
-        replay_fork f = {.end = T + k, .input = input, .read_first = T + k - 1};
-        float **rows = run_forks(&m->decoder, &f, 1, 0, NULL);
-        double *prob = mem_new(V, sizeof *prob);
-        int32_t best;
-        assert_ok(score_add_probabilities(&m->decoder, rows[0], prob, err));
-        score_top(prob, V, 1, &best);
-        assert_int_equal(best, a.ids[k]);
-        if (k == 0)
-            assert_int_equal(best, a.top[0]);
-        assert_ok(decoder_embed(&m->decoder, &best, 1, input + (T + k) * D, err));
-        free(prob);
-        rows_free(rows, 1);
-    }
-    free(input);
-    answer_free(&a);
-    question_free(&q);
-    model_free(m);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,7 +297,6 @@ int main(void)
         cmocka_unit_test(a_whole_answer_is_scored_token_by_token),
         cmocka_unit_test(the_default_answer_is_the_most_likely_token),
         cmocka_unit_test(a_swap_that_answers_is_primed),
-        cmocka_unit_test(answers_are_greedy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
