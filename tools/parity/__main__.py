@@ -3,6 +3,7 @@
 import argparse
 import multiprocessing
 import os
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -13,10 +14,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import checkpoints, gguf_models, identities, invariants, multimodal_files, program, sentencepiece_check, torch_files
+from . import (checkpoints, edit_compare, edit_identities, gguf_models, identities, invariants, multimodal_files, program,
+               sentencepiece_check, torch_files)
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
 from .compare import Comparison
+from .edit_cases import edit_cases
+from .edit_kept import Kept
+from .edit_oracle import Editor
 from .oracle import Oracle, Request
 from .pictures import make_pictures
 
@@ -90,7 +95,7 @@ def _of_checkpoint(name: str):
 
 
 def _identities(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace) -> int:
-    return identities.check_checkpoint(oracle, pictures)
+    return identities.check_checkpoint(oracle, pictures) + edit_identities.check_checkpoint(oracle, pictures)
 
 
 def _checkpoint(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace) -> list[Line]:
@@ -122,6 +127,8 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
         for what, check in invariants.invariants(oracle, made[name], work):
             yield f"{name}: {what}", check, _shown(oracle, made[name])
     yield from _questions(oracle, pictures, work)
+    if _edits_there():
+        yield from _edits(oracle, pictures, work)
 
 
 def _shown(oracle: Oracle, request: Request) -> list[str]:
@@ -144,6 +151,22 @@ def _questions(oracle: Oracle, pictures: Path, work: Path):
         return invariants.greedy(Oracle(end_early(oracle.folder, work, ids[3]), options=oracle.options), request)
 
     yield "ask: stops at EOS", stops, ["patchbay", "ask", str(work / (oracle.folder.name + "-eos")), asked[-1].question]
+
+
+def _edits_there() -> bool:
+    """Whether the program has `edit`."""
+    return "\n  edit " in subprocess.run([program.program(), "--help"], capture_output=True, text=True).stdout
+
+
+def _edits(oracle: Oracle, pictures: Path, work: Path):
+    """`edit`, and what its results are saved as."""
+    editor = Editor(oracle)
+    for case in edit_cases(editor, pictures):
+        command = edit_compare.command(oracle, case, work)
+        yield case.name, lambda c=case: edit_compare.edited(editor, c, work), command
+        if case.kept:
+            for what, check in Kept(editor, case, work).checks():
+                yield f"{case.name}: {what}", check, command
 
 
 def _tokenizers(options: argparse.Namespace) -> list[Line]:

@@ -1,0 +1,189 @@
+"""Holds edit.json and edit.npz against the oracle's edits, number by number."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import program
+from .compare import COST_FIELDS, RELATIVE, Comparison, relative
+from .edit_cases import EditCase
+from .edit_oracle import Answer, Edited, Editor, Settings, cosine, direct
+from .oracle import Oracle
+
+AFTER_ADAM = 1e-3      # of what ten steps of Adam or more led to, where RELATIVE is of all before
+CLOSED_FORM = 1e-5     # of the closed form, against the direct solution in float64 from the same keys and values
+FLOAT = 2.0 ** -24     # half a unit in the last place of 1
+MANY = 10              # steps
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# One run of the program
+
+
+def command(oracle: Oracle, case: EditCase, work: Path) -> list[str]:
+    return [str(program.program()), "edit", str(oracle.path), *oracle.options, *case.options(work, oracle.path.name), "--json", "--quiet"]
+
+
+def run(oracle: Oracle, case: EditCase, work: Path, out: Path, *extra: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """edit.json, and edit.npz's arrays (none of fine-tuning)."""
+    found = program.run([*command(oracle, case, work), *extra, "--out", str(out)])
+    npz = out / "edit.npz"
+    return found, dict(np.load(npz)) if npz.exists() else {}
+
+
+def edited(editor: Editor, case: EditCase, work: Path) -> Comparison:
+    with tempfile.TemporaryDirectory() as out:
+        found, arrays = run(editor.oracle, case, work, Path(out))
+    return compare_edit(editor.oracle, case, editor.edit(list(case.wanted), case.settings), found, arrays)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Numbers
+
+
+def compare_edit(oracle: Oracle, case: EditCase, expected: list[Edited], found: dict, arrays: dict[str, np.ndarray]) -> Comparison:
+    result = Comparison()
+    tolerance = AFTER_ADAM if case.settings.steps >= MANY else RELATIVE
+    try:
+        result.equal("schema", found["schema"], "patchbay.edit/1")
+        result.equal("requests' number", len(found["requests"]), len(expected))
+        for i, (wanted, edit, one) in enumerate(zip(case.wanted, expected, found["requests"])):
+            result.equal(f"requests[{i}].target", one["target"], wanted.target)
+            _compare_request(result, f"requests[{i}]", oracle, case, i, edit, one, tolerance)
+        for name in COST_FIELDS[:3]:
+            if not found["cost"].get(name, -1) >= 0:
+                result.problems.append(f"cost.{name} is {found['cost'].get(name)}")
+        if case.settings.method == "multedit":
+            _compare_arrays(result, case.settings, expected, arrays, tolerance)
+            _compare_together(result, case.settings, expected, found.get("together"))
+        else:
+            result.equal("edit.npz's arrays", sorted(arrays), [])
+    except (KeyError, IndexError, TypeError) as error:
+        result.problems.append(f"edit.json or edit.npz is not of the documented form: {type(error).__name__} {error}")
+    return result
+
+
+def _compare_request(result, what: str, oracle: Oracle, case: EditCase, i: int, edit: Edited, found: dict, tolerance: float) -> None:
+    first, end = case.settings.layers
+    result.equal(f"{what}.layer", found["layer"], first if end == first + 1 else [first, end])
+    result.equal(f"{what}.key_position", found["key_position"], edit.position)
+    result.equal(f"{what}.loss's length", len(found["loss"]), len(edit.loss))
+    for step, (loss, expected) in enumerate(zip(found["loss"], edit.loss)):
+        _number(result, f"{what}.loss[{step}]", loss, expected, RELATIVE if step < MANY else tolerance)
+    if edit.delta is not None:
+        _number(result, f"{what}.delta_norm", found["delta_norm"], float(edit.delta.double().norm()), tolerance)
+    result.equal(f"{what}.rephrasings' number", len(found["rephrasings"]), len(edit.before) - 1)
+    questions = [(what, found), *((f"{what}.rephrasings[{j}]", one) for j, one in enumerate(found["rephrasings"]))]
+    for request, (name, one), before, after in zip(case.wanted[i].questions, questions, edit.before, edit.after):
+        if one is not found:
+            result.equal(f"{name}.question", one["question"], request.question)
+        _compare_answer(result, f"{name}.before", oracle, before, one["before"], RELATIVE)
+        _compare_answer(result, f"{name}.after", oracle, after, one["after"], tolerance)
+
+
+def _compare_answer(result: Comparison, what: str, oracle: Oracle, expected: Answer, found: dict, tolerance: float) -> None:
+    _number(result, f"{what}.prob", found["prob"], expected.prob, tolerance)
+    result.equal(f"{what}.answer", found["answer"].strip(), oracle.tokenizer.decode(expected.ids).strip())
+
+
+def _compare_arrays(result: Comparison, settings: Settings, expected: list[Edited], arrays: dict, tolerance: float) -> None:
+    """Rows of edit.npz: a request's layers stand together."""
+    terms = [(request, edit, term) for request, edit in enumerate(expected) for term in edit.terms]
+    result.equal("edit.npz's arrays", sorted(arrays), sorted(("key", "v0", "v", "u", "layer", "request", "together")))
+    result.equal("layer", _typed(arrays["layer"]), ("int64", [term.layer for _, _, term in terms]))
+    result.equal("request", _typed(arrays["request"]), ("int64", [request for request, _, _ in terms]))
+    result.equal("together", _typed(arrays["together"]), ("uint8", int(settings.together)))
+    for name in ("key", "v0", "v", "u"):
+        result.equal(f"{name}'s type", str(arrays[name].dtype), "float32")
+    for row, (request, edit, term) in enumerate(terms):
+        where = f"[request {request}, layer {term.layer}]"
+        moved = term is not edit.terms[0] or settings.together     # a later layer's key depends on what ten steps led to
+        near = tolerance if moved and len(edit.terms) > 1 else RELATIVE
+        vector(result, f"key{where}", arrays["key"][row], term.key, near)
+        vector(result, f"v0{where}", arrays["v0"][row], term.v0, near)
+        vector(result, f"v{where}", arrays["v"][row], term.v, tolerance)
+        vector(result, f"u{where}", arrays["u"][row], term.u, tolerance)
+    for group in _solved_together(terms, settings):
+        _compare_closed_form(result, settings, [row for row, _ in group], arrays)
+
+
+def _solved_together(terms: list, settings: Settings) -> list[list]:
+    """The rows whose factors come from one solution: those of a layer together, or each row by itself."""
+    rows = [(row, term.layer) for row, (_, _, term) in enumerate(terms)]
+    if not settings.together:
+        return [[row] for row in rows]
+    return [[row for row in rows if row[1] == layer] for layer in range(*settings.layers)]
+
+
+def _compare_closed_form(result: Comparison, settings: Settings, rows: list[int], arrays: dict) -> None:
+    """The program's factors against the direct solution from the program's own keys and values. Where v - v0 is small beside v,
+    float32's v says less of it than the tolerance asks."""
+    key, v0, v, u = (torch.from_numpy(arrays[name][rows]).double() for name in ("key", "v0", "v", "u"))
+    change = direct(key.T, (v - v0).T, settings.ridge)
+    blur = FLOAT * float((v.norm() + v0.norm()) / (v - v0).norm().clamp(min=1e-30))
+    vector(result, f"u key^T of rows {rows}", u.T @ key, change, CLOSED_FORM + blur)
+
+
+def _compare_together(result: Comparison, settings: Settings, expected: list[Edited], found: dict | None) -> None:
+    """The largest cosine between two requests' keys of one layer."""
+    if not settings.together:
+        result.equal("together", found, None)
+        return
+    cosines = [cosine(a.key, b.key) for i, one in enumerate(expected) for other in expected[i + 1:]
+               for a, b in zip(one.terms, other.terms)]
+    result.close("together.largest_key_cosine", found["largest_key_cosine"], max(cosines), AFTER_ADAM)
+
+
+def _number(result: Comparison, what: str, found, expected: float, tolerance: float) -> None:
+    result.cells += 1
+    difference = relative(found, expected)
+    result.worst = max(result.worst, difference)
+    if not difference <= tolerance:
+        result.problems.append(f"{what} is {found}, expected {expected:.9g}: relative difference {difference:.2g}")
+
+
+def vector(result: Comparison, what: str, found, expected: torch.Tensor, tolerance: float) -> None:
+    """The difference's norm over the expected norm. Adam's first step divides each gradient by its size, so that single components
+    near 0 say nothing."""
+    found, expected = torch.as_tensor(found).double(), expected.double()
+    result.cells += expected.numel()
+    if found.shape != expected.shape:
+        result.problems.append(f"{what} has the shape {list(found.shape)}, expected {list(expected.shape)}")
+        return
+    size = float(expected.norm())
+    difference = float((found - expected).norm()) / size if size else float(found.norm())
+    result.worst = max(result.worst, difference)
+    if not difference <= tolerance:
+        result.problems.append(f"{what} differs by {difference:.2g} of its norm {size:.4g}, allowed {tolerance:.2g}")
+
+
+def _typed(array: np.ndarray) -> tuple:
+    return str(array.dtype), array.tolist()
+
+
+def as_found(oracle: Oracle, case: EditCase, edits: list[Edited]) -> tuple[dict, dict[str, np.ndarray]]:
+    """The oracle's edits in the form of edit.json and edit.npz: what a perfect program writes (a test of the comparison itself)."""
+    def answer(one: Answer) -> dict:
+        return {"prob": one.prob, "answer": oracle.tokenizer.decode(one.ids)}
+
+    def request(wanted, edit: Edited) -> dict:
+        first, end = case.settings.layers
+        pairs = [{"before": answer(before), "after": answer(after)} for before, after in zip(edit.before, edit.after)]
+        return {"target": wanted.target, **pairs[0], "loss": edit.loss, "layer": first if end == first + 1 else [first, end],
+                "key_position": edit.position, "delta_norm": None if edit.delta is None else float(edit.delta.norm()),
+                "rephrasings": [{"question": other.question, **pair} for other, pair in zip(wanted.rephrasings, pairs[1:])]}
+
+    found = {"schema": "patchbay.edit/1", "requests": [request(*pair) for pair in zip(case.wanted, edits)], "together": None,
+             "neighbourhood": None, "specificity": None, "cost": dict.fromkeys(COST_FIELDS, 0)}
+    terms = [(i, term) for i, edit in enumerate(edits) for term in edit.terms]
+    if not terms:
+        return found, {}
+    if case.settings.together:
+        keys = [[term.key for term in edit.terms] for edit in edits]
+        found["together"] = {"largest_key_cosine": max(cosine(a, b) for i, one in enumerate(keys) for other in keys[:i]
+                                                       for a, b in zip(one, other))}
+    arrays = {name: torch.stack([getattr(term, name) for _, term in terms]).float().numpy() for name in ("key", "v0", "v", "u")}
+    return found, {**arrays, "layer": np.array([term.layer for _, term in terms]), "request": np.array([i for i, _ in terms]),
+                   "together": np.uint8(case.settings.together)}

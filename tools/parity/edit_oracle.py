@@ -1,0 +1,391 @@
+"""The oracle of `patchbay edit`: MultEdit and fine-tuning by HF's model, the long way.
+
+Keys and values come from forward hooks, gradients from autograd over the whole prompt in float32 with eager attention,
+steps from torch.optim.Adam. The closed form is solved directly, d_ff x d_ff, in float64, and what it gives is put into
+the model as a matrix; every probability is a full forward pass of that model.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from .oracle import Oracle, Request
+from .prompts import Prompt, mid_sentence
+
+MAX_ANSWER = 16                                            # tokens of a greedy answer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to edit: the options of `patchbay edit`. layers: [first, end) of a range, or one layer (l, l + 1)."""
+    layers: tuple[int, int]
+    method: str = "multedit"                               # or ft, ft-constrained
+    scope: str = "matrix"                                  # of fine-tuning: matrix, down, all
+    preset: str | None = None
+    lr: float = 0.1
+    steps: int = 10
+    weight_decay: float = 0.001
+    clamp: float = 1e-4
+    ridge: float = 0.01                                    # --lambda
+    epsilon: float = 5e-4
+    whole_target: bool = False
+    together: bool = False
+
+    @property
+    def top(self) -> int:
+        """The layer that the value is found at."""
+        return self.layers[1] - 1
+
+    def options(self) -> list[str]:
+        """The same as options of the command line."""
+        first, end = self.layers
+        given = ["--layer", str(first)] if end == first + 1 else ["--layers", f"{first}:{end}"]
+        given += ["--method", self.method] if self.method != "multedit" else []
+        if self.preset:
+            given += ["--preset", self.preset]
+        else:
+            given += ["--lr", repr(self.lr), "--steps", str(self.steps)]
+            if self.method == "multedit":
+                given += ["--weight-decay", repr(self.weight_decay), "--clamp", repr(self.clamp), "--lambda", repr(self.ridge)]
+            else:
+                given += ["--ft-scope", self.scope]
+                given += ["--epsilon", repr(self.epsilon)] if self.method == "ft-constrained" else []
+        given += ["--target-tokens", "all"] if self.whole_target else []
+        return given + (["--together"] if self.together else [])
+
+
+def official(layer: int) -> Settings:
+    """The official script's values, whose layer is 2; a model with fewer layers takes another."""
+    return Settings((layer, layer + 1), preset="official")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One edit that is asked for: a question, what it shall answer, and other forms of it to judge by."""
+    request: Request
+    target: str
+    rephrasings: tuple[Request, ...] = ()
+
+    @property
+    def questions(self) -> tuple[Request, ...]:
+        return self.request, *self.rephrasings
+
+
+@dataclass
+class Answer:
+    """What one question is answered: P(first target token) at `last`, and the greedy answer's ids."""
+    prob: float
+    ids: list[int]
+    top: list[tuple[int, float]]                           # the most likely first tokens: id, prob
+
+
+@dataclass
+class Term:
+    """One layer's share of an edit: W* = W + u key^T."""
+    layer: int
+    key: torch.Tensor                                      # [F] mlp_post at the key position
+    v0: torch.Tensor                                       # [D] mlp_out there
+    v: torch.Tensor                                        # [D] what it shall be
+    u: torch.Tensor                                        # [D]
+
+
+@dataclass
+class Edited:
+    """What became of one request."""
+    target: list[int]                                      # tokens that the loss is of
+    position: int                                          # of the key
+    loss: list[float]                                      # of each step, before it
+    probs: list[float]                                     # P(target) of each step, before it
+    delta: torch.Tensor | None                             # [D] float32; None in fine-tuning
+    before: list[Answer] = field(default_factory=list)     # of the question, then of each rephrasing
+    after: list[Answer] = field(default_factory=list)
+    terms: list[Term] = field(default_factory=list)        # a layer each
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)     # the changed parameters by name, whole
+
+
+class Editor:
+    """Edits a checkpoint that an Oracle has opened, and leaves it as it was.
+
+    jitter: relative noise on every input row of the searches, to see how far rounding can carry a result."""
+
+    def __init__(self, oracle: Oracle, jitter: float = 0.0):
+        self.oracle, self.jitter = oracle, jitter
+        self.layers = oracle.layers
+        self._unedited: dict[Request, tuple] = {}
+        oracle.model.requires_grad_(False)
+
+    # -- the parts ----------------------------------------------------------------------------------------------
+
+    def mlp(self, layer: int) -> torch.nn.Module:
+        return self.layers[layer].mlp
+
+    def down(self, layer: int) -> torch.nn.Linear:
+        """The MLP's second matrix: down_proj, or fc2 in Phi."""
+        mlp = self.mlp(layer)
+        return mlp.down_proj if hasattr(mlp, "down_proj") else mlp.fc2
+
+    def parameters(self, settings: Settings) -> dict[str, torch.nn.Parameter]:
+        """What fine-tuning may change, by name. Tied ones are one parameter, with one name."""
+        if settings.scope == "matrix":
+            return {f"layers.{settings.top}.down": self.down(settings.top).weight}
+        if settings.scope == "down":
+            return {f"layers.{l}.down": self.down(l).weight for l in range(len(self.layers))}
+        named = [*self.oracle.decoder.named_parameters(), *self.oracle.opened.head.named_parameters("head")]
+        return {name: weight for i, (name, weight) in enumerate(named) if all(weight is not w for _, w in named[:i])}
+
+    @contextmanager
+    def holding(self, weights: dict[torch.nn.Parameter, torch.Tensor]) -> Iterator[None]:
+        """The model with these in place of its own."""
+        own = {parameter: parameter.data for parameter in weights}
+        try:
+            for parameter, value in weights.items():
+                parameter.data = value
+            yield
+        finally:
+            for parameter, value in own.items():
+                parameter.data = value
+
+    def holding_downs(self, downs: dict[int, torch.Tensor]):
+        """The model with these down projections, by layer."""
+        return self.holding({self.down(l).weight: value for l, value in downs.items()})
+
+    def holding_edit(self, edited: Edited):
+        return self.holding_downs({term.layer: edited.weights[f"layers.{term.layer}.down"] for term in edited.terms})
+
+    # -- runs ---------------------------------------------------------------------------------------------------
+
+    def rows(self, prompt: Prompt, request: Request, tail: list[int] = ()) -> torch.Tensor:
+        """[T + len(tail), D] decoder input rows; a function of the embedding's weights."""
+        rows = self.oracle.decoder.embed_tokens(torch.tensor([*prompt.ids, *tail]).clamp(min=0))
+        if request.image:
+            where = torch.tensor(prompt.image)
+            rows = rows.index_copy(0, where, self.oracle.features(request.image))
+        if self.jitter:
+            rows = rows * (1 + self.jitter * torch.randn(rows.shape, generator=torch.Generator().manual_seed(1)))
+        return rows
+
+    def nll(self, prompt: Prompt, request: Request, target: list[int]) -> torch.Tensor:
+        """-log P(target): its first token at `last`, each further one after the ones before it. Autograd follows it."""
+        rows = self.rows(prompt, request, target[:-1])
+        hidden = self.oracle.decoder(inputs_embeds=rows[None], use_cache=False).last_hidden_state[0, prompt.last:]
+        logprobs = self.oracle.opened.head(hidden).log_softmax(-1)
+        return -logprobs[torch.arange(len(target)), torch.tensor(target)].sum()
+
+    @torch.no_grad()
+    def look(self, prompt: Prompt, request: Request, layer: int, position: int) -> dict[str, torch.Tensor]:
+        """mlp_post, mlp_out and resid_post of one layer at one position of a full forward pass."""
+        seen = {}
+        handles = [
+            self.down(layer).register_forward_pre_hook(lambda _, args: seen.update(mlp_post=args[0][0, position].clone())),
+            self.mlp(layer).register_forward_hook(lambda _, args, out: seen.update(mlp_out=out[0, position].clone())),
+            self.layers[layer].register_forward_hook(lambda _, args, out: seen.update(resid_post=out[0, position].clone()))]
+        try:
+            self.oracle.decoder(inputs_embeds=self.rows(prompt, request)[None], use_cache=False)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return seen
+
+    @torch.no_grad()
+    def logprobs(self, request: Request) -> torch.Tensor:
+        """[V] float64, at `last`, by the model as it is now."""
+        prompt = self.oracle.prompt(request)
+        return self.oracle.run(self.oracle.embed(
+            prompt.ids, prompt.image, self.oracle.features(request.image) if request.image else None)).logprobs[0]
+
+    def answer(self, request: Request, token: int) -> Answer:
+        """One question to the model as it is now."""
+        return _answer(token, self.logprobs(request), *self.oracle.ask(request, MAX_ANSWER))
+
+    def unedited(self, request: Request, token: int) -> Answer:
+        """The same before any edit; each question is asked once."""
+        if request not in self._unedited:
+            self._unedited[request] = self.logprobs(request), *self.oracle.ask(request, MAX_ANSWER)
+        return _answer(token, *self._unedited[request])
+
+    # -- edits --------------------------------------------------------------------------------------------------
+
+    def edit(self, wanted: list[Wanted], settings: Settings) -> list[Edited]:
+        """Each request on its own, or all together."""
+        change = self._multedit if settings.method == "multedit" else self._finetune
+        groups = [wanted] if settings.together else [[one] for one in wanted]
+        return [edited for group in groups for edited in change(group, settings)]
+
+    def target(self, wanted: Wanted, settings: Settings) -> list[int]:
+        ids = mid_sentence(self.oracle.tokenizer, wanted.target)
+        return ids if settings.whole_target else ids[:1]
+
+    def _before(self, wanted: Wanted, token: int) -> list[Answer]:
+        return [self.unedited(request, token) for request in wanted.questions]
+
+    def _after(self, wanted: Wanted, token: int) -> list[Answer]:
+        return [self.answer(request, token) for request in wanted.questions]
+
+    def _multedit(self, group: list[Wanted], settings: Settings) -> list[Edited]:
+        results = [self._value(wanted, settings) for wanted in group]
+        first, end = settings.layers
+        prompts = [self.oracle.prompt(wanted.request) for wanted in group]
+        goals = [self.look(prompt, wanted.request, settings.top, edited.position)["resid_post"].double() + edited.delta.double()
+                 for prompt, wanted, edited in zip(prompts, group, results)]
+        downs = {}
+        for layer in range(first, end):                    # MEMIT's spread; one layer takes the whole delta
+            terms = []
+            for prompt, wanted, edited, goal in zip(prompts, group, results, goals):
+                with self.holding_downs(downs):
+                    seen = self.look(prompt, wanted.request, layer, edited.position)
+                    there = self.look(prompt, wanted.request, settings.top, edited.position)["resid_post"].double()
+                missing = edited.delta.double() if not downs else goal - there
+                value = seen["mlp_out"].double() + missing / (end - layer)
+                terms.append(Term(layer, seen["mlp_post"], seen["mlp_out"], value.float(), missing / (end - layer)))
+            downs[layer] = self._solved(layer, terms, settings.ridge)
+            for edited, term in zip(results, terms):
+                edited.terms.append(term)
+        with self.holding_downs(downs):
+            for wanted, edited in zip(group, results):
+                edited.after = self._after(wanted, edited.target[0])
+        for edited in results:
+            edited.weights = {f"layers.{l}.down": value for l, value in downs.items()}
+        return results
+
+    def _value(self, wanted: Wanted, settings: Settings) -> Edited:
+        """Steps 1 and 2: the key's position, and delta by Adam with projection."""
+        prompt = self.oracle.prompt(wanted.request)
+        target, position = self.target(wanted, settings), prompt.span("constraint:0")[-1]
+        before = self._before(wanted, target[0])
+        v0 = self.look(prompt, wanted.request, settings.top, position)["mlp_out"]
+        delta = torch.zeros_like(v0, requires_grad=True)
+
+        def put(_, args, out):
+            out = out.clone()
+            out[0, position] = v0 + delta
+            return out
+
+        losses, probs = [], []
+        adam = torch.optim.Adam([delta], lr=settings.lr)
+        handle = self.mlp(settings.top).register_forward_hook(put)
+        try:
+            for _ in range(settings.steps):
+                nll = self.nll(prompt, wanted.request, target)
+                loss = nll + settings.weight_decay * delta.norm() / v0.norm() ** 2
+                losses.append(loss.item())
+                probs.append((-nll).exp().item())
+                adam.zero_grad()
+                loss.backward()
+                adam.step()
+                self._project(delta, settings.clamp * v0.norm())
+        finally:
+            handle.remove()
+        return Edited(target, position, losses, probs, delta.detach(), before)
+
+    @staticmethod
+    @torch.no_grad()
+    def _project(delta: torch.Tensor, longest: torch.Tensor) -> None:
+        if delta.norm() > longest:
+            delta.mul_(longest / delta.norm())
+
+    def _solved(self, layer: int, terms: list[Term], ridge: float) -> torch.Tensor:
+        """Step 3: the matrix after the edit, float32. Fills the terms' u, which hold what is missing in its place."""
+        keys = torch.stack([term.key.double() for term in terms], 1)                       # [F, n]
+        missing = torch.stack([term.u for term in terms], 1)                               # [D, n]
+        change = direct(keys, missing, ridge)
+        small = by_requests(keys, missing, ridge)
+        error = float((small @ keys.T - change).norm() / change.norm().clamp(min=1e-300))
+        assert error < 1e-8, f"the two solutions of the normal equations differ by {error}"
+        for term, u in zip(terms, small.T):
+            term.u = u
+        return (self.down(layer).weight.double() + change).float()
+
+    def _finetune(self, group: list[Wanted], settings: Settings) -> list[Edited]:
+        targets = [self.target(wanted, settings) for wanted in group]
+        prompts = [self.oracle.prompt(wanted.request) for wanted in group]
+        before = [self._before(wanted, target[0]) for wanted, target in zip(group, targets)]
+        named = self.parameters(settings)
+        with self.holding({parameter: parameter.data.clone() for parameter in named.values()}):
+            losses = self._adam(group, prompts, targets, list(named.values()), settings)
+            after = [self._after(wanted, target[0]) for wanted, target in zip(group, targets)]
+            weights = {name: parameter.data for name, parameter in named.items()}
+        return [Edited(target, prompt.span("constraint:0")[-1], list(own), [float(np.exp(-nll)) for nll in own], None, *answers,
+                       weights=weights)
+                for target, prompt, own, *answers in zip(targets, prompts, zip(*losses), before, after)]
+
+    def _adam(self, group, prompts, targets, parameters: list[torch.nn.Parameter], settings: Settings) -> list[list[float]]:
+        """Fine-tunes the parameters in place. Returns each step's losses, a request each."""
+        own = [parameter.data.clone() for parameter in parameters]
+        losses = []
+        adam = torch.optim.Adam(parameters, lr=settings.lr)
+        try:
+            for parameter in parameters:
+                parameter.requires_grad_(True)
+            for _ in range(settings.steps):
+                each = [self.nll(*one) for one in zip(prompts, (wanted.request for wanted in group), targets)]
+                losses.append([nll.item() for nll in each])
+                adam.zero_grad()
+                torch.stack(each).mean().backward()
+                adam.step()
+                if settings.method == "ft-constrained":
+                    for parameter, start in zip(parameters, own):
+                        parameter.data.clamp_(start - settings.epsilon, start + settings.epsilon)
+        finally:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+                parameter.grad = None
+        return losses
+
+    # -- judging ------------------------------------------------------------------------------------------------
+
+    def neighbourhood(self, wanted: Wanted, edited: Edited, others: list[Request], layer: int) -> dict:
+        """The edited question on other subjects' pictures: shares and means over them."""
+        token, key = edited.target[0], edited.terms[-1].key
+        before = [self.unedited(request, token) for request in others]
+        with self.holding_edit(edited):
+            after = [self.answer(request, token) for request in others]
+        keys = [self.look(prompt, request, layer, prompt.span("constraint:0")[-1])["mlp_post"]
+                for request in others for prompt in [self.oracle.prompt(request)]]
+        return {"questions": len(others), "kept": sum(a.ids == b.ids for a, b in zip(before, after)) / len(others),
+                "target_change": float(np.mean([a.prob - b.prob for a, b in zip(after, before)])),
+                "key_cosine": float(np.mean([cosine(key, other) for other in keys]))}
+
+    def specificity(self, edited: Edited, questions: list[tuple[Request, tuple[str, ...]]]) -> dict:
+        """Unrelated questions with their accepted answers, before and after: numbers right, gained, lost; mean KL."""
+        def judged():
+            right = [correct(self.oracle.tokenizer.decode(self.oracle.ask(request, MAX_ANSWER)[0]), accepted)
+                     for request, accepted in questions]
+            return right, [self.logprobs(request) for request, _ in questions]
+
+        before, clean = judged()
+        with self.holding_edit(edited):
+            after, changed = judged()
+        return {"questions": len(questions), "before": sum(before), "after": sum(after),
+                "gained": sum(b and not a for a, b in zip(before, after)), "lost": sum(a and not b for a, b in zip(before, after)),
+                "kl": float(np.mean([(p.exp() * (p - q)).sum().item() for p, q in zip(clean, changed)]))}
+
+
+def _answer(token: int, logprobs: torch.Tensor, ids: list[int], top: list[tuple[int, float]]) -> Answer:
+    return Answer(logprobs[token].exp().item(), ids, top)
+
+
+def direct(keys: torch.Tensor, missing: torch.Tensor, ridge: float) -> torch.Tensor:
+    """[D, F]: the change dW that minimises |dW K - R|^2 + ridge |dW|^2, by the normal equations dW (K K^T + ridge I) = R K^T.
+    keys K [F, n], missing R [D, n], all float64."""
+    normal = keys @ keys.T + ridge * torch.eye(len(keys), dtype=torch.float64)
+    return torch.linalg.solve(normal, keys @ missing.T).T
+
+
+def by_requests(keys: torch.Tensor, missing: torch.Tensor, ridge: float) -> torch.Tensor:
+    """[D, n]: U = R (K^T K + ridge I)^-1, with which the same change is U K^T."""
+    normal = keys.T @ keys + ridge * torch.eye(keys.shape[1], dtype=torch.float64)
+    return torch.linalg.solve(normal, missing.T).T
+
+
+def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(a.double() @ b.double() / (a.double().norm() * b.double().norm()))
+
+
+def correct(answer: str, accepted: tuple[str, ...]) -> bool:
+    """Contains an accepted answer as whole words; for answers in letters, digits and spaces, which need no normalising."""
+    words = answer.split("\n")[0].lower().split()
+    return any(words[i:i + len(wanted)] == wanted for text in accepted for wanted in [text.lower().split()]
+               for i in range(len(words)))
