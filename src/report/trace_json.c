@@ -1,37 +1,9 @@
 /* trace_json.c: a trace as JSON (docs/formats.md): the field names and their order are a contract with other programs.
  *
  * A grid stands as one array per layer with one number per cell. NaN and infinities, which JSON lacks, are null. */
-#include <math.h>
-#include <string.h>
-
-#include "report/markup.h"
+#include "report/json_values.h"
 #include "report/report.h"
 #include "report/trace_words.h"
-
-static json_t *make_number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *make_count(size_t value)
-{
-    return json_integer((json_int_t)value);
-}
-
-/* Any bytes as a JSON string. */
-static json_t *make_text_n(const char *text, size_t n)
-{
-    buffer valid = {0};
-    text_utf8(&valid, text, n);
-    json_t *string = json_stringn(valid.data, valid.size);
-    buffer_free(&valid);
-    return string;
-}
-
-static json_t *make_text(const char *string)
-{
-    return string ? make_text_n(string, strlen(string)) : json_null();
-}
 
 static json_t *make_token_text(const trace_report *r, int32_t id)
 {

@@ -4,20 +4,11 @@
 
 #include <string.h>
 
-#include "base/file.h"
+#include "report/html.h"
 #include "report/markup.h"
-#include "report/picture.h"
 #include "report/trace_words.h"
 
 /* ---- words ---- */
-
-void html_safe(buffer *out, const char *text)
-{
-    buffer visible = {0};
-    text_visible(&visible, text ? text : "", text ? strlen(text) : 0);
-    text_markup(out, visible.data, visible.size);
-    buffer_free(&visible);
-}
 
 void html_token(buffer *out, const trace_report *r, int32_t id)
 {
@@ -33,13 +24,6 @@ void html_answer(buffer *out, const trace_report *r)
     trace_answer_label(r, &label);
     text_markup(out, label.data, label.size);
     buffer_free(&label);
-}
-
-void html_prob(buffer *out, double prob)
-{
-    buffer_text(out, "<span class=\"num\">");
-    text_prob(out, prob);
-    buffer_text(out, "</span>");
 }
 
 /* ---- header ---- */
@@ -133,23 +117,11 @@ void page_header(buffer *out, const trace_report *r)
 
 static void add_picture(buffer *out, const trace_report *r)
 {
-    buffer uri = {0};
     if (!r->image_path)
         return;
-    buffer_text(out, "<figure class=\"picture\">\n");
-    if (picture_data_uri(r->image_path, &uri)) {
-        buffer_text(out, "<img alt=\"The picture that the question is about\" src=\"");
-        buffer_add(out, uri.data, uri.size);
-        buffer_text(out, "\">\n<figcaption>");
-        html_safe(out, path_base(r->image_path));
-    } else {
-        buffer_text(out, "<figcaption>");
-        html_safe(out, r->image_path);
-        buffer_text(out, " (not embedded)");
-    }
-    buffer_printf(out, ", %zu &times; %zu pixels, %zu rows</figcaption>\n</figure>\n", r->image_width, r->image_height,
-                  r->prompt->image_count);
-    buffer_free(&uri);
+    html_open_picture(out, r->image_path);
+    buffer_printf(out, ", %zu &times; %zu pixels, %zu rows", r->image_width, r->image_height, r->prompt->image_count);
+    html_close_picture(out);
 }
 
 /* One token as a <span>, classed by its span; a newline is shown and obeyed. */

@@ -19,10 +19,7 @@ void page_meaning(buffer *out, const trace_report *r);
 
 /* ---- words, escaped ---- */
 
-/* Any text, what cannot be seen shown; NULL is "". */
-void html_safe(buffer *out, const char *text);
 void html_token(buffer *out, const trace_report *r, int32_t id);
 void html_answer(buffer *out, const trace_report *r);
-void html_prob(buffer *out, double prob);
 
 #endif

@@ -1,9 +1,9 @@
 /* trace_tables.c: what a trace's page says in tables: the strongest cells, the two runs, how it was computed; and what
  * may be said from it (trace_page.h). */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "report/html.h"
 #include "report/markup.h"
 #include "report/trace_page.h"
 #include "report/trace_words.h"
@@ -123,46 +123,15 @@ void page_runs(buffer *out, const trace_report *r)
 
 /* ---- facts ---- */
 
-/* 1,234,567 */
-static void add_count(buffer *out, size_t value)
-{
-    char digits[24];
-    size_t n = (size_t)snprintf(digits, sizeof digits, "%zu", value);
-    for (size_t i = 0; i < n; i++) {
-        buffer_text(out, i && (n - i) % 3 == 0 ? "," : "");
-        buffer_add(out, digits + i, 1);
-    }
-}
-
-/* 1.42 T of 1.42e12 */
-static void add_si(buffer *out, double value)
-{
-    static const char *const steps[] = {"", "k", "M", "G", "T", "P", "E"};
-    size_t i = 0;
-    for (; fabs(value) >= 1000 && i + 1 < sizeof steps / sizeof *steps; i++)
-        value /= 1000;
-    buffer_printf(out, "%.3g %s", value, steps[i]);
-}
-
-static void open_fact(buffer *out, const char *name)
-{
-    buffer_printf(out, "<dt>%s</dt><dd>", name);
-}
-
-static void close_fact(buffer *out)
-{
-    buffer_text(out, "</dd>\n");
-}
-
 static void fact_model(buffer *out, const trace_report *r)
 {
-    open_fact(out, "Model");
+    html_open_fact(out, "Model");
     html_safe(out, r->model_path);
     buffer_text(out, " (");
     html_safe(out, r->family);
     buffer_printf(out, ", %zu layers, width %zu), computed in ", r->layers, r->d_model);
     html_safe(out, r->dtype);
-    close_fact(out);
+    html_close_fact(out);
 }
 
 static void fact_corruption(buffer *out, const trace_report *r)
@@ -170,35 +139,35 @@ static void fact_corruption(buffer *out, const trace_report *r)
     const trace *t = r->trace;
     buffer words = {0};
     trace_corruption(r, &words);
-    open_fact(out, "Corruption");
+    html_open_fact(out, "Corruption");
     markup(out, words.data);
     if (t->samples > 1)
         buffer_printf(out, ", means over %zu samples", t->samples);
-    close_fact(out);
-    open_fact(out, "Direction");
+    html_close_fact(out);
+    html_open_fact(out, "Direction");
     buffer_text(out, t->direction == TRACE_DENOISE
                          ? "denoise: clean activations into the corrupted run (is this enough?)"
                          : "noise: corrupted activations into the clean run (is this needed?)");
-    close_fact(out);
+    html_close_fact(out);
     buffer_free(&words);
 }
 
 static void fact_window(buffer *out, const trace *t)
 {
-    open_fact(out, "Window");
+    html_open_fact(out, "Window");
     if (t->window_kind == TRACE_RADIUS)
         buffer_printf(out, "each layer and %zu on either side", t->window);
     else if (t->window == 1)
         buffer_text(out, "one layer at a time");
     else
         buffer_printf(out, "%zu layers around each layer", t->window);
-    close_fact(out);
+    html_close_fact(out);
 }
 
 static void fact_answer(buffer *out, const trace_report *r)
 {
     const trace *t = r->trace;
-    open_fact(out, "Answer");
+    html_open_fact(out, "Answer");
     html_answer(out, r);
     for (size_t i = 0; i < t->answer_count; i++)
         buffer_printf(out, i ? ", %d" : t->answer_count > 1 ? " (tokens %d" : " (token %d", t->answer[i]);
@@ -208,45 +177,45 @@ static void fact_answer(buffer *out, const trace_report *r)
         html_token(out, r, t->foil);
         buffer_printf(out, " (%d)", t->foil);
     }
-    close_fact(out);
+    html_close_fact(out);
 }
 
 static void fact_verify(buffer *out, const trace *t)
 {
-    open_fact(out, "Verified");
+    html_open_fact(out, "Verified");
     if (t->verify_cells == 0)
         buffer_text(out, "no (<code>--verify N</code> recomputes N cells by full, unshared forward passes)");
     else
         buffer_printf(out, "%zu random cells recomputed by full, unshared forward passes; the largest relative "
                       "difference is %.1e", t->verify_cells, t->verify_max_rel_diff);
-    close_fact(out);
+    html_close_fact(out);
 }
 
 static void fact_cost(buffer *out, const trace_cost *c)
 {
     double known = c->products + c->attention + c->readout + c->loading;
-    open_fact(out, "Cost");
+    html_open_fact(out, "Cost");
     buffer_printf(out, "%.3g s for ", c->seconds);
-    add_si(out, c->flop);
+    html_si(out, c->flop);
     buffer_text(out, "FLOP; one full forward pass per cell would take ");
-    add_si(out, c->naive_flop);
+    html_si(out, c->naive_flop);
     buffer_text(out, "FLOP");
     if (c->flop > 0 && c->naive_flop > 0)
         buffer_printf(out, " (%.3g times as many)", c->naive_flop / c->flop);
-    close_fact(out);
-    open_fact(out, "Cells");
-    add_count(out, c->cells);
+    html_close_fact(out);
+    html_open_fact(out, "Cells");
+    html_count(out, c->cells);
     buffer_text(out, ", of which ");
-    add_count(out, c->cells_skipped);
+    html_count(out, c->cells_skipped);
     buffer_printf(out, " were known without running; %zu wave%s; %.2f GB of memory at most", c->waves,
                   c->waves == 1 ? "" : "s", (double)c->peak_rss_bytes / 1e9);
-    close_fact(out);
+    html_close_fact(out);
     if (!(known > 0))
         return;
-    open_fact(out, "Time");
+    html_open_fact(out, "Time");
     buffer_printf(out, "%.3g s in matrix products, %.3g s in attention, %.3g s in read-outs, %.3g s loading",
                   c->products, c->attention, c->readout, c->loading);
-    close_fact(out);
+    html_close_fact(out);
 }
 
 void page_facts(buffer *out, const trace_report *r)

@@ -1,0 +1,25 @@
+/* html.h: what the pages of all methods are made of. Everything is appended, and escaped. */
+#ifndef REPORT_HTML_H
+#define REPORT_HTML_H
+
+#include "base/memory.h"
+
+/* Any text, what cannot be seen shown; NULL is "". */
+void html_safe(buffer *out, const char *text);
+/* A probability (text_prob), in digits of one width. */
+void html_prob(buffer *out, double prob);
+/* 1,234,567 */
+void html_count(buffer *out, size_t value);
+/* "1.42 T" of 1.42e12, for a unit to follow. */
+void html_si(buffer *out, double value);
+
+/* One entry of a <dl>: open, its text, close. */
+void html_open_fact(buffer *out, const char *name);
+void html_close_fact(buffer *out);
+
+/* A figure: the picture inside the page, where picture.h can have it there, and a caption that is opened with its name:
+ * add more and close with html_close_picture. */
+void html_open_picture(buffer *out, const char *path);
+void html_close_picture(buffer *out);
+
+#endif
