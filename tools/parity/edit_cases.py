@@ -17,8 +17,8 @@ from .edit_oracle import Editor, Settings, Wanted, official
 from .oracle import Oracle, Request
 from .prompts import mid_sentence
 
-WORDS = ("Paris", "Rome", "London", "Lisbon", "Madrid", "Norway", "Oslo", "Berlin", "Kenya", "Japan", "Vienna", "Cairo", "river",
-         "chair", "language", "Portuguese", "borders", "capital", "city", "country")
+WORDS = ("Paris", "Rome", "London", "Lisbon", "Madrid", "Norway", "Oslo", "Berlin", "Kenya", "Japan", "Vienna", "Cairo",
+         "river", "chair", "language", "Portuguese", "borders", "capital", "city", "country")
 PHRASES = ("New York", "a river", "the old chair", "in Kenya", "of Portugal")
 MODERATE = 3e-3                                            # P(target) that is aimed at, before the edit
 AT_LAST = replace(PLAIN, constraints=("1,887 is",), template="plain")  # its key stands at `last`
@@ -72,7 +72,8 @@ def _multedits(editor: Editor, pictures: Path) -> list[EditCase]:
     begun = replace(ask, prefill="The answer to this is")
     elsewhere = replace(ask, image=str(pictures / "tall.png")) if ask.image else replace(AT_LAST, template=ask.template)
     strong = Settings((single, single + 1), lr=0.3, clamp=2.0)
-    spread_out = replace(strong, layers=spread, lr=0.08 if deep[0] is AT_LAST else 0.3)      # what stands at `last` yields at once
+    yields = deep[0] is AT_LAST                            # what stands at `last` does so at once
+    spread_out = replace(strong, layers=spread, lr=0.08 if yields else 0.3)
     pair = (_word(editor, ask, elsewhere), _word(editor, other))
     deep_pair = (_word(editor, deep[0]), _word(editor, deeper[0], deep[1]))
     return [
@@ -93,13 +94,16 @@ def _finetunings(editor: Editor, pictures: Path) -> list[EditCase]:
     held = replace(matrix, method="ft-constrained")
     made = [
         EditCase("edit: ft matrix", (_word(editor, ask, again),), matrix, kept=True),
-        EditCase("edit: ft down, whole target", (_phrase(editor, ask),), replace(matrix, scope="down", lr=5e-4, whole_target=True)),
+        EditCase("edit: ft down, whole target", (_phrase(editor, ask),),
+                 replace(matrix, scope="down", lr=5e-4, whole_target=True)),
         EditCase("edit: ft-constrained matrix", (_word(editor, ask),), replace(held, epsilon=3e-3)),
         EditCase("edit: ft-constrained, two together", (_word(editor, ask), _word(editor, other)),
                  replace(held, together=True, lr=2e-3, epsilon=5e-3)),
     ]
-    if len(editor.oracle.layers) <= SMALLEST and editor.oracle.opened.template != "bunny":     # whose head has no bias, as HF's Phi has
-        made.append(EditCase("edit: ft all", (_word(editor, ask),), replace(matrix, scope="all", steps=8, lr=1e-4)))
+    bunny = editor.oracle.opened.template == "bunny"       # whose head lacks the bias of HF's
+    if len(editor.oracle.layers) <= SMALLEST and not bunny:
+        made.append(EditCase("edit: ft all", (_word(editor, ask),), replace(matrix, scope="all", steps=8, lr=1e-4),
+                             kept=True))
     return made
 
 
@@ -110,7 +114,8 @@ def _questions(oracle: Oracle, pictures: Path) -> tuple[tuple[Request, Request],
     if not oracle.multimodal:
         return (PLAIN, SECOND), (SECOND, PLAIN)
     wide, photo = str(pictures / "wide.png"), str(pictures / "photo.jpg")
-    return ((replace(CAPITAL, image=wide), Request(AGAIN, image=wide)), (replace(TWO, image=photo), Request(AGAIN, image=photo)))
+    return ((replace(CAPITAL, image=wide), Request(AGAIN, image=wide)),
+            (replace(TWO, image=photo), Request(AGAIN, image=photo)))
 
 
 def layers_for(oracle: Oracle) -> tuple[int, tuple[int, int]]:
@@ -142,8 +147,9 @@ def write_requests(file: Path, wanted: tuple[Wanted, ...]) -> str:
     """Rows of the form of --requests, image paths relative to the file. Written whole: another process may read it."""
     rows = []
     for i, one in enumerate(wanted):
-        rows.append({"id": f"edit-{i}", "source": "parity", "subject": f"subject {i}", "answers": [], "target": one.target,
-                     **_row(one.request, file.parent), "rephrasings": [_row(other, file.parent) for other in one.rephrasings]})
+        rows.append({"id": f"edit-{i}", "source": "parity", "subject": f"subject {i}", "answers": [],
+                     "target": one.target, **_row(one.request, file.parent),
+                     "rephrasings": [_row(other, file.parent) for other in one.rephrasings]})
     partial = file.with_suffix(f".{os.getpid()}")
     partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     partial.replace(file)

@@ -16,8 +16,8 @@ JITTER = 1e-7          # relative, on input rows: the size of float32's rounding
 
 
 def check_checkpoint(oracle: Oracle, pictures: Path) -> int:
-    """Runs all checks on one checkpoint and returns their number; a failed one is an AssertionError. One that is there for its
-    files alone gets the first two."""
+    """Runs all checks on one checkpoint and returns their number; a failed one is an AssertionError. One that is there
+    for its files alone gets the first two."""
     editor = Editor(oracle)
     made = {case.name: case for case in edit_cases(editor, pictures)}
     strong = made["edit: clamp 4"]
@@ -31,8 +31,8 @@ def check_checkpoint(oracle: Oracle, pictures: Path) -> int:
 
 
 def check_closed_form(editor: Editor, case: EditCase) -> int:
-    """With one request and with several, the factors give the minimum of |W* K + b - V|^2 + ridge |W* - W|^2, solved directly;
-    as ridge goes to 0, what is put in comes out."""
+    """With one request and with several, the factors give the minimum of |W* K + b - V|^2 + ridge |W* - W|^2, solved
+    directly; as ridge goes to 0, what is put in comes out."""
     down = editor.down(case.settings.top)
     weight = down.weight.double()
     bias = down.bias.double()[:, None] if down.bias is not None else 0
@@ -89,7 +89,8 @@ def check_gradients(editor: Editor, case: EditCase) -> int:
 
 @torch.no_grad()
 def _check_slope(function, start: torch.Tensor, slope: torch.Tensor) -> None:
-    """Along the slope itself: central differences of two widths, put together so that the third derivative drops out."""
+    """Along the slope itself: central differences of two widths, put together so that the third derivative drops
+    out."""
     direction = slope / slope.norm()
     width = min(0.3, 0.02 / float(slope.norm()))            # far enough for the loss's float32 to tell
 
@@ -111,7 +112,8 @@ def check_nothing(editor: Editor, case: EditCase) -> int:
 
 
 def check_spread(editor: Editor, case: EditCase) -> int:
-    """Without a ridge, the residual after the last edited layer is what delta asked for, whatever the layers below did to it."""
+    """With next to no ridge, the residual after the last edited layer is what delta asked for, whatever the layers below
+    did to it."""
     edited, = editor.edit(list(case.wanted), replace(case.settings, ridge=1e-4))
     request = case.wanted[0].request
     prompt, top = editor.oracle.prompt(request), case.settings.top

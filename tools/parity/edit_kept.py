@@ -78,13 +78,15 @@ class Kept:
         """`ask` of the edited model."""
         found = ask(model, self.request, *self.oracle.options, *extra)
         with self.editor.holding_downs(downs):
-            return compare_ask(self.oracle, self.oracle.ask(self.request), found, len(self.oracle.prompt(self.request).rows))
+            expected = self.oracle.ask(self.request)
+        return compare_ask(self.oracle, expected, found, len(self.oracle.prompt(self.request).rows))
 
     def adapter(self) -> Comparison:
-        """peft puts the adapter onto HF's model: every tensor finds its place, and the logits are those of the matrices."""
+        """peft puts the adapter onto HF's model: every tensor finds its place, and the logits are the matrices'."""
         expected = self._logits(self.oracle, self.downs)
         saved = load_file(self.out / "lora" / "adapter_model.safetensors")
-        adapted = PeftModel.from_pretrained(getattr(self.oracle.model, "language", self.oracle.model), self.out / "lora")
+        model = getattr(self.oracle.model, "language", self.oracle.model)
+        adapted = PeftModel.from_pretrained(model, self.out / "lora")
         try:
             result = _compare_logits(self._logits(self.oracle), expected)
             taken = {name: tensor.clone() for name, tensor in get_peft_model_state_dict(adapted).items()}
@@ -121,8 +123,8 @@ class Kept:
         return result
 
     def fine_tuned(self) -> Comparison:
-        """The fine-tuned weights are those that PyTorch's Adam reaches. What counts is the change where the file's type shows it,
-        else the whole."""
+        """The fine-tuned weights are those that PyTorch's Adam reaches. What counts is the change where the file's type
+        shows it, else the whole."""
         result = Comparison()
         merged = self.out / "merged"
         run(self.oracle, self.case, self.work, self.out / "edit", "--save-merged", str(merged))
@@ -132,7 +134,7 @@ class Kept:
         self._compare_rest(result, own, merged, set(changed))
         for name, value in changed.items():
             start = own[name].float() if merged[name].dtype == torch.float32 else 0
-            if not name.endswith("k_proj.bias"):           # of no effect where no rotation follows: its gradient is rounding
+            if not name.endswith("k_proj.bias"):           # without effect where unrotated: its gradient is rounding
                 vector(result, name, merged[name].float() - start, value - start, AFTER_ADAM)
         return result
 
@@ -147,7 +149,8 @@ class Kept:
         """A decoder's weight in a file: a layer's down projection, or one by the oracle's name."""
         if isinstance(weight, int) or weight.endswith(".down"):
             layer = weight if isinstance(weight, int) else int(weight.split(".")[1])
-            weight = f"layers.{layer}.mlp.{'down_proj' if hasattr(self.editor.mlp(layer), 'down_proj') else 'fc2'}.weight"
+            leaf = "down_proj" if hasattr(self.editor.mlp(layer), "down_proj") else "fc2"
+            weight = f"layers.{layer}.mlp.{leaf}.weight"
         weight = weight.replace("head.", "lm_head.")
         name, = (name for name in tensors if f".{name}".endswith(f".{weight}") and "vision" not in name)
         return name
@@ -163,7 +166,8 @@ class Kept:
 
 def _compare_logits(found: torch.Tensor, expected: torch.Tensor) -> Comparison:
     """The largest difference, as a share of the logits' range."""
-    result = Comparison(cells=len(expected), worst=float((found - expected).abs().max() / (expected.max() - expected.min())))
+    worst = float((found - expected).abs().max() / (expected.max() - expected.min()))
+    result = Comparison(cells=len(expected), worst=worst)
     if not result.worst <= RELATIVE:
         result.problems.append(f"logits differ by {result.worst:.2g} of their range")
     return result
@@ -173,7 +177,8 @@ def ask(model: Path, request: Request, *extra: str) -> dict:
     more = ["--image", request.image] if request.image else []
     more += ["--prefill", request.prefill] if request.prefill else []
     more += ["--template", request.template] if request.template else []
-    return program.run([str(program.program()), "ask", str(model), *more, request.question, "--json", "--quiet", *extra])
+    return program.run([str(program.program()), "ask", str(model), *more, request.question, "--json", "--quiet",
+                        *extra])
 
 
 def load(folder: Path) -> dict[str, torch.Tensor]:

@@ -49,7 +49,8 @@ class Settings:
         else:
             given += ["--lr", repr(self.lr), "--steps", str(self.steps)]
             if self.method == "multedit":
-                given += ["--weight-decay", repr(self.weight_decay), "--clamp", repr(self.clamp), "--lambda", repr(self.ridge)]
+                given += ["--weight-decay", repr(self.weight_decay), "--clamp", repr(self.clamp),
+                          "--lambda", repr(self.ridge)]
             else:
                 given += ["--ft-scope", self.scope]
                 given += ["--epsilon", repr(self.epsilon)] if self.method == "ft-constrained" else []
@@ -104,6 +105,12 @@ class Edited:
     after: list[Answer] = field(default_factory=list)
     terms: list[Term] = field(default_factory=list)        # a layer each
     weights: dict[str, torch.Tensor] = field(default_factory=dict)     # the changed parameters by name, whole
+    tuned: float | None = None                             # |W* - W| over all that fine-tuning changed
+
+    @property
+    def moved(self) -> float:
+        """|delta|, or |W* - W| of fine-tuning."""
+        return float(self.delta.double().norm()) if self.tuned is None else self.tuned
 
 
 class Editor:
@@ -178,10 +185,13 @@ class Editor:
     def look(self, prompt: Prompt, request: Request, layer: int, position: int) -> dict[str, torch.Tensor]:
         """mlp_post, mlp_out and resid_post of one layer at one position of a full forward pass."""
         seen = {}
-        handles = [
-            self.down(layer).register_forward_pre_hook(lambda _, args: seen.update(mlp_post=args[0][0, position].clone())),
-            self.mlp(layer).register_forward_hook(lambda _, args, out: seen.update(mlp_out=out[0, position].clone())),
-            self.layers[layer].register_forward_hook(lambda _, args, out: seen.update(resid_post=out[0, position].clone()))]
+
+        def see(site: str, value: torch.Tensor) -> None:   # value: [1, T, width]
+            seen[site] = value[0, position].clone()
+
+        handles = [self.down(layer).register_forward_pre_hook(lambda _, args: see("mlp_post", args[0])),
+                   self.mlp(layer).register_forward_hook(lambda _, args, out: see("mlp_out", out)),
+                   self.layers[layer].register_forward_hook(lambda _, args, out: see("resid_post", out))]
         try:
             self.oracle.decoder(inputs_embeds=self.rows(prompt, request)[None], use_cache=False)
         finally:
@@ -228,16 +238,20 @@ class Editor:
         results = [self._value(wanted, settings) for wanted in group]
         first, end = settings.layers
         prompts = [self.oracle.prompt(wanted.request) for wanted in group]
-        goals = [self.look(prompt, wanted.request, settings.top, edited.position)["resid_post"].double() + edited.delta.double()
-                 for prompt, wanted, edited in zip(prompts, group, results)]
+
+        def residual(prompt, wanted, edited) -> torch.Tensor:
+            seen = self.look(prompt, wanted.request, settings.top, edited.position)
+            return seen["resid_post"].double()
+
+        goals = [residual(*one) + one[2].delta.double() for one in zip(prompts, group, results)]
         downs = {}
         for layer in range(first, end):                    # MEMIT's spread; one layer takes the whole delta
             terms = []
             for prompt, wanted, edited, goal in zip(prompts, group, results, goals):
                 with self.holding_downs(downs):
                     seen = self.look(prompt, wanted.request, layer, edited.position)
-                    there = self.look(prompt, wanted.request, settings.top, edited.position)["resid_post"].double()
-                missing = edited.delta.double() if not downs else goal - there
+                    there = residual(prompt, wanted, edited)
+                missing = goal - there if downs else edited.delta.double()
                 value = seen["mlp_out"].double() + missing / (end - layer)
                 terms.append(Term(layer, seen["mlp_post"], seen["mlp_out"], value.float(), missing / (end - layer)))
             downs[layer] = self._solved(layer, terms, settings.ridge)
@@ -307,11 +321,13 @@ class Editor:
             losses = self._adam(group, prompts, targets, list(named.values()), settings)
             after = [self._after(wanted, target[0]) for wanted, target in zip(group, targets)]
             weights = {name: parameter.data for name, parameter in named.items()}
-        return [Edited(target, prompt.span("constraint:0")[-1], list(own), [float(np.exp(-nll)) for nll in own], None, *answers,
-                       weights=weights)
+        moved = sum(float((weights[name] - parameter).double().norm()) ** 2 for name, parameter in named.items()) ** 0.5
+        return [Edited(target, prompt.span("constraint:0")[-1], list(own), [float(np.exp(-nll)) for nll in own], None,
+                       *answers, weights=weights, tuned=moved)
                 for target, prompt, own, *answers in zip(targets, prompts, zip(*losses), before, after)]
 
-    def _adam(self, group, prompts, targets, parameters: list[torch.nn.Parameter], settings: Settings) -> list[list[float]]:
+    def _adam(self, group: list[Wanted], prompts: list[Prompt], targets: list[list[int]],
+              parameters: list[torch.nn.Parameter], settings: Settings) -> list[list[float]]:
         """Fine-tunes the parameters in place. Returns each step's losses, a request each."""
         own = [parameter.data.clone() for parameter in parameters]
         losses = []
@@ -359,7 +375,8 @@ class Editor:
         with self.holding_edit(edited):
             after, changed = judged()
         return {"questions": len(questions), "before": sum(before), "after": sum(after),
-                "gained": sum(b and not a for a, b in zip(before, after)), "lost": sum(a and not b for a, b in zip(before, after)),
+                "gained": sum(b and not a for a, b in zip(before, after)),
+                "lost": sum(a and not b for a, b in zip(before, after)),
                 "kl": float(np.mean([(p.exp() * (p - q)).sum().item() for p, q in zip(clean, changed)]))}
 
 
@@ -368,8 +385,8 @@ def _answer(token: int, logprobs: torch.Tensor, ids: list[int], top: list[tuple[
 
 
 def direct(keys: torch.Tensor, missing: torch.Tensor, ridge: float) -> torch.Tensor:
-    """[D, F]: the change dW that minimises |dW K - R|^2 + ridge |dW|^2, by the normal equations dW (K K^T + ridge I) = R K^T.
-    keys K [F, n], missing R [D, n], all float64."""
+    """[D, F]: the change dW that minimises |dW K - R|^2 + ridge |dW|^2, by its normal equations
+    dW (K K^T + ridge I) = R K^T. keys K [F, n], missing R [D, n], all float64."""
     normal = keys @ keys.T + ridge * torch.eye(len(keys), dtype=torch.float64)
     return torch.linalg.solve(normal, keys @ missing.T).T
 
@@ -385,7 +402,7 @@ def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def correct(answer: str, accepted: tuple[str, ...]) -> bool:
-    """Contains an accepted answer as whole words; for answers in letters, digits and spaces, which need no normalising."""
+    """Contains an accepted answer as whole words; for answers of letters and spaces, which need no normalising."""
     words = answer.split("\n")[0].lower().split()
     return any(words[i:i + len(wanted)] == wanted for text in accepted for wanted in [text.lower().split()]
                for i in range(len(words)))
