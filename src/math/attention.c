@@ -273,21 +273,21 @@ INLINE void spread_rest(float *to, size_t width, float *const s[QUERIES], const 
                 to[c] += s[n][t] * x[n][c];
 }
 
-/* Backward of mix's `z = s v` for v, and of scores' `s = q k` for k, of one head: to[position] += sum over queries of
- * s x[query], for the positions begin .. end-1. */
-INLINE void spread(float *to, size_t width, float *const s[QUERIES], const float *const x[QUERIES], size_t head_dim,
-                   size_t begin, size_t end, bool wide)
+/* Backward of mix's `z = s v` for v, and of scores' `s = q k` for k, of one head: to[position - begin][head_dim] += sum
+ * over queries of s x[query], for the positions begin .. end-1. */
+INLINE void spread(float *to, float *const s[QUERIES], const float *const x[QUERIES], size_t head_dim, size_t begin,
+                   size_t end, bool wide)
 {
     for (size_t c = 0; c < head_dim; c += COLUMNS) {
         const float *from[QUERIES];
         for (size_t n = 0; n < QUERIES; n++)
             from[n] = x[n] + c;
         if (head_dim - c < COLUMNS)
-            spread_rest(to + c, width, s, from, head_dim - c, begin, end);
+            spread_rest(to + c, head_dim, s, from, head_dim - c, begin, end);
         else if (wide)
-            spread_tile_16(to + c, width, s, from, begin, end);
+            spread_tile_16(to + c, head_dim, s, from, begin, end);
         else
-            spread_tile_8(to + c, width, s, from, begin, end);
+            spread_tile_8(to + c, head_dim, s, from, begin, end);
     }
 }
 
@@ -297,7 +297,8 @@ typedef struct backward_unit {
     unit forward;
     const attention_gradient *gradient;
     attention_job exchanged;
-    float *p, *dp; /* [QUERIES][stride]: shares and their gradients */
+    float *dk, *dv; /* [end - first][head_dim] */
+    float *p, *dp;  /* [QUERIES][stride]: shares and their gradients */
     size_t stride;
 } backward_unit;
 
@@ -320,11 +321,8 @@ MULTIVERSION static void attend_tile_backward(const backward_unit *u, tile t, si
         memset(p[n], 0, t.most * sizeof *p[n]);
         memset(dp[n], 0, t.most * sizeof *dp[n]);
     }
-    size_t width = job->kv_heads * job->head_dim, column = u->forward.kv_head * job->head_dim;
-    if (gradient->first < t.most) {
-        spread(gradient->dv + column, width, p, dz, job->head_dim, gradient->first, t.most, wide);
-        spread(gradient->dk + column, width, dp, q, job->head_dim, gradient->first, t.most, wide);
-    }
+    spread(u->dv, p, dz, job->head_dim, gradient->first, t.most, wide);
+    spread(u->dk, dp, q, job->head_dim, gradient->first, t.most, wide);
 }
 
 /* vt[head_dim][stride] and k[position][head_dim] of one head. */
@@ -343,33 +341,59 @@ static void exchange(float *vt, float *k, const attention_job *job, size_t kv_he
     }
 }
 
+/* One head's head[rows][head_dim] out of all[rows][kv_heads * head_dim], and back. */
+static void take_head(float *head, const float *all, size_t rows, const attention_job *job, size_t kv_head)
+{
+    for (size_t r = 0; r < rows; r++)
+        memcpy(head + r * job->head_dim, all + (r * job->kv_heads + kv_head) * job->head_dim,
+               job->head_dim * sizeof *head);
+}
+
+static void put_head(float *all, const float *head, size_t rows, const attention_job *job, size_t kv_head)
+{
+    for (size_t r = 0; r < rows; r++)
+        memcpy(all + (r * job->kv_heads + kv_head) * job->head_dim, head + r * job->head_dim,
+               job->head_dim * sizeof *head);
+}
+
+/* A head's gradients are collected beside each other: at a model's width apart, rows would fight for the cache's lines. */
 static void attend_unit_backward(const attention_job *job, const attention_gradient *gradient, size_t kv_head,
                                  bool wide)
 {
-    size_t keys = all_keys(job), d = job->head_dim, v_stride = kv_stride(keys), stride = keys + 2 * COLUMNS;
-    float *vt = mem_new(d * (v_stride + keys) + 2 * QUERIES * stride, sizeof *vt);
-    float *k = vt + d * v_stride, *p = k + d * keys;
+    size_t keys = all_keys(job), own = keys - gradient->first, d = job->head_dim;
+    size_t v_stride = kv_stride(keys), stride = keys + 2 * COLUMNS;
+    float *vt = mem_new(d * (v_stride + keys + 2 * own) + 2 * QUERIES * stride, sizeof *vt);
+    float *k = vt + d * v_stride, *dk = k + d * keys, *dv = dk + d * own, *p = dv + d * own;
     exchange(vt, k, job, kv_head, v_stride);
+    take_head(dk, gradient->dk, own, job, kv_head);
+    take_head(dv, gradient->dv, own, job, kv_head);
     kv_segment segment = {0, keys, vt, v_stride, k};
     backward_unit u = {.forward = {job, kv_head, 0, job->rows}, .gradient = gradient,
                        .exchanged = {.kv_heads = 1, .head_dim = d, .segments = &segment, .segment_count = 1},
-                       .p = p, .dp = p + QUERIES * stride, .stride = stride};
+                       .dk = dk, .dv = dv, .p = p, .dp = p + QUERIES * stride, .stride = stride};
     size_t queries = queries_of(&u.forward);
     for (size_t first = 0; first < queries; first += QUERIES) {
         size_t n = queries - first < QUERIES ? queries - first : QUERIES;
         attend_tile_backward(&u, tile_of(&u.forward, first, n), n, wide);
     }
+    put_head(gradient->dk, dk, own, job, kv_head);
+    put_head(gradient->dv, dv, own, job, kv_head);
     free(vt);
 }
+
+/* Pairs of a query and a key that take less than threads need to meet. */
+enum { SMALL_PAIRS = 100000 };
 
 /* A key/value head's gradients are one thread's, who adds to them row by row. */
 void attention_backward(const attention_job *jobs, const attention_gradient *gradients, size_t count)
 {
-    size_t most_heads = 0;
-    for (size_t j = 0; j < count; j++)
+    size_t most_heads = 0, pairs = 0;
+    for (size_t j = 0; j < count; j++) {
         most_heads = jobs[j].kv_heads > most_heads ? jobs[j].kv_heads : most_heads;
+        pairs += jobs[j].rows * jobs[j].heads * all_keys(&jobs[j]);
+    }
     bool wide = wide_vectors();
-#pragma omp parallel for collapse(2) schedule(dynamic)
+#pragma omp parallel for collapse(2) schedule(dynamic) if (pairs > SMALL_PAIRS)
     for (size_t h = 0; h < most_heads; h++)
         for (size_t j = 0; j < count; j++)
             if (h < jobs[j].kv_heads && jobs[j].rows)

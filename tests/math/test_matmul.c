@@ -153,15 +153,14 @@ static void gradients_of_many_outputs_do_not_depend_on_them_either(void **state)
     (void)state;
     if (!matmul_row_invariant())
         skip();
-    for (int threads = 1; threads <= 3; threads++)
-        check_rows_of(input_gradient, 48, 50000, (shape){50000, 48}, 66, threads);
+    check_rows_of(input_gradient, 16, 30000, (shape){30000, 16}, 66, 3);
 }
 
 static void threads_do_not_show_in_a_weights_gradient(void **state)
 {
     (void)state;
-    static const shape shapes[] = {{1, 5}, {33, 70}, {64, 64}, {48, 31}, {570, 32}, {192, 576}, {40, 1100}};
-    static const size_t rows[] = {1, 3, 70, 1000, 5000};
+    static const shape shapes[] = {{1, 5}, {33, 70}, {64, 64}, {570, 32}, {40, 1100}};
+    static const size_t rows[] = {1, 70, 1100, 5000};
     if (!matmul_row_invariant())
         skip();
     for (size_t c = 0; c < sizeof shapes / sizeof *shapes; c++)
