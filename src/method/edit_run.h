@@ -1,0 +1,43 @@
+/* edit_run.h: editing from end to end: what the model says before, the edits, what it says after.
+ *
+ *     TRY(edit_run(&r, m, &plan, &settings, false, err));
+ *     ... r.found[i].loss, r.edit.layers[0].u, r.measured.results[i].edited.after.prob, r.summary ...
+ *     edit_run_free(&r);
+ *
+ * MultEdit's edits are found, and measured, for all requests at once: a run takes its request's terms. Fine-tuning goes
+ * request by request, or once for all together, with the decoder's weights replaced meanwhile. */
+#ifndef METHOD_EDIT_RUN_H
+#define METHOD_EDIT_RUN_H
+
+#include "method/edit.h"
+#include "method/measure.h"
+
+typedef struct edit_cost {
+    double seconds, finding, asking; /* all; of it finding edits, and asking before and after */
+    double flop;
+    size_t peak_rss_bytes;
+} edit_cost;
+
+typedef struct edit_run_result {
+    edit_settings settings;
+    bool whole_target;
+    measure_request *requests;  /* [N] the plan's, with target_id */
+    size_t count;
+    int32_t **targets;          /* [N][target_counts[i]] token ids in mid-sentence */
+    size_t *target_counts;
+    edit_request_found *found;  /* [N]: e.found of multedit */
+    edit e;                     /* multedit's; else empty */
+    tuning *tuning;             /* fine-tuning's, of one request or of all together: until it is freed, the decoder runs with its
+                                 * weights; else NULL */
+    measure measured;
+    measure_summary summary;
+    edit_cost cost;
+} edit_run_result;
+
+/* plan's requests need no target_id: it is filled in from `target`, as key_layer is. With whole_target all of a target's
+ * tokens are optimised. Fails when a target makes no token, or the model's answer to a request is its target already. */
+pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings, bool whole_target,
+                   pb_error *err);
+void edit_run_free(edit_run_result *r);
+
+#endif
