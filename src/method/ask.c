@@ -169,7 +169,8 @@ static size_t fixed_bytes(const decoder *m, size_t n, size_t longest)
 }
 
 /* Bytes for the questions of one batch; an error when they are too few for one of them. */
-static pb_status batch_bytes(const model *m, const speaker *s, size_t n, size_t memory, size_t *bytes, pb_error *err)
+static pb_status batch_bytes(const model *m, const speaker *s, size_t n, const ask_options *options, size_t *bytes,
+                             pb_error *err)
 {
     const decoder_config *c = &m->decoder.config;
     size_t longest = 0, most = 0;
@@ -178,9 +179,9 @@ static pb_status batch_bytes(const model *m, const speaker *s, size_t n, size_t 
         most = takes > most ? takes : most;
         longest = end > longest ? end : longest;
     }
-    size_t fixed = fixed_bytes(&m->decoder, n, longest);
-    TRY(question_fits(fixed + most, memory, n == 1 ? "this question" : "the largest of these questions", err));
-    *bytes = question_budget(memory) - fixed;
+    size_t fixed = options->taken + fixed_bytes(&m->decoder, n, longest);
+    TRY(question_fits(fixed + most, options->memory, n == 1 ? "this question" : "the largest of these questions", err));
+    *bytes = question_budget(options->memory) - fixed;
     return PB_OK;
 }
 
@@ -456,7 +457,7 @@ static pb_status run_batch(batch *b, pb_error *err)
 static pb_status run_batches(model *m, speaker *s, size_t n, const ask_options *options, replay_work *work, pb_error *err)
 {
     size_t bytes;
-    TRY(batch_bytes(m, s, n, options->memory, &bytes, err));
+    TRY(batch_bytes(m, s, n, options, &bytes, err));
     for (size_t i = 0, count; i < n; i += count) {
         count = batch_length(&m->decoder.config, s + i, n - i, bytes);
         batch b = {.m = m, .options = options, .work = work, .speakers = s + i, .count = count, .asked = (double)i};

@@ -43,7 +43,8 @@ typedef struct ask_options {
     size_t max_tokens; /* an answer's most; 0: none is generated. It also ends at an end-of-sequence token, and where the
                         * model's positions end */
     bool keep_next;    /* hand out the logits at `last` */
-    size_t memory;     /* bytes that it may work in, beside the questions and the logits handed out; 0: the default */
+    size_t memory;     /* bytes to work in; 0: the default */
+    size_t taken;      /* how many of them the caller holds already, the questions and the logits handed out included */
     void (*progress)(void *context, double done); /* how many of the questions, now and then; may be NULL */
     void *context;
 } ask_options;

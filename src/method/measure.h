@@ -16,8 +16,8 @@
  *
  * Efficacy: the edited question. Generalisation: its rephrasings, and the question as it is about other pictures of its
  * subject. Neighbourhood: the question as it is about pictures of other subjects, of which no accepted answer contains
- * the target. Specificity: evaluation questions about other subjects. Two subjects are the same when both are named, and
- * alike; where one of them is not, questions about one picture are about one subject.
+ * the target. Specificity: evaluation questions about other subjects. Where a subject is not named, questions about one
+ * picture, or the same question without one, are about one subject.
  *
  * Other pictures come from the pool: those of the evaluation questions, then those of the requests, each once, by their
  * paths. For request r they are drawn without repeats by a generator started at seed + r (base/random.h): of the pool's
@@ -42,7 +42,7 @@ enum { MEASURE_TOKENS = 16 };
 
 typedef struct measure_question {
     pb_question asked;
-    const char *id, *subject;   /* NULL: none */
+    const char *id, *subject;   /* NULL: none; a rephrasing's subject is its request's */
     const char *const *answers; /* [answer_count] accepted ones */
     size_t answer_count;
 } measure_question;
@@ -101,13 +101,13 @@ typedef struct measure_result {
     bool done;                  /* measure_after has been called for it */
 } measure_result;
 
-typedef struct measure_state measure_state;
+typedef struct measure_state measure_state; /* measure_parts.h */
 
 typedef struct measure {
     measure_plan plan;
     measure_result *results;    /* [plan.request_count] */
     replay_work work;           /* of all that was asked */
-    measure_state *state;       /* measure.c's */
+    measure_state *state;
 } measure;
 
 /* Draws, and makes the lists; nothing is asked. */
