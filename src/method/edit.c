@@ -124,14 +124,19 @@ size_t edit_losses_bytes(const model *m, size_t rows)
 
 /* ---- MultEdit ---- */
 
-static pb_status check_request(const question *q, size_t i, pb_error *err)
+/* The last position of the span that the key is taken from. */
+static pb_status find_key(const edit_settings *s, const question *q, size_t i, size_t *position, pb_error *err)
 {
+    span key;
     if (q->answer_count == 0)
         return fail(err, PB_EINVAL, "request %zu has no target", i);
-    if (q->prompt.constraint_count == 0 || q->prompt.constraints[0].count == 0) {
+    if (!s->key && (q->prompt.constraint_count == 0 || q->prompt.constraints[0].count == 0)) {
         fail(err, PB_EINVAL, "request %zu has no constraint: multedit takes its key at the constraint's last token", i);
         return fail_hint(err, "give --constraint, the words of the question that say what it is about");
     }
+    TRY(prompt_span(&q->prompt, s->key ? s->key : "constraint:0", &key, err));
+    *position = key.positions[key.count - 1];
+    span_free(&key);
     return PB_OK;
 }
 
@@ -150,11 +155,9 @@ static pb_status allocate(edit *e, question *const *questions, pb_error *err)
     size_t N = e->count, K = e->settings.end_layer - e->settings.first_layer;
     e->found = mem_new(N, sizeof *e->found);
     for (size_t i = 0; i < N; i++) {
-        TRY(check_request(questions[i], i, err));
-        const span *key = &questions[i]->prompt.constraints[0];
-        e->found[i] = (edit_request_found){.key_position = key->positions[key->count - 1],
-                                           .loss = mem_new(e->settings.steps, sizeof(double)),
-                                           .prob = mem_new(e->settings.steps, sizeof(double))};
+        e->found[i].loss = mem_new(e->settings.steps, sizeof(double));
+        e->found[i].prob = mem_new(e->settings.steps, sizeof(double));
+        TRY(find_key(&e->settings, questions[i], i, &e->found[i].key_position, err));
     }
     e->layers = mem_new(K, sizeof *e->layers);
     for (; e->layer_count < K; e->layer_count++) {
@@ -175,7 +178,7 @@ static pb_status group_size(const edit *e, question *const *questions, size_t fi
     for (*n = 0; first + *n < e->count; ++*n) {
         const question *q = questions[first + *n];
         rows += q->answer_count;
-        held += edit_values_bytes(e, q);
+        held += edit_values_bytes(e, q, e->found[first + *n].key_position);
         needed = held + backward_fixed_bytes(&e->model->decoder, q->length) + edit_losses_bytes(e->model, rows);
         if (*n > 0 && needed > budget)
             return PB_OK;

@@ -29,6 +29,7 @@ typedef struct edit_settings {
     double lambda;                 /* of the ridge, above 0 */
     double epsilon;                /* ft-constrained: a weight stays within this of what it was */
     bool together;                 /* one change of the weights for all requests */
+    const char *key;               /* the span whose last position gives the key; NULL: constraint:0 */
     size_t memory;                 /* bytes to work in; 0: the default */
     void (*progress)(void *context, const char *what, double done, double total); /* may be NULL */
     void *context;
@@ -49,7 +50,7 @@ typedef struct edit_layer {
 } edit_layer;
 
 typedef struct edit_request_found {
-    size_t key_position;  /* the last position of constraint:0; not of fine-tuning */
+    size_t key_position;  /* the last position of the key's span; not of fine-tuning */
     double *loss, *prob;  /* [S] of each step, taken before it; prob is P(first target token) */
     double delta_norm;    /* |v - v0| where delta was found; of fine-tuning |W* - W| over all that was tuned */
 } edit_request_found;
@@ -66,7 +67,7 @@ typedef struct edit {
 } edit;
 
 /* MultEdit: finds what makes each question's answer (set by question_set_answer: the target) likely. The questions and the
- * model stay as they are. A question needs a constraint:0. */
+ * model stay as they are. A question needs the key's span. */
 pb_status edit_find(edit *e, model *m, question *const *questions, size_t count, const edit_settings *settings,
                     pb_error *err);
 void edit_free(edit *e);

@@ -19,8 +19,8 @@ pb_status edit_check_layers(const model *m, const edit_settings *s, pb_error *er
 /* MultEdit's steps 1 and 2, for requests first .. first + n-1 of e: keys and v0 of all layers, the best v of the last
  * one, and the losses. */
 pb_status edit_values(edit *e, question *const *questions, size_t first, size_t n, pb_error *err);
-/* Bytes that it holds for a question. */
-size_t edit_values_bytes(const edit *e, const question *q);
+/* Bytes that it holds for a question whose key is at this position. */
+size_t edit_values_bytes(const edit *e, const question *q, size_t position);
 
 /* Step 3: the closed form, for all requests: u of each layer, spread over the range where it has several. */
 pb_status edit_solve(edit *e, question *const *questions, pb_error *err);

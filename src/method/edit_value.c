@@ -1,6 +1,6 @@
 /* edit_value.c: MultEdit's key and value.
  *
- *     k = mlp_post, v0 = mlp_out at the last token of the constraint
+ *     k = mlp_post, v0 = mlp_out at the last token of the constraint (or of another span)
  *     delta = Adam on  -log P(target | mlp_out there is v0 + delta) + weight_decay |delta| / |v0|^2,  |delta| <= clamp |v0|
  *
  * Each request has two runs: the clean one, recorded once, and a fork of it from the key's row on, which is run and
@@ -217,9 +217,9 @@ pb_status edit_values(edit *e, question *const *questions, size_t first, size_t 
     return status;
 }
 
-size_t edit_values_bytes(const edit *e, const question *q)
+size_t edit_values_bytes(const edit *e, const question *q, size_t position)
 {
     const decoder_config *c = &e->model->decoder.config;
-    size_t T = q->length, p = q->prompt.constraints[0].positions[q->prompt.constraints[0].count - 1];
-    return recording_bytes(c, 0, T, p) + recording_bytes(c, p, T, p) + (4 + 2 * q->answer_count + T) * c->d_model * sizeof(float);
+    size_t T = q->length, vectors = 4 + 2 * q->answer_count + T;
+    return recording_bytes(c, 0, T, position) + recording_bytes(c, position, T, position) + vectors * c->d_model * sizeof(float);
 }
