@@ -1,6 +1,7 @@
 /* edit_run.c: see edit_run.h. */
 #include "method/edit_run.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,22 +130,85 @@ static pb_status run_tuning(edit_run_result *r, model *m, question *const *quest
     return PB_OK;
 }
 
+/* ---- layer by layer ---- */
+
+/* The share of a list's questions for which `is` holds; NaN of none. */
+static void count_list(const measured_list *list, bool (*is)(const measured *), size_t *holding, size_t *of)
+{
+    for (size_t i = 0; i < list->count; i++)
+        *holding += is(&list->items[i]);
+    *of += list->count;
+}
+
+static bool is_right(const measured *m)
+{
+    return m->after.right;
+}
+
+static bool is_kept(const measured *m)
+{
+    return m->kept;
+}
+
+static double share(size_t holding, size_t of)
+{
+    return of ? (double)holding / (double)of : NAN;
+}
+
+static struct edit_outcome outcome_of(const measure_result *m, double delta_norm)
+{
+    size_t right = 0, rephrased = 0, kept = 0, neighbours = 0;
+    count_list(&m->rephrasings, is_right, &right, &rephrased);
+    count_list(&m->pictures, is_right, &right, &rephrased);
+    count_list(&m->neighbours, is_kept, &kept, &neighbours);
+    return (struct edit_outcome){.prob = m->edited.after.prob, .right = m->edited.after.right, .delta_norm = delta_norm,
+                                 .rephrased = share(right, rephrased), .kept = share(kept, neighbours)};
+}
+
+static void keep_layer(edit_run_result *r, size_t layer)
+{
+    edit_at_layer *at = &r->layers[r->layer_count++];
+    *at = (edit_at_layer){.layer = layer, .outcomes = mem_new(r->count, sizeof *at->outcomes)};
+    measure_summarise(&r->measured, NULL, 0, &at->summary);
+    for (size_t i = 0; i < r->count; i++)
+        at->outcomes[i] = outcome_of(&r->measured.results[i], r->e.found[i].delta_norm);
+}
+
+static pb_status run_layers(edit_run_result *r, model *m, question *const *questions, pb_error *err)
+{
+    size_t first = r->settings.first_layer, end = r->settings.end_layer;
+    r->layers = mem_new(end - first, sizeof *r->layers);
+    for (size_t layer = first; layer < end; layer++) {
+        edit_free(&r->e);
+        r->found = NULL;
+        r->settings.first_layer = layer;
+        r->settings.end_layer = layer + 1;
+        TRY(run_multedit(r, m, questions, err));
+        keep_layer(r, layer);
+    }
+    r->settings.first_layer = first;
+    r->settings.end_layer = end;
+    return PB_OK;
+}
+
 /* ---- from end to end ---- */
 
-static pb_status find_and_measure(edit_run_result *r, model *m, pb_error *err)
+typedef pb_status (*way)(edit_run_result *r, model *m, question *const *questions, pb_error *err);
+
+static pb_status find_and_measure(edit_run_result *r, model *m, way run, pb_error *err)
 {
     picture_cache pictures = {0};
     question *list = NULL, **pointers = NULL;
     pb_status status = open_questions(r, m, &pictures, &list, &pointers, err);
     if (!status)
-        status = r->settings.method == EDIT_MULTEDIT ? run_multedit(r, m, pointers, err) : run_tuning(r, m, pointers, err);
+        status = run(r, m, pointers, err);
     close_questions(list, r->count);
     free(pointers);
     picture_cache_free(&pictures);
     return status;
 }
 
-static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked, pb_error *err)
+static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked, way run, pb_error *err)
 {
     double begin = clock_now();
     measure_plan plan = *asked;
@@ -153,11 +217,11 @@ static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked
     plan.requests = r->requests;
     plan.key_layer = r->settings.method == EDIT_MULTEDIT ? r->settings.end_layer - 1 : MEASURE_NO_KEY;
     TRY(measure_open(&r->measured, m, &plan, err));
-    double asked = clock_now();
+    double before = clock_now();
     TRY(measure_before(&r->measured, err));
-    r->cost.asking = clock_now() - asked;
+    r->cost.asking = clock_now() - before;
     TRY(check_not_known(r, err));
-    TRY(find_and_measure(r, m, err));
+    TRY(find_and_measure(r, m, run, err));
     measure_summarise(&r->measured, NULL, 0, &r->summary);
     r->cost.seconds = clock_now() - begin;
     r->cost.flop = r->measured.work.flop;
@@ -165,18 +229,30 @@ static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked
     return PB_OK;
 }
 
-pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings, bool whole_target,
-                   pb_error *err)
+static pb_status begin(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings,
+                       bool whole_target, way run, pb_error *err)
 {
     size_t N = plan->request_count;
     *r = (edit_run_result){.settings = *settings, .whole_target = whole_target, .count = N,
                            .requests = mem_new(N, sizeof *r->requests), .targets = mem_new(N, sizeof *r->targets),
                            .target_counts = mem_new(N, sizeof *r->target_counts)};
     memcpy(r->requests, plan->requests, N * sizeof *r->requests);
-    pb_status status = run_all(r, m, plan, err);
+    pb_status status = run_all(r, m, plan, run, err);
     if (status)
         edit_run_free(r);
     return status;
+}
+
+pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings, bool whole_target,
+                   pb_error *err)
+{
+    return begin(r, m, plan, settings, whole_target, settings->method == EDIT_MULTEDIT ? run_multedit : run_tuning, err);
+}
+
+pb_status edit_run_layers(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings,
+                          bool whole_target, pb_error *err)
+{
+    return begin(r, m, plan, settings, whole_target, run_layers, err);
 }
 
 void edit_run_free(edit_run_result *r)
@@ -188,6 +264,11 @@ void edit_run_free(edit_run_result *r)
     }
     if (r->found != r->e.found)
         free(r->found);
+    for (size_t i = 0; i < r->layer_count; i++) {
+        measure_summary_free(&r->layers[i].summary);
+        free(r->layers[i].outcomes);
+    }
+    free(r->layers);
     edit_free(&r->e);
     tuning_free(r->tuning);
     measure_summary_free(&r->summary);

@@ -12,6 +12,19 @@
 #include "method/edit.h"
 #include "method/measure.h"
 
+/* What edits of one layer did, in a sweep over layers: one a request, each on its own. */
+typedef struct edit_at_layer {
+    size_t layer;
+    measure_summary summary;
+    struct edit_outcome {
+        double prob;          /* P(target) after */
+        bool right;
+        double delta_norm;
+        double rephrased;     /* share of its rephrasings and other pictures that are right; NaN without any */
+        double kept;          /* share of its neighbours whose answer stays; NaN without any */
+    } *outcomes;              /* [N] */
+} edit_at_layer;
+
 typedef struct edit_cost {
     double seconds, finding, asking; /* all; of it finding edits, and asking before and after */
     double flop;
@@ -29,7 +42,9 @@ typedef struct edit_run_result {
     edit e;                     /* multedit's; else empty */
     tuning *tuning;             /* fine-tuning's, of one request or of all together: until it is freed, the decoder runs with its
                                  * weights; else NULL */
-    measure measured;
+    edit_at_layer *layers;      /* [layer_count] of a sweep */
+    size_t layer_count;
+    measure measured;           /* of a sweep: `after` is that of its last layer */
     measure_summary summary;
     edit_cost cost;
 } edit_run_result;
@@ -38,6 +53,10 @@ typedef struct edit_run_result {
  * tokens are optimised. Fails when a target makes no token, or the model's answer to a request is its target already. */
 pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings, bool whole_target,
                    pb_error *err);
+/* MultEdit at each layer of the settings' range by itself, all requests at once: fills in r->layers. What the model says
+ * before is asked once. */
+pb_status edit_run_layers(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings,
+                          bool whole_target, pb_error *err);
 void edit_run_free(edit_run_result *r);
 
 #endif
