@@ -34,10 +34,14 @@ extern "C" {
 
 typedef struct pb_model pb_model;
 
-/* What a checkpoint's own folder may leave open. */
+/* What a checkpoint's own folder may leave open, and changes of its weights, which add up (docs/formats.md). */
 typedef struct pb_model_options {
     const char *vision_tower; /* the folder of a tower that lies apart; NULL: the model's own */
     const char *mmproj;       /* the vision side of a decoder alone: llama.cpp's mmproj.gguf, or a folder; NULL: none */
+    const char *const *edits; /* "FILE.npz", or "FILE.npz@2" for one request of several: edits that `patchbay edit` found */
+    size_t edit_count;
+    const char *const *loras; /* folders of PEFT's: LoRA adapters of the decoder */
+    size_t lora_count;
 } pb_model_options;
 
 /* Opens a checkpoint folder in the Hugging Face layout (config.json, weights, a tokenizer, and a processor config for

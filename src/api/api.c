@@ -26,6 +26,10 @@ pb_status pb_model_open(pb_model **out, const char *path, const pb_model_options
     if (options) {
         source.vision_tower = options->vision_tower;
         source.mmproj = options->mmproj;
+        source.edits = options->edits;
+        source.edit_count = options->edit_count;
+        source.loras = options->loras;
+        source.lora_count = options->lora_count;
     }
     *out = NULL;
     TRY(model_open(&m, &source, err));
@@ -186,6 +190,7 @@ static trace_report report_of(const pb_trace *t)
     return (trace_report){
         .trace = &t->trace, .prompt = &t->question.prompt, .tokenizer = t->model->tokenizer,
         .model_path = t->model->path, .family = t->model->family, .dtype = "f32",
+        .changes = t->model->changes, .change_count = t->model->change_count,
         .layers = c->layers, .d_model = c->d_model,
         .image_path = t->question.image_path, .image_width = t->question.picture.width,
         .image_height = t->question.picture.height,

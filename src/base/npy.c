@@ -10,18 +10,27 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-static pb_status find_header(const file_map *map, const char *path, size_t *start, size_t *length, pb_error *err)
+static const struct npy_kind {
+    const char *descr, *words;
+    size_t bytes;
+} kinds[] = {
+    [NPY_F32] = {"'descr': '<f4'", "little-endian float32 ('<f4')", 4},
+    [NPY_I64] = {"'descr': '<i8'", "little-endian int64 ('<i8')", 8},
+    [NPY_U8] = {"'descr': '|u1'", "uint8 ('|u1')", 1},
+};
+
+static pb_status find_header(const unsigned char *d, size_t size, const char *name, size_t *start, size_t *length,
+                             pb_error *err)
 {
-    const unsigned char *d = map->data;
-    if (map->size < 12 || memcmp(d, "\x93NUMPY", 6) != 0)
-        return fail(err, PB_EFORMAT, "%s: is not a .npy file", path);
+    if (size < 12 || memcmp(d, "\x93NUMPY", 6) != 0)
+        return fail(err, PB_EFORMAT, "%s: is not a .npy file", name);
     if (d[6] < 1 || d[6] > 3)
-        return fail(err, PB_EFORMAT, "%s: .npy version %d.%d, expected 1 to 3", path, d[6], d[7]);
+        return fail(err, PB_EFORMAT, "%s: .npy version %d.%d, expected 1 to 3", name, d[6], d[7]);
     *start = d[6] == 1 ? 10 : 12;
     *length = d[6] == 1 ? (size_t)(d[8] | d[9] << 8)
                         : (size_t)d[8] | (size_t)d[9] << 8 | (size_t)d[10] << 16 | (size_t)d[11] << 24;
-    if (*length > map->size - *start)
-        return fail(err, PB_EFORMAT, "%s: header of %zu bytes in a file of %zu", path, *length, map->size);
+    if (*length > size - *start)
+        return fail(err, PB_EFORMAT, "%s: header of %zu bytes in a file of %zu", name, *length, size);
     return PB_OK;
 }
 
@@ -44,29 +53,49 @@ static size_t read_shape(const char *header, size_t *shape, size_t rank)
     return found;
 }
 
-static pb_status read_values(const file_map *map, float **values, size_t *shape, size_t rank, const char *path,
-                             pb_error *err)
+/* Whether the header is of an array of that kind, and its shape. */
+static pb_status read_header(const char *header, const struct npy_kind *kind, size_t *shape, size_t rank,
+                             const char *name, pb_error *err)
 {
-    size_t start, length, count = 1;
-    TRY(find_header(map, path, &start, &length, err));
-    char *header = mem_text_n((const char *)map->data + start, length);
-    bool floats = strstr(header, "'descr': '<f4'") && !strstr(header, "'fortran_order': True");
     size_t found = read_shape(header, shape, rank);
-    free(header);
-    if (!floats)
-        return fail(err, PB_EFORMAT, "%s: expected little-endian float32 ('<f4') in C order", path);
+    if (!strstr(header, kind->descr) || strstr(header, "'fortran_order': True"))
+        return fail(err, PB_EFORMAT, "%s: expected %s in C order", name, kind->words);
     if (found != rank)
-        return fail(err, PB_EFORMAT, "%s: an array of %zu dimensions, expected %zu", path, found, rank);
+        return fail(err, PB_EFORMAT, "%s: an array of %zu dimensions, expected %zu", name, found, rank);
+    return PB_OK;
+}
+
+pb_status npy_parse(void *out, npy_type type, size_t *shape, size_t rank, const void *bytes, size_t size,
+                    const char *name, pb_error *err)
+{
+    const struct npy_kind *kind = &kinds[type];
+    size_t start, length, count = 1;
+    void *values = NULL;
+    memcpy(out, &values, sizeof values);
+    TRY(find_header(bytes, size, name, &start, &length, err));
+    char *header = mem_text_n((const char *)bytes + start, length);
+    pb_status status = read_header(header, kind, shape, rank, name, err);
+    free(header);
+    TRY(status);
     for (size_t i = 0; i < rank; i++)
-        if (!size_mul(count, shape[i], &count) || count > map->size)
-            return fail(err, PB_EFORMAT, "%s: its shape is larger than the file", path);
-    if ((map->size - start - length) / sizeof(float) < count)
-        return fail(err, PB_EFORMAT, "%s: %zu bytes of values, its shape asks for %zu", path,
-                    map->size - start - length, count * sizeof(float));
-    TRY(mem_try(values, count, sizeof(float), path, err));
-    memcpy(*values, map->data + start + length, count * sizeof(float));
+        if (!size_mul(count, shape[i], &count) || count > size)
+            return fail(err, PB_EFORMAT, "%s: its shape is larger than the file", name);
+    if ((size - start - length) / kind->bytes < count)
+        return fail(err, PB_EFORMAT, "%s: %zu bytes of values, its shape asks for %zu", name, size - start - length,
+                    count * kind->bytes);
+    TRY(mem_try(&values, count, kind->bytes, name, err));
+    memcpy(values, (const unsigned char *)bytes + start + length, count * kind->bytes);
+    memcpy(out, &values, sizeof values);
+    return PB_OK;
+}
+
+static pb_status check_finite(const float *values, const size_t *shape, size_t rank, const char *path, pb_error *err)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < rank; i++)
+        count *= shape[i];
     for (size_t i = 0; i < count; i++)
-        if (!isfinite((*values)[i]))
+        if (!isfinite(values[i]))
             return fail(err, PB_EFORMAT, "%s: value %zu is not finite", path, i);
     return PB_OK;
 }
@@ -76,8 +105,10 @@ pb_status npy_read_f32(float **values, size_t *shape, size_t rank, const char *p
     file_map map;
     *values = NULL;
     TRY(file_map_open(&map, path, err));
-    pb_status status = read_values(&map, values, shape, rank, path, err);
+    pb_status status = npy_parse(values, NPY_F32, shape, rank, map.data, map.size, path, err);
     file_map_close(&map);
+    if (!status)
+        status = check_finite(*values, shape, rank, path, err);
     if (status) {
         free(*values);
         *values = NULL;

@@ -240,15 +240,21 @@ static pb_status open_index(checkpoint *c, file_opener *open, const char *direct
 
 /* ---- GGUF ---- */
 
-bool checkpoint_is_gguf(const char *path)
+static bool begins_with(const char *path, const char *magic)
 {
-    char magic[4] = {0};
+    char found[4] = {0};
+    size_t n = strlen(magic);
     FILE *f = file_exists(path) ? fopen(path, "rb") : NULL;
     if (!f)
         return false;
-    bool is = fread(magic, 1, sizeof magic, f) == sizeof magic && memcmp(magic, "GGUF", sizeof magic) == 0;
+    bool is = fread(found, 1, n, f) == n && memcmp(found, magic, n) == 0;
     fclose(f);
     return is;
+}
+
+bool checkpoint_is_gguf(const char *path)
+{
+    return begins_with(path, "GGUF");
 }
 
 /* The other parts of "NAME-00001-of-0000N.gguf", which lie beside it under that name with another first number. */
@@ -320,11 +326,19 @@ static pb_status open_source(checkpoint *c, const char *path, pb_error *err)
     return no_weights(path, err);
 }
 
-pb_status checkpoint_open(checkpoint **out, const char *path, pb_error *err)
+static pb_status open_alone(checkpoint *c, const char *path, pb_error *err)
+{
+    c->source = mem_text(path);
+    TRY(add_part(c, begins_with(path, "PK") ? torch_file_open : safetensors_open, path, err));
+    return build_table(c, err);
+}
+
+static pb_status open_with(checkpoint **out, pb_status (*open)(checkpoint *, const char *, pb_error *), const char *path,
+                           pb_error *err)
 {
     checkpoint *c = mem_new(1, sizeof *c);
     *out = NULL;
-    pb_status status = open_source(c, path, err);
+    pb_status status = open(c, path, err);
     if (status) {
         checkpoint_free(c);
         return status;
@@ -334,6 +348,16 @@ pb_status checkpoint_open(checkpoint **out, const char *path, pb_error *err)
         c->files[p] = (checkpoint_file){c->parts[p].path, c->parts[p].format, c->parts[p].map.size};
     *out = c;
     return PB_OK;
+}
+
+pb_status checkpoint_open(checkpoint **out, const char *path, pb_error *err)
+{
+    return open_with(out, open_source, path, err);
+}
+
+pb_status checkpoint_open_file(checkpoint **out, const char *path, pb_error *err)
+{
+    return open_with(out, open_alone, path, err);
 }
 
 void checkpoint_free(checkpoint *c)

@@ -72,6 +72,8 @@ typedef struct checkpoint_file {
  * its other parts beside it when it is the first of some. Fails on what is missing, damaged, or named twice;
  * checkpoint.c, safetensors.c, torch_file.c and gguf.c say how strictly. */
 pb_status checkpoint_open(checkpoint **out, const char *path, pb_error *err);
+/* One file by itself, whatever its name: PyTorch's where it begins as a zip archive does, else safetensors. */
+pb_status checkpoint_open_file(checkpoint **out, const char *path, pb_error *err);
 void checkpoint_free(checkpoint *c);
 /* Whether path is a file that begins as GGUF files do. */
 bool checkpoint_is_gguf(const char *path);

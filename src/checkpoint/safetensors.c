@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "checkpoint/safetensors_write.h"
 #include "checkpoint/tensor_file.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensor data are little-endian");
@@ -35,6 +36,14 @@ static const struct dtype_row {
     {"F8_E5M2FNUZ", 8, DTYPE_OTHER}, {"F6_E2M3", 6, DTYPE_OTHER},    {"F6_E3M2", 6, DTYPE_OTHER},
     {"F4", 4, DTYPE_OTHER},
 };
+
+unsigned safetensors_bits(const char *type_name)
+{
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+        if (strcmp(dtypes[i].name, type_name) == 0)
+            return dtypes[i].bits;
+    return 0;
+}
 
 /* What an entry says, before its data's place is known to be sound. */
 typedef struct entry {

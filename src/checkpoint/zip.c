@@ -9,6 +9,7 @@
  * Entries' own headers repeat the directory; a writer that streams leaves their sizes 0, so the directory's count. */
 #include "checkpoint/zip.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -22,15 +23,26 @@ enum {
     DIRECTORY_SIGNATURE = 0x02014b50, ENTRY_SIGNATURE = 0x04034b50,
     END_SIZE = 22, LOCATOR_SIZE = 20, END64_SIZE = 56, DIRECTORY_SIZE = 46, ENTRY_SIZE = 30,
     EXTRA_ZIP64 = 1,
+    STORED = 0, DEFLATED = 8,
     ENCRYPTED = 1 << 0 | 1 << 6 | 1 << 13 /* three generations of it */
 };
 
 /* What stands in a 32-bit field whose number is in the zip64 record. */
 static const uint32_t IN_ZIP64 = 0xffffffff;
 
+/* Whose archives are read: what they may hold, and what is advised when one is not as it should be. */
+typedef struct writer_kind {
+    const char *function, *again;
+    bool deflates;
+} writer_kind;
+
+static const writer_kind torch_save = {"torch.save", "load the file with torch.load and save it again", false};
+static const writer_kind numpy_savez = {"numpy.savez", "load the file with numpy.load and save it again", true};
+
 typedef struct reader {
     const unsigned char *data;
     const char *path;
+    const writer_kind *kind;
     size_t count;       /* entries */
     size_t begin, size; /* of the directory, in bytes */
 } reader;
@@ -59,7 +71,7 @@ static uint64_t get64(const unsigned char *at)
 /* ---- the end records ---- */
 
 /* The last place where an end record stands whose comment ends with the file. */
-static pb_status find_end(const file_map *map, const char *path, size_t *at, pb_error *err)
+static pb_status find_end(const reader *r, const file_map *map, size_t *at, pb_error *err)
 {
     enum { LONGEST_COMMENT = 65535 };
     for (size_t comment = 0; comment <= LONGEST_COMMENT && comment + END_SIZE <= map->size; comment++) {
@@ -67,8 +79,8 @@ static pb_status find_end(const file_map *map, const char *path, size_t *at, pb_
         if (get32(map->data + *at) == END_SIGNATURE && get16(map->data + *at + 20) == comment)
             return PB_OK;
     }
-    pb_status status = fail(err, PB_EFORMAT, "%s: has no zip directory at its end", path);
-    fail_hint(err, "the file is cut off, or no file of torch.save: download or copy it again");
+    pb_status status = fail(err, PB_EFORMAT, "%s: has no zip directory at its end", r->path);
+    fail_hint(err, "the file is cut off, or no file of %s: download or copy it again", r->kind->function);
     return status;
 }
 
@@ -111,7 +123,7 @@ static pb_status read_end(reader *r, const file_map *map, pb_error *err)
 {
     size_t limit;
     const unsigned char *end64;
-    TRY(find_end(map, r->path, &limit, err));
+    TRY(find_end(r, map, &limit, err));
     const unsigned char *end = r->data + limit;
     if ((get16(end + 4) | get16(end + 6)) != 0 || get16(end + 8) != get16(end + 10))
         return fail(err, PB_EUNSUPPORTED, "%s: is one part of a zip archive in several files", r->path);
@@ -171,17 +183,18 @@ static pb_status read_zip64(const reader *r, const zip_entry *e, const unsigned 
     return PB_OK;
 }
 
-static pb_status check_plain(const reader *r, const zip_entry *e, unsigned flags, unsigned method, pb_error *err)
+static pb_status check_method(const reader *r, const zip_entry *e, unsigned flags, unsigned method, pb_error *err)
 {
     pb_status status = PB_OK;
     if (flags & ENCRYPTED)
         status = fail(err, PB_EUNSUPPORTED, "%s: the entry %s is encrypted", r->path,
                       shown_bytes(e->name, e->name_size).text);
-    else if (method != 0)
+    else if (method != STORED && !(method == DEFLATED && r->kind->deflates))
         status = fail(err, PB_EUNSUPPORTED, "%s: the entry %s is compressed (zip method %u), expected it stored as it "
-                      "is", r->path, shown_bytes(e->name, e->name_size).text, method);
+                      "is%s", r->path, shown_bytes(e->name, e->name_size).text, method,
+                      r->kind->deflates ? ", or deflated" : "");
     if (status)
-        fail_hint(err, "torch.save never does that: load the file with torch.load and save it again");
+        fail_hint(err, "%s never does that: %s", r->kind->function, r->kind->again);
     return status;
 }
 
@@ -195,8 +208,10 @@ static pb_status read_header(const reader *r, zip_entry *e, uint64_t place, pb_e
     e->header_size = (uint32_t)(ENTRY_SIZE + name_size + get16(header + 28));
     if (e->header_size > room || name_size != e->name_size || memcmp(header + ENTRY_SIZE, e->name, name_size) != 0)
         return wrong_entry(r, e, "has another name in its own header than in the zip directory", err);
-    TRY(check_plain(r, e, get16(header + 6), get16(header + 8), err));
-    if (e->size > room - e->header_size)
+    TRY(check_method(r, e, get16(header + 6), get16(header + 8), err));
+    if (e->deflated != (get16(header + 8) == DEFLATED))
+        return wrong_entry(r, e, "is packed in another way in its own header than in the zip directory", err);
+    if (e->packed > room - e->header_size)
         return wrong_entry(r, e, "reaches into the zip directory", err);
     e->data = header + e->header_size;
     return PB_OK;
@@ -215,14 +230,15 @@ static pb_status read_entry(const reader *r, size_t *at, zip_entry *e, pb_error 
         return fail(err, PB_EFORMAT, "%s: the zip directory is damaged at byte %zu", r->path, *at);
     *at += size;
     *e = (zip_entry){.name = (const char *)record + DIRECTORY_SIZE, .name_size = (uint16_t)name_size,
-                     .crc = get32(record + 16)};
-    TRY(check_plain(r, e, get16(record + 8), get16(record + 10), err));
+                     .crc = get32(record + 16), .deflated = get16(record + 10) == DEFLATED};
+    TRY(check_method(r, e, get16(record + 8), get16(record + 10), err));
 
     uint64_t packed = get32(record + 20), whole = get32(record + 24), place = get32(record + 42);
     uint64_t *const numbers[3] = {&whole, &packed, &place};
     TRY(read_zip64(r, e, record + DIRECTORY_SIZE + name_size, extra_size, numbers, err));
-    if (packed != whole)
+    if (packed != whole && !e->deflated)
         return wrong_entry(r, e, "has two sizes", err);
+    e->packed = (size_t)packed;
     e->size = (size_t)whole;
     return read_header(r, e, place, err);
 }
@@ -252,7 +268,7 @@ static pb_status check_apart(const reader *r, zip_entry *entries, pb_error *err)
         return PB_OK;
     qsort(entries, r->count, sizeof *entries, by_place);
     for (size_t i = 1; i < r->count; i++)
-        if (entries[i].data - entries[i].header_size < entries[i - 1].data + entries[i - 1].size)
+        if (entries[i].data - entries[i].header_size < entries[i - 1].data + entries[i - 1].packed)
             return wrong_entry(r, &entries[i], "overlaps another entry of the zip archive", err);
     qsort(entries, r->count, sizeof *entries, by_name);
     for (size_t i = 1; i < r->count; i++)
@@ -272,9 +288,9 @@ static pb_status read_directory(const reader *r, zip_entry *entries, pb_error *e
     return check_apart(r, entries, err);
 }
 
-pb_status zip_open(zip_archive *z, const file_map *map, const char *path, pb_error *err)
+static pb_status open_kind(zip_archive *z, const file_map *map, const writer_kind *kind, const char *path, pb_error *err)
 {
-    reader r = {.data = map->data, .path = path};
+    reader r = {.data = map->data, .path = path, .kind = kind};
     *z = (zip_archive){0};
     TRY(read_end(&r, map, err));
     z->entries = mem_new(r.count, sizeof *z->entries);
@@ -283,6 +299,16 @@ pb_status zip_open(zip_archive *z, const file_map *map, const char *path, pb_err
     if (status)
         zip_close(z);
     return status;
+}
+
+pb_status zip_open(zip_archive *z, const file_map *map, const char *path, pb_error *err)
+{
+    return open_kind(z, map, &torch_save, path, err);
+}
+
+pb_status zip_open_numpy(zip_archive *z, const file_map *map, const char *path, pb_error *err)
+{
+    return open_kind(z, map, &numpy_savez, path, err);
 }
 
 void zip_close(zip_archive *z)
@@ -309,13 +335,63 @@ const zip_entry *zip_find(const zip_archive *z, const char *name, size_t name_si
     return NULL;
 }
 
-pb_status zip_check_sum(const zip_entry *e, const char *path, pb_error *err)
+static pb_status check_sum(const zip_entry *e, const unsigned char *bytes, const char *path, pb_error *err)
 {
-    uint32_t found = (uint32_t)crc32_z(0, e->data, e->size);
+    uint32_t found = (uint32_t)crc32_z(0, bytes, e->size);
     if (e->crc == 0 || e->crc == found)
         return PB_OK;
     pb_status status = fail(err, PB_EFORMAT, "%s: the entry %s is damaged: its checksum is %08x, expected %08x", path,
                             shown_bytes(e->name, e->name_size).text, found, e->crc);
     fail_hint(err, "download or copy the file again");
+    return status;
+}
+
+pb_status zip_check_sum(const zip_entry *e, const char *path, pb_error *err)
+{
+    return check_sum(e, e->data, path, err);
+}
+
+static pb_status not_inflated(const zip_entry *e, const char *path, pb_error *err)
+{
+    return fail(err, PB_EFORMAT, "%s: the entry %s is damaged: its %zu bytes do not inflate to %zu", path,
+                shown_bytes(e->name, e->name_size).text, e->packed, e->size);
+}
+
+/* out[e->size] = e inflated; false when that is not what its data are. zlib takes at most 4 GB at a time. */
+static bool inflate_all(const zip_entry *e, unsigned char *out)
+{
+    z_stream z = {.next_in = (unsigned char *)(size_t)e->data, .next_out = out};
+    size_t in = e->packed, room = e->size;
+    int code = inflateInit2(&z, -MAX_WBITS); /* raw: a zip entry has no header of zlib's */
+    if (code != Z_OK)
+        return false;
+    while (code == Z_OK) {
+        uInt in_now = in < UINT_MAX ? (uInt)in : UINT_MAX, room_now = room < UINT_MAX ? (uInt)room : UINT_MAX;
+        z.avail_in = in_now;
+        z.avail_out = room_now;
+        code = inflate(&z, Z_NO_FLUSH);
+        in -= in_now - z.avail_in;
+        room -= room_now - z.avail_out;
+    }
+    inflateEnd(&z);
+    return code == Z_STREAM_END && in == 0 && room == 0;
+}
+
+pb_status zip_read(const zip_entry *e, const unsigned char **bytes, unsigned char **owned, const char *path, pb_error *err)
+{
+    enum { MOST_INFLATED = 1032 }; /* deflate makes no byte out of less than a 1032nd */
+    *owned = NULL;
+    *bytes = e->data;
+    if (!e->deflated)
+        return check_sum(e, e->data, path, err);
+    if (e->size / MOST_INFLATED > e->packed)
+        return not_inflated(e, path, err);
+    TRY(mem_try(owned, e->size, 1, path, err));
+    pb_status status = inflate_all(e, *owned) ? check_sum(e, *owned, path, err) : not_inflated(e, path, err);
+    if (status) {
+        free(*owned);
+        *owned = NULL;
+    }
+    *bytes = *owned;
     return status;
 }

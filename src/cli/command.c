@@ -66,7 +66,9 @@ pb_status command_open(pb_model **model, const settings *s, pb_error *err)
 {
     char *folder = NULL;
     const char *name = s->positional.items[0];
-    const pb_model_options options = {.vision_tower = s->vision_tower, .mmproj = s->mmproj};
+    const pb_model_options options = {.vision_tower = s->vision_tower, .mmproj = s->mmproj,
+                                      .edits = s->edits.items, .edit_count = s->edits.count,
+                                      .loras = s->loras.items, .lora_count = s->loras.count};
     *model = NULL;
     if (strcmp(name, "demo") == 0)
         TRY(command_demo_folder(&folder, err));

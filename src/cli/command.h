@@ -16,7 +16,7 @@ typedef struct command {
 extern const command command_info, command_ask, command_trace, command_demo;
 
 /* The options of every command that opens a model. */
-#define MODEL_OPTIONS "vision-tower", "mmproj"
+#define MODEL_OPTIONS "vision-tower", "mmproj", "edit", "lora"
 
 /* The options of every command that asks a question. */
 #define QUESTION_OPTIONS                                                                                              \

@@ -27,6 +27,15 @@ static void print_files(const json_t *info)
                (double)count_of(file, "bytes") / 1e6);
 }
 
+static void print_changes(const json_t *info)
+{
+    size_t i;
+    const json_t *change;
+    json_array_foreach(json_object_get(info, "changes"), i, change)
+        printf("%-12s %s (%s of rank %" JSON_INTEGER_FORMAT " in %" JSON_INTEGER_FORMAT " of the matrices)\n", i ? "" : "changes",
+               text_of(change, "file"), text_of(change, "kind"), count_of(change, "rank"), count_of(change, "terms"));
+}
+
 static void print_dtypes(const json_t *info)
 {
     const char *name;
@@ -68,6 +77,7 @@ static void print_info(const json_t *info)
     printf("%-12s %.1f million\n", "parameters", (double)count_of(info, "parameters") / 1e6);
     print_dtypes(info);
     print_files(info);
+    print_changes(info);
     print_plan(json_object_get(info, "plan"));
 }
 

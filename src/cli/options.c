@@ -38,6 +38,8 @@ static const option table[] = {
     {"mmproj", VALUE_TEXT, FIELD(mmproj), 0, 0, "FILE|DIR", "the vision side of a decoder alone: llama.cpp's mmproj file, or the "
      "folder of a model that has one"},
     {"vision-tower", VALUE_TEXT, FIELD(vision_tower), 0, 0, "DIR", "the folder of a vision tower that lies apart from its model"},
+    {"edit", VALUE_LIST, FIELD(edits), 0, 0, "FILE[@N]", "change the weights as an edit.npz says; @N: as its request N says"},
+    {"lora", VALUE_LIST, FIELD(loras), 0, 0, "DIR", "change the weights as a LoRA adapter of PEFT says"},
     {"image", VALUE_TEXT, FIELD(image), 0, 0, "FILE", "the picture: JPEG, PNG or WebP"},
     {"question", VALUE_TEXT, FIELD(question), 0, 0, "TEXT", "the question"},
     {"constraint", VALUE_LIST, FIELD(constraints), 0, 0, "TEXT", "what the question hangs on; repeat for more than one"},
@@ -264,6 +266,8 @@ void options_free(settings *s)
 {
     free(s->positional.items);
     free(s->given.items);
+    free(s->edits.items);
+    free(s->loras.items);
     free(s->constraints.items);
     free(s->corruptions.items);
     free(s->rephrasings.items);

@@ -7,7 +7,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "model/edit_factors.h"
 #include "model/gguf.h"
+#include "model/lora.h"
 #include "model/mm.h"
 
 static const family *const families[] = {
@@ -183,6 +185,22 @@ static pb_status open_decoder(model *m, const family *f, const json_t *config, c
     return f->open(m, config, file, err);
 }
 
+/* Adapters and edits add up, in whatever order they come. */
+static pb_status apply_changes(model *m, const model_source *source, pb_error *err)
+{
+    for (size_t i = 0; i < source->lora_count; i++)
+        TRY(lora_apply(m, source->loras[i], err));
+    for (size_t i = 0; i < source->edit_count; i++)
+        TRY(edit_factors_apply(m, source->edits[i], err));
+    return PB_OK;
+}
+
+void model_note_change(model *m, const char *file, const char *kind, size_t terms, size_t rank)
+{
+    m->changes = mem_resize(m->changes, m->change_count + 1, sizeof *m->changes);
+    m->changes[m->change_count++] = (model_change){mem_text(file), kind, terms, rank};
+}
+
 static pb_status open_parts(model *m, const json_t *config, const model_source *source, const char *file, pb_error *err)
 {
     const family *f;
@@ -198,7 +216,8 @@ static pb_status open_parts(model *m, const json_t *config, const model_source *
     TRY(open_vision(m, &f, config, source, file, err));
     TRY(open_tokenizer(m, err));
     TRY(read_eos(m, config, err));
-    return read_template(m, f->template_name, err);
+    TRY(read_template(m, f->template_name, err));
+    return apply_changes(m, source, err);
 }
 
 /* The model's config, and in errors its file: config.json, or the GGUF file, which is opened for it. */
@@ -249,6 +268,9 @@ void model_free(model *m)
     checkpoint_free(m->tower_weights);
     checkpoint_free(m->lent_weights);
     tokenizer_free(m->tokenizer);
+    for (size_t i = 0; i < m->change_count; i++)
+        free(m->changes[i].file);
+    free(m->changes);
     free(m->template_name);
     free(m->eos);
     free(m->path);

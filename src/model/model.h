@@ -10,6 +10,13 @@
 #include "model/vision.h"
 #include "text/tokenizer.h"
 
+/* A file that changed the decoder's weights when the model was opened. */
+typedef struct model_change {
+    char *file;         /* as given; an edit's without the number of its request */
+    const char *kind;   /* "edit", "lora" */
+    size_t terms, rank; /* how many matrices it changes; the highest rank of a change */
+} model_change;
+
 typedef struct model {
     char *path;                /* the folder or GGUF file as given */
     char *tower_path;          /* the folder of a vision tower that lies apart; NULL where none is named */
@@ -26,6 +33,8 @@ typedef struct model {
     char *template_name;       /* by patchbay.json in the folder, else the family's own */
     int32_t *eos;              /* [eos_count] ids that end an answer */
     size_t eos_count;
+    model_change *changes;     /* [change_count] */
+    size_t change_count;
 } model;
 
 /* Where a model lies. */
@@ -34,11 +43,18 @@ typedef struct model_source {
     const char *vision_tower; /* the folder of a tower that lies apart, or NULL */
     const char *mmproj;       /* the vision side of a decoder alone: llama.cpp's file, or the folder of a model that has
                                * one; or NULL */
+    const char *const *edits;  /* [edit_count] "FILE.npz[@REQUEST]" to apply (edit_factors.h) */
+    size_t edit_count;
+    const char *const *loras;  /* [lora_count] folders of adapters to apply (lora.h) */
+    size_t lora_count;
 } model_source;
 
-/* Opens a model. Reads headers and small files only. */
+/* Opens a model. Reads headers and small files only, and the changes. */
 pb_status model_open(model **out, const model_source *source, pb_error *err);
 void model_free(model *m);
+
+/* Adds to m->changes. */
+void model_note_change(model *m, const char *file, const char *kind, size_t terms, size_t rank);
 
 /* rows[vision_rows][d_model] = the picture in the file, decoded, processed and encoded. width and height (may be NULL)
  * are the picture's own. */

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "report/report.h"
+
 static void set(json_t *object, const char *key, json_t *value)
 {
     json_object_set_new(object, key, value ? value : json_null());
@@ -108,6 +110,8 @@ json_t *report_info_json(const model *m, const trace_plan *plan)
     set(info, "image", image_json(m));
     set(info, "tokenizer", tokenizer_json(m));
     set(info, "plan", plan_json(plan));
+    if (m->change_count)
+        set(info, "changes", report_changes_json(m->changes, m->change_count));
     return info;
 }
 

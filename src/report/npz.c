@@ -178,6 +178,11 @@ void npz_add_i64(npz *z, const char *name, const int64_t *values, size_t rank, c
     add_array(z, name, "<i8", values, sizeof *values, rank, shape);
 }
 
+void npz_add_u8(npz *z, const char *name, const unsigned char *values, size_t rank, const size_t *shape)
+{
+    add_array(z, name, "|u1", values, sizeof *values, rank, shape);
+}
+
 /* Appends text as UCS-4; returns the code points. Bytes that are no UTF-8 become U+FFFD. */
 static size_t add_ucs4(buffer *b, const char *text, size_t n)
 {

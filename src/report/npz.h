@@ -31,6 +31,7 @@ void npz_abandon(npz *z);                     /* closes and leaves nothing */
 void npz_add_f32(npz *z, const char *name, const float *values, size_t rank, const size_t *shape);
 void npz_add_f64(npz *z, const char *name, const double *values, size_t rank, const size_t *shape);
 void npz_add_i64(npz *z, const char *name, const int64_t *values, size_t rank, const size_t *shape);
+void npz_add_u8(npz *z, const char *name, const unsigned char *values, size_t rank, const size_t *shape);
 /* A scalar of unicode text: UTF-8 of n bytes. */
 void npz_add_text(npz *z, const char *name, const char *text, size_t n);
 /* texts[count] as a vector of unicode texts, all as wide as the longest. */

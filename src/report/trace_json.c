@@ -22,10 +22,23 @@ static json_t *make_positions(const span *s)
     return list;
 }
 
+json_t *report_changes_json(const model_change *changes, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}", "file", make_text(changes[i].file), "kind",
+                                              make_text(changes[i].kind), "terms", make_count(changes[i].terms), "rank",
+                                              make_count(changes[i].rank)));
+    return list;
+}
+
 static json_t *make_model(const trace_report *r)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(r->model_path), "family", make_text(r->family), "layers",
-                     make_count(r->layers), "d_model", make_count(r->d_model), "dtype", make_text(r->dtype));
+    json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(r->model_path), "family", make_text(r->family),
+                               "layers", make_count(r->layers), "d_model", make_count(r->d_model), "dtype", make_text(r->dtype));
+    if (r->change_count)
+        json_object_set_new(object, "changes", report_changes_json(r->changes, r->change_count));
+    return object;
 }
 
 static json_t *make_image(const trace_report *r)

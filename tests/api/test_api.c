@@ -29,6 +29,26 @@ static json_t *parsed(char *text, const char *schema)
     return json;
 }
 
+/* A model is changed by files when it is opened, and says so. */
+static void a_model_may_be_opened_changed(void **state)
+{
+    (void)state;
+    const char *edits[] = {GOLDEN("data/change/llava/edit.npz"), GOLDEN("data/change/llava/edit.npz@0")};
+    const char *lora = GOLDEN("data/change/llava");
+    const pb_model_options options = {.edits = edits, .edit_count = 2, .loras = &lora, .lora_count = 1};
+    pb_model *model;
+    char *text;
+    assert_ok(pb_model_open(&model, LLAVA, &options, err));
+    pb_model_info(model, &text);
+    json_t *info = parsed(text, "patchbay.info/1");
+    assert_int_equal(json_array_size(json_object_get(info, "changes")), 3);
+    json_decref(info);
+    pb_model_free(model);
+    edits[1] = GOLDEN("data/change/llama/edit.npz@0");
+    assert_fails(pb_model_open(&model, LLAVA, &options, err), PB_EINVAL, "the array \"key\" has rows of 40");
+    assert_null(model);
+}
+
 static void nothing_can_be_freed(void **state)
 {
     (void)state;
@@ -224,6 +244,7 @@ static void a_model_describes_itself(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_model_may_be_opened_changed),
         cmocka_unit_test(nothing_can_be_freed),
         cmocka_unit_test(a_failure_leaves_nothing),
         cmocka_unit_test(errors_may_go_unread),

@@ -9,7 +9,7 @@ import unittest
 from common import DATA, EXACT, IMAGES, LLAMA, LLAVA, PICTURE, QUESTION, ProgramTest, png, read_tensors, write_tensors
 
 TWICE = "Is this country this country?"
-GGUF = DATA / "model/gguf"
+GGUF, CHANGES = DATA / "model/gguf", DATA / "change"
 
 
 def npy(path, shape, values):
@@ -277,6 +277,36 @@ class Trace(ProgramTest):
             self.assertSame(lent["sites"], whole["sites"])
         self.fails(self.trace(GGUF / "mmproj-legacy.gguf"), '"clip"; patchbay knows', hint="--mmproj")
 
+    def changed(self, name, *args, model=None, **kwargs):
+        """A trace whose model is changed by files, which it names; the plain model says something else."""
+        trace = self.json(*args, model=model or DATA / "model" / name, **kwargs)
+        self.assertEqual([change["file"] for change in trace["model"]["changes"]], [str(a) for a in args if "--" not in str(a)])
+        self.assertNotIn("changes", self.json(model=LLAVA)["model"])
+        self.assertNotEqual(trace["clean"], self.json(model=model or DATA / "model" / name, **kwargs)["clean"])
+        return trace
+
+    def test_edit(self):
+        edit = CHANGES / "llama/edit.npz"
+        one, other = (self.json("--edit", f"{edit}@{n}", model=LLAMA) for n in (0, 1))
+        self.assertNotEqual(one["clean"], other["clean"])
+        self.assertEqual(one["model"]["changes"], [{"file": str(edit), "kind": "edit", "terms": 2, "rank": 1}])
+        self.changed("llava", "--edit", CHANGES / "llava/edit.npz", image=PICTURE)
+        self.fails(self.trace(LLAMA, "--edit", edit), edit, "several requests")
+        self.fails(self.trace(LLAVA, "--edit", f"{edit}@0"), edit, "expected the model's d_ff, 48")
+        self.fails(self.trace(LLAVA, "--edit", PICTURE), PICTURE, "is no .npz file")
+
+    def test_lora(self):
+        adapter = CHANGES / "llava"
+        folder = self.changed("llava", "--lora", adapter, image=PICTURE)
+        gguf = self.json("--lora", adapter, "--mmproj", LLAVA, model=GGUF / "llava.gguf", image=PICTURE)
+        self.assertSame(gguf["sites"], folder["sites"])
+        both = self.changed("llava", "--lora", adapter, "--edit", adapter / "edit.npz", image=PICTURE)
+        self.assertNotEqual(both["clean"], folder["clean"])
+        verified = self.json("--lora", adapter, "--verify", 20, image=PICTURE)["verify"]
+        self.assertLess(verified["max_rel_diff"], 1e-4)
+        self.fails(self.trace(LLAMA, "--lora", adapter), adapter, "lora_A.weight", "has the shape [2, 48], expected [2, 40]")
+        self.fails(self.trace(LLAVA, "--lora", self.folder), "adapter_config.json: cannot be opened")
+
     def test_seed(self):
         noise = ("--corrupt", "noise:s1", "--samples", 2)
         self.assertNotEqual(self.json(*noise)["corrupted"], self.json(*noise, "--seed", 1)["corrupted"])
@@ -320,6 +350,16 @@ class Info(ProgramTest):
         self.fails(self.program("info", LLAVA, "--plan", "--question", QUESTION, "--constraint", "this country", "--memory", "100K"),
                    "--memory")
 
+    def test_changes(self):
+        line = ("info", LLAVA, "--lora", CHANGES / "llava", "--edit", CHANGES / "llava/edit.npz")
+        self.assertEqual([(c["kind"], c["terms"], c["rank"]) for c in
+                          json.loads(self.succeeds(self.program(*line, "--json")).stdout)["changes"]],
+                         [("lora", 8, 2), ("edit", 2, 1)])
+        self.assertIn("(lora of rank 2 in 8 of the matrices)", self.succeeds(self.program(*line)).stdout)
+        self.assertNotIn("changes", json.loads(self.succeeds(self.program("info", LLAVA, "--json")).stdout))
+        self.fails(self.program("info", LLAMA, "--lora", CHANGES / "llava"), "lora_A.weight")
+        self.misused(self.program("demo", "--lora", CHANGES / "llava"), "no option --lora")
+
     def test_without_plan_it_asks_nothing(self):
         self.misused(self.program("info", LLAVA, "--question", QUESTION), "--plan")
         self.misused(self.program("info", LLAVA, "--window", "3"), "--plan")
@@ -360,6 +400,14 @@ class Ask(ProgramTest):
         asked = {json.dumps(self.json(*line)["top"]) for line in (
             (QUESTION,), (QUESTION, "--template", "vicuna"), (QUESTION, "--prefill", "It is"), ("--prompt", "Is it"))}
         self.assertEqual(len(asked), 4)
+
+    def test_changed_weights(self):
+        line = ("--image", PICTURE, QUESTION)
+        tops = [json.dumps(self.json(*line, *args, model=LLAVA)["top"]) for args in (
+            (), ("--lora", CHANGES / "llava"), ("--edit", CHANGES / "llava/edit.npz"),
+            ("--edit", CHANGES / "llava/edit.npz", "--edit", CHANGES / "llava/edit.npz@0"))]
+        self.assertEqual(len(set(tops)), 4)
+        self.fails(self.program("ask", LLAVA, QUESTION, "--edit", CHANGES / "llava/edit.npz@1"), "no edit of request 1")
 
     def test_pictures(self):
         red = png(self.folder / "red.png", 20, 20)
