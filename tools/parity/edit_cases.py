@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .cases import CAPITAL, PLAIN, TWO
+from .edit_measured import Evaluated, normalise
 from .edit_oracle import Editor, Settings, Wanted, official
 from .oracle import Oracle, Request
 from .prompts import mid_sentence
@@ -35,18 +36,36 @@ class EditCase:
     wanted: tuple[Wanted, ...]
     settings: Settings
     kept: bool = False                                     # what is saved is compared too
+    evaluation: tuple[Evaluated, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What the requests are about."""
+        return tuple(f"subject {i}" for i in range(len(self.wanted)))
 
     def options(self, work: Path, label: str) -> list[str]:
-        """Options of the command line; several requests go into a file in `work`."""
+        """Options of the command line; several requests, and evaluation questions, go into files in `work`."""
         wanted = self.wanted[0]
         if len(self.wanted) > 1:
             file = work / f"edits-{label}-{'-'.join(self.name.replace(':', '').replace(',', '').split())}.jsonl"
-            template = ["--template", wanted.request.template] if wanted.request.template else []
-            return ["--requests", write_requests(file, self.wanted), *template, *self.settings.options()]
+            given = ["--requests", self._write_requests(file), *self.settings.options()]
+            given += ["--template", wanted.request.template] if wanted.request.template else []
+            return given + (["--eval", self._write_evaluation(file.with_suffix(".eval.jsonl"))] if self.evaluation else [])
         given = [*question_options(wanted.request), "--target", wanted.target, *self.settings.options()]
         for other in wanted.rephrasings:                   # --rephrase takes questions about the same picture
             given += ["--rephrase", other.question]
         return given
+
+    def _write_requests(self, file: Path) -> str:
+        return _write(file, [
+            {"id": f"edit-{i}", "source": "parity", "subject": subject, "answers": [], "target": one.target,
+             **_row(one.request, file.parent), "rephrasings": [_row(other, file.parent) for other in one.rephrasings]}
+            for i, (one, subject) in enumerate(zip(self.wanted, self.subjects))])
+
+    def _write_evaluation(self, file: Path) -> str:
+        return _write(file, [
+            {"id": f"question-{i}", "source": "parity", "subject": one.subject, "answers": one.answers,
+             **_row(one.request, file.parent)} for i, one in enumerate(self.evaluation)])
 
 
 def question_options(request: Request) -> list[str]:
@@ -82,7 +101,9 @@ def _multedits(editor: Editor, pictures: Path) -> list[EditCase]:
         EditCase("edit: whole target", (_phrase(editor, begun),), replace(strong, whole_target=True, clamp=1.0)),
         EditCase("edit: layers", (_word(editor, *deep),), spread_out, kept=True),
         EditCase("edit: two together", pair, replace(strong, together=True), kept=True),
-        EditCase("edit: two on their own", pair, replace(strong, lr=0.2, ridge=2.0)),
+        EditCase("edit: two on their own", pair, replace(strong, lr=0.2, ridge=2.0),
+                 evaluation=_evaluation(editor, pair[0], pictures)),
+        EditCase("edit: key at last", (_word(editor, ask),), replace(strong, key="last", lr=0.05)),
         EditCase("edit: layers, two together", deep_pair, replace(spread_out, together=True, ridge=1.0)),
     ] + [EditCase("edit: text only", (_word(editor, PLAIN),), strong)] * editor.oracle.multimodal
 
@@ -143,13 +164,28 @@ def _moderate(editor: Editor, request: Request, texts: tuple[str, ...]) -> str:
                key=lambda text: abs(logprobs[firsts[text]].item() - math.log(MODERATE)))
 
 
-def write_requests(file: Path, wanted: tuple[Wanted, ...]) -> str:
-    """Rows of the form of --requests, image paths relative to the file. Written whole: another process may read it."""
-    rows = []
-    for i, one in enumerate(wanted):
-        rows.append({"id": f"edit-{i}", "source": "parity", "subject": f"subject {i}", "answers": [],
-                     "target": one.target, **_row(one.request, file.parent),
-                     "rephrasings": [_row(other, file.parent) for other in one.rephrasings]})
+def _evaluation(editor: Editor, wanted: Wanted, pictures: Path) -> tuple[Evaluated, ...]:
+    """Other questions: one about another picture of the first request's subject, one that has its target among the answers,
+    one without a picture, and others, of which the model answers some right."""
+    asked = [Evaluated(PLAIN, "Norway", _said(editor, PLAIN)), Evaluated(SECOND, "a language", ("Danish",))]
+    if not wanted.request.image:
+        return tuple(asked)
+    for name, subject, answers in (("tall.png", "subject 0", ()), ("square.png", "a square", (wanted.target,)),
+                                   ("small.png", "a small one", ()), ("album/0.png", "an album", ())):
+        request = Request("Which language is spoken here?", image=str(pictures / name))
+        asked.append(Evaluated(request, subject, answers or _said(editor, request)))
+    return tuple(asked)
+
+
+def _said(editor: Editor, request: Request) -> tuple[str, ...]:
+    """A word of the model's own answer, if there is a plain one."""
+    words = normalise(editor.oracle.tokenizer.decode(editor.unedited(request, 0).ids)).split()
+    plain = [word for word in words if word.isascii() and word.isalpha() and len(word) > 2]
+    return (plain[0],) if plain else ("Danish",)
+
+
+def _write(file: Path, rows: list[dict]) -> str:
+    """JSON lines, image paths relative to the file. Written whole: another process may read it."""
     partial = file.with_suffix(f".{os.getpid()}")
     partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     partial.replace(file)

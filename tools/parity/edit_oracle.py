@@ -5,11 +5,11 @@ steps from torch.optim.Adam. The closed form is solved directly, d_ff x d_ff, in
 the model as a matrix; every probability is a full forward pass of that model.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
 from .oracle import Oracle, Request
@@ -33,6 +33,7 @@ class Settings:
     epsilon: float = 5e-4
     whole_target: bool = False
     together: bool = False
+    key: str = "constraint:0"                              # the span whose last position gives it
 
     @property
     def top(self) -> int:
@@ -55,6 +56,7 @@ class Settings:
                 given += ["--ft-scope", self.scope]
                 given += ["--epsilon", repr(self.epsilon)] if self.method == "ft-constrained" else []
         given += ["--target-tokens", "all"] if self.whole_target else []
+        given += ["--key", self.key] if self.key != "constraint:0" else []
         return given + (["--together"] if self.together else [])
 
 
@@ -267,7 +269,7 @@ class Editor:
     def _value(self, wanted: Wanted, settings: Settings) -> Edited:
         """Steps 1 and 2: the key's position, and delta by Adam with projection."""
         prompt = self.oracle.prompt(wanted.request)
-        target, position = self.target(wanted, settings), prompt.span("constraint:0")[-1]
+        target, position = self.target(wanted, settings), prompt.span(settings.key)[-1]
         before = self._before(wanted, target[0])
         v0 = self.look(prompt, wanted.request, settings.top, position)["mlp_out"]
         delta = torch.zeros_like(v0, requires_grad=True)
@@ -322,7 +324,7 @@ class Editor:
             after = [self._after(wanted, target[0]) for wanted, target in zip(group, targets)]
             weights = {name: parameter.data for name, parameter in named.items()}
         moved = sum(float((weights[name] - parameter).double().norm()) ** 2 for name, parameter in named.items()) ** 0.5
-        return [Edited(target, prompt.span("constraint:0")[-1], list(own), [float(np.exp(-nll)) for nll in own], None,
+        return [Edited(target, prompt.last, list(own), [math.exp(-nll) for nll in own], None,
                        *answers, weights=weights, tuned=moved)
                 for target, prompt, own, *answers in zip(targets, prompts, zip(*losses), before, after)]
 
@@ -350,35 +352,6 @@ class Editor:
                 parameter.grad = None
         return losses
 
-    # -- judging ------------------------------------------------------------------------------------------------
-
-    def neighbourhood(self, wanted: Wanted, edited: Edited, others: list[Request], layer: int) -> dict:
-        """The edited question on other subjects' pictures: shares and means over them."""
-        token, key = edited.target[0], edited.terms[-1].key
-        before = [self.unedited(request, token) for request in others]
-        with self.holding_edit(edited):
-            after = [self.answer(request, token) for request in others]
-        keys = [self.look(prompt, request, layer, prompt.span("constraint:0")[-1])["mlp_post"]
-                for request in others for prompt in [self.oracle.prompt(request)]]
-        return {"questions": len(others), "kept": sum(a.ids == b.ids for a, b in zip(before, after)) / len(others),
-                "target_change": float(np.mean([a.prob - b.prob for a, b in zip(after, before)])),
-                "key_cosine": float(np.mean([cosine(key, other) for other in keys]))}
-
-    def specificity(self, edited: Edited, questions: list[tuple[Request, tuple[str, ...]]]) -> dict:
-        """Unrelated questions with their accepted answers, before and after: numbers right, gained, lost; mean KL."""
-        def judged():
-            right = [correct(self.oracle.tokenizer.decode(self.oracle.ask(request, MAX_ANSWER)[0]), accepted)
-                     for request, accepted in questions]
-            return right, [self.logprobs(request) for request, _ in questions]
-
-        before, clean = judged()
-        with self.holding_edit(edited):
-            after, changed = judged()
-        return {"questions": len(questions), "before": sum(before), "after": sum(after),
-                "gained": sum(b and not a for a, b in zip(before, after)),
-                "lost": sum(a and not b for a, b in zip(before, after)),
-                "kl": float(np.mean([(p.exp() * (p - q)).sum().item() for p, q in zip(clean, changed)]))}
-
 
 def _answer(token: int, logprobs: torch.Tensor, ids: list[int], top: list[tuple[int, float]]) -> Answer:
     return Answer(logprobs[token].exp().item(), ids, top)
@@ -399,10 +372,3 @@ def by_requests(keys: torch.Tensor, missing: torch.Tensor, ridge: float) -> torc
 
 def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
     return float(a.double() @ b.double() / (a.double().norm() * b.double().norm()))
-
-
-def correct(answer: str, accepted: tuple[str, ...]) -> bool:
-    """Contains an accepted answer as whole words; for answers of letters and spaces, which need no normalising."""
-    words = answer.split("\n")[0].lower().split()
-    return any(words[i:i + len(wanted)] == wanted for text in accepted for wanted in [text.lower().split()]
-               for i in range(len(words)))
