@@ -147,6 +147,17 @@ void text_shorten(buffer *out, const char *text, double ems)
     add_point(out, ELLIPSIS);
 }
 
+void text_folder_name(buffer *out, const char *path)
+{
+    size_t end = path ? strlen(path) : 0;
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    text_visible(out, path ? path + start : "", end - start);
+}
+
 void text_prob(buffer *out, double prob)
 {
     double size = fabs(prob);

@@ -27,6 +27,9 @@ double text_width(const char *text, size_t n);
 /* text, or as much of its beginning as fits into `ems` together with an ellipsis. Never cuts a combining mark off. */
 void text_shorten(buffer *out, const char *text, double ems);
 
+/* "llava-1.5-7b-hf" of "/models/llava-1.5-7b-hf/", visible; NULL is "". */
+void text_folder_name(buffer *out, const char *path);
+
 /* A probability as a reader wants it: 0.934, 0.012, 2e-05, "n/a" for NaN. */
 void text_prob(buffer *out, double prob);
 

@@ -5,15 +5,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "report/figure.h"
 #include "report/heat.h"
 #include "report/markup.h"
 #include "report/trace_words.h"
-
-#define PAGE_WIDTH 504.0
-#define COLUMN_WIDTH 252.0
-#define MARGIN 4.0
-#define CAPTION_SIZE 7.0
-#define CAPTION_LEADING 9.2
 
 /* ---- the caption ---- */
 
@@ -73,40 +68,15 @@ static void caption_rows(const trace_report *r, buffer *out)
     buffer_free(&name);
 }
 
-/* Appends text as lines of `width`, broken at spaces; returns how many. A word wider than a line stands alone. */
-static size_t add_lines(buffer *out, const char *text, double x, double y, double width)
+static double draw_caption(buffer *out, const trace_report *r, double y, double width)
 {
-    size_t lines = 0;
-    while (*text) {
-        size_t end = strlen(text), next = end;
-        while (next > 0 && text_width(text, next) * CAPTION_SIZE * 1.02 > width) {
-            end = next;
-            while (next > 0 && text[next - 1] != ' ')
-                next--;
-            next -= next > 0;
-        }
-        end = next ? next : end;
-        buffer line = {0};
-        buffer_add(&line, text, end);
-        heat_text(out, HEAT_ATTRIBUTES, x, y + CAPTION_LEADING * (double)lines++, CAPTION_SIZE, "start", "normal",
-                  line.data);
-        buffer_free(&line);
-        text += end + (text[end] == ' ');
-    }
-    return lines;
-}
-
-static size_t draw_caption(buffer *out, const trace_report *r, double y, double width)
-{
-    buffer text = {0}, safe = {0};
+    buffer text = {0};
     caption_question(r, &text);
     caption_answer(r, &text);
     caption_rows(r, &text);
-    text_visible(&safe, text.data, text.size);
-    size_t lines = add_lines(out, safe.data, MARGIN, y, width - 2 * MARGIN);
+    double height = figure_caption(out, text.data, y, width);
     buffer_free(&text);
-    buffer_free(&safe);
-    return lines;
+    return height;
 }
 
 /* ---- the figure ---- */
@@ -138,8 +108,8 @@ static grid_layout lay_out(const trace *t, const heat_rows *rows)
     double gap = 8;
     g.columns = g.columns ? g.columns : 1;
     g.lines = (sites + g.columns - 1) / g.columns;
-    g.width = sites == 1 ? COLUMN_WIDTH : PAGE_WIDTH;
-    double room = g.width - 2 * MARGIN - rows->label_width;
+    g.width = sites == 1 ? FIGURE_COLUMN : FIGURE_PAGE;
+    double room = g.width - 2 * FIGURE_MARGIN - rows->label_width;
     g.pitch_x = (room + gap) / (double)g.columns;
     g.cells = g.pitch_x - gap - heat_right(&rows->sizes);
     g.title_gap = heat_title_gap(t, &rows->sizes, g.cells);
@@ -158,8 +128,8 @@ static void draw_maps(buffer *out, const trace_report *r, const heat_rows *rows,
             .grid = &r->trace->sites[s],
             .rows = rows,
             .answer = answer.data,
-            .x = MARGIN + rows->label_width + g->pitch_x * (double)column,
-            .y = MARGIN + heat_above(&rows->sizes, g->title_gap) + g->pitch_y * (double)line,
+            .x = FIGURE_MARGIN + rows->label_width + g->pitch_x * (double)column,
+            .y = FIGURE_MARGIN + heat_above(&rows->sizes, g->title_gap) + g->pitch_y * (double)line,
             .width = g->cells,
             .title_gap = g->title_gap,
             .labels = column == 0 ? HEAT_LABELS : HEAT_NO_LABELS,
@@ -194,18 +164,11 @@ void report_trace_svg(const trace_report *r, buffer *out)
     heat_rows_make(&rows, r, &sizes);
     grid_layout g = lay_out(r->trace, &rows);
     draw_maps(&body, r, &rows, &g);
-    double caption = MARGIN + g.pitch_y * (double)g.lines + CAPTION_SIZE;
-    buffer_printf(&body, "<g class=\"caption\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
-                  "sans-serif\">\n");
-    size_t lines = draw_caption(&body, r, caption, g.width);
-    buffer_text(&body, "</g>\n");
-    double height = caption + CAPTION_LEADING * (double)lines - CAPTION_SIZE + MARGIN;
-    buffer_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
-                  "width=\"%.0fpt\" height=\"%.1fpt\" viewBox=\"0 0 %.0f %.1f\">\n", g.width, height, g.width, height);
+    double caption = FIGURE_MARGIN + g.pitch_y * (double)g.lines;
+    double height = caption + draw_caption(&body, r, caption, g.width);
+    figure_open(out, g.width, height);
     add_description(out, r);
-    buffer_printf(out, "<rect width=\"%.0f\" height=\"%.1f\" fill=\"#fff\"/>\n", g.width, height);
-    buffer_add(out, body.data, body.size);
-    buffer_text(out, "</svg>\n");
+    figure_close(out, &body, g.width, height);
     buffer_free(&body);
     heat_rows_free(&rows);
 }

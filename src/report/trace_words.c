@@ -97,14 +97,7 @@ void trace_question(const prompt *p, buffer *out)
 
 void trace_model_name(const trace_report *r, buffer *out)
 {
-    const char *path = r->model_path ? r->model_path : "";
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/')
-        end--;
-    size_t start = end;
-    while (start > 0 && path[start - 1] != '/')
-        start--;
-    text_visible(out, path + start, end - start);
+    text_folder_name(out, r->model_path);
 }
 
 const char *trace_site_name(site s)

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as xml
 import zipfile
 from html.parser import HTMLParser
 
-WRITER = sys.argv.pop()
+WRITER = sys.argv.pop() if __name__ == "__main__" else None
 SVG = "{http://www.w3.org/2000/svg}"
 FILES = {"trace.npz": ("resid_post", ""), "trace_mlp.npz": ("mlp_out", "mlp"), "trace_attn.npz": ("attn_out", "attn"),
          "trace_resid_pre.npz": ("resid_pre", "")}
@@ -35,7 +35,7 @@ def read_npy(data: bytes):
         width = int(kind[2:]) * 4
         assert len(body) == width * count
         return header["shape"], [body[i * width:(i + 1) * width].decode("utf-32-le").rstrip("\0") for i in range(count)]
-    code = {"<f4": "f", "<f8": "d", "<i8": "q"}[kind]
+    code = {"<f4": "f", "<f8": "d", "<i8": "q", "|u1": "B"}[kind]
     return header["shape"], list(struct.unpack(f"<{count}{code}", body))
 
 

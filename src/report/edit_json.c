@@ -1,0 +1,269 @@
+/* edit_json.c: an edit as JSON (docs/formats.md): the field names and their order are a contract with other programs. */
+#include <math.h>
+
+#include "report/edit_report.h"
+#include "report/edit_words.h"
+#include "report/json_values.h"
+#include "report/report.h"
+
+/* ---- small parts ---- */
+
+/* low and high, beside a mean that stands under a name of its own. */
+static json_t *make_ends(const interval *i)
+{
+    return json_pack("[o, o]", make_number(i->low), make_number(i->high));
+}
+
+static json_t *make_interval(const interval *i)
+{
+    return json_pack("{s:o, s:o}", "mean", make_number(i->mean), "interval", make_ends(i));
+}
+
+/* A text without the space before it, which byte-level tokens bring along. */
+static json_t *make_answer(const measure_answer *a)
+{
+    return make_text(a->text && *a->text == ' ' ? a->text + 1 : a->text);
+}
+
+/* What was answered where a target is wanted. */
+static json_t *make_said(const measure_answer *a)
+{
+    return json_pack("{s:o, s:o, s:b}", "prob", make_number(a->prob), "answer", make_answer(a), "exact", a->right);
+}
+
+/* What was answered where an answer is right or wrong. */
+static json_t *make_judged(const measure_answer *a)
+{
+    return json_pack("{s:o, s:b}", "answer", make_answer(a), "right", a->right);
+}
+
+/* Who was asked: what the lists of all measures begin with. */
+static json_t *make_asked(const measure_question *q)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "id", make_text(q->id));
+    json_object_set_new(o, "subject", make_text(q->subject));
+    json_object_set_new(o, "image", make_text(q->asked.image));
+    json_object_set_new(o, "question", make_text(edit_question(q)));
+    return o;
+}
+
+static json_t *make_pair(const measured *m)
+{
+    json_t *o = make_asked(m->question);
+    json_object_set_new(o, "before", make_said(&m->before));
+    json_object_set_new(o, "after", make_said(&m->after));
+    return o;
+}
+
+static json_t *make_pairs(const measured_list *list)
+{
+    json_t *pairs = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(pairs, make_pair(&list->items[i]));
+    return pairs;
+}
+
+/* ---- settings ---- */
+
+static json_t *make_model(const edit_report *r)
+{
+    json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(r->model_path), "family", make_text(r->family),
+                          "layers", make_count(r->layers), "d_model", make_count(r->d_model), "dtype", make_text(r->dtype));
+    if (r->change_count)
+        json_object_set_new(o, "changes", report_changes_json(r->changes, r->change_count));
+    return o;
+}
+
+/* The numbers that the method has. */
+static json_t *make_settings(const edit_report *r)
+{
+    const edit_settings *s = &r->run->settings;
+    json_t *o = json_object();
+    json_object_set_new(o, "preset", make_text(r->preset));
+    json_object_set_new(o, "target_tokens", json_string(r->run->whole_target ? "all" : "first"));
+    json_object_set_new(o, "lr", make_number(s->lr));
+    json_object_set_new(o, "steps", make_count(s->steps));
+    if (s->method == EDIT_MULTEDIT) {
+        json_object_set_new(o, "weight_decay", make_number(s->weight_decay));
+        json_object_set_new(o, "clamp", make_number(s->clamp));
+        json_object_set_new(o, "lambda", make_number(s->lambda));
+    } else {
+        json_object_set_new(o, "ft_scope", json_string(edit_scope_name(s->scope)));
+    }
+    if (s->method == EDIT_FT_CONSTRAINED)
+        json_object_set_new(o, "epsilon", make_number(s->epsilon));
+    return o;
+}
+
+/* A layer, or the range [a, b] that a:b names. */
+static json_t *make_layer(const edit_settings *s)
+{
+    if (s->end_layer == s->first_layer + 1)
+        return make_count(s->first_layer);
+    return json_pack("[o, o]", make_count(s->first_layer), make_count(s->end_layer));
+}
+
+/* ---- requests ---- */
+
+static json_t *make_ids(const int32_t *ids, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_integer(ids[i]));
+    return list;
+}
+
+static json_t *make_request(const edit_report *r, size_t i)
+{
+    const measure_request *q = &r->run->requests[i];
+    const measure_result *result = &r->run->measured.results[i];
+    const edit_request_found *found = &r->run->found[i];
+    const pb_question *asked = &q->question.asked;
+    json_t *o = make_asked(&q->question);
+    json_object_set_new(o, "prefill", make_text(asked->prefill));
+    json_object_set_new(o, "constraint", make_text(asked->constraint_count ? asked->constraints[0] : NULL));
+    json_object_set_new(o, "target", make_text(q->target));
+    json_object_set_new(o, "target_ids", make_ids(r->run->targets[i], edit_target_count(r, i)));
+    json_object_set_new(o, "before", make_said(&result->edited.before));
+    json_object_set_new(o, "after", make_said(&result->edited.after));
+    json_object_set_new(o, "loss", make_numbers(found->loss, r->run->settings.steps));
+    json_object_set_new(o, "prob", make_numbers(found->prob, r->run->settings.steps));
+    json_object_set_new(o, "layer", make_layer(&r->run->settings));
+    json_object_set_new(o, "key_position", asked->constraint_count ? make_count(found->key_position) : json_null());
+    json_object_set_new(o, "delta_norm", make_number(found->delta_norm));
+    json_object_set_new(o, "rephrasings", make_pairs(&result->rephrasings));
+    json_object_set_new(o, "pictures", make_pairs(&result->pictures));
+    return o;
+}
+
+static json_t *make_requests(const edit_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < edit_request_count(r); i++)
+        json_array_append_new(list, make_request(r, i));
+    return list;
+}
+
+/* ---- measures ---- */
+
+/* null where nothing was asked. */
+static json_t *make_success(const measure_success *s)
+{
+    if (s->before_prob.questions == 0)
+        return json_null();
+    return json_pack("{s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o}}", "questions", make_count(s->before_prob.questions),
+                     "subjects", make_count(s->before_prob.subjects), "prob", "before", make_interval(&s->before_prob),
+                     "after", make_interval(&s->after_prob), "exact", "before", make_interval(&s->before_right), "after",
+                     make_interval(&s->after_right));
+}
+
+static json_t *make_generalisation(const measure_summary *s)
+{
+    return json_pack("{s:o, s:o}", "rephrasings", make_success(&s->rephrasings), "pictures", make_success(&s->pictures));
+}
+
+/* The neighbours of all requests. */
+static json_t *make_neighbours(const edit_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < edit_request_count(r); i++) {
+        const measured_list *of = &r->run->measured.results[i].neighbours;
+        for (size_t k = 0; k < of->count; k++) {
+            json_t *o = make_pair(&of->items[k]);
+            json_object_set_new(o, "request", make_count(i));
+            json_object_set_new(o, "kept", json_boolean(of->items[k].kept));
+            json_object_set_new(o, "key_cosine", make_number(of->items[k].key_cosine));
+            json_array_append_new(list, o);
+        }
+    }
+    return list;
+}
+
+static json_t *make_neighbourhood(const edit_report *r)
+{
+    const interval *kept = &r->run->summary.neighbourhood.kept, *change = &r->run->summary.neighbourhood.target_change;
+    const interval *cosine = &r->run->summary.neighbourhood.key_cosine;
+    if (kept->questions == 0)
+        return json_null();
+    json_t *o = json_object();
+    json_object_set_new(o, "questions", make_count(kept->questions));
+    json_object_set_new(o, "subjects", make_count(kept->subjects));
+    json_object_set_new(o, "kept", make_number(kept->mean));
+    json_object_set_new(o, "kept_interval", make_ends(kept));
+    json_object_set_new(o, "target_change", make_number(change->mean));
+    json_object_set_new(o, "target_change_interval", make_ends(change));
+    json_object_set_new(o, "key_cosine", cosine->questions ? make_number(cosine->mean) : json_null());
+    json_object_set_new(o, "asked", make_neighbours(r));
+    return o;
+}
+
+/* The evaluation questions of all requests: of those made together, too, each has its own, which leave its subject out. */
+static json_t *make_evaluated(const edit_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < edit_request_count(r); i++) {
+        const measured_list *of = &r->run->measured.results[i].evaluation;
+        for (size_t k = 0; k < of->count; k++) {
+            json_t *o = make_asked(of->items[k].question);
+            json_object_set_new(o, "before", make_judged(&of->items[k].before));
+            json_object_set_new(o, "after", make_judged(&of->items[k].after));
+            json_object_set_new(o, "kl", make_number(of->items[k].kl));
+            json_object_set_new(o, "request", make_count(i));
+            json_array_append_new(list, o);
+        }
+    }
+    return list;
+}
+
+static json_t *make_specificity(const edit_report *r)
+{
+    const interval *before = &r->run->summary.specificity.before, *after = &r->run->summary.specificity.after;
+    if (before->questions == 0)
+        return json_null();
+    json_t *o = json_object();
+    json_object_set_new(o, "questions", make_count(before->questions));
+    json_object_set_new(o, "subjects", make_count(before->subjects));
+    json_object_set_new(o, "before", make_number(before->mean));
+    json_object_set_new(o, "before_interval", make_ends(before));
+    json_object_set_new(o, "after", make_number(after->mean));
+    json_object_set_new(o, "after_interval", make_ends(after));
+    json_object_set_new(o, "change_interval", make_ends(&r->run->summary.specificity.change));
+    json_object_set_new(o, "gained", make_count(r->run->summary.specificity.gained_count));
+    json_object_set_new(o, "lost", make_count(r->run->summary.specificity.lost_count));
+    json_object_set_new(o, "kl", make_number(r->run->summary.specificity.kl.mean));
+    json_object_set_new(o, "kl_interval", make_ends(&r->run->summary.specificity.kl));
+    json_object_set_new(o, "asked", make_evaluated(r));
+    return o;
+}
+
+static json_t *make_together(const edit_report *r)
+{
+    if (!r->run->settings.together)
+        return json_null();
+    return json_pack("{s:o}", "largest_key_cosine", make_number(edit_is_joint(r) ? r->run->e.largest_key_cosine : NAN));
+}
+
+static json_t *make_cost(const edit_cost *c)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "seconds", make_number(c->seconds), "finding", make_number(c->finding),
+                     "asking", make_number(c->asking), "flop", make_number(c->flop), "peak_rss_bytes",
+                     make_count(c->peak_rss_bytes));
+}
+
+json_t *report_edit_json(const edit_report *r)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "schema", json_string("patchbay.edit/1"));
+    json_object_set_new(o, "model", make_model(r));
+    json_object_set_new(o, "method", json_string(edit_method_name(r->run->settings.method)));
+    json_object_set_new(o, "settings", make_settings(r));
+    json_object_set_new(o, "requests", make_requests(r));
+    json_object_set_new(o, "efficacy", make_success(&r->run->summary.edited));
+    json_object_set_new(o, "generalisation", make_generalisation(&r->run->summary));
+    json_object_set_new(o, "neighbourhood", make_neighbourhood(r));
+    json_object_set_new(o, "specificity", make_specificity(r));
+    json_object_set_new(o, "together", make_together(r));
+    json_object_set_new(o, "cost", make_cost(&r->run->cost));
+    return o;
+}
