@@ -27,8 +27,6 @@ void report_edit_text(const edit_report *r, buffer *out);
 /* The search for the edits, as a figure for a paper. */
 void report_edit_svg(const edit_report *r, buffer *out);
 void report_edit_html(const edit_report *r, buffer *out);
-/* The factors; only where there are some. */
-pb_status report_edit_npz(const edit_report *r, const char *directory, pb_error *err);
 /* Writes DIR/edit.json, edit.npz (where there are factors), edit.svg, edit.html; creates DIR. They appear together or
  * not at all. */
 pb_status report_edit_write(const edit_report *r, const char *directory, pb_error *err);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "report/edit_npz.h"
 #include "report/edit_report.h"
 #include "report/file_set.h"
 #include "report/report.h"
@@ -15,6 +16,16 @@ static pb_status write_json(const edit_report *r, const file_set *set, pb_error 
     json_decref(object);
     pb_status status = file_set_text(set, "edit.json", &text, err);
     buffer_free(&text);
+    return status;
+}
+
+static pb_status write_factors(const edit_report *r, const file_set *set, pb_error *err)
+{
+    if (!r->factors)
+        return PB_OK;
+    char *path = path_join(set->stage, "edit.npz");
+    pb_status status = report_edit_npz(r->factors, path, err);
+    free(path);
     return status;
 }
 
@@ -32,8 +43,7 @@ static pb_status write_drawn(const edit_report *r, draw_fn *draw, const file_set
 static pb_status write_files(const edit_report *r, const file_set *set, pb_error *err)
 {
     TRY(write_json(r, set, err));
-    if (r->factors)
-        TRY(report_edit_npz(r, set->stage, err));
+    TRY(write_factors(r, set, err));
     TRY(write_drawn(r, report_edit_svg, set, "edit.svg", err));
     return write_drawn(r, report_edit_html, set, "edit.html", err);
 }
