@@ -87,8 +87,9 @@ pb_status tuning_new(tuning **out, model *m, const edit_settings *settings, pb_e
 /* Tunes on the mean of the questions' losses, from the weights as they were; the decoder then runs with what came out.
  * found[count] are filled in. */
 pb_status tuning_run(tuning *t, question *const *questions, size_t count, edit_request_found *found, pb_error *err);
-/* The decoder's weights are the file's again, to the bit. */
+/* The decoder's weights are the file's again, to the bit; redo: those that the last tuning_run gave. */
 void tuning_undo(tuning *t);
+void tuning_redo(tuning *t);
 void tuning_free(tuning *t);
 
 #endif

@@ -9,11 +9,13 @@
 #include "base/process.h"
 #include "method/edit_parts.h"
 
-/* Names a request in errors: by its id where it has one. */
+/* Names a request in errors: as it is called, or by its number and id. */
 static const char *name_of(const edit_run_result *r, size_t i, buffer *text)
 {
     const measure_question *q = &r->requests[i].question;
-    if (q->id)
+    if (q->name)
+        buffer_text(text, q->name);
+    else if (q->id)
         buffer_printf(text, "request %zu (%s)", i, q->id);
     else
         buffer_printf(text, "request %zu", i);

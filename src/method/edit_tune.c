@@ -139,6 +139,12 @@ void tuning_undo(tuning *t)
         decoder_restore(&t->model->decoder, t->tensors[i].of);
 }
 
+void tuning_redo(tuning *t)
+{
+    for (size_t i = 0; i < t->tensor_count; i++)
+        decoder_replace(&t->model->decoder, t->tensors[i].of, t->tensors[i].w);
+}
+
 void tuning_free(tuning *t)
 {
     if (!t)

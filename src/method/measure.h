@@ -42,6 +42,7 @@ enum { MEASURE_TOKENS = 16 };
 
 typedef struct measure_question {
     pb_question asked;
+    const char *name;           /* how errors call it ("edits.jsonl: line 37"); NULL: by its number */
     const char *id, *subject;   /* NULL: none; a rephrasing's subject is its request's */
     const char *const *answers; /* [answer_count] accepted ones */
     size_t answer_count;

@@ -40,6 +40,16 @@ static pb_status build_prompt(question *q, const pb_question *asked, pb_error *e
     return check_length(q, q->prompt.length, err);
 }
 
+pb_status question_check(model *m, const pb_question *asked, size_t more, pb_error *err)
+{
+    question q = {.model = m};
+    pb_status status = build_prompt(&q, asked, err);
+    if (!status && more)
+        status = check_length(&q, q.prompt.length + more - 1, err);
+    prompt_free(&q.prompt);
+    return status;
+}
+
 size_t question_budget(size_t asked)
 {
     return asked ? asked : (size_t)8 << 30;
