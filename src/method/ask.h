@@ -40,8 +40,8 @@ typedef struct asking {
 void asking_free(asking *a); /* what was filled in */
 
 typedef struct ask_options {
-    size_t max_tokens; /* an answer's most; 0: none is generated. It also ends at an end-of-sequence token, and where the
-                        * model's positions end */
+    size_t max_tokens; /* an answer's most; 0: none is generated. It also ends at an end-of-sequence token, and where
+                        * the model's positions end */
     bool keep_next;    /* hand out the logits at `last` */
     size_t memory;     /* bytes to work in; 0: the default */
     size_t taken;      /* how many of them the caller holds already, the questions and the logits handed out included */

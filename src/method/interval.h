@@ -1,9 +1,9 @@
 /* interval.h: how sure a number over questions is: bootstrap intervals over their subjects.
  *
- * Questions about one subject are not independent, so that subjects are drawn, each with all its questions. The numbers
- * of an interval are the 2.5th and 97.5th percentile of 10,000 resamples: of n subjects n are drawn with replacement,
- * by a generator that every statistic starts anew at the seed (base/random.h, random_below), out of their order of first
- * appearance; of the sorted values those at 249 and 9749 (from 0) are the ends.
+ * Questions about one subject are not independent, so subjects are drawn, each with all its questions. The ends of an
+ * interval are the 2.5th and 97.5th percentile of 10,000 resamples: of n subjects, in the order in which they appear
+ * first, n are drawn with replacement (random_below of base/random.h, by a generator that every statistic starts anew
+ * at the seed); of the sorted values those at 249 and 9749 (from 0) are the ends.
  *
  *     const char *subjects[] = {"Portugal", "Portugal", "Spain"};
  *     double right[] = {1, 0, 1};
@@ -33,8 +33,8 @@ typedef struct interval {
 
 interval interval_of(const sample *s, uint64_t seed);
 
-/* Of the difference a - b of two statistics: over the questions of the subjects that both have, which are drawn in pairs,
- * in the order in which `a` has them first. `questions` counts those of a. */
+/* Of the difference a - b of two statistics: over the questions of the subjects that both have, which are drawn in
+ * pairs, in the order in which `a` has them first. `questions` counts those of a. */
 interval interval_of_difference(const sample *a, const sample *b, uint64_t seed);
 
 #endif

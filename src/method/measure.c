@@ -57,7 +57,8 @@ static void make_jobs(measure_pass *p, changed_use *uses, size_t count)
     for (size_t i = 0; i < count; i++) {
         p->uses[i] = uses[i].use;
         if (i == 0 || by_change(&uses[i - 1], &uses[i]) != 0)
-            p->jobs[p->job_count++] = (measure_job){uses[i].terms, uses[i].term_count, uses[i].use->entry, p->uses + i, 0};
+            p->jobs[p->job_count++] = (measure_job){.terms = uses[i].terms, .term_count = uses[i].term_count,
+                                                    .entry = uses[i].use->entry, .uses = p->uses + i};
         p->jobs[p->job_count - 1].use_count++;
     }
 }
@@ -69,6 +70,8 @@ static void pass_free(measure_pass *p)
 }
 
 /* ---- slices: as many jobs as are open at a time ---- */
+
+enum { SLICE_MOST = 4096 };
 
 typedef struct slice {
     measure_job *jobs;      /* [count] */
@@ -121,7 +124,7 @@ static pb_status open_job(const measure_pass *p, slice *s, pb_error *err)
 /* Opens jobs until they take `bytes`, at least one. */
 static pb_status open_slice(const measure_pass *p, slice *s, size_t bytes, pb_error *err)
 {
-    size_t most = p->job_count - p->done;
+    size_t left = p->job_count - p->done, most = left < SLICE_MOST ? left : SLICE_MOST;
     *s = (slice){.jobs = p->jobs + p->done, .questions = mem_new(most, sizeof *s->questions),
                  .askings = mem_new(most, sizeof *s->askings), .taps = mem_new(most, sizeof *s->taps)};
     while (s->count < most && (s->count == 0 || s->bytes < bytes))

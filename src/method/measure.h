@@ -23,10 +23,10 @@
  * paths. For request r they are drawn without repeats by a generator started at seed + r (base/random.h): of the pool's
  * n that fit, in its order, the k-th drawn is exchanged with that at k + random_below(n - k).
  *
- * prob is P(target's first token) at `last`; an answer is greedy, of 16 tokens at most; it is right when it contains the
- * target (of an evaluation question: an accepted answer) as whole words, normalised (vqa.h). Each question is asked once
- * before, whoever needs it, and in one call of measure_after once under each change. Questions are opened when they are
- * asked, a memory's worth at a time, and their pictures encoded once as long as they are kept. */
+ * prob is P(target's first token) at `last`; an answer is greedy, of 16 tokens at most; it is right when it contains
+ * the target (of an evaluation question: an accepted answer) as whole words, normalised (vqa.h). Each question is asked
+ * once before, whoever needs it, and in one call of measure_after once under each change. Questions are opened when
+ * they are asked, a memory's worth at a time, and their pictures encoded once as long as they are kept. */
 #ifndef METHOD_MEASURE_H
 #define METHOD_MEASURE_H
 
@@ -62,8 +62,8 @@ typedef struct measure_plan {
     const measure_question *evaluation;  /* [evaluation_count] */
     size_t evaluation_count;
     size_t neighbours;          /* the most for a request: 10, say; and the most other pictures of its subject */
-    size_t key_layer;           /* the edited layer, whose keys are compared: mlp_post at the last position of constraint:0;
-                                 * MEASURE_NO_KEY: none */
+    size_t key_layer;           /* the edited layer, whose keys are compared: mlp_post at the last position of
+                                 * constraint:0; MEASURE_NO_KEY: none */
     uint64_t seed;              /* of the draws, and of the intervals */
     size_t memory;              /* bytes to work in; 0: the default */
     void (*progress)(void *context, const char *what, double done, double total); /* may be NULL */
@@ -84,7 +84,7 @@ typedef struct measured {
     measure_answer before, after;
     bool kept;                  /* both answers are the same, normalised */
     double kl;                  /* KL(before || after) at `last`, in nats; of evaluation questions, else NaN */
-    double key_cosine;          /* of a neighbour: between its key and the edited one, before; NaN where there is none */
+    double key_cosine;          /* of a neighbour: of its key and the edited one, before; NaN where there is none */
 } measured;
 
 typedef struct measured_list {

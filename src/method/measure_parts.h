@@ -36,7 +36,7 @@ typedef struct measure_use {
 
 struct measure_state {
     model *m;
-    measure_question **made;  /* [plan.request_count] the edited question about other pictures, that the lists point to */
+    measure_question **made;  /* [plan.request_count] the edited question about other pictures: the lists point to it */
     measure_use *uses;        /* [use_count], by request */
     size_t use_count;
     measure_entry *entries;   /* [entry_count]; those about one picture stand together */

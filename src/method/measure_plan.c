@@ -108,8 +108,8 @@ static bool accepts(const measure_question *q, const char *target)
 /* What the pool's pictures are to a request. */
 enum { PICTURE_OTHER, PICTURE_SAME_SUBJECT, PICTURE_OUT };
 
-/* relation[picture_count]: a picture is out when it is the request's own, or a row about another subject that shows it has
- * the target among its answers; it is of the same subject when any row says so. */
+/* relation[picture_count]: a picture is out when it is the request's own, or a row about another subject that shows it
+ * has the target among its answers; it is of the same subject when any row says so. */
 static void relate(const picture_pool *p, const measure_request *r, char *relation)
 {
     const measure_question *own = &r->question;
@@ -128,8 +128,8 @@ static void relate(const picture_pool *p, const measure_request *r, char *relati
 
 /* ---- draws ---- */
 
-/* The edited question about `count` of the pool's pictures of one relation, or all if there are fewer; written to `made`,
- * which list points to. */
+/* The edited question about `count` of the pool's pictures of one relation, or all if there are fewer; written to
+ * `made`, which list points to. */
 static size_t draw(const picture_pool *p, const char *relation, int wanted, const measure_request *r, size_t count,
                    random_state *random, measure_question *made, measured_list *list)
 {

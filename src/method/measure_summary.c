@@ -144,7 +144,8 @@ static measure_flip *flips(const gathered *g, bool before, size_t *count)
 
 void measure_summarise(const measure *x, const size_t *requests, size_t count, measure_summary *out)
 {
-    gathered near = gather(x, requests, count, MEASURE_NEIGHBOURS), far = gather(x, requests, count, MEASURE_EVALUATION);
+    gathered near = gather(x, requests, count, MEASURE_NEIGHBOURS);
+    gathered far = gather(x, requests, count, MEASURE_EVALUATION);
     *out = (measure_summary){
         .edited = success(x, requests, count, MEASURE_EDITED),
         .rephrasings = success(x, requests, count, MEASURE_REPHRASINGS),

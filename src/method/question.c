@@ -91,7 +91,8 @@ static void cached_free(cached_picture *p)
 static pb_status encode_picture(const question *q, const char *path, picture *pixels, float **rows, pb_error *err)
 {
     TRY(picture_open(pixels, q->model, path, err));
-    TRY(mem_try(rows, q->prompt.image_count, q->model->decoder.config.d_model * sizeof(float), "the picture's rows", err));
+    size_t bytes = q->model->decoder.config.d_model * sizeof(float);
+    TRY(mem_try(rows, q->prompt.image_count, bytes, "the picture's rows", err));
     return question_encode(q, pixels->pixels, *rows, err);
 }
 

@@ -9,8 +9,9 @@
 #include "patchbay/patchbay.h"
 #include "text/prompt.h"
 
-/* Pictures that questions share: each file goes through the tower once. What no open question uses is dropped, the oldest
- * first, as soon as all of them take more than `limit` bytes. Of one model; it must outlive the questions opened with it. */
+/* Pictures that questions share: each file goes through the tower once. What no open question uses is dropped, the
+ * oldest first, as soon as all of them take more than `limit` bytes. Of one model; it must outlive the questions opened
+ * with it. */
 typedef struct cached_picture cached_picture;
 typedef struct picture_cache {
     cached_picture **items; /* [count], by age */

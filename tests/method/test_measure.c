@@ -1,5 +1,5 @@
-/* test_measure.c: a measurement asks whom it should, each once; every number in it is what the question gives when it is
- * asked alone; and the summary is of just these. On the demo model, which knows its answers. */
+/* test_measure.c: a measurement asks whom it should, each once; every number in it is what the question gives when it
+ * is asked alone; and the summary is of just these. On the demo model, which knows its answers. */
 #include "tests/method/asked.h"
 
 #include "method/measure.h"
@@ -36,7 +36,8 @@ static void add_row(scene *s, const char *line)
     row *r = &s->rows[s->count];
     assert_ok(json_parse_object(&r->json, line, strlen(line), "questions.jsonl", err));
     r->image = path_join(DEMO, json_string_value(json_object_get(r->json, "image")));
-    r->constraint = json_string_value(json_object_get(json_array_get(json_object_get(r->json, "constraints"), 0), "text"));
+    const json_t *constraint = json_array_get(json_object_get(r->json, "constraints"), 0);
+    r->constraint = json_string_value(json_object_get(constraint, "text"));
     r->answer = json_string_value(json_array_get(json_object_get(r->json, "answers"), 0));
     s->evaluation[s->count++] = (measure_question){
         .asked = {.image = r->image, .question = json_string_value(json_object_get(r->json, "question")),
@@ -191,11 +192,14 @@ static void neighbours_are_drawn_from_the_pool(void **state)
     measure x;
     assert_ok(measure_open(&x, one.m, &plan, err));
     /* Portugal -> Madrid: not its own pictures, nor Spain's, of which a row has Madrid for an answer. */
-    assert_drawn(&x.results[0].neighbours, 0, (const char *[]){pool[2], pool[3], pool[4], pool[5], pool[7], pool[8]}, 6);
+    const char *of_portugal[] = {pool[2], pool[3], pool[4], pool[5], pool[7], pool[8]};
+    assert_drawn(&x.results[0].neighbours, 0, of_portugal, 6);
     /* Japan -> Lisbon: not its own, nor Portugal's. */
-    assert_drawn(&x.results[1].neighbours, 1, (const char *[]){pool[1], pool[3], pool[4], pool[5], pool[8]}, 5);
+    const char *of_japan[] = {pool[1], pool[3], pool[4], pool[5], pool[8]};
+    assert_drawn(&x.results[1].neighbours, 1, of_japan, 5);
     /* Kenya -> Euro: not Spain's. */
-    assert_drawn(&x.results[2].neighbours, 2, (const char *[]){pool[0], pool[2], pool[3], pool[5], pool[6], pool[7], pool[8]}, 7);
+    const char *of_kenya[] = {pool[0], pool[2], pool[3], pool[5], pool[6], pool[7], pool[8]};
+    assert_drawn(&x.results[2].neighbours, 2, of_kenya, 7);
     const measure_question *drawn = x.results[0].neighbours.items[0].question;
     for (size_t i = 0; i < one.count; i++)
         if (strcmp(one.evaluation[i].asked.image, drawn->asked.image) == 0)
@@ -267,9 +271,9 @@ static void assert_answer(const measure_answer *found, const asking *expected, s
     buffer_free(&text);
 }
 
-static bool accepted(const measure_question *q, const char *text)
+static bool right(const measured *m, size_t request, bool evaluation, const char *text)
 {
-    return vqa_contains(text, q->answers[0]);
+    return vqa_contains(text, evaluation ? m->question->answers[0] : one.requests[request].target);
 }
 
 static void check_measured(const measured *m, size_t request, bool evaluation)
@@ -277,11 +281,10 @@ static void check_measured(const measured *m, size_t request, bool evaluation)
     question q;
     assert_ok(question_open(&q, one.m, &m->question->asked, err));
     asking before = alone(&q, NULL, 0), after = alone(&q, &one.terms[request], 1);
-    const char *target = one.requests[request].target;
     assert_answer(&m->before, &before, request);
     assert_answer(&m->after, &after, request);
-    assert_int_equal(m->before.right, evaluation ? accepted(m->question, m->before.text) : vqa_contains(m->before.text, target));
-    assert_int_equal(m->after.right, evaluation ? accepted(m->question, m->after.text) : vqa_contains(m->after.text, target));
+    assert_int_equal(m->before.right, right(m, request, evaluation, m->before.text));
+    assert_int_equal(m->after.right, right(m, request, evaluation, m->after.text));
     assert_int_equal(m->kept, vqa_same(m->before.text, m->after.text));
     if (evaluation)
         assert_same(m->kl, next_kl(&before.next, &after.next, one.m->decoder.config.vocab), "kl");
@@ -324,7 +327,8 @@ static float *key_of(const pb_question *p)
     float *key = zeros(one.m->decoder.config.d_ff);
     const span *s = &q.prompt.constraints[0];
     tap t = {SITE_MLP_POST, KEY_LAYER, s->positions[s->count - 1], key};
-    replay_fork f = {.end = q.length, .input = q.input, .read_first = q.last, .taps = &t, .tap_count = 1, .plain = true};
+    replay_fork f = {.end = q.length, .input = q.input, .read_first = q.last, .taps = &t, .tap_count = 1};
+    f.plain = true;
     rows_free(run_forks(&one.m->decoder, &f, 1, 0, NULL), 1);
     question_free(&q);
     return key;
@@ -342,8 +346,10 @@ static void keys_of_neighbours_are_compared(void **state)
         for (size_t i = 0; i < near.count; i++) {
             float *key = key_of(&near.items[i].question->asked);
             double dot = 0, a = 0, b = 0;
-            for (size_t k = 0; k < F; k++)
-                dot += (double)edited[k] * (double)key[k], a += (double)edited[k] * (double)edited[k], b += (double)key[k] * (double)key[k];
+            for (size_t k = 0; k < F; k++) {
+                double u = (double)edited[k], v = (double)key[k];
+                dot += u * v, a += u * u, b += v * v;
+            }
             assert_close(near.items[i].key_cosine, dot / sqrt(a * b), 1e-12 + slack(), "cosine", i);
             assert_true(near.items[i].key_cosine < 1 - 1e-6); /* another picture, another key */
             free(key);
@@ -414,7 +420,8 @@ static size_t different(const measure *x, const size_t *requests, size_t count)
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
         const measure_result *r = &x->results[requests[i]];
-        const measured_list lists[] = {{(measured *)&r->edited, 1}, r->rephrasings, r->pictures, r->neighbours, r->evaluation};
+        const measured_list lists[] = {{(measured *)&r->edited, 1}, r->rephrasings, r->pictures, r->neighbours,
+                                       r->evaluation};
         for (size_t l = 0; l < 5; l++)
             for (size_t k = 0; k < lists[l].count; k++) {
                 size_t at = 0;
@@ -438,7 +445,7 @@ static void each_question_is_asked_once(void **state)
     question_free(&q);
     encoded = vision_flop(one.m->vision);
     measure x = measured_all(&plan);
-    assert_int_equal((size_t)((vision_flop(one.m->vision) - encoded) / one_picture + 0.5), 9); /* one pass of the tower each */
+    assert_int_equal((size_t)((vision_flop(one.m->vision) - encoded) / one_picture + 0.5), 9); /* each picture once */
     size_t all[] = {0, 1, 2}, each = 0;
     for (size_t r = 0; r < REQUESTS; r++)
         each += different(&x, &all[r], 1);
@@ -482,7 +489,8 @@ static void no_change_changes_nothing(void **state)
     measure_summary s;
     assert_ok(measure_after(&x, (size_t[]){0, 1, 2}, REQUESTS, NULL, err));
     measure_summarise(&x, NULL, 0, &s);
-    assert_true(s.neighbourhood.kept.mean == 1 && s.neighbourhood.kept.low == 1 && s.neighbourhood.kept.questions == 12);
+    assert_true(s.neighbourhood.kept.mean == 1 && s.neighbourhood.kept.low == 1);
+    assert_int_equal(s.neighbourhood.kept.questions, 12);
     assert_true(s.neighbourhood.target_change.mean == 0 && s.specificity.kl.mean == 0 && s.specificity.kl.high == 0);
     assert_true(s.specificity.change.mean == 0 && s.specificity.gained_count == 0 && s.specificity.lost_count == 0);
     assert_true(s.edited.before_prob.mean == s.edited.after_prob.mean);
@@ -539,7 +547,7 @@ static void summaries_are_of_the_requests_named(void **state)
     assert_int_equal(first.rephrasings.before_right.subjects, 1); /* unnamed, it is its request's subject */
     assert_int_equal(first.neighbourhood.kept.questions, 4);
     assert_int_equal(all.specificity.before.questions, a->evaluation.count + b->evaluation.count);
-    double stay = 0, change = 0, cosine = 0, kl = 0, right = 0;
+    double stay = 0, change = 0, cosine = 0, kl = 0, hits = 0;
     size_t gained = 0, lost = 0;
     for (size_t i = 0; i < 4; i++) {
         const measured *m = &a->neighbours.items[i];
@@ -547,21 +555,23 @@ static void summaries_are_of_the_requests_named(void **state)
     }
     for (size_t i = 0; i < a->evaluation.count; i++) {
         const measured *m = &a->evaluation.items[i];
-        right += m->after.right, kl += m->kl;
+        hits += m->after.right, kl += m->kl;
         if (m->before.right && !m->after.right)
             assert_ptr_equal(first.specificity.lost[lost++].question, m->question);
         if (!m->before.right && m->after.right)
             assert_ptr_equal(first.specificity.gained[gained++].question, m->question);
     }
     double n = (double)a->evaluation.count;
-    assert_true(lost > 0 && gained > 0 && lost == first.specificity.lost_count && gained == first.specificity.gained_count);
+    assert_true(lost > 0 && lost == first.specificity.lost_count);
+    assert_true(gained > 0 && gained == first.specificity.gained_count);
     assert_close(first.neighbourhood.kept.mean, stay / 4, 1e-15, "kept", 0);
     assert_close(first.neighbourhood.target_change.mean, change / 4, 1e-15, "change", 0);
     assert_close(first.neighbourhood.key_cosine.mean, cosine / 4, 1e-15, "cosine", 0);
-    assert_close(first.specificity.after.mean, right / n, 1e-15, "after", 0);
+    assert_close(first.specificity.after.mean, hits / n, 1e-15, "after", 0);
     assert_close(first.specificity.kl.mean, kl / n, 1e-14, "kl", 0);
-    assert_close(first.specificity.change.mean, first.specificity.after.mean - first.specificity.before.mean, 1e-15, "change", 0);
-    assert_true(first.specificity.after.low <= first.specificity.after.mean && first.specificity.after.mean <= first.specificity.after.high);
+    const interval *before = &first.specificity.before, *after = &first.specificity.after;
+    assert_close(first.specificity.change.mean, after->mean - before->mean, 1e-15, "change", 0);
+    assert_true(after->low <= after->mean && after->mean <= after->high);
     measure_summary_free(&all);
     measure_summary_free(&first);
     measure_free(&x);

@@ -1,4 +1,5 @@
-/* test_vqa.c: answers as VQA's evaluation compares them. The table's right column is what vqaEval.py makes of the left. */
+/* test_vqa.c: answers as VQA's evaluation compares them. The table's right column is what vqaEval.py makes of the left
+ * one. */
 #include "tests/support.h"
 
 #include "method/vqa.h"

@@ -1,0 +1,42 @@
+/* ask_parts.h: what ask.c, which sorts questions into batches, and ask_batch.c, which runs one, share. */
+#ifndef METHOD_ASK_PARTS_H
+#define METHOD_ASK_PARTS_H
+
+#include "method/ask.h"
+
+/* One question on its way. */
+typedef struct speaker {
+    asking *a;
+    size_t kin;         /* the number of its family */
+    size_t shared;      /* rows that it has in common with the others of its family; 0: none */
+    size_t end;         /* rows of its prompt */
+    size_t most;        /* tokens that it may say */
+    recording **runs;   /* [run_count] its prompt's own rows, then one for each token; each rests on the one before */
+    size_t run_count;
+    bool silent;        /* it has said all */
+} speaker;
+
+/* What memory holds of them at a time. The caller fills in the first five and `asked`. */
+typedef struct ask_batch {
+    model *m;
+    const ask_options *options;
+    replay_work *work;
+    speaker *speakers;      /* [count] */
+    size_t count;
+    replay_fork *forks;     /* of the replay that runs */
+    speaker **of_fork;      /* whose each is; NULL: rows that a family shares */
+    recording **shared;     /* [shared_count] those rows */
+    size_t shared_count;
+    double asked;           /* questions before this batch, for progress */
+    bool grows;             /* the prompts have run */
+} ask_batch;
+
+/* Runs the prompts, hands out what was wanted, grows the answers. */
+pb_status ask_batch_run(ask_batch *b, pb_error *err);
+
+/* Whether its keys and values are kept: an answer of one token rests on nothing. */
+bool ask_is_recorded(const speaker *s);
+/* Rows whose logits are held at a time: enough to read the unembedding seldom. */
+size_t ask_rows_at_once(const decoder *m);
+
+#endif
