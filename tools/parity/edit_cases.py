@@ -50,7 +50,9 @@ class EditCase:
             file = work / f"edits-{label}-{'-'.join(self.name.replace(':', '').replace(',', '').split())}.jsonl"
             given = ["--requests", self._write_requests(file), *self.settings.options()]
             given += ["--template", wanted.request.template] if wanted.request.template else []
-            return given + (["--eval", self._write_evaluation(file.with_suffix(".eval.jsonl"))] if self.evaluation else [])
+            if self.evaluation:
+                given += ["--eval", self._write_evaluation(file.with_suffix(".eval.jsonl"))]
+            return given
         given = [*question_options(wanted.request), "--target", wanted.target, *self.settings.options()]
         for other in wanted.rephrasings:                   # --rephrase takes questions about the same picture
             given += ["--rephrase", other.question]
@@ -165,8 +167,8 @@ def _moderate(editor: Editor, request: Request, texts: tuple[str, ...]) -> str:
 
 
 def _evaluation(editor: Editor, wanted: Wanted, pictures: Path) -> tuple[Evaluated, ...]:
-    """Other questions: one about another picture of the first request's subject, one that has its target among the answers,
-    one without a picture, and others, of which the model answers some right."""
+    """Other questions: one about another picture of the first request's subject, one that has its target among the
+    answers, some without a picture, and some more; of all of which the model answers some right."""
     asked = [Evaluated(PLAIN, "Norway", _said(editor, PLAIN)), Evaluated(SECOND, "a language", ("Danish",))]
     if not wanted.request.image:
         return tuple(asked)

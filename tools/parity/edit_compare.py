@@ -7,15 +7,17 @@ import numpy as np
 import torch
 
 from . import program
-from .compare import COST_FIELDS, RELATIVE, Comparison, relative
+from .compare import RELATIVE, Comparison, relative
 from .edit_cases import EditCase
-from .edit_oracle import Answer, Edited, Editor, Settings, cosine, direct
+from .edit_measured import Measured, Pair, contains, measure
+from .edit_oracle import Answer, Edited, Editor, Settings, Wanted, cosine, direct
 from .oracle import Oracle
 
 AFTER_ADAM = 1e-3      # of what ten steps of Adam or more led to, where RELATIVE is of all before
 CLOSED_FORM = 1e-5     # of the closed form, against the direct solution in float64 from the same keys and values
 FLOAT = 2.0 ** -24     # half a unit in the last place of 1
 MANY = 10              # steps
+SMALLEST_KL = 1e-6     # nats: what float32 logits leave of a difference of two distributions
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -37,7 +39,13 @@ def run(oracle: Oracle, case: EditCase, work: Path, out: Path, *extra: str) -> t
 def edited(editor: Editor, case: EditCase, work: Path) -> Comparison:
     with tempfile.TemporaryDirectory() as out:
         found, arrays = run(editor.oracle, case, work, Path(out))
-    return compare_edit(editor.oracle, case, editor.edit(list(case.wanted), case.settings), found, arrays)
+    edits = editor.edit(list(case.wanted), case.settings)
+    result = compare_edit(editor.oracle, case, edits, found, arrays)
+    if case.evaluation:
+        measured = [measure(editor, wanted, subject, edit, case.evaluation, case.wanted, case.subjects)
+                    for wanted, subject, edit in zip(case.wanted, case.subjects, edits)]
+        compare_measured(result, editor.oracle, measured, found)
+    return result
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -54,7 +62,8 @@ def compare_edit(oracle: Oracle, case: EditCase, expected: list[Edited], found: 
         for i, (wanted, edit, one) in enumerate(zip(case.wanted, expected, found["requests"])):
             result.equal(f"requests[{i}].target", one["target"], wanted.target)
             _compare_request(result, f"requests[{i}]", oracle, case, i, edit, one, tolerance)
-        for name in COST_FIELDS[:3]:
+        _compare_efficacy(result, oracle, case, expected, found["efficacy"])
+        for name in ("seconds", "flop", "peak_rss_bytes"):
             if not found["cost"].get(name, -1) >= 0:
                 result.problems.append(f"cost.{name} is {found['cost'].get(name)}")
         if case.settings.method == "multedit":
@@ -73,23 +82,37 @@ def _compare_request(result: Comparison, what: str, oracle: Oracle, case: EditCa
     result.equal(f"{what}.layer", found["layer"], first if end == first + 1 else [first, end])
     if case.settings.method == "multedit":
         result.equal(f"{what}.key_position", found["key_position"], edit.position)
-    result.equal(f"{what}.loss's length", len(found["loss"]), len(edit.loss))
-    for step, (loss, expected) in enumerate(zip(found["loss"], edit.loss)):
-        _number(result, f"{what}.loss[{step}]", loss, expected, RELATIVE if step < MANY else tolerance)
+    result.equal(f"{what}.target_ids", found["target_ids"], edit.target)
+    for name, steps in (("loss", edit.loss), ("prob", edit.probs)):
+        result.equal(f"{what}.{name}'s length", len(found[name]), len(steps))
+        for step, (value, expected) in enumerate(zip(found[name], steps)):
+            _number(result, f"{what}.{name}[{step}]", value, expected, RELATIVE if step < MANY else tolerance)
     _number(result, f"{what}.delta_norm", found["delta_norm"], edit.moved, tolerance)
     result.equal(f"{what}.rephrasings' number", len(found["rephrasings"]), len(edit.before) - 1)
     questions = [(what, found), *((f"{what}.rephrasings[{j}]", one) for j, one in enumerate(found["rephrasings"]))]
     for request, (name, one), before, after in zip(case.wanted[i].questions, questions, edit.before, edit.after):
         if one is not found:
             result.equal(f"{name}.question", one["question"], request.question)
-        _compare_answer(result, f"{name}.before", oracle, before, one["before"], RELATIVE)
-        _compare_answer(result, f"{name}.after", oracle, after, one["after"], tolerance)
+        _compare_answer(result, f"{name}.before", oracle, case.wanted[i].target, before, one["before"], RELATIVE)
+        _compare_answer(result, f"{name}.after", oracle, case.wanted[i].target, after, one["after"], tolerance)
 
 
-def _compare_answer(result: Comparison, what: str, oracle: Oracle, expected: Answer, found: dict,
+def _compare_answer(result: Comparison, what: str, oracle: Oracle, target: str, expected: Answer, found: dict,
                     tolerance: float) -> None:
+    said = oracle.tokenizer.decode(expected.ids)
     _number(result, f"{what}.prob", found["prob"], expected.prob, tolerance)
-    result.equal(f"{what}.answer", found["answer"].strip(), oracle.tokenizer.decode(expected.ids).strip())
+    result.equal(f"{what}.answer", found["answer"].strip(), said.strip())
+    result.equal(f"{what}.exact", found["exact"], contains(said, target))
+
+
+def _compare_efficacy(result: Comparison, oracle: Oracle, case: EditCase, expected: list[Edited], found: dict) -> None:
+    result.equal("efficacy.questions", found["questions"], len(expected))
+    for when in ("before", "after"):
+        answers = [getattr(edit, when)[0] for edit in expected]
+        exact = [contains(oracle.tokenizer.decode(one.ids), wanted.target) for one, wanted in zip(answers, case.wanted)]
+        prob = mean([one.prob for one in answers])
+        _number(result, f"efficacy.prob.{when}", found["prob"][when]["mean"], prob, AFTER_ADAM)
+        result.close(f"efficacy.exact.{when}", found["exact"][when]["mean"], mean(exact), 1e-9)
 
 
 def _compare_arrays(result: Comparison, settings: Settings, expected: list[Edited], arrays: dict,
@@ -163,27 +186,109 @@ def vector(result: Comparison, what: str, found, expected: torch.Tensor, toleran
         result.problems.append(f"{what} differs by {difference:.2g} of its norm {size:.4g}, allowed {tolerance:.2g}")
 
 
+def mean(values: list) -> float:
+    return float(np.mean(values))
+
+
 def _typed(array: np.ndarray) -> tuple:
     return str(array.dtype), array.tolist()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Other questions
+
+
+def compare_measured(result: Comparison, oracle: Oracle, expected: list[Measured], found: dict) -> None:
+    """Of each request: the other pictures of its subject, its neighbours, and the evaluation questions."""
+    try:
+        for i, one in enumerate(expected):
+            _compare_pairs(result, f"requests[{i}].pictures", oracle, one.pictures, found["requests"][i]["pictures"])
+            for name, pairs in (("neighbourhood", one.neighbours), ("specificity", one.evaluation)):
+                asked = [pair for pair in (found[name] or {"asked": []})["asked"] if pair["request"] == i]
+                _compare_pairs(result, f"{name} of request {i}", oracle, pairs, asked)
+        near = [pair for one in expected for pair in one.neighbours]
+        if near:
+            _compare_means(result, "neighbourhood", found["neighbourhood"], near, {
+                "kept": lambda p: p.kept, "target_change": lambda p: p.after.prob - p.before.prob,
+                "key_cosine": lambda p: p.key_cosine})
+        else:
+            result.equal("neighbourhood", found["neighbourhood"], None)
+        far = [pair for one in expected for pair in one.evaluation]
+        _compare_means(result, "specificity", found["specificity"], far, {
+            "before": lambda p: p.right[0], "after": lambda p: p.right[1], "kl": lambda p: p.kl})
+        result.equal("specificity.gained", found["specificity"]["gained"], sum(p.right == (False, True) for p in far))
+        result.equal("specificity.lost", found["specificity"]["lost"], sum(p.right == (True, False) for p in far))
+    except (KeyError, IndexError, TypeError) as error:
+        result.problems.append(f"edit.json's measures are not of the documented form: {type(error).__name__} {error}")
+
+
+def _compare_pairs(result: Comparison, what: str, oracle: Oracle, expected: list[Pair], found: list[dict]) -> None:
+    """Questions in any order: those that are drawn have none of their own."""
+    def key(image: str | None, question: str) -> tuple:
+        return (str(Path(image).resolve()) if image else "", question)
+
+    asked = {key(one["image"], one["question"]): one for one in found}
+    result.equal(f"{what}: questions", sorted(key(one["image"], one["question"]) for one in found),
+                 sorted(key(one.request.image, one.request.question) for one in expected))
+    for pair in expected:
+        name = key(pair.request.image, pair.request.question)
+        if name in asked:
+            _compare_pair(result, f"{what}: {name[1]} ({Path(name[0]).name})", oracle, pair, asked[name])
+
+
+def _compare_pair(result: Comparison, what: str, oracle: Oracle, expected: Pair, found: dict) -> None:
+    for when, right in zip(("before", "after"), expected.right):
+        answer, one = getattr(expected, when), found[when]
+        result.equal(f"{what}.{when}.answer", one["answer"].strip(), oracle.tokenizer.decode(answer.ids).strip())
+        result.equal(f"{what}.{when}: right", one["exact"] if "exact" in one else one["right"], right)
+        if "prob" in one:
+            tolerance = RELATIVE if when == "before" else AFTER_ADAM
+            _number(result, f"{what}.{when}.prob", one["prob"], answer.prob, tolerance)
+    if "kept" in found:
+        result.equal(f"{what}.kept", found["kept"], expected.kept)
+        result.close(f"{what}.key_cosine", found["key_cosine"], expected.key_cosine, RELATIVE)
+    if expected.kl is not None:
+        result.close(f"{what}.kl", found["kl"], expected.kl, AFTER_ADAM * expected.kl + SMALLEST_KL)
+
+
+def _compare_means(result: Comparison, what: str, found: dict, pairs: list[Pair], read: dict) -> None:
+    result.equal(f"{what}.questions", found["questions"], len(pairs))
+    for name, value in read.items():
+        values = [value(pair) for pair in pairs]
+        result.close(f"{what}.{name}", found[name], mean(values), AFTER_ADAM * mean(np.abs(values)) + SMALLEST_KL)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The comparison's own test
 
 
 def as_found(oracle: Oracle, case: EditCase, edits: list[Edited]) -> tuple[dict, dict[str, np.ndarray]]:
     """The oracle's edits in the form of edit.json and edit.npz: what a perfect program writes (a test of the comparison
     itself)."""
-    def answer(one: Answer) -> dict:
-        return {"prob": one.prob, "answer": oracle.tokenizer.decode(one.ids)}
+    def answer(wanted: Wanted, one: Answer) -> dict:
+        return {"prob": one.prob, "answer": oracle.tokenizer.decode(one.ids), "exact": exact(wanted, one)}
+
+    def exact(wanted: Wanted, one: Answer) -> bool:
+        return contains(oracle.tokenizer.decode(one.ids), wanted.target)
+
+    def success(read) -> dict:
+        return {when: {"mean": mean([read(wanted, getattr(edit, when)[0]) for wanted, edit in zip(case.wanted, edits)])}
+                for when in ("before", "after")}
 
     def request(wanted, edit: Edited) -> dict:
         first, end = case.settings.layers
-        pairs = [{"before": answer(before), "after": answer(after)} for before, after in zip(edit.before, edit.after)]
-        return {"target": wanted.target, **pairs[0], "loss": edit.loss,
+        pairs = [{"before": answer(wanted, before), "after": answer(wanted, after)}
+                 for before, after in zip(edit.before, edit.after)]
+        return {"target": wanted.target, "target_ids": edit.target, **pairs[0], "loss": edit.loss, "prob": edit.probs,
                 "layer": first if end == first + 1 else [first, end], "key_position": edit.position,
                 "delta_norm": edit.moved,
                 "rephrasings": [{"question": other.question, **pair}
                                 for other, pair in zip(wanted.rephrasings, pairs[1:])]}
 
     found = {"schema": "patchbay.edit/1", "requests": [request(*pair) for pair in zip(case.wanted, edits)],
-             "together": None, "neighbourhood": None, "specificity": None, "cost": dict.fromkeys(COST_FIELDS, 0)}
+             "together": None, "neighbourhood": None, "specificity": None,
+             "efficacy": {"questions": len(edits), "prob": success(lambda _, answer: answer.prob), "exact": success(exact)},
+             "cost": dict.fromkeys(("seconds", "flop", "peak_rss_bytes"), 0)}
     terms = [(i, term) for i, edit in enumerate(edits) for term in edit.terms]
     if not terms:
         return found, {}

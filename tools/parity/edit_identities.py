@@ -68,20 +68,20 @@ def check_gradients(editor: Editor, case: EditCase) -> int:
 
         handle = editor.mlp(layer).register_forward_hook(put)
         try:
-            return editor.nll(prompt, wanted.request, target)
+            return editor.nll(prompt, wanted.request, target).sum()
         finally:
             handle.remove()
 
     def with_matrix(weight: torch.Tensor) -> torch.Tensor:
         with editor.holding_downs({layer: weight}):
-            return editor.nll(prompt, wanted.request, target)
+            return editor.nll(prompt, wanted.request, target).sum()
 
     delta = torch.zeros_like(v0, requires_grad=True)
     slope, = torch.autograd.grad(at(delta), delta)
     _check_slope(at, torch.zeros_like(v0), slope)
     matrix = editor.down(layer).weight
     matrix.requires_grad_(True)
-    slope, = torch.autograd.grad(editor.nll(prompt, wanted.request, target), matrix)
+    slope, = torch.autograd.grad(editor.nll(prompt, wanted.request, target).sum(), matrix)
     matrix.requires_grad_(False)
     _check_slope(with_matrix, matrix.data, slope)
     return 1
@@ -112,8 +112,8 @@ def check_nothing(editor: Editor, case: EditCase) -> int:
 
 
 def check_spread(editor: Editor, case: EditCase) -> int:
-    """With next to no ridge, the residual after the last edited layer is what delta asked for, whatever the layers below
-    did to it."""
+    """With next to no ridge, the residual after the last edited layer is what delta asked for, whatever the layers
+    below did to it."""
     edited, = editor.edit(list(case.wanted), replace(case.settings, ridge=1e-4))
     request = case.wanted[0].request
     prompt, top = editor.oracle.prompt(request), case.settings.top

@@ -1,17 +1,15 @@
-"""What an edit did to other questions: generalisation, neighbourhood and specificity, as docs/methods define them, by plain
-forward passes of the edited matrices."""
+"""What an edit did to other questions: generalisation, neighbourhood and specificity, as docs/methods define them, by
+plain forward passes of the edited matrices."""
 
-import math
 import re
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from .edit_oracle import Answer, Edited, Editor, Wanted, cosine
 from .oracle import Request
 
 MARKS = ';/[]"{}()=+\\_->@`,?!<'
-DIGITS = {word: str(i) for i, word in enumerate("none one two three four five six seven eight nine ten".split())} | {"zero": "0"}
+DIGITS = {"zero": "0"} | {word: str(i) for i, word in enumerate(
+    ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"))}
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,7 @@ class Pair:
     before: Answer
     after: Answer
     right: tuple[bool, bool]
+    kept: bool                                             # both answers are the same
     kl: float | None = None                                # KL(before || after) at `last`
     key_cosine: float | None = None                        # of a neighbour's key with the edited one
 
@@ -62,13 +61,15 @@ def _pair(editor: Editor, edited: Edited, request: Request, accepted: tuple[str,
     with editor.holding_edit(edited):
         after = editor.answer(request, edited.target[0])
     texts = [editor.oracle.tokenizer.decode(answer.ids) for answer in (before, after)]
-    return Pair(request, before, after, tuple(any(contains(text, one) for one in accepted) for text in texts))
+    right = tuple(any(contains(text, one) for one in accepted) for text in texts)
+    return Pair(request, before, after, right, same(*texts))
 
 
 def _neighbour(editor: Editor, edited: Edited, request: Request, target: str) -> Pair:
     pair, prompt = _pair(editor, edited, request, (target,)), editor.oracle.prompt(request)
     top = edited.terms[-1]
-    pair.key_cosine = cosine(top.key, editor.look(prompt, request, top.layer, prompt.span("constraint:0")[-1])["mlp_post"])
+    key = editor.look(prompt, request, top.layer, prompt.span("constraint:0")[-1])["mlp_post"]
+    pair.key_cosine = cosine(top.key, key)
     return pair
 
 
@@ -79,23 +80,6 @@ def _unrelated(editor: Editor, edited: Edited, row: Evaluated) -> Pair:
         changed = editor.logprobs(row.request)
     pair.kl = float((clean.exp() * (clean - changed)).sum())
     return pair
-
-
-def summary(editor: Editor, measured: list[Measured]) -> dict:
-    """The means over all requests' questions."""
-    decode = editor.oracle.tokenizer.decode
-    near = [pair for one in measured for pair in one.neighbours]
-    far = [pair for one in measured for pair in one.evaluation]
-    mean = lambda values: float(np.mean(values)) if values else math.nan
-    return {
-        "neighbourhood": {
-            "questions": len(near), "kept": mean([same(decode(p.before.ids), decode(p.after.ids)) for p in near]),
-            "target_change": mean([p.after.prob - p.before.prob for p in near]),
-            "key_cosine": mean([p.key_cosine for p in near])},
-        "specificity": {
-            "questions": len(far), "before": mean([p.right[0] for p in far]), "after": mean([p.right[1] for p in far]),
-            "gained": sum(p.right == (False, True) for p in far), "lost": sum(p.right == (True, False) for p in far),
-            "kl": mean([p.kl for p in far])}}
 
 
 # ---------------------------------------------------------------------------------------------------------------

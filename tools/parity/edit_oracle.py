@@ -101,7 +101,7 @@ class Edited:
     target: list[int]                                      # tokens that the loss is of
     position: int                                          # of the key
     loss: list[float]                                      # of each step, before it
-    probs: list[float]                                     # P(target) of each step, before it
+    probs: list[float]                                     # P(first target token) of each step, before it
     delta: torch.Tensor | None                             # [D] float32; None in fine-tuning
     before: list[Answer] = field(default_factory=list)     # of the question, then of each rephrasing
     after: list[Answer] = field(default_factory=list)
@@ -177,11 +177,12 @@ class Editor:
         return rows
 
     def nll(self, prompt: Prompt, request: Request, target: list[int]) -> torch.Tensor:
-        """-log P(target): its first token at `last`, each further one after the ones before it. Autograd follows it."""
+        """[target tokens]: -log P of its first token at `last`, of each further one after the ones before it. Autograd
+        follows it."""
         rows = self.rows(prompt, request, target[:-1])
         hidden = self.oracle.decoder(inputs_embeds=rows[None], use_cache=False).last_hidden_state[0, prompt.last:]
         logprobs = self.oracle.opened.head(hidden).log_softmax(-1)
-        return -logprobs[torch.arange(len(target)), torch.tensor(target)].sum()
+        return -logprobs[torch.arange(len(target)), torch.tensor(target)]
 
     @torch.no_grad()
     def look(self, prompt: Prompt, request: Request, layer: int, position: int) -> dict[str, torch.Tensor]:
@@ -285,9 +286,9 @@ class Editor:
         try:
             for _ in range(settings.steps):
                 nll = self.nll(prompt, wanted.request, target)
-                loss = nll + settings.weight_decay * delta.norm() / v0.norm() ** 2
+                loss = nll.sum() + settings.weight_decay * delta.norm() / v0.norm() ** 2
                 losses.append(loss.item())
-                probs.append((-nll).exp().item())
+                probs.append((-nll[0]).exp().item())
                 adam.zero_grad()
                 loss.backward()
                 adam.step()
@@ -320,28 +321,28 @@ class Editor:
         before = [self._before(wanted, target[0]) for wanted, target in zip(group, targets)]
         named = self.parameters(settings)
         with self.holding({parameter: parameter.data.clone() for parameter in named.values()}):
-            losses = self._adam(group, prompts, targets, list(named.values()), settings)
+            steps = self._adam(group, prompts, targets, list(named.values()), settings)
             after = [self._after(wanted, target[0]) for wanted, target in zip(group, targets)]
             weights = {name: parameter.data for name, parameter in named.items()}
         moved = sum(float((weights[name] - parameter).double().norm()) ** 2 for name, parameter in named.items()) ** 0.5
-        return [Edited(target, prompt.last, list(own), [math.exp(-nll) for nll in own], None,
+        return [Edited(target, prompt.last, [float(nll.sum()) for nll in own], [math.exp(-nll[0]) for nll in own], None,
                        *answers, weights=weights, tuned=moved)
-                for target, prompt, own, *answers in zip(targets, prompts, zip(*losses), before, after)]
+                for target, prompt, own, *answers in zip(targets, prompts, zip(*steps), before, after)]
 
     def _adam(self, group: list[Wanted], prompts: list[Prompt], targets: list[list[int]],
-              parameters: list[torch.nn.Parameter], settings: Settings) -> list[list[float]]:
-        """Fine-tunes the parameters in place. Returns each step's losses, a request each."""
+              parameters: list[torch.nn.Parameter], settings: Settings) -> list[list[torch.Tensor]]:
+        """Fine-tunes the parameters in place. Returns each step's -log P of target tokens, a request each."""
         own = [parameter.data.clone() for parameter in parameters]
-        losses = []
+        steps = []
         adam = torch.optim.Adam(parameters, lr=settings.lr)
         try:
             for parameter in parameters:
                 parameter.requires_grad_(True)
             for _ in range(settings.steps):
                 each = [self.nll(*one) for one in zip(prompts, (wanted.request for wanted in group), targets)]
-                losses.append([nll.item() for nll in each])
+                steps.append([nll.detach() for nll in each])
                 adam.zero_grad()
-                torch.stack(each).mean().backward()
+                torch.stack([nll.sum() for nll in each]).mean().backward()
                 adam.step()
                 if settings.method == "ft-constrained":
                     for parameter, start in zip(parameters, own):
@@ -350,7 +351,7 @@ class Editor:
             for parameter in parameters:
                 parameter.requires_grad_(False)
                 parameter.grad = None
-        return losses
+        return steps
 
 
 def _answer(token: int, logprobs: torch.Tensor, ids: list[int], top: list[tuple[int, float]]) -> Answer:
