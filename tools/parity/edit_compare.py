@@ -287,7 +287,7 @@ def as_found(oracle: Oracle, case: EditCase, edits: list[Edited]) -> tuple[dict,
 
     found = {"schema": "patchbay.edit/1", "requests": [request(*pair) for pair in zip(case.wanted, edits)],
              "together": None, "neighbourhood": None, "specificity": None,
-             "efficacy": {"questions": len(edits), "prob": success(lambda _, answer: answer.prob), "exact": success(exact)},
+             "efficacy": {"questions": len(edits), "prob": success(lambda _, one: one.prob), "exact": success(exact)},
              "cost": dict.fromkeys(("seconds", "flop", "peak_rss_bytes"), 0)}
     terms = [(i, term) for i, edit in enumerate(edits) for term in edit.terms]
     if not terms:
