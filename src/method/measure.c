@@ -106,6 +106,16 @@ static pb_status tap_key(const measure_pass *p, measure_entry *e, const question
     return PB_OK;
 }
 
+/* A failure to open a question that has a name: said of it. */
+static pb_status failed_at(const measure_question *q, pb_status code, pb_error *err)
+{
+    if (!q->name || !err)
+        return code;
+    pb_error inner = *err;
+    fail(err, code, "%s: %s", q->name, inner.message);
+    return inner.hint[0] ? fail_hint(err, "%s", inner.hint) : code;
+}
+
 static pb_status open_job(const measure_pass *p, slice *s, pb_error *err)
 {
     measure_state *state = p->x->state;
@@ -114,7 +124,9 @@ static pb_status open_job(const measure_pass *p, slice *s, pb_error *err)
     measure_entry *e = &state->entries[job->entry];
     question *q = &s->questions[s->count];
     asking *a = &s->askings[s->count];
-    TRY(question_open_shared(q, state->m, e->asked, &state->pictures, err));
+    pb_status status = question_open_shared(q, state->m, &e->question->asked, &state->pictures, err);
+    if (status)
+        return failed_at(e->question, status, err);
     *a = (asking){.q = q, .terms = job->terms, .term_count = job->term_count};
     s->bytes += (q->length * c->d_model + c->vocab + (e->keyed ? c->d_ff : 0)) * sizeof(float);
     tap *t = &s->taps[s->count++];

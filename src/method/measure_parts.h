@@ -20,7 +20,7 @@ measured_list measure_list(measure_result *r, measure_kind kind);
 
 /* A question that is asked once before, whoever uses it. */
 typedef struct measure_entry {
-    const pb_question *asked;
+    const measure_question *question; /* one of those that are alike */
     next_token before;  /* its logits: of evaluation questions alone, which are compared as a whole */
     bool compared;
     float *key;         /* [F] of the unedited run, where it is needed and there is one; until the cosines are known */

@@ -142,9 +142,10 @@ static size_t draw(const picture_pool *p, const char *relation, int wanted, cons
     for (size_t k = 0; k < list->count; k++) {
         size_t other = k + random_below(random, n - k), drawn = fits[other];
         fits[other] = fits[k];
-        made[k] = (measure_question){.asked = r->question.asked, .id = p->pictures[drawn]->id,
-                                     .subject = p->pictures[drawn]->subject};
-        made[k].asked.image = p->pictures[drawn]->asked.image;
+        const measure_question *first = p->pictures[drawn];
+        made[k] = (measure_question){.asked = r->question.asked, .name = first->name, .id = first->id,
+                                     .subject = first->subject};
+        made[k].asked.image = first->asked.image;
         list->items[k].question = &made[k];
     }
     free(fits);
@@ -264,7 +265,7 @@ static void make_entries(measure_state *s, bool keys)
     qsort(sorted, s->use_count, sizeof *sorted, by_question);
     for (size_t i = 0; i < s->use_count; i++) {
         if (i == 0 || by_question(&sorted[i - 1], &sorted[i]) != 0)
-            s->entries[s->entry_count++].asked = &sorted[i]->m->question->asked;
+            s->entries[s->entry_count++].question = sorted[i]->m->question;
         measure_entry *e = &s->entries[s->entry_count - 1];
         sorted[i]->entry = s->entry_count - 1;
         e->compared |= sorted[i]->kind == MEASURE_EVALUATION;

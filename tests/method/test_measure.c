@@ -524,6 +524,11 @@ static void a_question_that_cannot_be_asked(void **state)
     assert_ok(measure_open(&x, one.m, &plan, err));
     assert_fails(measure_before(&x, err), PB_EIO, "no such file.png");
     measure_free(&x);
+    one.evaluation[20].name = "rows.jsonl: line 21";
+    assert_ok(measure_open(&x, one.m, &plan, err)); /* neighbours are called after the row that shows their picture */
+    assert_fails(measure_before(&x, err), PB_EIO, "rows.jsonl: line 21: no such file.png");
+    measure_free(&x);
+    one.evaluation[20].name = NULL;
     one.evaluation[20].asked.image = one.rows[20].image;
 }
 
