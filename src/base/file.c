@@ -1,6 +1,7 @@
 /* file.c: see file.h. */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -191,4 +192,68 @@ pb_status dir_create(const char *path, pb_error *err)
         status = make_one(path, err);
     free(partial);
     return status;
+}
+
+/* Cuts the last name off a path; false when there is nothing above it. */
+static bool cut_name(char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    while (n > 0 && path[n - 1] != '/')
+        n--;
+    path[n] = '\0';
+    return n > 1;
+}
+
+size_t dir_missing(const char *path)
+{
+    size_t n = 0;
+    char *above = mem_text(path);
+    do
+        n += !dir_exists(above);
+    while (cut_name(above));
+    free(above);
+    return n;
+}
+
+void dir_remove(const char *path, size_t count)
+{
+    char *above = mem_text(path);
+    for (; count > 0; count--) {
+        rmdir(above);
+        cut_name(above);
+    }
+    free(above);
+}
+
+bool dir_is_inside(const char *path, const char *above)
+{
+    struct stat top, here, parent;
+    char *known = mem_text(path);
+    buffer at = {0};
+    while (stat(known, &here) != 0 && cut_name(known))
+        ;
+    buffer_text(&at, *known ? known : ".");
+    bool inside = false, there = stat(above, &top) == 0 && stat(at.data, &here) == 0;
+    while (there && !inside) {
+        inside = here.st_dev == top.st_dev && here.st_ino == top.st_ino;
+        buffer_text(&at, "/..");
+        there = stat(at.data, &parent) == 0 && (parent.st_dev != here.st_dev || parent.st_ino != here.st_ino);
+        here = parent;
+    }
+    free(known);
+    buffer_free(&at);
+    return inside;
+}
+
+bool dir_is_empty(const char *path)
+{
+    DIR *d = opendir(path);
+    bool empty = d != NULL;
+    for (struct dirent *entry; empty && (entry = readdir(d));)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (d)
+        closedir(d);
+    return empty;
 }

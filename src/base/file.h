@@ -48,7 +48,17 @@ void file_writer_abandon(file_writer *w);                    /* closes and leave
 /* The same in one call. */
 pb_status file_write_all(const char *path, const void *bytes, size_t n, pb_error *err);
 
+/* Whether the folder is `above` or lies inside of it, whatever links lead to either; of a folder that is not there yet, the
+ * one above it that is. */
+bool dir_is_inside(const char *path, const char *above);
+/* Whether it is a folder with nothing in it. */
+bool dir_is_empty(const char *path);
+
 /* Creates the folder and those above it; one that is there already is fine. */
 pb_status dir_create(const char *path, pb_error *err);
+/* How many folders that would create. */
+size_t dir_missing(const char *path);
+/* Removes the folder and those above it, `count` in all, as far as nothing lies in them: what dir_create made. */
+void dir_remove(const char *path, size_t count);
 
 #endif

@@ -150,46 +150,13 @@ void progress_end(progress *p)
 
 /* ---- results ---- */
 
-/* Cuts the last name off a path; false when there is nothing above it. */
-static bool cut_name(char *path)
-{
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
-        n--;
-    while (n > 0 && path[n - 1] != '/')
-        n--;
-    path[n] = '\0';
-    return n > 1;
-}
-
-static size_t missing_folders(const char *folder)
-{
-    size_t n = 0;
-    char *path = mem_text(folder);
-    do
-        n += !dir_exists(path);
-    while (cut_name(path));
-    free(path);
-    return n;
-}
-
 pb_status command_out(const char *folder, size_t *made, pb_error *err)
 {
-    *made = missing_folders(folder);
+    *made = dir_missing(folder);
     pb_status status = dir_create(folder, err);
     if (!status && access(folder, W_OK | X_OK) != 0)
         status = fail(err, PB_EIO, "%s: the folder cannot be written: %s", folder, strerror(errno));
     if (status)
-        command_out_undo(folder, *made);
+        dir_remove(folder, *made);
     return status;
-}
-
-void command_out_undo(const char *folder, size_t made)
-{
-    char *path = mem_text(folder);
-    for (; made > 0; made--) {
-        rmdir(path);
-        cut_name(path);
-    }
-    free(path);
 }

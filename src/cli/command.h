@@ -51,9 +51,7 @@ pb_run_options command_run_options(const settings *s, progress *p);
 void progress_end(progress *p);
 
 /* Creates the folder results go to, before any work is done; *made counts the folders, it and those above it, that were
- * not there. */
+ * not there: dir_remove takes them away again. */
 pb_status command_out(const char *folder, size_t *made, pb_error *err);
-/* Takes them away again, where nothing lies in them. */
-void command_out_undo(const char *folder, size_t made);
 
 #endif

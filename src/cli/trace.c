@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "base/file.h"
 #include "cli/command.h"
 #include "cli/trace.h"
 
@@ -92,7 +92,7 @@ pb_status trace_and_show(pb_model *model, const pb_question *question, const set
     if (!status && out)
         status = pb_trace_write(trace, out, err);
     if (status && out)
-        command_out_undo(out, made);
+        dir_remove(out, made);
     if (!status && s->json) {
         char *json;
         pb_trace_json(trace, &json);

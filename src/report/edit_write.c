@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "report/edit_npz.h"
 #include "report/edit_report.h"
-#include "report/file_set.h"
+#include "base/file_set.h"
 #include "report/report.h"
 
 static pb_status write_json(const edit_report *r, const file_set *set, pb_error *err)

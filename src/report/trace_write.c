@@ -1,5 +1,5 @@
 /* trace_write.c: all files of a trace, in one folder (report.h). */
-#include "report/file_set.h"
+#include "base/file_set.h"
 #include "report/report.h"
 
 static pb_status write_json(const trace_report *r, const file_set *set, pb_error *err)

@@ -1,5 +1,5 @@
 /* file_set.c: see file_set.h. */
-#include "report/file_set.h"
+#include "base/file_set.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,14 +12,18 @@
 
 pb_status file_set_open(file_set *s, const char *directory, pb_error *err)
 {
+    size_t made = dir_missing(directory);
     *s = (file_set){0};
-    TRY(dir_create(directory, err));
+    pb_status status = dir_create(directory, err);
     char *stage = path_join(directory, ".patchbay-XXXXXX");
-    if (!mkdtemp(stage)) {
+    if (!status && !mkdtemp(stage))
+        status = fail(err, PB_EIO, "%s: the folder cannot be written: %s", directory, strerror(errno));
+    if (status) {
+        dir_remove(directory, made);
         free(stage);
-        return fail(err, PB_EIO, "%s: the folder cannot be written: %s", directory, strerror(errno));
+        return status;
     }
-    *s = (file_set){mem_text(directory), stage};
+    *s = (file_set){mem_text(directory), stage, made};
     return PB_OK;
 }
 
@@ -79,6 +83,8 @@ pb_status file_set_close(file_set *s, pb_status status, pb_error *err)
     if (status)
         each_staged(s->stage, s->directory, discard, NULL);
     rmdir(s->stage);
+    if (status)
+        dir_remove(s->directory, s->made);
     free(s->stage);
     free(s->directory);
     *s = (file_set){0};

@@ -8,15 +8,16 @@
  *     return file_set_close(&set, status, err);       // moves them all to out/, or removes them when status is an error
  *
  * They are written into a folder of their own inside, and moved when the last one is whole. A full disk leaves neither
- * half a file nor half a set. */
-#ifndef REPORT_FILE_SET_H
-#define REPORT_FILE_SET_H
+ * half a file nor half a set, nor a folder that was not there before. */
+#ifndef BASE_FILE_SET_H
+#define BASE_FILE_SET_H
 
 #include "base/error.h"
 #include "base/memory.h"
 
 typedef struct file_set {
     char *directory, *stage;
+    size_t made; /* folders that were created for it, the directory and those above */
 } file_set;
 
 pb_status file_set_open(file_set *s, const char *directory, pb_error *err);
