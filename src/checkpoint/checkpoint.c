@@ -345,7 +345,7 @@ static pb_status open_with(checkpoint **out, pb_status (*open)(checkpoint *, con
     }
     c->files = mem_new(c->part_count, sizeof *c->files);
     for (size_t p = 0; p < c->part_count; p++)
-        c->files[p] = (checkpoint_file){c->parts[p].path, c->parts[p].format, c->parts[p].map.size};
+        c->files[p] = (checkpoint_file){c->parts[p].path, c->parts[p].format, c->parts[p].map.size, c->parts[p].map.data};
     *out = c;
     return PB_OK;
 }

@@ -65,6 +65,7 @@ typedef struct checkpoint_file {
     const char *path;
     const char *format; /* "safetensors", "pytorch", "GGUF v3" */
     size_t bytes;
+    const unsigned char *data; /* [bytes], mapped */
 } checkpoint_file;
 
 /* Opens the weights of a model folder: model.safetensors, or, where there is none, the shards that
@@ -99,6 +100,14 @@ pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, con
 /* out[count] = elements first .. first+count-1 of t, widened to f32 (exactly). Vectorised by the compiler. Returns
  * false when any of them is NaN or infinite (out is filled all the same). */
 bool tensor_read(const tensor *t, size_t first, size_t count, float *out);
+
+/* out[count] = in[count] as numbers of the type, F32, F16 or BF16, rounded to the nearest even; false when any of them is, or
+ * becomes, infinite or NaN (out is filled all the same). */
+bool tensor_narrow(dtype type, const float *in, size_t count, void *out);
+
+/* out = the bytes of elements first .. first+count-1 of t, each of `width` bytes, in row-major order and the lowest byte
+ * first, whatever they are; not for types in blocks. */
+void tensor_copy(const tensor *t, size_t width, size_t first, size_t count, void *out);
 
 /* Whether none of x[n] is NaN or infinite. Vectorised by the compiler. */
 bool all_finite(const float *x, size_t n);

@@ -57,6 +57,14 @@ static pb_status find_layer(decoder *m, const checkpoint *c, const decoder_names
     return PB_OK;
 }
 
+/* Whether two tensors are the same numbers in the file: a tied head under a name of its own, as torch.save keeps it. */
+static bool is_same(const tensor *a, const tensor *b)
+{
+    const tensor_layout *l = a->layout, *k = b->layout;
+    bool alike = l && k ? memcmp(l, k, sizeof *l) == 0 : l == k;
+    return a->data == b->data && a->type == b->type && a->swapped == b->swapped && alike;
+}
+
 static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *names, pb_error *err)
 {
     size_t table[2] = {m->config.vocab, m->config.d_model};
@@ -68,6 +76,8 @@ static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *
     m->head = m->embedding;
     if (checkpoint_find(c, names->head))
         TRY(checkpoint_get(c, names->head, 2, table, &m->head, err));
+    if (is_same(m->head, m->embedding))
+        m->head = m->embedding;
     m->layers = mem_new(m->config.layers, sizeof *m->layers);
     for (size_t l = 0; l < m->config.layers; l++)
         TRY(find_layer(m, c, names, l, err));

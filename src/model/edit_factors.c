@@ -118,11 +118,6 @@ static edit_choice choice_of(const char *given)
     return c;
 }
 
-static bool is_chosen(const edit_choice *c, const edit_factors *f, size_t row)
-{
-    return !c->chosen || f->request[row] == c->request;
-}
-
 static pb_status check_choice(const edit_choice *c, const edit_factors *f, pb_error *err)
 {
     int64_t last = 0;
@@ -146,7 +141,7 @@ static pb_status check_choice(const edit_choice *c, const edit_factors *f, pb_er
 
 /* ---- applying ---- */
 
-static pb_status check_fit(const edit_factors *f, const decoder_config *c, const char *path, pb_error *err)
+pb_status edit_factors_fit(const edit_factors *f, const decoder_config *c, const char *path, pb_error *err)
 {
     if (f->d_ff != c->d_ff)
         return fail(err, PB_EINVAL, "%s: the array \"key\" has rows of %zu, expected the model's d_ff, %zu: the edit is of "
@@ -161,15 +156,24 @@ static pb_status check_fit(const edit_factors *f, const decoder_config *c, const
     return PB_OK;
 }
 
-/* The chosen rows of one layer, one below the other: a[n][F], b[n][D]. */
-static size_t gather_rows(const edit_factors *f, const edit_choice *c, size_t layer, float *a, float *b)
+size_t edit_factors_rows(const edit_factors *f, size_t layer, size_t *rows)
 {
     size_t n = 0;
-    for (size_t i = 0; i < f->count; i++) {
-        if ((size_t)f->layer[i] != layer || !is_chosen(c, f, i))
+    for (size_t i = 0; i < f->count; i++)
+        if ((uint64_t)f->layer[i] == layer)
+            rows[n++] = i;
+    return n;
+}
+
+/* The chosen rows of one layer, one below the other: a[n][F], b[n][D]; `rows` is working memory. */
+static size_t gather_rows(const edit_factors *f, const edit_choice *c, size_t layer, size_t *rows, float *a, float *b)
+{
+    size_t count = edit_factors_rows(f, layer, rows), n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (c->chosen && f->request[rows[i]] != c->request)
             continue;
-        memcpy(a + n * f->d_ff, f->key + i * f->d_ff, f->d_ff * sizeof *a);
-        memcpy(b + n * f->d_model, f->u + i * f->d_model, f->d_model * sizeof *b);
+        memcpy(a + n * f->d_ff, f->key + rows[i] * f->d_ff, f->d_ff * sizeof *a);
+        memcpy(b + n * f->d_model, f->u + rows[i] * f->d_model, f->d_model * sizeof *b);
         n++;
     }
     return n;
@@ -178,16 +182,19 @@ static size_t gather_rows(const edit_factors *f, const edit_choice *c, size_t la
 static pb_status add_layers(model *m, const edit_factors *f, const edit_choice *c, pb_error *err)
 {
     size_t terms = 0, rank = 0, before = decoder_term_count(&m->decoder);
-    float *a, *b;
-    TRY(mem_try(&a, f->count * f->d_ff, sizeof *a, "an edit", err));
-    pb_status status = mem_try(&b, f->count * f->d_model, sizeof *b, "an edit", err);
+    size_t *rows = mem_new(f->count, sizeof *rows);
+    float *a = NULL, *b = NULL;
+    pb_status status = mem_try(&a, f->count * f->d_ff, sizeof *a, "an edit", err);
+    if (!status)
+        status = mem_try(&b, f->count * f->d_model, sizeof *b, "an edit", err);
     for (size_t l = 0; l < m->decoder.config.layers && !status; l++) {
-        size_t n = gather_rows(f, c, l, a, b);
+        size_t n = gather_rows(f, c, l, rows, a, b);
         if (n)
             status = decoder_add_term(&m->decoder, &(decoder_term){m->decoder.layers[l].part[PART_DOWN], n, a, b, 1}, err);
         terms += n > 0;
         rank = n > rank ? n : rank;
     }
+    free(rows);
     free(a);
     free(b);
     if (status)
@@ -205,7 +212,7 @@ pb_status edit_factors_apply(model *m, const char *given, pb_error *err)
     if (!status)
         status = check_choice(&c, &f, err);
     if (!status)
-        status = check_fit(&f, &m->decoder.config, c.path, err);
+        status = edit_factors_fit(&f, &m->decoder.config, c.path, err);
     if (!status)
         status = add_layers(m, &f, &c, err);
     edit_factors_free(&f);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "model/decoder.h"
 
 typedef struct edit_factors {
     size_t count, d_ff, d_model; /* N, F, D */
@@ -23,6 +23,12 @@ typedef struct edit_factors {
  * requests not negative. On failure *f is empty. */
 pb_status edit_factors_read(edit_factors *f, const char *path, pb_error *err);
 void edit_factors_free(edit_factors *f);
+
+/* PB_EINVAL where the factors are not as wide as the decoder's MLPs, or of layers that it has not; `what` stands in errors. */
+pb_status edit_factors_fit(const edit_factors *f, const decoder_config *c, const char *what, pb_error *err);
+
+/* The row numbers of a layer, in order, in rows[count]; returns how many there are. */
+size_t edit_factors_rows(const edit_factors *f, size_t layer, size_t *rows);
 
 /* Adds to the model's decoder what "FILE[@REQUEST]" holds: all its rows, or those of one request, which must be named where
  * the file has several that were not solved together. Rows of one layer become one term. */

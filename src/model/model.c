@@ -195,6 +195,13 @@ static pb_status apply_changes(model *m, const model_source *source, pb_error *e
     return PB_OK;
 }
 
+pb_status model_check_output(const model *m, const char *folder, pb_error *err)
+{
+    if (dir_is_inside(folder, m->path))
+        return fail(err, PB_EINVAL, "%s: is the folder of the model, %s, or lies inside of it, expected another", folder, m->path);
+    return PB_OK;
+}
+
 void model_note_change(model *m, const char *file, const char *kind, size_t terms, size_t rank)
 {
     m->changes = mem_resize(m->changes, m->change_count + 1, sizeof *m->changes);

@@ -3,6 +3,7 @@
 #include "tests/model/changed.h"
 
 #include "model/edit_factors.h"
+#include "report/edit_npz.h"
 #include "report/npz.h"
 
 static char *with_request(const char *file, size_t request)
@@ -194,6 +195,30 @@ static void a_damaged_file_is_refused(void **state)
     folder_remove(folder);
 }
 
+/* What is written is read back: with one row and with many. */
+static void an_edit_is_written_as_it_is_read(void **state)
+{
+    (void)state;
+    static const char *const files[] = {CHANGE("phi/edit.npz"), CHANGE("llama/edit.npz"), CHANGE("qwen2/edit.npz")};
+    char *folder = folder_new(), *path = path_join(folder, "edit.npz");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        edit_factors a, b;
+        assert_ok(edit_factors_read(&a, files[i], err));
+        assert_ok(report_edit_npz(&a, path, err));
+        assert_ok(edit_factors_read(&b, path, err));
+        assert_true(a.count == b.count && a.d_ff == b.d_ff && a.d_model == b.d_model && a.together == b.together);
+        assert_same_bits(a.key, b.key, a.count * a.d_ff, "key");
+        assert_same_bits(a.v0, b.v0, a.count * a.d_model, "v0");
+        assert_same_bits(a.v, b.v, a.count * a.d_model, "v");
+        assert_same_bits(a.u, b.u, a.count * a.d_model, "u");
+        assert_memory_equal(a.layer, b.layer, a.count * sizeof *a.layer);
+        assert_memory_equal(a.request, b.request, a.count * sizeof *a.request);
+        edit_factors_free(&a), edit_factors_free(&b);
+    }
+    free(path);
+    folder_remove(folder);
+}
+
 static void changes_add_up(void **state)
 {
     (void)state;
@@ -227,6 +252,7 @@ int main(void)
         cmocka_unit_test(edits_of_other_models_are_refused),
         cmocka_unit_test(arrays_that_do_not_fit_are_refused),
         cmocka_unit_test(a_damaged_file_is_refused),
+        cmocka_unit_test(an_edit_is_written_as_it_is_read),
         cmocka_unit_test(changes_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,8 @@ tests/data/model; and what HF computes with the changed weights.
 
 Each folder is named after its checkpoint and holds adapter_config.json, adapter_model.safetensors (qwen2: .bin),
 edit.npz (llama: compressed) and golden.json: token ids, and the last row's logits with the adapter ("lora"), with each
-request's edit by itself ("edit": {"0": ...}) or with all of them together ("together"), in float32.
+request's edit by itself ("edit": {"0": ...}) or with all of them together ("together"), in float32. torch/ holds the
+weights of the tiny qwen2 as PyTorch's shards, with a transposed matrix, a tied head and a tensor of whole numbers.
 """
 import json
 import shutil
@@ -132,6 +133,27 @@ def make(change: Change) -> None:
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
 
 
+def make_torch_shards() -> None:
+    """What save_pretrained left before safetensors, and a little more that torch.save can write."""
+    from safetensors.torch import load_file
+    folder = OUT / "torch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tensors = load_file(MODELS / "qwen2/model.safetensors")
+    down = "model.layers.1.mlp.down_proj.weight"
+    tensors[down] = tensors[down].t().contiguous().t()
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
+    tensors["model.position_ids"] = torch.arange(12).reshape(3, 4).t()
+    names = sorted(tensors)
+    parts = {"pytorch_model-00001-of-00002.bin": names[:20], "pytorch_model-00002-of-00002.bin": names[20:]}
+    for file, part in parts.items():
+        torch.save({name: tensors[name] for name in part}, folder / file)
+    index = {"metadata": {"total_size": sum(t.numel() * t.element_size() for t in tensors.values())},
+             "weight_map": {name: file for file, part in parts.items() for name in part}}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=1) + "\n")
+
+
 if __name__ == "__main__":
+    make_torch_shards()
     for each in CHANGES:
         make(each)
