@@ -124,12 +124,9 @@ size_t edit_losses_bytes(const model *m, size_t rows)
 
 /* ---- MultEdit ---- */
 
-/* The last position of the span that the key is taken from. */
-static pb_status find_key(const edit_settings *s, const question *q, size_t i, size_t *position, pb_error *err)
+pb_status edit_find_key(const edit_settings *s, const question *q, size_t i, size_t *position, pb_error *err)
 {
     span key;
-    if (q->answer_count == 0)
-        return fail(err, PB_EINVAL, "request %zu has no target", i);
     if (!s->key && (q->prompt.constraint_count == 0 || q->prompt.constraints[0].count == 0)) {
         fail(err, PB_EINVAL, "request %zu has no constraint: multedit takes its key at the constraint's last token", i);
         return fail_hint(err, "give --constraint, the words of the question that say what it is about");
@@ -157,13 +154,16 @@ static pb_status allocate(edit *e, question *const *questions, pb_error *err)
     for (size_t i = 0; i < N; i++) {
         e->found[i].loss = mem_new(e->settings.steps, sizeof(double));
         e->found[i].prob = mem_new(e->settings.steps, sizeof(double));
-        TRY(find_key(&e->settings, questions[i], i, &e->found[i].key_position, err));
+        if (questions[i]->answer_count == 0)
+            return fail(err, PB_EINVAL, "request %zu has no target", i);
+        TRY(edit_find_key(&e->settings, questions[i], i, &e->found[i].key_position, err));
     }
     e->layers = mem_new(K, sizeof *e->layers);
     for (; e->layer_count < K; e->layer_count++) {
         edit_layer *l = &e->layers[e->layer_count];
         l->layer = e->settings.first_layer + e->layer_count;
         TRY(mem_try(&l->key, N, c->d_ff * sizeof(float), "keys", err));
+        TRY(mem_try(&l->along, N, c->d_ff * sizeof(float), "keys", err));
         TRY(mem_try(&l->v0, N, c->d_model * sizeof(float), "values", err));
         TRY(mem_try(&l->v, N, c->d_model * sizeof(float), "values", err));
         TRY(mem_try(&l->u, N, c->d_model * sizeof(float), "values", err));
@@ -207,7 +207,7 @@ static void make_terms(edit *e)
         for (size_t k = 0; k < K; k++)
             e->terms[i * K + k] = (weight_term){.layer = e->layers[k].layer, .part = PART_DOWN,
                                                 .rank = e->settings.together ? e->count : 1,
-                                                .a = e->layers[k].key + i * c->d_ff, .b = e->layers[k].u + i * c->d_model};
+                                                .a = e->layers[k].along + i * c->d_ff, .b = e->layers[k].u + i * c->d_model};
 }
 
 const weight_term *edit_terms(const edit *e, size_t i, size_t *count)
@@ -221,6 +221,7 @@ static pb_status find(edit *e, question *const *questions, pb_error *err)
     TRY(edit_check_layers(e->model, &e->settings, err));
     TRY(allocate(e, questions, err));
     TRY(find_values(e, questions, err));
+    TRY(edit_kept_keys(e, err));
     make_terms(e);
     return edit_solve(e, questions, err);
 }
@@ -241,7 +242,8 @@ void edit_free(edit *e)
         free(e->found[i].prob);
     }
     for (size_t k = 0; e->layers && k < e->settings.end_layer - e->settings.first_layer; k++) {
-        free(e->layers[k].key), free(e->layers[k].v0), free(e->layers[k].v), free(e->layers[k].u);
+        edit_layer *l = &e->layers[k];
+        free(l->key), free(l->along), free(l->kept), free(l->v0), free(l->v), free(l->u);
     }
     free(e->found);
     free(e->layers);

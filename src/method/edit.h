@@ -30,6 +30,10 @@ typedef struct edit_settings {
     double epsilon;                /* ft-constrained: a weight stays within this of what it was */
     bool together;                 /* one change of the weights for all requests */
     const char *key;               /* the span whose last position gives the key; NULL: constraint:0 */
+    question *const *keep;         /* [keep_count] questions that are to be answered as before: what the edited matrix makes of
+                                    * their rows is to stay, as far as lambda lets it */
+    size_t keep_count;
+    const char *keep_rows;         /* the span of those rows; NULL: only the last one of the key's span */
     size_t memory;                 /* bytes to work in; 0: the default */
     void (*progress)(void *context, const char *what, double done, double total); /* may be NULL */
     void *context;
@@ -41,10 +45,14 @@ bool edit_preset(const char *name, edit_method method, edit_settings *settings);
 /* "default, official": for errors. */
 const char *edit_preset_names(void);
 
-/* One layer's part of all requests' edits: W* = W + u key^T, or, of requests solved together, W + sum over i of u_i key_i^T. */
+/* One layer's part of all requests' edits: W* = W + u along^T, or, of requests solved together, W + sum over i of u_i along_i^T.
+ * Without questions to keep, along is the key. */
 typedef struct edit_layer {
     size_t layer;
     float *key;    /* [N][F] mlp_post at the key position */
+    float *along;  /* [N][F] */
+    float *kept;   /* [M][F] keys of the rows that are to stay */
+    size_t kept_count;
     float *v0, *v; /* [N][D] mlp_out there, and what it is to be */
     float *u;      /* [N][D] */
 } edit_layer;

@@ -22,6 +22,12 @@ pb_status edit_values(edit *e, question *const *questions, size_t first, size_t 
 /* Bytes that it holds for a question whose key is at this position. */
 size_t edit_values_bytes(const edit *e, const question *q, size_t position);
 
+/* The last position of the span that the i-th question's key is taken from. */
+pb_status edit_find_key(const edit_settings *s, const question *q, size_t i, size_t *position, pb_error *err);
+
+/* The keys of the rows that are to stay, for each layer. */
+pb_status edit_kept_keys(edit *e, pb_error *err);
+
 /* Step 3: the closed form, for all requests: u of each layer, spread over the range where it has several. */
 pb_status edit_solve(edit *e, question *const *questions, pb_error *err);
 

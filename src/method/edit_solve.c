@@ -1,9 +1,11 @@
-/* edit_solve.c: the closed form of an edit, of several solved together, and MEMIT's spread over layers.
+/* edit_solve.c: the closed form of an edit, of several solved together, of rows that are to stay, and MEMIT's spread over
+ * layers.
  *
- *     W* = argmin |W* K + b - V|^2 + lambda |W* - W|^2  =  W + R (K^T K + lambda I)^-1 K^T,    R = V - V0
+ *     W* = argmin |W* K + b - V|^2 + |(W* - W) K'|^2 + lambda |W* - W|^2
+ *        = W + R (K^T Q + lambda I)^-1 Q^T,    R = V - V0,    Q = K - K' (K'^T K' + lambda I)^-1 K'^T K
  *
- * with keys and values as columns: K [F][N], R [D][N]. Of one request (v - v0) k^T / (k.k + lambda). So W* - W = U K^T with U
- * of N columns, and nothing of F x F is ever made. */
+ * with keys and values as columns: K [F][N], R [D][N], and K' [F][M] the keys of rows that are to stay; without any, Q = K. Of one
+ * request it is (v - v0) q^T / (k.q + lambda). So W* - W = U Q^T with U of N columns, and nothing of F x F is ever made. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +22,7 @@ static double dot_of(const float *x, const float *y, size_t n)
     return sum;
 }
 
-/* ---- one request ---- */
-
-static void solve_alone(const edit_layer *l, size_t i, double lambda, size_t D, size_t F)
-{
-    const float *k = l->key + i * F, *v = l->v + i * D, *v0 = l->v0 + i * D;
-    double scale = 1 / (dot_of(k, k, F) + lambda);
-    for (size_t d = 0; d < D; d++)
-        l->u[i * D + d] = (float)(((double)v[d] - (double)v0[d]) * scale);
-}
-
-/* ---- several together ---- */
+/* ---- symmetric systems ---- */
 
 /* g[n][n] becomes its Cholesky factor, below and on the diagonal; false when it is not positive definite. */
 static bool factor(double *g, size_t n)
@@ -62,39 +54,92 @@ static void substitute(const double *factor_of, double *x, size_t n)
     }
 }
 
-/* K^T K [n][n]. free() */
-static double *gram(const edit_layer *l, size_t n, size_t F)
+/* x[n][F]'s products with y[m][F], [n][m]; free() */
+static double *products(const float *x, size_t n, const float *y, size_t m, size_t F)
 {
-    double *g = mem_new(n * n, sizeof *g);
+    double *g = mem_new(n * m, sizeof *g);
+#pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j <= i; j++)
-            g[i * n + j] = g[j * n + i] = dot_of(l->key + i * F, l->key + j * F, F);
+        for (size_t j = 0; j < m; j++)
+            g[i * m + j] = dot_of(x + i * F, y + j * F, F);
     return g;
 }
 
-/* The largest cosine between two of the keys whose products are g[n][n]. */
-static double largest_cosine(const double *g, size_t n)
+/* g[n][n] + lambda I, factored. */
+static pb_status factor_ridge(double *g, size_t n, const edit *e, const edit_layer *l, pb_error *err)
 {
-    double largest = -1;
+    for (size_t i = 0; i < n; i++)
+        g[i * n + i] += e->settings.lambda;
+    return factor(g, n) ? PB_OK
+                        : fail(err, PB_EINVAL, "layer %zu: keys depend on each other so much that lambda = %g is too small to tell "
+                               "them apart", l->layer, e->settings.lambda);
+}
+
+/* ---- rows that are to stay ---- */
+
+/* along = key - K' share */
+static void take_off(const edit_layer *l, size_t i, const double *share, size_t F)
+{
+    const float *key = l->key + i * F;
+    float *along = l->along + i * F;
+    double *sum = mem_new(F, sizeof *sum);
+    for (size_t j = 0; j < l->kept_count; j++)
+        for (size_t x = 0; x < F; x++)
+            sum[x] += share[j] * (double)l->kept[j * F + x];
+    for (size_t x = 0; x < F; x++)
+        along[x] = (float)((double)key[x] - sum[x]);
+    free(sum);
+}
+
+/* along = Q of all requests. */
+static pb_status turn_from_kept(const edit *e, const edit_layer *l, pb_error *err)
+{
+    size_t M = l->kept_count, F = e->model->decoder.config.d_ff;
+    memcpy(l->along, l->key, e->count * F * sizeof *l->along);
+    if (M == 0)
+        return PB_OK;
+    double *g = products(l->kept, M, l->kept, M, F), *share = products(l->key, e->count, l->kept, M, F);
+    pb_status status = factor_ridge(g, M, e, l, err);
+    for (size_t i = 0; i < e->count && !status; i++) {
+        substitute(g, share + i * M, M);
+        take_off(l, i, share + i * M, F);
+    }
+    free(g);
+    free(share);
+    return status;
+}
+
+/* ---- requests ---- */
+
+static void solve_alone(const edit *e, const edit_layer *l, size_t i)
+{
+    size_t D = e->model->decoder.config.d_model, F = e->model->decoder.config.d_ff;
+    double scale = 1 / (dot_of(l->key + i * F, l->along + i * F, F) + e->settings.lambda);
+    for (size_t d = i * D; d < (i + 1) * D; d++)
+        l->u[d] = (float)(((double)l->v[d] - (double)l->v0[d]) * scale);
+}
+
+/* The largest cosine between two keys. */
+static double largest_cosine(const edit *e, const edit_layer *l)
+{
+    size_t n = e->count, F = e->model->decoder.config.d_ff;
+    double largest = -1, *g = products(l->key, n, l->key, n, F);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < i; j++) {
             double both = sqrt(g[i * n + i] * g[j * n + j]), cosine = both > 0 ? g[i * n + j] / both : 0;
             largest = cosine > largest ? cosine : largest;
         }
+    free(g);
     return largest;
 }
 
 static pb_status solve_together(edit *e, const edit_layer *l, pb_error *err)
 {
-    size_t n = e->count, D = e->model->decoder.config.d_model;
-    double *g = gram(l, n, e->model->decoder.config.d_ff), *r = mem_new(n, sizeof *r), cosine = largest_cosine(g, n);
-    if (n > 1 && cosine > e->largest_key_cosine)
+    size_t n = e->count, D = e->model->decoder.config.d_model, F = e->model->decoder.config.d_ff;
+    double *g = products(l->key, n, l->along, n, F), *r = mem_new(n, sizeof *r), cosine = n > 1 ? largest_cosine(e, l) : 0;
+    if (cosine > e->largest_key_cosine)
         e->largest_key_cosine = cosine;
-    for (size_t i = 0; i < n; i++)
-        g[i * n + i] += e->settings.lambda;
-    pb_status status = factor(g, n) ? PB_OK
-                                    : fail(err, PB_EINVAL, "layer %zu: the requests' keys depend on each other so much that "
-                                           "lambda = %g is too small to tell them apart", l->layer, e->settings.lambda);
+    pb_status status = factor_ridge(g, n, e, l, err);
     for (size_t d = 0; d < D && !status; d++) {
         for (size_t i = 0; i < n; i++)
             r[i] = (double)l->v[i * D + d] - (double)l->v0[i * D + d];
@@ -109,11 +154,11 @@ static pb_status solve_together(edit *e, const edit_layer *l, pb_error *err)
 
 static pb_status solve_layer(edit *e, const edit_layer *l, pb_error *err)
 {
-    const decoder_config *c = &e->model->decoder.config;
+    TRY(turn_from_kept(e, l, err));
     if (e->settings.together)
         return solve_together(e, l, err);
     for (size_t i = 0; i < e->count; i++)
-        solve_alone(l, i, e->settings.lambda, c->d_model, c->d_ff);
+        solve_alone(e, l, i);
     return PB_OK;
 }
 

@@ -251,6 +251,45 @@ static void together_is_the_direct_solve(void **state)
     requests_close(&r);
 }
 
+/* Rows that are to stay do, and the edited ones still get their values. */
+static void kept_rows_stay(void **state)
+{
+    (void)state;
+    for (int together = 0; together < 2; together++)
+        for (int span_of_rows = 0; span_of_rows < 2; span_of_rows++) {
+            requests r = requests_open(LLAVA, 1);
+            point(&r);
+            question other;
+            pb_question p = {.image = OTHER_PICTURE, .question = "What is the capital of this country?", .constraints = &constraints[1],
+                             .constraint_count = 1};
+            assert_ok(question_open(&other, r.m, &p, err));
+            question *keep = &other;
+            edit e;
+            edit_settings s = strong(1, 2);
+            s.lambda = 1e-7;
+            s.together = together;
+            s.keep = &keep;
+            s.keep_count = 1;
+            s.keep_rows = span_of_rows ? "constraint" : NULL;
+            assert_ok(edit_find(&e, r.m, r.list, 2, &s, err));
+            const edit_layer *l = &e.layers[0];
+            assert_int_equal(l->kept_count, span_of_rows ? other.prompt.constraints[0].count : 1);
+            for (size_t d = 0; d < r.D; d++) {
+                for (size_t j = 0; j < l->kept_count; j++) {
+                    double moved = (double)l->u[d] * product(l->along, l->kept + j * r.F, r.F);
+                    assert_close(moved, 0, 1e-3 * e.found[0].delta_norm, "kept", d);
+                }
+                double moved = (double)l->u[d] * product(l->along, l->key, r.F);
+                if (together)
+                    moved += (double)l->u[r.D + d] * product(l->along + r.F, l->key, r.F);
+                assert_close(moved, (double)l->v[d] - (double)l->v0[d], 1e-3 * e.found[0].delta_norm, "edited", d);
+            }
+            edit_free(&e);
+            question_free(&other);
+            requests_close(&r);
+        }
+}
+
 /* ---- a range of layers ---- */
 
 /* At the last layer of the range the residual stream ends up where delta wanted it, but for lambda. */
@@ -380,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_whole_targets_loss_is_the_sum_over_its_tokens),
         cmocka_unit_test(a_delta_of_nothing_changes_no_bit),
         cmocka_unit_test(together_is_the_direct_solve),
+        cmocka_unit_test(kept_rows_stay),
         cmocka_unit_test(a_spread_arrives),
         cmocka_unit_test(fine_tuning_learns_and_is_undone),
         cmocka_unit_test(the_first_step_is_lr_in_each_weight),
