@@ -9,7 +9,7 @@ import torch
 from . import program
 from .compare import RELATIVE, Comparison, relative
 from .edit_cases import EditCase
-from .edit_measured import Measured, Pair, contains, measure
+from .edit_measured import Measured, Pair, contains, measure, text
 from .edit_oracle import Answer, Edited, Editor, Settings, Wanted, cosine, direct
 from .oracle import Oracle
 
@@ -99,7 +99,7 @@ def _compare_request(result: Comparison, what: str, oracle: Oracle, case: EditCa
 
 def _compare_answer(result: Comparison, what: str, oracle: Oracle, target: str, expected: Answer, found: dict,
                     tolerance: float) -> None:
-    said = oracle.tokenizer.decode(expected.ids)
+    said = text(oracle, expected)
     _number(result, f"{what}.prob", found["prob"], expected.prob, tolerance)
     result.equal(f"{what}.answer", found["answer"].strip(), said.strip())
     result.equal(f"{what}.exact", found["exact"], contains(said, target))
@@ -109,7 +109,7 @@ def _compare_efficacy(result: Comparison, oracle: Oracle, case: EditCase, expect
     result.equal("efficacy.questions", found["questions"], len(expected))
     for when in ("before", "after"):
         answers = [getattr(edit, when)[0] for edit in expected]
-        exact = [contains(oracle.tokenizer.decode(one.ids), wanted.target) for one, wanted in zip(answers, case.wanted)]
+        exact = [contains(text(oracle, one), wanted.target) for one, wanted in zip(answers, case.wanted)]
         prob = mean([one.prob for one in answers])
         _number(result, f"efficacy.prob.{when}", found["prob"][when]["mean"], prob, AFTER_ADAM)
         result.close(f"efficacy.exact.{when}", found["exact"][when]["mean"], mean(exact), 1e-9)
@@ -239,7 +239,7 @@ def _compare_pairs(result: Comparison, what: str, oracle: Oracle, expected: list
 def _compare_pair(result: Comparison, what: str, oracle: Oracle, expected: Pair, found: dict) -> None:
     for when, right in zip(("before", "after"), expected.right):
         answer, one = getattr(expected, when), found[when]
-        result.equal(f"{what}.{when}.answer", one["answer"].strip(), oracle.tokenizer.decode(answer.ids).strip())
+        result.equal(f"{what}.{when}.answer", one["answer"].strip(), text(oracle, answer).strip())
         result.equal(f"{what}.{when}: right", one["exact"] if "exact" in one else one["right"], right)
         if "prob" in one:
             tolerance = RELATIVE if when == "before" else AFTER_ADAM
@@ -266,10 +266,10 @@ def as_found(oracle: Oracle, case: EditCase, edits: list[Edited]) -> tuple[dict,
     """The oracle's edits in the form of edit.json and edit.npz: what a perfect program writes (a test of the comparison
     itself)."""
     def answer(wanted: Wanted, one: Answer) -> dict:
-        return {"prob": one.prob, "answer": oracle.tokenizer.decode(one.ids), "exact": exact(wanted, one)}
+        return {"prob": one.prob, "answer": text(oracle, one), "exact": exact(wanted, one)}
 
     def exact(wanted: Wanted, one: Answer) -> bool:
-        return contains(oracle.tokenizer.decode(one.ids), wanted.target)
+        return contains(text(oracle, one), wanted.target)
 
     def success(read) -> dict:
         return {when: {"mean": mean([read(wanted, getattr(edit, when)[0]) for wanted, edit in zip(case.wanted, edits)])}

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, replace
 
 from .edit_oracle import Answer, Edited, Editor, Wanted, cosine
-from .oracle import Request
+from .oracle import Oracle, Request
 
 MARKS = ';/[]"{}()=+\\_->@`,?!<'
 DIGITS = {"zero": "0"} | {word: str(i) for i, word in enumerate(
@@ -60,8 +60,8 @@ def _pair(editor: Editor, edited: Edited, request: Request, accepted: tuple[str,
     before = editor.unedited(request, edited.target[0])
     with editor.holding_edit(edited):
         after = editor.answer(request, edited.target[0])
-    texts = [editor.oracle.tokenizer.decode(answer.ids) for answer in (before, after)]
-    right = tuple(any(contains(text, one) for one in accepted) for text in texts)
+    texts = [text(editor.oracle, answer) for answer in (before, after)]
+    right = tuple(any(contains(said, one) for one in accepted) for said in texts)
     return Pair(request, before, after, right, same(*texts))
 
 
@@ -82,16 +82,21 @@ def _unrelated(editor: Editor, edited: Edited, row: Evaluated) -> Pair:
     return pair
 
 
+def text(oracle: Oracle, answer: Answer) -> str:
+    """As the program says it: without the space that a token brings along, and up to a zero byte, which ends C's texts."""
+    return oracle.tokenizer.decode(answer.ids).strip().split("\0")[0]
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Answers, as the evaluation of the VQA data sets compares them (vqaEval.py; contractions left out)
 
 
-def normalise(text: str) -> str:
-    text = text.replace("\n", " ").replace("\t", " ").strip()
-    joined = re.search(r"\d,\d", text) is not None
-    kept = text
+def normalise(answer: str) -> str:
+    plain = answer.replace("\n", " ").replace("\t", " ").strip()
+    joined = re.search(r"\d,\d", plain) is not None
+    kept = plain
     for mark in MARKS:
-        beside_space = mark + " " in text or " " + mark in text
+        beside_space = mark + " " in plain or " " + mark in plain
         kept = kept.replace(mark, "" if beside_space or joined else " ")
     kept = re.sub(r"\.(?!\d)", "", kept)
     words = [DIGITS.get(word, word) for word in kept.lower().split()]
