@@ -159,6 +159,106 @@ bool pb_trace_highest(const pb_trace *trace, const char *site, size_t *row, size
 size_t pb_trace_layer(const pb_trace *trace, size_t row);
 const char *pb_trace_cell(const pb_trace *trace, size_t column);
 
+/* ---- edit ----
+ *
+ *     pb_edit_request request = {.question = question, .target = "Madrid"};
+ *     pb_edit_options options = pb_edit_defaults();
+ *     if (pb_edit_run(&edit, model, &request, 1, NULL, 0, &options, &err) == PB_OK &&
+ *         pb_edit_write(edit, "out", &err) == PB_OK && pb_edit_save_lora(edit, "adapter", &err) == PB_OK)
+ *         puts("out/edit.html");
+ *
+ * docs/edit.md defines the methods and what is measured. The model that was handed in stays as it is, and must outlive the
+ * edit. */
+
+typedef struct pb_edit pb_edit;
+
+/* What an edited model shall answer. */
+typedef struct pb_edit_request {
+    const char *name;         /* how errors call it ("edits.jsonl: line 37"); NULL: by its number, where there are several */
+    const char *id;           /* may be NULL, as subject */
+    pb_question question;     /* the key stands at the last token of constraint:0 */
+    const char *target;
+    const pb_question *rephrasings; /* [rephrasing_count] questions that have the same answer: in other words, or about
+                                     * another picture of the same subject */
+    size_t rephrasing_count;
+    const char *subject;      /* what the picture shows: other subjects' pictures are its neighbours */
+    const char *const *answers; /* [answer_count] those accepted without an edit: another request's picture whose answers
+                                 * hold the target is none of its neighbours */
+    size_t answer_count;
+} pb_edit_request;
+
+/* A question that an edit should leave alone. */
+typedef struct pb_eval_question {
+    const char *name, *id;       /* as above */
+    pb_question question;
+    const char *const *answers;  /* [answer_count] those accepted as right */
+    size_t answer_count;
+    const char *subject;
+} pb_eval_question;
+
+/* Files of them, JSON lines of the VQA-Constraints form (docs/edit.md): all of a file, or an error that names the line.
+ * _all: the questions, inside the file's. */
+typedef struct pb_edit_requests pb_edit_requests;
+typedef struct pb_eval_questions pb_eval_questions;
+
+pb_status pb_edit_requests_read(pb_edit_requests **out, const char *path, pb_error *err);
+const pb_edit_request *pb_edit_requests_all(const pb_edit_requests *requests, size_t *count);
+void pb_edit_requests_free(pb_edit_requests *requests);
+
+pb_status pb_eval_questions_read(pb_eval_questions **out, const char *path, pb_error *err);
+const pb_eval_question *pb_eval_questions_all(const pb_eval_questions *questions, size_t *count);
+/* How many rows were left out because they are marked as lacking something. */
+size_t pb_eval_questions_marked(const pb_eval_questions *questions);
+void pb_eval_questions_free(pb_eval_questions *questions);
+
+typedef enum pb_edit_method {
+    PB_MULTEDIT,      /* a closed-form change of one layer's down projection, or of a range of layers' */
+    PB_FT,            /* fine-tuning */
+    PB_FT_CONSTRAINED /* fine-tuning that keeps every weight within epsilon of what it was */
+} pb_edit_method;
+
+typedef enum pb_ft_scope { PB_FT_MATRIX, PB_FT_DOWN, PB_FT_ALL } pb_ft_scope; /* what fine-tuning changes: the layer's down
+                                                                              * projection, all layers', the decoder */
+
+/* Begin with pb_edit_defaults(): a number that is NAN is the preset's. */
+typedef struct pb_edit_options {
+    pb_edit_method method;
+    pb_ft_scope ft_scope;
+    const char *preset;             /* "default" (or NULL), "official": sets the layer and the numbers that are not given */
+    size_t first_layer, end_layer;  /* one layer, or a range that the edit is spread over; end 0: the preset's layer */
+    size_t steps;                   /* 0: the preset's */
+    double lr, weight_decay, clamp, lambda, epsilon;
+    const char *key;                /* the span whose last position gives the key (docs/trace.md); NULL: constraint:0 */
+    bool each_layer;                /* try every layer of the range by itself, and compare them; end 0: all layers */
+    bool whole_target;              /* make all of the target's tokens likely, not only the first */
+    bool together;                  /* make all requests' edits in one model, instead of each in its own */
+    size_t neighbours;              /* pictures of other subjects that each edited question is asked about (10); 0: none */
+    const char *template_name;      /* of questions that name none; NULL: the model's own */
+    pb_run_options run;
+} pb_edit_options;
+
+pb_edit_options pb_edit_defaults(void);
+
+/* Finds the edits, and asks everything before and after. */
+pb_status pb_edit_run(pb_edit **out, pb_model *model, const pb_edit_request *requests, size_t request_count,
+                      const pb_eval_question *eval, size_t eval_count, const pb_edit_options *options, pb_error *err);
+void pb_edit_free(pb_edit *edit);
+
+/* DIR/edit.json, edit.html, edit.svg and, of PB_MULTEDIT, edit.npz, which pb_model_open applies. */
+pb_status pb_edit_write(const pb_edit *edit, const char *directory, pb_error *err);
+/* Schema patchbay.edit/1. *json: free(). */
+void pb_edit_json(const pb_edit *edit, char **json);
+/* What happened, in a few lines. *text: free(). */
+void pb_edit_text(const pb_edit *edit, char **text);
+/* The greedy answers to a request's question before and after its edit, and P(the target's first token); false when there
+ * is no such request. The texts live as long as the edit. */
+bool pb_edit_answers(const pb_edit *edit, size_t request, const char **before, const char **after, double *prob_before,
+                     double *prob_after);
+/* The edit as a PEFT adapter (PB_MULTEDIT only), and the edited model as a checkpoint: of one request, or of several made
+ * together. The checkpoint holds what the model was opened with (pb_model_options) too, the adapter and edit.npz do not. */
+pb_status pb_edit_save_lora(const pb_edit *edit, const char *directory, pb_error *err);
+pb_status pb_edit_save_merged(const pb_edit *edit, const char *directory, pb_error *err);
+
 #ifdef __cplusplus
 }
 #endif

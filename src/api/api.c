@@ -3,19 +3,14 @@
 #include <string.h>
 #include <omp.h>
 
+#include "api/parts.h"
 #include "base/memory.h"
 #include "math/matmul.h"
 #include "method/ask.h"
 #include "method/trace.h"
-#include "model/model.h"
-#include "patchbay/patchbay.h"
 #include "report/describe.h"
 #include "report/report.h"
 #include "report/trace_words.h"
-
-struct pb_model {
-    model *m;
-};
 
 /* ---- models ---- */
 
@@ -46,8 +41,7 @@ void pb_model_free(pb_model *pm)
     free(pm);
 }
 
-/* JSON text of a tree, which is released. */
-static void dump(json_t *tree, char **json)
+void api_dump(json_t *tree, char **json)
 {
     buffer text = {0};
     report_json_text(tree, &text);
@@ -57,7 +51,7 @@ static void dump(json_t *tree, char **json)
 
 void pb_model_info(const pb_model *pm, char **json)
 {
-    dump(report_info_json(pm->m, NULL), json);
+    api_dump(report_info_json(pm->m, NULL), json);
 }
 
 const char *pb_library(bool *row_invariant)
@@ -71,7 +65,7 @@ const char *pb_library(bool *row_invariant)
 /* More threads than this only cost memory, and OpenMP dies of too many. */
 enum { MOST_THREADS = 256 };
 
-static void set_threads(const pb_run_options *run)
+void api_set_threads(const pb_run_options *run)
 {
     static int otherwise; /* what OpenMP takes when nothing is said: OMP_NUM_THREADS, or one per core */
     if (!otherwise)
@@ -121,7 +115,7 @@ pb_status pb_ask(pb_answer **out, pb_model *pm, const pb_question *asked, size_t
 {
     question q;
     *out = NULL;
-    set_threads(run);
+    api_set_threads(run);
     TRY(question_open(&q, pm->m, asked, err));
     pb_answer *a = mem_new(1, sizeof *a);
     pb_status status = ask_run(&a->answer, &q, max_tokens ? max_tokens : 16, top ? top : 5,
@@ -166,7 +160,7 @@ bool pb_answer_top(const pb_answer *pa, size_t i, int32_t *id, const char **text
 void pb_answer_json(const pb_answer *pa, char **json)
 {
     ask_report r = {&pa->answer, pa->prompt_tokens, &pa->text, pa->top_text};
-    dump(report_ask_json(&r), json);
+    api_dump(report_ask_json(&r), json);
 }
 
 /* ---- trace ---- */
@@ -214,7 +208,7 @@ pb_status pb_trace_run(pb_trace **out, pb_model *pm, const pb_question *asked, c
                        pb_error *err)
 {
     *out = NULL;
-    set_threads(&options->run);
+    api_set_threads(&options->run);
     pb_trace *t = mem_new(1, sizeof *t);
     t->model = pm->m;
     pb_status status = question_open(&t->question, pm->m, asked, err);
@@ -235,11 +229,11 @@ pb_status pb_trace_plan(char **json, pb_model *pm, const pb_question *asked, con
     question q;
     trace_plan plan;
     *json = NULL;
-    set_threads(&options->run);
+    api_set_threads(&options->run);
     TRY(question_open(&q, pm->m, asked, err));
     pb_status status = trace_plan_question(&plan, &q, options, err);
     if (!status)
-        dump(report_info_json(pm->m, &plan), json);
+        api_dump(report_info_json(pm->m, &plan), json);
     question_free(&q);
     return status;
 }
@@ -267,7 +261,7 @@ pb_status pb_trace_write(const pb_trace *pt, const char *directory, pb_error *er
 void pb_trace_json(const pb_trace *pt, char **json)
 {
     trace_report r = report_of(pt);
-    dump(report_trace_json(&r), json);
+    api_dump(report_trace_json(&r), json);
 }
 
 void pb_trace_scores(const pb_trace *pt, double *clean, double *corrupted)

@@ -75,6 +75,8 @@ static const option table[] = {
     {"method", VALUE_CHOICE, FIELD(method), 0, 0, "multedit|ft|ft-constrained", "the closed-form edit, or fine-tuning [multedit]"},
     {"preset", VALUE_CHOICE, FIELD(preset), 0, 0, "official|default", "where the layer and the numbers below are from [default]"},
     {"layer", VALUE_COUNT, FIELD(layer), FIELD(has_layer), 0, "L", "the layer that is edited"},
+    {"each-layer", VALUE_NONE, FIELD(each_layer), 0, 0, NULL, "edit every layer of --layers [all] by itself, and compare them"},
+    {"key", VALUE_TEXT, FIELD(key), 0, 0, "SPAN", "take the key at this span's last position [constraint:0]"},
     {"lr", VALUE_REAL, FIELD(lr), FIELD(has_lr), 0, "X", "Adam's step"},
     {"steps", VALUE_COUNT, FIELD(steps), 0, 1, "N", "how many of them"},
     {"weight-decay", VALUE_REAL, FIELD(weight_decay), FIELD(has_weight_decay), 0, "X", "weight of |delta| / |v0|^2 in the loss"},

@@ -4,17 +4,24 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "report/edit_words.h"
+#include "report/markup.h"
 
-/* One panel: values of the requests over steps 0 .. points-1, and its axis. */
+typedef double value_fn(const edit_report *r, size_t line, size_t point);
+
+/* One panel: lines over points, and their axis. */
 typedef struct panel {
     const edit_report *r;
     const curve_box *b;
-    size_t points;
-    double from, to; /* of the axis; of a logarithmic one powers of ten */
+    const char *title, *axis; /* axis: what the points are */
+    size_t points, first;     /* first: the number of the first point */
+    size_t lines;             /* requests, each a faint line, and their mean if there are several; or measures */
+    const char *const *names; /* [lines] of measures, each of which has a colour; NULL: requests */
+    value_fn *value;
+    double from, to;          /* of the axis */
     bool logarithmic;
-    double (*value)(const edit_report *r, size_t request, size_t point);
 } panel;
 
 double curve_left(const curve_box *b)
@@ -29,26 +36,15 @@ double curve_below(const curve_box *b)
 
 double curve_above(const curve_box *b)
 {
-    return b->font * 2;
-}
-
-static double loss_at(const edit_report *r, size_t request, size_t point)
-{
-    return r->run->found[request].loss[point];
-}
-
-/* The last point is what the edit gave. */
-static double prob_at(const edit_report *r, size_t request, size_t point)
-{
-    return point < r->run->settings.steps ? r->run->found[request].prob[point] : r->run->measured.results[request].edited.after.prob;
+    return b->font * 3.2;
 }
 
 static double mean_at(const panel *p, size_t point)
 {
     double sum = 0;
-    for (size_t i = 0; i < edit_request_count(p->r); i++)
+    for (size_t i = 0; i < p->lines; i++)
         sum += p->value(p->r, i, point);
-    return sum / (double)edit_request_count(p->r);
+    return sum / (double)p->lines;
 }
 
 /* ---- the axes ---- */
@@ -76,7 +72,7 @@ static double nice_step(double range)
 static void fit_axis(panel *p)
 {
     double low = INFINITY, high = 0;
-    for (size_t i = 0; i < edit_request_count(p->r); i++)
+    for (size_t i = 0; i < p->lines; i++)
         for (size_t k = 0; k < p->points; k++) {
             double value = p->value(p->r, i, k);
             if (isfinite(value)) {
@@ -119,64 +115,157 @@ static void draw_value_axis(buffer *out, const panel *p)
         draw_tick(out, p, value);
 }
 
-static void draw_step_axis(buffer *out, const panel *p)
+static void draw_point_axis(buffer *out, const panel *p)
 {
     const curve_box *b = p->b;
     size_t step = p->points > 2 ? (size_t)fmax(1, nice_step((double)(p->points - 1))) : 1;
     char text[32];
-    for (size_t k = 0; k < p->points; k += step) {
-        snprintf(text, sizeof text, "%zu", k);
+    for (size_t k = (step - p->first % step) % step; k < p->points; k += step) {
+        snprintf(text, sizeof text, "%zu", p->first + k);
         heat_text(out, b->paint, x_of(p, k), b->y + b->height + b->font * 1.2, b->font, "middle", "soft", text);
     }
-    heat_text(out, b->paint, b->x + b->width / 2, b->y + b->height + b->font * 2.4, b->font, "middle", "soft", "steps done");
+    heat_text(out, b->paint, b->x + b->width / 2, b->y + b->height + b->font * 2.4, b->font, "middle", "soft", p->axis);
 }
 
 /* ---- the lines ---- */
 
-static const char *line_paint(const curve_box *b, bool faint)
+/* Colours of measures, distinct for the colour-blind too (Okabe and Ito's); the first is that of requests' mean. */
+static const char *const colours[] = {"#4a3a9a", "#0072b2", "#009e73", "#d55e00"};
+
+static void open_line(buffer *out, const curve_box *b, size_t colour, bool faint)
 {
     if (b->paint == HEAT_CLASSES)
-        return faint ? "class=\"curve faint\"" : "class=\"curve\"";
-    return faint ? "fill=\"none\" stroke=\"#4a3a9a\" stroke-width=\"0.4\" stroke-opacity=\"0.3\""
-                 : "fill=\"none\" stroke=\"#4a3a9a\" stroke-width=\"1.1\"";
+        buffer_printf(out, "<path class=\"curve%s k%zu\"", faint ? " faint" : "", colour);
+    else
+        buffer_printf(out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"%s\"", colours[colour],
+                      faint ? "0.4\" stroke-opacity=\"0.3" : "1.1");
+    buffer_text(out, " stroke-linejoin=\"round\" d=\"");
 }
 
-static void draw_line(buffer *out, const panel *p, size_t request, bool mean)
+static double line_value(const panel *p, size_t line, size_t point)
+{
+    return line < p->lines ? p->value(p->r, line, point) : mean_at(p, point);
+}
+
+/* One line; number p->lines is the mean. Where there is no value it breaks. */
+static void draw_line(buffer *out, const panel *p, size_t line, size_t colour, bool faint)
 {
     bool begun = false;
-    buffer_printf(out, "<path %s stroke-linejoin=\"round\" d=\"", line_paint(p->b, !mean));
+    open_line(out, p->b, colour, faint);
     for (size_t k = 0; k < p->points; k++) {
-        double value = mean ? mean_at(p, k) : p->value(p->r, request, k);
+        double value = line_value(p, line, k);
         if (isfinite(value))
             buffer_printf(out, "%s%.2f %.2f", begun ? "L" : "M", x_of(p, k), y_of(p, value));
-        begun = begun || isfinite(value);
+        if (isfinite(value) && p->points == 1)
+            buffer_text(out, "h1");
+        begun = isfinite(value);
     }
-    buffer_text(out, begun ? "\"/>\n" : "M0 0\"/>\n");
+    buffer_text(out, "\"/>\n");
 }
 
-static void draw_panel(buffer *out, const panel *p, const char *title)
+/* The names of the measures, each after a stroke of its colour. */
+static void draw_key(buffer *out, const panel *p)
 {
     const curve_box *b = p->b;
-    size_t count = edit_request_count(p->r);
-    buffer_printf(out, "<g class=\"curves\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif\">\n");
-    heat_text(out, b->paint, b->x, b->y - b->font * 0.9, b->font * 1.1, "start", "bold", title);
+    double x = b->x, y = b->y - b->font * 0.9;
+    for (size_t i = 0; i < p->lines; i++) {
+        open_line(out, b, i, false);
+        buffer_printf(out, "M%.2f %.2fh%.2f\"/>\n", x, y - b->font * 0.35, b->font * 1.2);
+        heat_text(out, b->paint, x + b->font * 1.5, y, b->font, "start", "normal", p->names[i]);
+        x += b->font * (2.3 + 1.1 * text_width(p->names[i], strlen(p->names[i])));
+    }
+}
+
+static void draw_panel(buffer *out, const panel *p)
+{
+    const curve_box *b = p->b;
+    buffer_text(out, "<g class=\"curves\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
+                     "sans-serif\">\n");
+    heat_text(out, b->paint, b->x, b->y - b->font * 2.2, b->font * 1.1, "start", "bold", p->title);
     draw_value_axis(out, p);
-    draw_step_axis(out, p);
-    for (size_t i = 0; i < count && count > 1; i++)
-        draw_line(out, p, i, false);
-    draw_line(out, p, 0, true);
+    draw_point_axis(out, p);
+    if (p->names) {
+        for (size_t i = 0; i < p->lines; i++)
+            draw_line(out, p, i, i, false);
+        draw_key(out, p);
+    } else {
+        for (size_t i = 0; i < p->lines && p->lines > 1; i++)
+            draw_line(out, p, i, 0, true);
+        draw_line(out, p, p->lines, 0, false);
+    }
     buffer_text(out, "</g>\n");
 }
 
-void curve_loss(buffer *out, const edit_report *r, const curve_box *b)
+/* ---- a search ---- */
+
+static double loss_at(const edit_report *r, size_t request, size_t point)
 {
-    panel p = {.r = r, .b = b, .points = r->run->settings.steps, .value = loss_at};
-    fit_axis(&p);
-    draw_panel(out, &p, edit_request_count(r) > 1 ? "loss (of each, and their mean)" : "loss");
+    return r->run->found[request].loss[point];
 }
 
-void curve_prob(buffer *out, const edit_report *r, const curve_box *b)
+/* The last point is what the edit gave. */
+static double prob_at(const edit_report *r, size_t request, size_t point)
 {
-    panel p = {.r = r, .b = b, .points = r->run->settings.steps + 1, .to = 1, .value = prob_at};
-    draw_panel(out, &p, edit_request_count(r) > 1 ? "p(target) (of each, and their mean)" : "p(target)");
+    if (point < r->run->settings.steps)
+        return r->run->found[request].prob[point];
+    return r->run->measured.results[request].edited.after.prob;
+}
+
+/* ---- a sweep ---- */
+
+static const char *const measures[] = {"edited", "said otherwise", "neighbours", "unrelated"};
+enum { MEASURES = sizeof measures / sizeof *measures };
+
+/* NaN where nothing was asked. */
+static double share_of(const interval *i)
+{
+    return i->questions ? i->mean : NAN;
+}
+
+static double measure_at(const edit_report *r, size_t line, size_t point)
+{
+    const measure_summary *s = &r->run->layers[point].summary;
+    const interval *words = &s->rephrasings.after_right, *pictures = &s->pictures.after_right;
+    double questions = (double)(words->questions + pictures->questions);
+    switch (line) {
+    case 0: return share_of(&s->edited.after_right);
+    case 1: return questions > 0 ? (words->mean * (double)words->questions +
+                                    pictures->mean * (double)pictures->questions) / questions : NAN;
+    case 2: return share_of(&s->neighbourhood.kept);
+    default: return share_of(&s->specificity.after);
+    }
+}
+
+static double outcome_at(const edit_report *r, size_t request, size_t point)
+{
+    return r->run->layers[point].outcomes[request].prob;
+}
+
+/* ---- the two panels ---- */
+
+void curve_left_panel(buffer *out, const edit_report *r, const curve_box *b)
+{
+    panel p = {.r = r, .b = b};
+    if (edit_is_sweep(r)) {
+        p = (panel){r, b, "share of answers right, or kept (neighbours)", "layer", r->run->layer_count, r->run->layers[0].layer,
+                    MEASURES, measures, measure_at, 0, 1, false};
+    } else {
+        p = (panel){r, b, r->run->count > 1 ? "loss (of each, and their mean)" : "loss", "steps done",
+                    r->run->settings.steps, 0, r->run->count, NULL, loss_at, 0, 1, false};
+        fit_axis(&p);
+    }
+    draw_panel(out, &p);
+}
+
+void curve_right_panel(buffer *out, const edit_report *r, const curve_box *b)
+{
+    panel p = {r, b, r->run->count > 1 ? "p(target) (of each, and their mean)" : "p(target)", "steps done",
+               r->run->settings.steps + 1, 0, r->run->count, NULL, prob_at, 0, 1, false};
+    if (edit_is_sweep(r)) {
+        p.axis = "layer";
+        p.points = r->run->layer_count;
+        p.first = r->run->layers[0].layer;
+        p.value = outcome_at;
+    }
+    draw_panel(out, &p);
 }

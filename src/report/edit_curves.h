@@ -1,4 +1,4 @@
-/* edit_curves.h: how the search for an edit went: the loss and P(target) over its steps, in SVG. */
+/* edit_curves.h: how the search for an edit went, step by step, or what edits did, layer by layer, in SVG. */
 #ifndef REPORT_EDIT_CURVES_H
 #define REPORT_EDIT_CURVES_H
 
@@ -17,9 +17,10 @@ double curve_left(const curve_box *b);
 double curve_below(const curve_box *b);
 double curve_above(const curve_box *b);
 
-/* The loss of each step, on a logarithmic axis where it spans more than a decade; P(target), from 0 to 1. A line for each
- * request, and, of several, their mean as a stronger one. Each appends one <g>. */
-void curve_loss(buffer *out, const edit_report *r, const curve_box *b);
-void curve_prob(buffer *out, const edit_report *r, const curve_box *b);
+/* Two panels: of a search the loss of each step, on a logarithmic axis where it spans more than a decade, and P(target),
+ * with a line for each request and, of several, their mean as a stronger one; of a sweep over layers what was measured at
+ * each, and P(target) after. Each appends one <g>. */
+void curve_left_panel(buffer *out, const edit_report *r, const curve_box *b);
+void curve_right_panel(buffer *out, const edit_report *r, const curve_box *b);
 
 #endif

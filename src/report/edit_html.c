@@ -27,11 +27,15 @@ void report_edit_html(const edit_report *r, buffer *out)
     edit_page_header(out, r);
     edit_page_search(out, r);
     buffer_text(out, "<main>\n");
-    edit_page_measures(out, r);
-    edit_page_requests(out, r);
-    edit_page_rephrasings(out, r);
-    edit_page_neighbours(out, r);
-    edit_page_evaluation(out, r);
+    if (edit_is_sweep(r)) {
+        edit_page_layers(out, r);
+    } else {
+        edit_page_measures(out, r);
+        edit_page_requests(out, r);
+        edit_page_rephrasings(out, r);
+        edit_page_neighbours(out, r);
+        edit_page_evaluation(out, r);
+    }
     buffer_text(out, "<div class=\"beside\">\n");
     edit_page_facts(out, r);
     edit_page_meaning(out, r);

@@ -88,6 +88,7 @@ static json_t *make_settings(const edit_report *r)
         json_object_set_new(o, "weight_decay", make_number(s->weight_decay));
         json_object_set_new(o, "clamp", make_number(s->clamp));
         json_object_set_new(o, "lambda", make_number(s->lambda));
+        json_object_set_new(o, "key", make_text(s->key ? s->key : "constraint:0"));
     } else {
         json_object_set_new(o, "ft_scope", json_string(edit_scope_name(s->scope)));
     }
@@ -114,23 +115,31 @@ static json_t *make_ids(const int32_t *ids, size_t count)
     return list;
 }
 
-static json_t *make_request(const edit_report *r, size_t i)
+/* What a request is, and what the model said before. */
+static json_t *make_wanted(const edit_report *r, size_t i)
 {
     const measure_request *q = &r->run->requests[i];
-    const measure_result *result = &r->run->measured.results[i];
-    const edit_request_found *found = &r->run->found[i];
     const pb_question *asked = &q->question.asked;
     json_t *o = make_asked(&q->question);
     json_object_set_new(o, "prefill", make_text(asked->prefill));
     json_object_set_new(o, "constraint", make_text(asked->constraint_count ? asked->constraints[0] : NULL));
     json_object_set_new(o, "target", make_text(q->target));
     json_object_set_new(o, "target_ids", make_ids(r->run->targets[i], edit_target_count(r, i)));
-    json_object_set_new(o, "before", make_said(&result->edited.before));
+    json_object_set_new(o, "before", make_said(&r->run->measured.results[i].edited.before));
+    return o;
+}
+
+static json_t *make_request(const edit_report *r, size_t i)
+{
+    const measure_result *result = &r->run->measured.results[i];
+    const edit_request_found *found = &r->run->found[i];
+    const edit_settings *s = &r->run->settings;
+    json_t *o = make_wanted(r, i);
     json_object_set_new(o, "after", make_said(&result->edited.after));
-    json_object_set_new(o, "loss", make_numbers(found->loss, r->run->settings.steps));
-    json_object_set_new(o, "prob", make_numbers(found->prob, r->run->settings.steps));
-    json_object_set_new(o, "layer", make_layer(&r->run->settings));
-    json_object_set_new(o, "key_position", asked->constraint_count ? make_count(found->key_position) : json_null());
+    json_object_set_new(o, "loss", make_numbers(found->loss, s->steps));
+    json_object_set_new(o, "prob", make_numbers(found->prob, s->steps));
+    json_object_set_new(o, "layer", make_layer(s));
+    json_object_set_new(o, "key_position", s->method == EDIT_MULTEDIT ? make_count(found->key_position) : json_null());
     json_object_set_new(o, "delta_norm", make_number(found->delta_norm));
     json_object_set_new(o, "rephrasings", make_pairs(&result->rephrasings));
     json_object_set_new(o, "pictures", make_pairs(&result->pictures));
@@ -141,7 +150,7 @@ static json_t *make_requests(const edit_report *r)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < edit_request_count(r); i++)
-        json_array_append_new(list, make_request(r, i));
+        json_array_append_new(list, edit_is_sweep(r) ? make_wanted(r, i) : make_request(r, i));
     return list;
 }
 
@@ -180,10 +189,10 @@ static json_t *make_neighbours(const edit_report *r)
     return list;
 }
 
-static json_t *make_neighbourhood(const edit_report *r)
+static json_t *make_neighbourhood(const measure_summary *s)
 {
-    const interval *kept = &r->run->summary.neighbourhood.kept, *change = &r->run->summary.neighbourhood.target_change;
-    const interval *cosine = &r->run->summary.neighbourhood.key_cosine;
+    const interval *kept = &s->neighbourhood.kept, *change = &s->neighbourhood.target_change;
+    const interval *cosine = &s->neighbourhood.key_cosine;
     if (kept->questions == 0)
         return json_null();
     json_t *o = json_object();
@@ -194,7 +203,6 @@ static json_t *make_neighbourhood(const edit_report *r)
     json_object_set_new(o, "target_change", make_number(change->mean));
     json_object_set_new(o, "target_change_interval", make_ends(change));
     json_object_set_new(o, "key_cosine", cosine->questions ? make_number(cosine->mean) : json_null());
-    json_object_set_new(o, "asked", make_neighbours(r));
     return o;
 }
 
@@ -216,9 +224,9 @@ static json_t *make_evaluated(const edit_report *r)
     return list;
 }
 
-static json_t *make_specificity(const edit_report *r)
+static json_t *make_specificity(const measure_summary *s)
 {
-    const interval *before = &r->run->summary.specificity.before, *after = &r->run->summary.specificity.after;
+    const interval *before = &s->specificity.before, *after = &s->specificity.after;
     if (before->questions == 0)
         return json_null();
     json_t *o = json_object();
@@ -228,12 +236,11 @@ static json_t *make_specificity(const edit_report *r)
     json_object_set_new(o, "before_interval", make_ends(before));
     json_object_set_new(o, "after", make_number(after->mean));
     json_object_set_new(o, "after_interval", make_ends(after));
-    json_object_set_new(o, "change_interval", make_ends(&r->run->summary.specificity.change));
-    json_object_set_new(o, "gained", make_count(r->run->summary.specificity.gained_count));
-    json_object_set_new(o, "lost", make_count(r->run->summary.specificity.lost_count));
-    json_object_set_new(o, "kl", make_number(r->run->summary.specificity.kl.mean));
-    json_object_set_new(o, "kl_interval", make_ends(&r->run->summary.specificity.kl));
-    json_object_set_new(o, "asked", make_evaluated(r));
+    json_object_set_new(o, "change_interval", make_ends(&s->specificity.change));
+    json_object_set_new(o, "gained", make_count(s->specificity.gained_count));
+    json_object_set_new(o, "lost", make_count(s->specificity.lost_count));
+    json_object_set_new(o, "kl", make_number(s->specificity.kl.mean));
+    json_object_set_new(o, "kl_interval", make_ends(&s->specificity.kl));
     return o;
 }
 
@@ -251,6 +258,55 @@ static json_t *make_cost(const edit_cost *c)
                      make_count(c->peak_rss_bytes));
 }
 
+/* ---- layer by layer ---- */
+
+static json_t *make_outcomes(const edit_report *r, const edit_at_layer *at)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < edit_request_count(r); i++) {
+        const struct edit_outcome *of = &at->outcomes[i];
+        json_array_append_new(list, json_pack("{s:o, s:b, s:o, s:o, s:o}", "prob", make_number(of->prob), "exact", of->right,
+                                              "delta_norm", make_number(of->delta_norm), "generalisation",
+                                              make_number(of->rephrased), "kept", make_number(of->kept)));
+    }
+    return list;
+}
+
+/* What was measured of all requests: of one layer of a sweep, or of the edits. */
+static void set_measures(json_t *o, const measure_summary *s)
+{
+    json_object_set_new(o, "efficacy", make_success(&s->edited));
+    json_object_set_new(o, "generalisation", make_generalisation(s));
+    json_object_set_new(o, "neighbourhood", make_neighbourhood(s));
+    json_object_set_new(o, "specificity", make_specificity(s));
+}
+
+static json_t *make_sweep(const edit_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->run->layer_count; i++) {
+        const edit_at_layer *at = &r->run->layers[i];
+        json_t *o = json_object();
+        json_object_set_new(o, "layer", make_count(at->layer));
+        set_measures(o, &at->summary);
+        json_object_set_new(o, "outcomes", make_outcomes(r, at));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+/* ---- the whole ---- */
+
+/* The questions behind two of the measures. */
+static void set_asked(json_t *o, const edit_report *r)
+{
+    json_t *neighbourhood = json_object_get(o, "neighbourhood"), *specificity = json_object_get(o, "specificity");
+    if (json_is_object(neighbourhood))
+        json_object_set_new(neighbourhood, "asked", make_neighbours(r));
+    if (json_is_object(specificity))
+        json_object_set_new(specificity, "asked", make_evaluated(r));
+}
+
 json_t *report_edit_json(const edit_report *r)
 {
     json_t *o = json_object();
@@ -259,11 +315,13 @@ json_t *report_edit_json(const edit_report *r)
     json_object_set_new(o, "method", json_string(edit_method_name(r->run->settings.method)));
     json_object_set_new(o, "settings", make_settings(r));
     json_object_set_new(o, "requests", make_requests(r));
-    json_object_set_new(o, "efficacy", make_success(&r->run->summary.edited));
-    json_object_set_new(o, "generalisation", make_generalisation(&r->run->summary));
-    json_object_set_new(o, "neighbourhood", make_neighbourhood(r));
-    json_object_set_new(o, "specificity", make_specificity(r));
-    json_object_set_new(o, "together", make_together(r));
+    if (edit_is_sweep(r)) {
+        json_object_set_new(o, "sweep", make_sweep(r));
+    } else {
+        set_measures(o, &r->run->summary);
+        set_asked(o, r);
+        json_object_set_new(o, "together", make_together(r));
+    }
     json_object_set_new(o, "cost", make_cost(&r->run->cost));
     return o;
 }

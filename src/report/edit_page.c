@@ -68,6 +68,34 @@ static void add_label(buffer *out, const measure_answer *a)
     buffer_free(&label);
 }
 
+static void add_target(buffer *out, const edit_report *r)
+{
+    buffer_text(out, "<b>");
+    html_safe(out, r->run->requests[0].target);
+    buffer_text(out, r->run->target_counts[0] > 1 ? "</b>&rsquo;s first token" : "</b>");
+}
+
+/* Of a sweep: what the model says before. */
+static void add_lead_of_sweep(buffer *out, const edit_report *r)
+{
+    const measured *m = &r->run->measured.results[0].edited;
+    buffer place = {0};
+    edit_place(r, &place);
+    buffer_printf(out, "<p class=\"lead\">Edited at %s, one at a time. ", place.data);
+    buffer_free(&place);
+    if (edit_request_count(r) > 1) {
+        buffer_text(out, "Each edit was made in a model of its own.</p>\n");
+        return;
+    }
+    buffer_text(out, "The model answered ");
+    add_label(out, &m->before);
+    buffer_text(out, "; the probability of ");
+    add_target(out, r);
+    buffer_text(out, " was ");
+    html_prob(out, m->before.prob);
+    buffer_text(out, ".</p>\n");
+}
+
 /* "The model answered Lisbon. Edited, it answers Madrid: p(Madrid) went from 0.0002 to 0.998." */
 static void add_lead(buffer *out, const edit_report *r)
 {
@@ -76,9 +104,9 @@ static void add_lead(buffer *out, const edit_report *r)
     add_label(out, &m->before);
     buffer_text(out, m->after.right ? ". Edited, it answers " : ". Edited, it still answers ");
     add_label(out, &m->after);
-    buffer_text(out, ": the probability of <b>");
-    html_safe(out, r->run->requests[0].target);
-    buffer_text(out, r->run->target_counts[0] > 1 ? "</b>&rsquo;s first token went from " : "</b> went from ");
+    buffer_text(out, ": the probability of ");
+    add_target(out, r);
+    buffer_text(out, " went from ");
     html_prob(out, m->before.prob);
     buffer_text(out, " to ");
     html_prob(out, m->after.prob);
@@ -125,11 +153,14 @@ void edit_page_header(buffer *out, const edit_report *r)
     else
         buffer_printf(out, "%zu requests", count);
     buffer_text(out, "</h1>\n");
-    if (count == 1)
+    if (edit_is_sweep(r))
+        add_lead_of_sweep(out, r);
+    else if (count == 1)
         add_lead(out, r);
     else
         add_lead_of_many(out, r);
-    add_badges(out, r);
+    if (!edit_is_sweep(r))
+        add_badges(out, r);
     buffer_text(out, "</header>\n");
     buffer_free(&name);
 }
@@ -140,7 +171,7 @@ typedef void curve_fn(buffer *out, const edit_report *r, const curve_box *b);
 
 static void add_curve(buffer *out, const edit_report *r, curve_fn *draw, const char *label)
 {
-    curve_box b = {.width = 340, .height = 170, .font = 12, .paint = HEAT_CLASSES};
+    curve_box b = {.width = 360, .height = 170, .font = 12, .paint = HEAT_CLASSES};
     b.x = curve_left(&b);
     b.y = curve_above(&b);
     double width = b.x + b.width + 8, height = b.y + b.height + curve_below(&b);
@@ -158,9 +189,11 @@ void edit_page_search(buffer *out, const edit_report *r)
         html_open_picture(out, seen);
         html_close_picture(out);
     }
-    buffer_text(out, "<div>\n<h2>How the search went</h2>\n<div class=\"curves-beside\">\n");
-    add_curve(out, r, curve_loss, "The loss, step by step");
-    add_curve(out, r, curve_prob, "The probability of the target, step by step");
+    buffer_printf(out, "<div>\n<h2>%s</h2>\n<div class=\"curves-beside\">\n",
+                  edit_is_sweep(r) ? "Where it works" : "How the search went");
+    add_curve(out, r, curve_left_panel, edit_is_sweep(r) ? "What was measured, layer by layer" : "The loss, step by step");
+    add_curve(out, r, curve_right_panel, edit_is_sweep(r) ? "The probability of the target, layer by layer"
+                                                         : "The probability of the target, step by step");
     buffer_text(out, "</div>\n</div>\n</section>\n");
 }
 

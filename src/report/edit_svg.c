@@ -1,5 +1,5 @@
-/* edit_svg.c: the search for edits as a figure for a paper: loss and P(target) over its steps, and what came of it in
- * the caption (edit_report.h). */
+/* edit_svg.c: edits as a figure for a paper: loss and P(target) over the steps of the search, or measures and P(target)
+ * over layers; the rest in the caption (edit_report.h). */
 #include <string.h>
 
 #include "report/edit_curves.h"
@@ -19,9 +19,13 @@ static void caption_request(buffer *out, const edit_report *r)
     text_shorten(out, q->target, 30);
     buffer_text(out, ", p = ");
     text_prob(out, m->before.prob);
-    buffer_text(out, " before, ");
-    text_prob(out, m->after.prob);
-    buffer_text(out, " after.");
+    buffer_text(out, " before");
+    if (!edit_is_sweep(r)) {
+        buffer_text(out, ", ");
+        text_prob(out, m->after.prob);
+        buffer_text(out, " after");
+    }
+    buffer_text(out, ".");
 }
 
 static void caption_success(buffer *out, const char *name, const measure_success *s)
@@ -52,6 +56,15 @@ static void caption_rest(buffer *out, const edit_report *r)
     }
 }
 
+static void caption_measures(buffer *out, const edit_report *r)
+{
+    if (edit_request_count(r) > 1)
+        caption_success(out, "Efficacy", &r->run->summary.edited);
+    caption_success(out, "Rephrasings", &r->run->summary.rephrasings);
+    caption_success(out, "Other pictures", &r->run->summary.pictures);
+    caption_rest(out, r);
+}
+
 static void caption_model(buffer *out, const edit_report *r)
 {
     buffer name = {0};
@@ -72,11 +85,8 @@ static double draw_caption(buffer *out, const edit_report *r, double y)
     else
         buffer_printf(&text, "%zu requests, %s.", edit_request_count(r),
                       edit_is_joint(r) ? "made together in one model" : "each made in a model of its own");
-    if (edit_request_count(r) > 1)
-        caption_success(&text, "Efficacy", &r->run->summary.edited);
-    caption_success(&text, "Rephrasings", &r->run->summary.rephrasings);
-    caption_success(&text, "Other pictures", &r->run->summary.pictures);
-    caption_rest(&text, r);
+    if (!edit_is_sweep(r))
+        caption_measures(&text, r);
     caption_model(&text, r);
     double height = figure_caption(out, text.data, y, FIGURE_PAGE);
     buffer_free(&text);
@@ -91,9 +101,9 @@ static double draw_curves(buffer *out, const edit_report *r)
     b.width = FIGURE_PAGE / 2 - FIGURE_MARGIN - curve_left(&b) - 8;
     b.x = FIGURE_MARGIN + curve_left(&b);
     b.y = FIGURE_MARGIN + curve_above(&b);
-    curve_loss(out, r, &b);
+    curve_left_panel(out, r, &b);
     b.x += FIGURE_PAGE / 2;
-    curve_prob(out, r, &b);
+    curve_right_panel(out, r, &b);
     return b.y + b.height + curve_below(&b) + 6;
 }
 
@@ -104,8 +114,10 @@ void report_edit_svg(const edit_report *r, buffer *out)
     figure_open(out, FIGURE_PAGE, height);
     buffer_text(out, "<title>Edit: ");
     markup(out, edit_question(r->run->measured.results[0].edited.question));
-    buffer_text(out, "</title>\n<desc>Two line charts over the steps of the search: the loss, and the probability of the "
-                     "target.</desc>\n");
+    buffer_text(out, edit_is_sweep(r) ? "</title>\n<desc>Two line charts over layers: what was measured after editing each, and "
+                                        "the probability of the target.</desc>\n"
+                                      : "</title>\n<desc>Two line charts over the steps of the search: the loss, and the "
+                                        "probability of the target.</desc>\n");
     figure_close(out, &body, FIGURE_PAGE, height);
     buffer_free(&body);
 }

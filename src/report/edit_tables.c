@@ -134,6 +134,35 @@ void edit_page_neighbours(buffer *out, const edit_report *r)
     close_table(out);
 }
 
+static void add_share(buffer *out, const interval *i)
+{
+    buffer_text(out, "<td class=\"r\">");
+    if (i->questions)
+        edit_share(i, out);
+    buffer_text(out, "</td>");
+}
+
+void edit_page_layers(buffer *out, const edit_report *r)
+{
+    buffer_text(out, "<section>\n<h2>Layer by layer</h2>\n<div class=\"scroll\"><table>\n<tr><th class=\"r\">layer</th><th "
+                     "class=\"r\">answer the target</th><th class=\"r\">p(target)</th><th class=\"r\">in other words</th><th "
+                     "class=\"r\">other pictures</th><th class=\"r\">neighbours kept</th><th class=\"r\">unrelated right"
+                     "</th><th class=\"r\">KL</th></tr>\n");
+    for (size_t i = 0; i < r->run->layer_count; i++) {
+        const measure_summary *s = &r->run->layers[i].summary;
+        buffer_printf(out, "<tr><td class=\"r\">%zu</td>", r->run->layers[i].layer);
+        add_share(out, &s->edited.after_right);
+        add_prob(out, s->edited.after_prob.mean);
+        add_share(out, &s->rephrasings.after_right);
+        add_share(out, &s->pictures.after_right);
+        add_share(out, &s->neighbourhood.kept);
+        add_share(out, &s->specificity.after);
+        add_prob(out, s->specificity.kl.questions ? s->specificity.kl.mean : NAN);
+        buffer_text(out, "</tr>\n");
+    }
+    close_table(out);
+}
+
 /* "lost", "gained", "other words" where the answer changed without that, or nothing. */
 static const char *verdict(const measured *m)
 {
@@ -235,9 +264,8 @@ static void fact_target(buffer *out, const edit_report *r)
     if (r->run->settings.method != EDIT_MULTEDIT)
         return;
     html_open_fact(out, "Key");
-    buffer_printf(out, "position %zu, the last token of &ldquo;", r->run->found[0].key_position);
-    html_safe(out, q->question.asked.constraints[0]);
-    buffer_text(out, "&rdquo;");
+    buffer_printf(out, "position %zu, the last of ", r->run->found[0].key_position);
+    html_safe(out, r->run->settings.key ? r->run->settings.key : q->question.asked.constraints[0]);
     html_close_fact(out);
 }
 
@@ -266,7 +294,8 @@ void edit_page_facts(buffer *out, const edit_report *r)
     fact_method(out, r);
     if (edit_request_count(r) == 1) {
         fact_target(out, r);
-        fact_change(out, r);
+        if (!edit_is_sweep(r))
+            fact_change(out, r);
     }
     if (edit_is_joint(r)) {
         html_open_fact(out, "Keys");

@@ -117,8 +117,69 @@ static void add_specificity(buffer *out, const measure_summary *s)
     buffer_text(out, "\n");
 }
 
+/* ---- layer by layer ---- */
+
+enum { COLUMN = 15 };
+
+/* "12 of 19", right-aligned; nothing where nothing was asked. */
+static void add_column(buffer *out, const interval *i)
+{
+    buffer text = {0};
+    if (i->questions)
+        edit_share(i, &text);
+    buffer_printf(out, "  %*s", COLUMN, text.data ? text.data : "");
+    buffer_free(&text);
+}
+
+static void add_layer(buffer *out, const edit_at_layer *at)
+{
+    const measure_summary *s = &at->summary;
+    buffer prob = {0};
+    text_prob(&prob, s->edited.after_prob.mean);
+    buffer_printf(out, "%5zu", at->layer);
+    add_column(out, &s->edited.after_right);
+    buffer_printf(out, "  %9s", prob.data);
+    add_column(out, &s->rephrasings.after_right);
+    add_column(out, &s->pictures.after_right);
+    add_column(out, &s->neighbourhood.kept);
+    add_column(out, &s->specificity.after);
+    buffer_text(out, "\n");
+    buffer_free(&prob);
+}
+
+static void add_sweep(buffer *out, const edit_report *r)
+{
+    static const char *const names[] = {"in other words", "other pictures", "neighbours kept", "unrelated right"};
+    buffer_printf(out, "layer  %*s  P(target)", COLUMN, "edited");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        buffer_printf(out, "  %*s", COLUMN, names[i]);
+    buffer_text(out, "\n");
+    for (size_t i = 0; i < r->run->layer_count; i++)
+        add_layer(out, &r->run->layers[i]);
+}
+
+/* What the model says before. */
+static void add_wanted(buffer *out, const edit_report *r)
+{
+    for (size_t i = 0; i < edit_request_count(r); i++) {
+        const measured *m = &r->run->measured.results[i].edited;
+        if (edit_request_count(r) > 1)
+            buffer_printf(out, "%zu: ", i);
+        add_asked(out, m->question);
+        edit_answer_label(&m->before, out);
+        buffer_text(out, ", P(target) ");
+        text_prob(out, m->before.prob);
+        buffer_text(out, "\n");
+    }
+}
+
 void report_edit_text(const edit_report *r, buffer *out)
 {
+    if (edit_is_sweep(r)) {
+        add_wanted(out, r);
+        add_sweep(out, r);
+        return;
+    }
     add_requests(out, r);
     add_search(out, r);
     if (edit_request_count(r) > 1)

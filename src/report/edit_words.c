@@ -8,7 +8,8 @@
 
 const char *edit_method_name(edit_method m)
 {
-    static const char *const names[] = {[EDIT_MULTEDIT] = "multedit", [EDIT_FT] = "ft", [EDIT_FT_CONSTRAINED] = "ft-constrained"};
+    static const char *const names[] = {[EDIT_MULTEDIT] = "multedit", [EDIT_FT] = "ft",
+                                        [EDIT_FT_CONSTRAINED] = "ft-constrained"};
     return names[m];
 }
 
@@ -33,9 +34,9 @@ bool edit_is_joint(const edit_report *r)
     return r->run->settings.together && edit_request_count(r) > 1;
 }
 
-bool edit_is_single(const edit_report *r)
+bool edit_is_sweep(const edit_report *r)
 {
-    return r->run->settings.together || edit_request_count(r) == 1;
+    return r->run->layer_count > 0;
 }
 
 void edit_answer_label(const measure_answer *a, buffer *out)
@@ -64,7 +65,7 @@ void edit_place(const edit_report *r, buffer *out)
     else if (s->end_layer == s->first_layer + 1)
         buffer_printf(out, "layer %zu", s->first_layer);
     else
-        buffer_printf(out, "layers %zu to %zu", s->first_layer, s->end_layer - 1);
+        buffer_printf(out, edit_is_sweep(r) ? "each of layers %zu to %zu" : "layers %zu to %zu", s->first_layer, s->end_layer - 1);
 }
 
 void edit_interval(const interval *i, buffer *out)

@@ -13,14 +13,14 @@ size_t edit_request_count(const edit_report *r);
 size_t edit_target_count(const edit_report *r, size_t request);
 /* Whether several requests changed one model. */
 bool edit_is_joint(const edit_report *r);
-/* Whether there is one edited model: of one request, or of several made together. */
-bool edit_is_single(const edit_report *r);
+/* Whether layers were tried one by one. */
+bool edit_is_sweep(const edit_report *r);
 
 /* An answer as a reader wants it: what cannot be seen shown, without the space before it; a dash for an empty one. */
 void edit_answer_label(const measure_answer *a, buffer *out);
 /* The question without what the template puts around it; of a whole prompt all of it. */
 const char *edit_question(const measure_question *q);
-/* "layer 2", "layers 2 to 5", "all down projections", "the decoder" */
+/* "layer 2", "layers 2 to 5", "each of layers 2 to 5", "all down projections", "the decoder" */
 void edit_place(const edit_report *r, buffer *out);
 /* "0.93", or "0.93 [0.90, 0.96]" where the interval is of several subjects. */
 void edit_interval(const interval *i, buffer *out);

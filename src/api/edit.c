@@ -1,0 +1,418 @@
+/* edit.c: the public functions for edits.
+ *
+ * What is handed in lives as long as the call, what an edit reports does longer: so it is copied. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/parts.h"
+#include "base/memory.h"
+#include "method/edit_run.h"
+#include "model/edit_factors.h"
+#include "model/lora.h"
+#include "model/merged.h"
+#include "report/edit_report.h"
+
+/* A picture's file, and how the first question that shows it spells its path. */
+typedef struct known_picture {
+    char *resolved;
+    const char *path, *subject; /* subject: what a question says that it shows, or NULL */
+} known_picture;
+
+struct pb_edit {
+    model *model;
+    char *preset;
+    edit_run_result run;
+    edit_factors factors;         /* empty of fine-tuning, and of a sweep over layers */
+    measure_request *requests;    /* [request_count] */
+    measure_question *evaluation; /* [evaluation_count] */
+    size_t request_count, evaluation_count;
+    known_picture *pictures;      /* [picture_count] */
+    size_t picture_count;
+    void **kept;                  /* [kept_count] what the copies are made of */
+    size_t kept_count;
+};
+
+pb_edit_options pb_edit_defaults(void)
+{
+    return (pb_edit_options){.lr = NAN, .weight_decay = NAN, .clamp = NAN, .lambda = NAN, .epsilon = NAN, .neighbours = 10};
+}
+
+/* ---- copies ---- */
+
+static void *keep(pb_edit *e, void *block)
+{
+    e->kept = mem_resize(e->kept, e->kept_count + 1, sizeof *e->kept);
+    return e->kept[e->kept_count++] = block;
+}
+
+static const char *keep_text(pb_edit *e, const char *text)
+{
+    return text ? keep(e, mem_text(text)) : NULL;
+}
+
+static const char *const *keep_texts(pb_edit *e, const char *const *texts, size_t count)
+{
+    const char **list = keep(e, mem_new(count, sizeof *list));
+    for (size_t i = 0; i < count; i++)
+        list[i] = keep_text(e, texts[i]);
+    return list;
+}
+
+/* One file, one spelling: what is drawn for neighbours must not be the request's own picture by another name. */
+static known_picture *know_picture(pb_edit *e, const char *path)
+{
+    char *resolved = realpath(path, NULL);
+    if (!resolved)
+        resolved = mem_text(path); /* it will be missed when it is opened */
+    for (size_t i = 0; i < e->picture_count; i++)
+        if (strcmp(e->pictures[i].resolved, resolved) == 0) {
+            free(resolved);
+            return &e->pictures[i];
+        }
+    e->pictures = mem_resize(e->pictures, e->picture_count + 1, sizeof *e->pictures);
+    known_picture *p = &e->pictures[e->picture_count++];
+    *p = (known_picture){.resolved = resolved, .path = keep_text(e, path)};
+    return p;
+}
+
+static pb_question keep_question(pb_edit *e, const pb_question *q, const pb_edit_options *o)
+{
+    pb_question copy = *q;
+    copy.image = q->image ? know_picture(e, q->image)->path : NULL;
+    copy.question = keep_text(e, q->question);
+    copy.prefill = keep_text(e, q->prefill);
+    copy.prompt = keep_text(e, q->prompt);
+    copy.template_name = keep_text(e, q->template_name || q->prompt ? q->template_name : o->template_name);
+    copy.constraints = keep_texts(e, q->constraints, q->constraint_count);
+    if (q->constraint_starts) {
+        size_t *starts = keep(e, mem_new(q->constraint_count, sizeof *starts));
+        memcpy(starts, q->constraint_starts, q->constraint_count * sizeof *starts);
+        copy.constraint_starts = starts;
+    }
+    return copy;
+}
+
+static void keep_evaluation(pb_edit *e, const pb_eval_question *eval, size_t count, const pb_edit_options *o)
+{
+    e->evaluation = mem_new(count, sizeof *e->evaluation);
+    for (size_t i = 0; i < count; i++) {
+        const pb_eval_question *q = &eval[i];
+        e->evaluation[e->evaluation_count++] = (measure_question){
+            .asked = keep_question(e, &q->question, o), .name = keep_text(e, q->name), .id = keep_text(e, q->id),
+            .subject = keep_text(e, q->subject), .answers = keep_texts(e, q->answers, q->answer_count),
+            .answer_count = q->answer_count};
+        if (q->subject && q->question.image)
+            know_picture(e, q->question.image)->subject = e->evaluation[i].subject;
+    }
+}
+
+static measure_request keep_request(pb_edit *e, const pb_edit_request *q, const pb_edit_options *o)
+{
+    measure_request r = {.target = keep_text(e, q->target), .rephrasing_count = q->rephrasing_count};
+    measure_question *others = keep(e, mem_new(q->rephrasing_count, sizeof *others));
+    r.question = (measure_question){.asked = keep_question(e, &q->question, o), .name = keep_text(e, q->name),
+                                    .id = keep_text(e, q->id), .subject = keep_text(e, q->subject),
+                                    .answers = keep_texts(e, q->answers, q->answer_count),
+                                    .answer_count = q->answer_count};
+    if (!r.question.subject && q->question.image)
+        r.question.subject = know_picture(e, q->question.image)->subject;
+    for (size_t i = 0; i < q->rephrasing_count; i++)
+        others[i] = (measure_question){.asked = keep_question(e, &q->rephrasings[i], o), .subject = r.question.subject};
+    r.rephrasings = others;
+    return r;
+}
+
+/* ---- what is wrong with the requests ---- */
+
+/* The failure in err, with the name of what it is about before it. */
+static pb_status name_failure(pb_error *err, pb_status status, const char *name, size_t number, size_t count, const char *of)
+{
+    if (!err || (!name && count == 1))
+        return status;
+    pb_error why = *err;
+    if (name)
+        fail(err, status, "%s: %s", name, why.message);
+    else
+        fail(err, status, "%s %zu: %s", of, number, why.message);
+    if (why.hint[0])
+        fail_hint(err, "%s", why.hint);
+    return status;
+}
+
+static pb_status check_target(pb_edit *e, const measure_request *r, const pb_edit_options *o, size_t *tokens, pb_error *err)
+{
+    int32_t *ids;
+    size_t V = e->model->decoder.config.vocab;
+    if (!r->target || r->target[strspn(r->target, " \t\r\n")] == '\0')
+        return fail(err, PB_EINVAL, "the target is empty");
+    TRY(tokenizer_mid_sentence(e->model->tokenizer, r->target, "target", &ids, tokens, err));
+    pb_status status = PB_OK;
+    for (size_t i = 0; i < *tokens && !status; i++)
+        if ((size_t)ids[i] >= V)
+            status = fail(err, PB_EINVAL, "token %d of the target \"%s\" is outside the model's vocabulary of %zu", ids[i],
+                          r->target, V);
+    free(ids);
+    *tokens = o->whole_target ? *tokens : 1;
+    return status;
+}
+
+static pb_status check_request(pb_edit *e, const measure_request *r, const pb_edit_options *o, pb_error *err)
+{
+    size_t tokens;
+    if (o->method == PB_MULTEDIT && !o->key && r->question.asked.constraint_count == 0) {
+        fail(err, PB_EINVAL, "there is no constraint, at whose last token multedit takes its key");
+        return fail_hint(err, "give the words of the question that say what it is about: \"this country\"");
+    }
+    TRY(check_target(e, r, o, &tokens, err));
+    TRY(question_check(e->model, &r->question.asked, tokens, err));
+    for (size_t i = 0; i < r->rephrasing_count; i++) {
+        pb_status status = question_check(e->model, &r->rephrasings[i].asked, 0, err);
+        if (status)
+            return name_failure(err, status, NULL, i, 0, "rephrasing");
+    }
+    return PB_OK;
+}
+
+/* All that can be seen before anything is run is told of all questions, each by its name. */
+static pb_status check_questions(pb_edit *e, const pb_edit_options *o, pb_error *err)
+{
+    pb_status status;
+    for (size_t i = 0; i < e->request_count; i++)
+        if ((status = check_request(e, &e->requests[i], o, err)))
+            return name_failure(err, status, e->requests[i].question.name, i, e->request_count, "request");
+    for (size_t i = 0; i < e->evaluation_count; i++)
+        if ((status = question_check(e->model, &e->evaluation[i].asked, 0, err)))
+            return name_failure(err, status, e->evaluation[i].name, i, 0, "evaluation question");
+    return PB_OK;
+}
+
+/* ---- settings ---- */
+
+/* *value = wanted, unless that is NAN. */
+static pb_status choose_number(double *value, double wanted, const char *name, pb_error *err)
+{
+    if (isnan(wanted))
+        return PB_OK;
+    if (!isfinite(wanted) || wanted < 0)
+        return fail(err, PB_EINVAL, "%s is %g, expected a number of at least 0", name, wanted);
+    *value = wanted;
+    return PB_OK;
+}
+
+static void choose_layers(edit_settings *s, const pb_edit_options *o, const model *m)
+{
+    if (o->end_layer || o->each_layer) {
+        s->first_layer = o->first_layer;
+        s->end_layer = o->end_layer ? o->end_layer : m->decoder.config.layers;
+    }
+}
+
+static pb_status choose_settings(edit_settings *s, const pb_edit_options *o, const model *m, pb_error *err)
+{
+    static const edit_method methods[] = {[PB_MULTEDIT] = EDIT_MULTEDIT, [PB_FT] = EDIT_FT,
+                                          [PB_FT_CONSTRAINED] = EDIT_FT_CONSTRAINED};
+    static const edit_scope scopes[] = {[PB_FT_MATRIX] = EDIT_MATRIX, [PB_FT_DOWN] = EDIT_DOWN, [PB_FT_ALL] = EDIT_ALL};
+    *s = (edit_settings){0};
+    if (!edit_preset(o->preset, methods[o->method], s))
+        return fail(err, PB_EINVAL, "there is no preset \"%s\" of this method; known are %s", o->preset, edit_preset_names());
+    choose_layers(s, o, m);
+    s->scope = scopes[o->ft_scope];
+    s->steps = o->steps ? o->steps : s->steps;
+    s->together = o->together;
+    s->key = o->key;
+    s->memory = o->run.memory;
+    s->progress = o->run.progress;
+    s->context = o->run.context;
+    TRY(choose_number(&s->lr, o->lr, "lr", err));
+    TRY(choose_number(&s->weight_decay, o->weight_decay, "weight_decay", err));
+    TRY(choose_number(&s->clamp, o->clamp, "clamp", err));
+    TRY(choose_number(&s->lambda, o->lambda, "lambda", err));
+    return choose_number(&s->epsilon, o->epsilon, "epsilon", err);
+}
+
+/* ---- running ---- */
+
+/* The factors row by row: a request's layers stand together. */
+static void make_factors(pb_edit *e)
+{
+    const decoder_config *c = &e->model->decoder.config;
+    const edit *of = &e->run.e;
+    size_t F = c->d_ff, D = c->d_model, N = of->count * of->layer_count;
+    edit_factors *f = &e->factors;
+    *f = (edit_factors){.count = N, .d_ff = F, .d_model = D, .together = of->settings.together,
+                        .key = mem_new(N * F, sizeof *f->key), .v0 = mem_new(N * D, sizeof *f->v0),
+                        .v = mem_new(N * D, sizeof *f->v), .u = mem_new(N * D, sizeof *f->u),
+                        .layer = mem_new(N, sizeof *f->layer), .request = mem_new(N, sizeof *f->request)};
+    for (size_t n = 0; n < N; n++) {
+        size_t i = n / of->layer_count;
+        const edit_layer *l = &of->layers[n % of->layer_count];
+        memcpy(f->key + n * F, l->along + i * F, F * sizeof *f->key);
+        memcpy(f->v0 + n * D, l->v0 + i * D, D * sizeof *f->v0);
+        memcpy(f->v + n * D, l->v + i * D, D * sizeof *f->v);
+        memcpy(f->u + n * D, l->u + i * D, D * sizeof *f->u);
+        f->layer[n] = (int64_t)l->layer;
+        f->request[n] = (int64_t)i;
+    }
+}
+
+static pb_status run(pb_edit *e, const edit_settings *s, const pb_edit_options *o, pb_error *err)
+{
+    const measure_plan plan = {.requests = e->requests, .request_count = e->request_count, .evaluation = e->evaluation,
+                               .evaluation_count = e->evaluation_count, .neighbours = o->neighbours, .seed = o->run.seed,
+                               .memory = o->run.memory, .progress = o->run.progress, .context = o->run.context};
+    TRY(check_questions(e, o, err));
+    if (o->each_layer)
+        return edit_run_layers(&e->run, e->model, &plan, s, o->whole_target, err);
+    TRY(edit_run(&e->run, e->model, &plan, s, o->whole_target, err));
+    if (e->run.tuning)
+        tuning_undo(e->run.tuning);
+    else if (s->method == EDIT_MULTEDIT)
+        make_factors(e);
+    return PB_OK;
+}
+
+pb_status pb_edit_run(pb_edit **out, pb_model *pm, const pb_edit_request *requests, size_t request_count,
+                      const pb_eval_question *eval, size_t eval_count, const pb_edit_options *options, pb_error *err)
+{
+    edit_settings settings;
+    *out = NULL;
+    api_set_threads(&options->run);
+    if (request_count == 0)
+        return fail(err, PB_EINVAL, "there is no request for an edit");
+    if (options->each_layer && options->method != PB_MULTEDIT)
+        return fail(err, PB_EINVAL, "layers can be tried one by one with multedit only");
+    TRY(choose_settings(&settings, options, pm->m, err));
+    pb_edit *e = mem_new(1, sizeof *e);
+    e->model = pm->m;
+    e->preset = mem_text(options->preset ? options->preset : "default");
+    settings.key = keep_text(e, settings.key);
+    keep_evaluation(e, eval, eval_count, options);
+    e->requests = mem_new(request_count, sizeof *e->requests);
+    for (; e->request_count < request_count; e->request_count++)
+        e->requests[e->request_count] = keep_request(e, &requests[e->request_count], options);
+    pb_status status = run(e, &settings, options, err);
+    if (status)
+        pb_edit_free(e);
+    else
+        *out = e;
+    return status;
+}
+
+void pb_edit_free(pb_edit *e)
+{
+    if (!e)
+        return;
+    edit_run_free(&e->run);
+    edit_factors_free(&e->factors);
+    free(e->requests);
+    free(e->evaluation);
+    for (size_t i = 0; i < e->picture_count; i++)
+        free(e->pictures[i].resolved);
+    free(e->pictures);
+    for (size_t i = 0; i < e->kept_count; i++)
+        free(e->kept[i]);
+    free(e->kept);
+    free(e->preset);
+    free(e);
+}
+
+/* ---- results ---- */
+
+static edit_report report_of(const pb_edit *e)
+{
+    const decoder_config *c = &e->model->decoder.config;
+    return (edit_report){.model_path = e->model->path, .family = e->model->family, .dtype = "f32", .layers = c->layers,
+                         .d_model = c->d_model, .changes = e->model->changes, .change_count = e->model->change_count,
+                         .preset = e->preset, .run = &e->run, .factors = e->factors.count ? &e->factors : NULL};
+}
+
+pb_status pb_edit_write(const pb_edit *e, const char *directory, pb_error *err)
+{
+    edit_report r = report_of(e);
+    return report_edit_write(&r, directory, err);
+}
+
+void pb_edit_json(const pb_edit *e, char **json)
+{
+    edit_report r = report_of(e);
+    api_dump(report_edit_json(&r), json);
+}
+
+void pb_edit_text(const pb_edit *e, char **text)
+{
+    buffer b = {0};
+    edit_report r = report_of(e);
+    report_edit_text(&r, &b);
+    *text = b.data;
+}
+
+bool pb_edit_answers(const pb_edit *e, size_t request, const char **before, const char **after, double *prob_before,
+                     double *prob_after)
+{
+    if (request >= e->request_count)
+        return false;
+    const measured *m = &e->run.measured.results[request].edited;
+    *before = m->before.text;
+    *after = m->after.text;
+    *prob_before = m->before.prob;
+    *prob_after = m->after.prob;
+    return true;
+}
+
+/* ---- keeping it ---- */
+
+/* Only one edited model can be kept. */
+static pb_status check_single(const pb_edit *e, pb_error *err)
+{
+    if (e->run.layer_count)
+        return fail(err, PB_EINVAL, "an edit that was tried at each layer cannot be saved: choose a layer first");
+    if (e->request_count == 1 || e->run.settings.together)
+        return PB_OK;
+    fail(err, PB_EINVAL, "%zu edits were made, each in a model of its own, and only one model can be saved", e->request_count);
+    return fail_hint(err, "give --together to make them all in one model, or one request");
+}
+
+pb_status pb_edit_save_lora(const pb_edit *e, const char *directory, pb_error *err)
+{
+    TRY(check_single(e, err));
+    if (!e->factors.count)
+        return fail(err, PB_EUNSUPPORTED, "what fine-tuning changed is of no low rank, and cannot be saved as an adapter");
+    return lora_save(e->model, &e->factors, directory, err);
+}
+
+/* The decoder runs with the edit: its terms, or what was tuned. */
+static pb_status put_in(const pb_edit *e, pb_error *err)
+{
+    size_t count;
+    if (e->run.tuning) {
+        tuning_redo(e->run.tuning);
+        return PB_OK;
+    }
+    const weight_term *terms = edit_terms(&e->run.e, 0, &count);
+    for (size_t i = 0; i < count; i++) {
+        const weight_term *t = &terms[i];
+        TRY(decoder_add_term(&e->model->decoder,
+                             &(decoder_term){e->model->decoder.layers[t->layer].part[t->part], t->rank, t->a, t->b, 1}, err));
+    }
+    return PB_OK;
+}
+
+static void take_out(const pb_edit *e, size_t terms_before)
+{
+    if (e->run.tuning)
+        tuning_undo(e->run.tuning);
+    else
+        decoder_drop_terms(&e->model->decoder, terms_before);
+}
+
+pb_status pb_edit_save_merged(const pb_edit *e, const char *directory, pb_error *err)
+{
+    size_t terms_before = decoder_term_count(&e->model->decoder);
+    TRY(check_single(e, err));
+    pb_status status = put_in(e, err);
+    if (!status)
+        status = merged_save(e->model, directory, err);
+    take_out(e, terms_before);
+    return status;
+}
