@@ -78,8 +78,8 @@ typedef struct pb_run_options {
     int threads;     /* 0: OMP_NUM_THREADS, else one per core */
     size_t memory;   /* bytes of working memory; 0: 8 GiB */
     uint64_t seed;
-    /* Called now and then with what is being done ("tracing"), and how many of how many cells; may be NULL. Cells go
-     * through the layers together, so `done` grows in fractions. */
+    /* Called now and then with what is being done ("tracing"), and how many of how many (cells, questions, steps); may be
+     * NULL. Cells go through the layers together, so `done` grows in fractions. */
     void (*progress)(void *context, const char *what, double done, double total);
     void *context;
 } pb_run_options;

@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/interrupt.h"
 
 pb_status file_set_open(file_set *s, const char *directory, pb_error *err)
 {
     size_t made = dir_missing(directory);
     *s = (file_set){0};
+    interrupt_watch();
     pb_status status = dir_create(directory, err);
     char *stage = path_join(directory, ".patchbay-XXXXXX");
     if (!status && !mkdtemp(stage))
@@ -21,6 +23,7 @@ pb_status file_set_open(file_set *s, const char *directory, pb_error *err)
     if (status) {
         dir_remove(directory, made);
         free(stage);
+        interrupt_release();
         return status;
     }
     *s = (file_set){mem_text(directory), stage, made};
@@ -88,5 +91,6 @@ pb_status file_set_close(file_set *s, pb_status status, pb_error *err)
     free(s->stage);
     free(s->directory);
     *s = (file_set){0};
+    interrupt_release();
     return status;
 }

@@ -124,8 +124,8 @@ static void show_progress(void *context, const char *what, double done, double t
     if (time - p->last < (p->terminal ? 0.2 : 10) || done <= 0)
         return;
     double rate = done / (time - p->began);
-    fprintf(stderr, p->terminal ? "\r%s: %.0f of %.0f cells, %.3g a second, %.0f s left \033[K"
-                                : "%s: %.0f of %.0f cells, %.3g a second, %.0f s left\n",
+    fprintf(stderr, p->terminal ? "\r%s: %.0f of %.0f, %.3g a second, %.0f s left \033[K"
+                                : "%s: %.0f of %.0f, %.3g a second, %.0f s left\n",
             what, done, total, rate, (total - done) / rate);
     p->last = time;
 }
