@@ -167,14 +167,14 @@ const char *pb_trace_cell(const pb_trace *trace, size_t column);
  *         pb_edit_write(edit, "out", &err) == PB_OK && pb_edit_save_lora(edit, "adapter", &err) == PB_OK)
  *         puts("out/edit.html");
  *
- * docs/edit.md defines the methods and what is measured. The model that was handed in stays as it is, and must outlive the
- * edit. */
+ * docs/edit.md defines the methods and what is measured. The model that was handed in stays as it is, and must outlive
+ * the edit. */
 
 typedef struct pb_edit pb_edit;
 
 /* What an edited model shall answer. */
 typedef struct pb_edit_request {
-    const char *name;         /* how errors call it ("edits.jsonl: line 37"); NULL: by its number, where there are several */
+    const char *name;         /* how errors call it ("edits.jsonl: line 37"); NULL: by its number, if there are several */
     const char *id;           /* may be NULL, as subject */
     pb_question question;     /* the key stands at the last token of constraint:0 */
     const char *target;
@@ -217,14 +217,14 @@ typedef enum pb_edit_method {
     PB_FT_CONSTRAINED /* fine-tuning that keeps every weight within epsilon of what it was */
 } pb_edit_method;
 
-typedef enum pb_ft_scope { PB_FT_MATRIX, PB_FT_DOWN, PB_FT_ALL } pb_ft_scope; /* what fine-tuning changes: the layer's down
-                                                                              * projection, all layers', the decoder */
+/* What fine-tuning changes: the layer's down projection, all layers', the whole decoder. */
+typedef enum pb_ft_scope { PB_FT_MATRIX, PB_FT_DOWN, PB_FT_ALL } pb_ft_scope;
 
 /* Begin with pb_edit_defaults(): a number that is NAN is the preset's. */
 typedef struct pb_edit_options {
     pb_edit_method method;
     pb_ft_scope ft_scope;
-    const char *preset;             /* "default" (or NULL), "official": sets the layer and the numbers that are not given */
+    const char *preset;             /* "default" (or NULL), "official": the layer and the numbers that are not given */
     size_t first_layer, end_layer;  /* one layer, or a range that the edit is spread over; end 0: the preset's layer */
     size_t steps;                   /* 0: the preset's */
     double lr, weight_decay, clamp, lambda, epsilon;
@@ -232,7 +232,7 @@ typedef struct pb_edit_options {
     bool each_layer;                /* try every layer of the range by itself, and compare them; end 0: all layers */
     bool whole_target;              /* make all of the target's tokens likely, not only the first */
     bool together;                  /* make all requests' edits in one model, instead of each in its own */
-    size_t neighbours;              /* pictures of other subjects that each edited question is asked about (10); 0: none */
+    size_t neighbours;              /* other subjects' pictures that each edited question is asked about (10); 0: none */
     const char *template_name;      /* of questions that name none; NULL: the model's own */
     pb_run_options run;
 } pb_edit_options;
@@ -250,12 +250,12 @@ pb_status pb_edit_write(const pb_edit *edit, const char *directory, pb_error *er
 void pb_edit_json(const pb_edit *edit, char **json);
 /* What happened, in a few lines. *text: free(). */
 void pb_edit_text(const pb_edit *edit, char **text);
-/* The greedy answers to a request's question before and after its edit, and P(the target's first token); false when there
- * is no such request. The texts live as long as the edit. */
+/* The greedy answers to a request's question before and after its edit, and P(the target's first token); false when
+ * there is no such request. The texts live as long as the edit. */
 bool pb_edit_answers(const pb_edit *edit, size_t request, const char **before, const char **after, double *prob_before,
                      double *prob_after);
-/* The edit as a PEFT adapter (PB_MULTEDIT only), and the edited model as a checkpoint: of one request, or of several made
- * together. The checkpoint holds what the model was opened with (pb_model_options) too, the adapter and edit.npz do not. */
+/* The edit as a PEFT adapter (PB_MULTEDIT only), and the edited model as a checkpoint: of one request, or of several
+ * made together. The checkpoint holds the changes that the model was opened with too, the adapter and edit.npz do not. */
 pb_status pb_edit_save_lora(const pb_edit *edit, const char *directory, pb_error *err);
 pb_status pb_edit_save_merged(const pb_edit *edit, const char *directory, pb_error *err);
 

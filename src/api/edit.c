@@ -35,7 +35,8 @@ struct pb_edit {
 
 pb_edit_options pb_edit_defaults(void)
 {
-    return (pb_edit_options){.lr = NAN, .weight_decay = NAN, .clamp = NAN, .lambda = NAN, .epsilon = NAN, .neighbours = 10};
+    return (pb_edit_options){.lr = NAN, .weight_decay = NAN, .clamp = NAN, .lambda = NAN, .epsilon = NAN,
+                             .neighbours = 10};
 }
 
 /* ---- copies ---- */
@@ -126,7 +127,8 @@ static measure_request keep_request(pb_edit *e, const pb_edit_request *q, const 
 /* ---- what is wrong with the requests ---- */
 
 /* The failure in err, with the name of what it is about before it. */
-static pb_status name_failure(pb_error *err, pb_status status, const char *name, size_t number, size_t count, const char *of)
+static pb_status name_failure(pb_error *err, pb_status status, const char *name, size_t number, size_t count,
+                              const char *of)
 {
     if (!err || (!name && count == 1))
         return status;
@@ -140,7 +142,8 @@ static pb_status name_failure(pb_error *err, pb_status status, const char *name,
     return status;
 }
 
-static pb_status check_target(pb_edit *e, const measure_request *r, const pb_edit_options *o, size_t *tokens, pb_error *err)
+static pb_status check_target(pb_edit *e, const measure_request *r, const pb_edit_options *o, size_t *tokens,
+                              pb_error *err)
 {
     int32_t *ids;
     size_t V = e->model->decoder.config.vocab;
@@ -150,8 +153,8 @@ static pb_status check_target(pb_edit *e, const measure_request *r, const pb_edi
     pb_status status = PB_OK;
     for (size_t i = 0; i < *tokens && !status; i++)
         if ((size_t)ids[i] >= V)
-            status = fail(err, PB_EINVAL, "token %d of the target \"%s\" is outside the model's vocabulary of %zu", ids[i],
-                          r->target, V);
+            status = fail(err, PB_EINVAL, "token %d of the target \"%s\" is outside the model's vocabulary of %zu",
+                          ids[i], r->target, V);
     free(ids);
     *tokens = o->whole_target ? *tokens : 1;
     return status;
@@ -215,7 +218,8 @@ static pb_status choose_settings(edit_settings *s, const pb_edit_options *o, con
     static const edit_scope scopes[] = {[PB_FT_MATRIX] = EDIT_MATRIX, [PB_FT_DOWN] = EDIT_DOWN, [PB_FT_ALL] = EDIT_ALL};
     *s = (edit_settings){0};
     if (!edit_preset(o->preset, methods[o->method], s))
-        return fail(err, PB_EINVAL, "there is no preset \"%s\" of this method; known are %s", o->preset, edit_preset_names());
+        return fail(err, PB_EINVAL, "there is no preset \"%s\" of this method; known are %s", o->preset,
+                    edit_preset_names());
     choose_layers(s, o, m);
     s->scope = scopes[o->ft_scope];
     s->steps = o->steps ? o->steps : s->steps;
@@ -369,7 +373,8 @@ static pb_status check_single(const pb_edit *e, pb_error *err)
         return fail(err, PB_EINVAL, "an edit that was tried at each layer cannot be saved: choose a layer first");
     if (e->request_count == 1 || e->run.settings.together)
         return PB_OK;
-    fail(err, PB_EINVAL, "%zu edits were made, each in a model of its own, and only one model can be saved", e->request_count);
+    fail(err, PB_EINVAL, "%zu edits were made, each in a model of its own, and only one model can be saved",
+         e->request_count);
     return fail_hint(err, "give --together to make them all in one model, or one request");
 }
 
@@ -377,13 +382,14 @@ pb_status pb_edit_save_lora(const pb_edit *e, const char *directory, pb_error *e
 {
     TRY(check_single(e, err));
     if (!e->factors.count)
-        return fail(err, PB_EUNSUPPORTED, "what fine-tuning changed is of no low rank, and cannot be saved as an adapter");
+        return fail(err, PB_EUNSUPPORTED, "what fine-tuning changed is of no low rank: an adapter cannot hold it");
     return lora_save(e->model, &e->factors, directory, err);
 }
 
 /* The decoder runs with the edit: its terms, or what was tuned. */
 static pb_status put_in(const pb_edit *e, pb_error *err)
 {
+    decoder *m = &e->model->decoder;
     size_t count;
     if (e->run.tuning) {
         tuning_redo(e->run.tuning);
@@ -392,8 +398,8 @@ static pb_status put_in(const pb_edit *e, pb_error *err)
     const weight_term *terms = edit_terms(&e->run.e, 0, &count);
     for (size_t i = 0; i < count; i++) {
         const weight_term *t = &terms[i];
-        TRY(decoder_add_term(&e->model->decoder,
-                             &(decoder_term){e->model->decoder.layers[t->layer].part[t->part], t->rank, t->a, t->b, 1}, err));
+        const decoder_term added = {m->layers[t->layer].part[t->part], t->rank, t->a, t->b, 1};
+        TRY(decoder_add_term(m, &added, err));
     }
     return PB_OK;
 }

@@ -21,8 +21,8 @@ static bool is(const char *value, const char *wanted)
 /* ---- what is wrong with the line ---- */
 
 /* Options that say what one request is, which a file of them says itself. */
-static const char *const one_request[] = {"image", "question", "constraint", "occurrences", "prefill", "prompt", "target",
-                                          "rephrase"};
+static const char *const one_request[] = {"image",   "question", "constraint", "occurrences",
+                                          "prefill", "prompt",   "target",     "rephrase"};
 
 static const char *requests_wrong(const settings *s)
 {
@@ -165,7 +165,8 @@ static pb_status check_folder(const char *folder, pb_error *err)
     }
     pb_status status = PB_OK;
     if (!dir_exists(above))
-        status = fail(err, PB_EIO, "%s: the folder cannot be created: %s", folder, strerror(access(above, F_OK) ? errno : ENOTDIR));
+        status = fail(err, PB_EIO, "%s: the folder cannot be created: %s", folder,
+                      strerror(access(above, F_OK) ? errno : ENOTDIR));
     else if (access(above, W_OK | X_OK) != 0)
         status = fail(err, PB_EIO, "%s: the folder cannot be written: %s", folder, strerror(errno));
     free(above);
@@ -198,8 +199,8 @@ static pb_status check_folders(const settings *s, const char *model, const char 
     if (s->save_merged && out && same_folder(s->save_merged, out))
         return fail(err, PB_EINVAL, "%s: --save-merged needs a folder of its own, apart from --out", out);
     if (s->save_lora && s->save_merged && same_folder(s->save_lora, s->save_merged))
-        return fail(err, PB_EINVAL, "%s: --save-merged needs a folder of its own: an adapter beside it would be applied once more",
-                    s->save_lora);
+        return fail(err, PB_EINVAL, "%s: --save-merged needs a folder of its own: an adapter beside it would be applied "
+                    "once more", s->save_lora);
     return PB_OK;
 }
 
@@ -249,8 +250,8 @@ static pb_status edit_and_show(pb_model *model, const asked *a, const settings *
     pb_edit *edit;
     pb_edit_options options = edit_options(s, &p);
     if ((s->save_lora || s->save_merged) && a->count > 1 && !s->together) {
-        fail(err, PB_EINVAL, "%s: holds %zu requests, each edited in a model of its own, and only one model can be saved",
-             s->requests, a->count);
+        fail(err, PB_EINVAL, "%s: holds %zu requests, each edited in a model of its own, and only one model can be "
+             "saved", s->requests, a->count);
         return fail_hint(err, "give --together to make them all in one model, or a file of one request");
     }
     size_t marked = a->eval_file ? pb_eval_questions_marked(a->eval_file) : 0;

@@ -55,16 +55,16 @@ static pb_status check_place(json_t *constraint, const char *question, size_t st
     size_t length = count_points(question);
     const char *text = NULL;
     if (start >= end || end > length)
-        return fail(err, PB_EFORMAT, "%s: \"start\" %zu and \"end\" %zu are no stretch of the question \"%s\", which has "
-                    "%zu characters", name, start, end, question, length);
+        return fail(err, PB_EFORMAT, "%s: \"start\" %zu and \"end\" %zu are no stretch of the question \"%s\", which "
+                    "has %zu characters", name, start, end, question, length);
     const char *from = point_at(question, start);
     size_t n = (size_t)(point_at(from, end - start) - from);
     TRY(json_get_text(constraint, "text", &text, name, err));
     if (!text)
         json_object_set_new(constraint, "text", json_stringn(from, n));
     else if (strlen(text) != n || memcmp(text, from, n) != 0)
-        return fail(err, PB_EFORMAT, "%s: \"text\" is \"%s\", but characters %zu to %zu of the question are \"%.*s\"", name,
-                    text, start, end, (int)n, from);
+        return fail(err, PB_EFORMAT, "%s: \"text\" is \"%s\", but characters %zu to %zu of the question are \"%.*s\"",
+                    name, text, start, end, (int)n, from);
     return PB_OK;
 }
 

@@ -247,8 +247,8 @@ void curve_left_panel(buffer *out, const edit_report *r, const curve_box *b)
 {
     panel p = {.r = r, .b = b};
     if (edit_is_sweep(r)) {
-        p = (panel){r, b, "share of answers right, or kept (neighbours)", "layer", r->run->layer_count, r->run->layers[0].layer,
-                    MEASURES, measures, measure_at, 0, 1, false};
+        p = (panel){r, b, "share of answers right, or kept (neighbours)", "layer", r->run->layer_count,
+                    r->run->layers[0].layer, MEASURES, measures, measure_at, 0, 1, false};
     } else {
         p = (panel){r, b, r->run->count > 1 ? "loss (of each, and their mean)" : "loss", "steps done",
                     r->run->settings.steps, 0, r->run->count, NULL, loss_at, 0, 1, false};

@@ -68,8 +68,9 @@ static json_t *make_pairs(const measured_list *list)
 
 static json_t *make_model(const edit_report *r)
 {
-    json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(r->model_path), "family", make_text(r->family),
-                          "layers", make_count(r->layers), "d_model", make_count(r->d_model), "dtype", make_text(r->dtype));
+    json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(r->model_path), "family",
+                          make_text(r->family), "layers", make_count(r->layers), "d_model", make_count(r->d_model),
+                          "dtype", make_text(r->dtype));
     if (r->change_count)
         json_object_set_new(o, "changes", report_changes_json(r->changes, r->change_count));
     return o;
@@ -206,7 +207,7 @@ static json_t *make_neighbourhood(const measure_summary *s)
     return o;
 }
 
-/* The evaluation questions of all requests: of those made together, too, each has its own, which leave its subject out. */
+/* The evaluation questions of all requests: of those made together, too, each has its own, without its subject's. */
 static json_t *make_evaluated(const edit_report *r)
 {
     json_t *list = json_array();
@@ -265,8 +266,8 @@ static json_t *make_outcomes(const edit_report *r, const edit_at_layer *at)
     json_t *list = json_array();
     for (size_t i = 0; i < edit_request_count(r); i++) {
         const struct edit_outcome *of = &at->outcomes[i];
-        json_array_append_new(list, json_pack("{s:o, s:b, s:o, s:o, s:o}", "prob", make_number(of->prob), "exact", of->right,
-                                              "delta_norm", make_number(of->delta_norm), "generalisation",
+        json_array_append_new(list, json_pack("{s:o, s:b, s:o, s:o, s:o}", "prob", make_number(of->prob), "exact",
+                                              of->right, "delta_norm", make_number(of->delta_norm), "generalisation",
                                               make_number(of->rephrased), "kept", make_number(of->kept)));
     }
     return list;

@@ -24,7 +24,7 @@ static size_t byte_of(const char *text, size_t point)
     return at;
 }
 
-/* Where the first constraint stands: at its place, or where its words are found first (ASCII case aside); NULL: nowhere. */
+/* Where the first constraint stands: at its place, or where its words are found first (ASCII case aside); or NULL. */
 static const char *find_constraint(const pb_question *q, const char *asked)
 {
     const char *words = q->constraint_count ? q->constraints[0] : "";
@@ -175,8 +175,8 @@ static void add_curve(buffer *out, const edit_report *r, curve_fn *draw, const c
     b.x = curve_left(&b);
     b.y = curve_above(&b);
     double width = b.x + b.width + 8, height = b.y + b.height + curve_below(&b);
-    buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n",
-                  width, height, width, height, label);
+    buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+                  "aria-label=\"%s\">\n", width, height, width, height, label);
     draw(out, r, &b);
     buffer_text(out, "</svg>\n");
 }
@@ -247,7 +247,8 @@ static void add_specificity(buffer *out, const measure_summary *s)
 {
     if (s->specificity.after.questions == 0)
         return;
-    open_measure(out, "Specificity", "unrelated questions answered right", &s->specificity.before, &s->specificity.after);
+    open_measure(out, "Specificity", "unrelated questions answered right", &s->specificity.before,
+                 &s->specificity.after);
     buffer_printf(out, "%zu gained, %zu lost; KL(before &#8214; after) ", s->specificity.gained_count,
                   s->specificity.lost_count);
     edit_interval(&s->specificity.kl, out);
@@ -257,8 +258,8 @@ static void add_specificity(buffer *out, const measure_summary *s)
 void edit_page_measures(buffer *out, const edit_report *r)
 {
     const measure_summary *s = &r->run->summary;
-    buffer_text(out, "<section>\n<h2>What it did</h2>\n<div class=\"scroll\"><table>\n<tr><th></th><th class=\"r\">before"
-                     "</th><th class=\"r\">after</th><th></th></tr>\n");
+    buffer_text(out, "<section>\n<h2>What it did</h2>\n<div class=\"scroll\"><table>\n<tr><th></th><th class=\"r\">"
+                     "before</th><th class=\"r\">after</th><th></th></tr>\n");
     add_success(out, "Efficacy", "edited questions that answer the target", &s->edited);
     add_success(out, "Generalisation", "the same in other words", &s->rephrasings);
     add_success(out, "", "about other pictures of the same subject", &s->pictures);

@@ -1,5 +1,5 @@
-/* edit_tables.c: what an edit's page says in tables: answers before and after, how it was computed, what may be said from
- * it (edit_page.h). */
+/* edit_tables.c: what an edit's page says in tables: answers before and after, how it was computed, what may be said
+ * from it (edit_page.h). */
 #include <math.h>
 #include <string.h>
 
@@ -53,8 +53,8 @@ static void add_number(buffer *out, const edit_report *r, size_t request)
 
 static void open_table(buffer *out, const edit_report *r, const char *title, const char *note, const char *more)
 {
-    buffer_printf(out, "<section>\n<h2>%s</h2>\n<p class=\"note\">%s</p>\n<div class=\"scroll\"><table>\n<tr>%s<th>question"
-                  "</th><th>before</th><th>after</th>%s</tr>\n", title, note,
+    buffer_printf(out, "<section>\n<h2>%s</h2>\n<p class=\"note\">%s</p>\n<div class=\"scroll\"><table>\n<tr>%s<th>"
+                  "question</th><th>before</th><th>after</th>%s</tr>\n", title, note,
                   edit_request_count(r) > 1 ? "<th class=\"r\">request</th>" : "", more);
 }
 
@@ -144,10 +144,12 @@ static void add_share(buffer *out, const interval *i)
 
 void edit_page_layers(buffer *out, const edit_report *r)
 {
-    buffer_text(out, "<section>\n<h2>Layer by layer</h2>\n<div class=\"scroll\"><table>\n<tr><th class=\"r\">layer</th><th "
-                     "class=\"r\">answer the target</th><th class=\"r\">p(target)</th><th class=\"r\">in other words</th><th "
-                     "class=\"r\">other pictures</th><th class=\"r\">neighbours kept</th><th class=\"r\">unrelated right"
-                     "</th><th class=\"r\">KL</th></tr>\n");
+    static const char *const columns[] = {"layer", "answer the target", "p(target)", "in other words", "other pictures",
+                                          "neighbours kept", "unrelated right", "KL"};
+    buffer_text(out, "<section>\n<h2>Layer by layer</h2>\n<div class=\"scroll\"><table>\n<tr>");
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        buffer_printf(out, "<th class=\"r\">%s</th>", columns[i]);
+    buffer_text(out, "</tr>\n");
     for (size_t i = 0; i < r->run->layer_count; i++) {
         const measure_summary *s = &r->run->layers[i].summary;
         buffer_printf(out, "<tr><td class=\"r\">%zu</td>", r->run->layers[i].layer);
@@ -213,8 +215,8 @@ void edit_page_evaluation(buffer *out, const edit_report *r)
     rows.size = 0;
     size_t kept = add_evaluation(&rows, r, false);
     if (kept) {
-        buffer_printf(out, "<details><summary>%zu whose answers stayed</summary>\n<div class=\"scroll\"><table>\n<tr>%s<th>"
-                      "question</th><th>before</th><th>after</th>%s</tr>\n", kept,
+        buffer_printf(out, "<details><summary>%zu whose answers stayed</summary>\n<div class=\"scroll\"><table>\n<tr>%s"
+                      "<th>question</th><th>before</th><th>after</th>%s</tr>\n", kept,
                       edit_request_count(r) > 1 ? "<th class=\"r\">request</th>" : "", more);
         buffer_add(out, rows.data, rows.size);
         buffer_text(out, "</table></div>\n</details>\n");
@@ -312,12 +314,12 @@ void edit_page_meaning(buffer *out, const edit_report *r)
 {
     bool multedit = r->run->settings.method == EDIT_MULTEDIT;
     buffer_text(out, "<section>\n<h2>What may be said from it</h2>\n<p>");
-    buffer_text(out, multedit ? "The edit adds one direction to what a matrix answers to one key. That it works shows that "
-                                "the answer can be changed there, not that the fact is stored there. "
-                              : "Fine-tuning moves whatever lowers the loss. That it works says nothing about where the "
-                                "fact is stored. ");
-    buffer_text(out, "Efficacy alone is easy: an edit that ignores the picture has it. Read it beside the neighbourhood and "
-                     "the unrelated questions. ");
+    buffer_text(out, multedit ? "The edit adds one direction to what a matrix answers to one key. That it works shows "
+                                "that the answer can be changed there, not that the fact is stored there. "
+                              : "Fine-tuning moves whatever lowers the loss. That it works says nothing about where "
+                                "the fact is stored. ");
+    buffer_text(out, "Efficacy alone is easy: an edit that ignores the picture has it. Read it beside the neighbourhood "
+                     "and the unrelated questions. ");
     if (edit_request_count(r) == 1)
         buffer_text(out, "One edit is an example; many, with intervals, are evidence.");
     buffer_text(out, "</p>\n</section>\n");

@@ -52,8 +52,8 @@ static void add_search(buffer *out, const edit_report *r)
     buffer_printf(out, "%s of ", edit_method_name(r->run->settings.method));
     edit_place(r, out);
     if (edit_request_count(r) == 1)
-        buffer_printf(out, ", %zu step%s: loss %.4g -> %.4g, %s %.4g\n", n, n == 1 ? "" : "s", f->loss[0], f->loss[n - 1],
-                      r->run->settings.method == EDIT_MULTEDIT ? "|delta|" : "|W* - W|", f->delta_norm);
+        buffer_printf(out, ", %zu step%s: loss %.4g -> %.4g, %s %.4g\n", n, n == 1 ? "" : "s", f->loss[0],
+                      f->loss[n - 1], r->run->settings.method == EDIT_MULTEDIT ? "|delta|" : "|W* - W|", f->delta_norm);
     else
         buffer_printf(out, ", %zu step%s, %s\n", n, n == 1 ? "" : "s",
                       edit_is_joint(r) ? "all requests in one model" : "each request in a model of its own");

@@ -65,7 +65,8 @@ void edit_place(const edit_report *r, buffer *out)
     else if (s->end_layer == s->first_layer + 1)
         buffer_printf(out, "layer %zu", s->first_layer);
     else
-        buffer_printf(out, edit_is_sweep(r) ? "each of layers %zu to %zu" : "layers %zu to %zu", s->first_layer, s->end_layer - 1);
+        buffer_printf(out, edit_is_sweep(r) ? "each of layers %zu to %zu" : "layers %zu to %zu", s->first_layer,
+                      s->end_layer - 1);
 }
 
 void edit_interval(const interval *i, buffer *out)

@@ -15,8 +15,8 @@
 #define FIGURE_COLUMN 252.0 /* one */
 #define FIGURE_MARGIN 4.0
 
-/* Text in lines under y, broken at spaces, what cannot be seen shown. Returns the height that it takes, the figure's lower
- * margin counted. */
+/* Text in lines under y, broken at spaces, what cannot be seen shown. Returns the height that it takes, the figure's
+ * lower margin counted. */
 double figure_caption(buffer *out, const char *text, double y, double width);
 
 void figure_open(buffer *out, double width, double height);

@@ -51,9 +51,9 @@ typedef struct prompt {
 
 /* Fails on: unknown template (the error lists the names), an empty question, no `<image>` in template or `raw` when
  * has_image, more than one in `raw`, an `<image>` in question or prefill, text that is no UTF-8, a constraint that is
- * empty or does not occur, or not at its start (the error shows the question), a start in a `raw` prompt. Without an image, one `<image>` in `raw` drops out as it does
- * from a template. Constraints are compared under simple case folding, one code point with one, so that "Straße" is
- * not found as "STRASSE". */
+ * empty or does not occur, or not at its start (the error shows the question), a start in a `raw` prompt. Without an
+ * image, one `<image>` in `raw` drops out as it does from a template. Constraints are compared under simple case folding,
+ * one code point with one, so that "Straße" is not found as "STRASSE". */
 pb_status prompt_build(prompt *out, const tokenizer *t, const prompt_request *request, pb_error *err);
 void prompt_free(prompt *p);
 
