@@ -27,8 +27,10 @@ class Samples(unittest.TestCase):
     def tearDownClass(cls):
         cls.folder.cleanup()
 
-    def each(self):
+    def each(self, sweeps=False):
         for name in self.names:
+            if name == "sweep" and not sweeps:
+                continue
             folder = os.path.join(self.folder.name, name)
             with self.subTest(name), open(os.path.join(folder, "edit.json"), encoding="utf-8") as file:
                 yield folder, json.load(file)
@@ -72,6 +74,18 @@ class Samples(unittest.TestCase):
         self.assertEqual([one["request"] for one in many["neighbourhood"]["asked"]], [i for i in range(40) for _ in range(3)])
         self.assertEqual([one["target_ids"] for one in many["requests"][:2]], [[7], [7, 8]])
 
+    def test_a_sweep_is_layer_by_layer(self):
+        sweep = self.one("sweep")
+        self.assertEqual(list(sweep), FIELDS[:5] + ["sweep", "cost"])
+        self.assertEqual([at["layer"] for at in sweep["sweep"]], list(range(3, 30)))
+        for at in sweep["sweep"]:
+            self.assertEqual(len(at["outcomes"]), 12)
+            self.assertIsNone(at["outcomes"][0]["generalisation"])
+            self.assertNotIn("asked", at["neighbourhood"])
+        self.assertEqual(set(sweep["requests"][0]), {"id", "subject", "image", "question", "prefill", "constraint", "target",
+                                                     "target_ids", "before"})
+        self.assertFalse(os.path.exists(os.path.join(self.folder.name, "sweep", "edit.npz")))
+
     def test_npz(self):
         for folder, edit in self.each():
             path = os.path.join(folder, "edit.npz")
@@ -98,7 +112,7 @@ class Samples(unittest.TestCase):
                              ["edit.html", "edit.json", "edit.svg", "other.txt", "summary.txt"])
 
     def test_svg_is_sound(self):
-        for folder, edit in self.each():
+        for folder, edit in self.each(sweeps=True):
             root = xml.parse(os.path.join(folder, "edit.svg")).getroot()
             self.assertEqual(root.tag, SVG + "svg")
             _, _, width, height = map(float, root.get("viewBox").split())
@@ -106,13 +120,14 @@ class Samples(unittest.TestCase):
             self.assertEqual(len(panels), 2)
             for panel in panels:
                 lines = [path for path in panel.iter(SVG + "path") if path.get("stroke-linejoin")]
-                self.assertEqual(len(lines), 1 if len(edit["requests"]) == 1 else len(edit["requests"]) + 1)
+                many = 0 if len(edit["requests"]) == 1 else len(edit["requests"])
+                self.assertIn(len(lines), (8, many + 1) if "sweep" in edit else (many + 1,))   # four measures, and their key
             for text in root.iter(SVG + "text"):
                 self.assertTrue(0 <= float(text.get("x")) <= width and 0 <= float(text.get("y")) <= height)
                 self.assertTrue(5.4 <= float(text.get("font-size")) <= 8)
 
     def test_page_nests_and_stands_alone(self):
-        for folder, edit in self.each():
+        for folder, edit in self.each(sweeps=True):
             with open(os.path.join(folder, "edit.html"), encoding="utf-8") as file:
                 text = file.read()
             page = Page()
@@ -121,11 +136,12 @@ class Samples(unittest.TestCase):
             self.assertFalse([tag for tag, attrs in page.seen if "href" in attrs or tag in ("link", "iframe", "script")])
             self.assertTrue(all(attrs["src"].startswith("data:image/") for _, attrs in page.seen if "src" in attrs))
             rows = sum(tag == "tr" for tag, _ in page.seen)
-            self.assertGreater(rows, sum(len(edit[m]["asked"]) for m in ("neighbourhood", "specificity") if edit[m]))
+            self.assertGreater(rows, sum(len(edit[m]["asked"]) for m in ("neighbourhood", "specificity")
+                                         if edit.get(m)))
             self.assertNotIn("nan", text.split("</style>")[1].lower())
 
     def test_summaries_are_lines(self):
-        for folder, edit in self.each():
+        for folder, edit in self.each(sweeps=True):
             with open(os.path.join(folder, "summary.txt"), encoding="utf-8") as file:
                 lines = file.read().split("\n")
             self.assertEqual(lines[-1], "")

@@ -130,6 +130,24 @@ static void make_summary(edit_made_up *m, const edit_made_up_request *q)
     s->specificity.lost_count = e ? 2 : 0;
 }
 
+/* Layers one by one, in which later ones reach less and spoil less. */
+static void make_layers(edit_made_up *m, const edit_made_up_request *q)
+{
+    size_t layers = q->end_layer - q->first_layer;
+    m->run.layers = mem_new(layers, sizeof *m->run.layers);
+    for (size_t l = 0; l < layers; l++) {
+        edit_at_layer *at = &m->run.layers[m->run.layer_count++];
+        double depth = (double)l / (double)layers;
+        *at = (edit_at_layer){.layer = q->first_layer + l, .summary = m->run.summary,
+                              .outcomes = mem_new(q->requests, sizeof *at->outcomes)};
+        at->summary.edited.after_right.mean = 1 - depth;
+        at->summary.neighbourhood.kept.mean = depth;
+        for (size_t i = 0; i < q->requests; i++)
+            at->outcomes[i] = (struct edit_outcome){.prob = 1 - depth, .right = depth < 0.5, .delta_norm = 2,
+                                                    .rephrased = NAN, .kept = depth};
+    }
+}
+
 void edit_made_up_make(edit_made_up *m, const edit_made_up_request *q)
 {
     *m = (edit_made_up){
@@ -152,7 +170,9 @@ void edit_made_up_make(edit_made_up *m, const edit_made_up_request *q)
         make_found(m, q, i);
     }
     make_summary(m, q);
-    if (q->method == EDIT_MULTEDIT)
+    if (q->sweep)
+        make_layers(m, q);
+    else if (q->method == EDIT_MULTEDIT)
         make_factors(m, q);
 }
 
@@ -173,6 +193,9 @@ void edit_made_up_free(edit_made_up *m)
         free(m->run.found[i].loss);
         free(m->run.found[i].prob);
     }
+    for (size_t l = 0; l < m->run.layer_count; l++)
+        free(m->run.layers[l].outcomes);
+    free(m->run.layers);
     free(m->run.measured.results);
     free(m->run.requests);
     free(m->run.found);

@@ -9,7 +9,7 @@ typedef struct edit_made_up_request {
     edit_method method;
     edit_scope scope;
     size_t first_layer, end_layer;
-    bool together, fails, awkward; /* nothing is learnt; texts that could break a file */
+    bool together, sweep, fails, awkward; /* layers one by one; nothing is learnt; texts that could break a file */
     const char *image_path;
 } edit_made_up_request;
 

@@ -18,9 +18,11 @@ static const written samples[] = {
     {"alone", {ONE, .steps = 1}},
     {"awkward", {ONE, .steps = 3, .rephrasings = 2, .pictures = 1, .neighbours = 4, .evaluation = 5, .awkward = true}},
     {"failed", {ONE, .steps = 10, .rephrasings = 1, .fails = true}},
-    {"many", {.requests = 40, .steps = 25, .rephrasings = 2, .pictures = 1, .neighbours = 3, .evaluation = 6, .first_layer = 2,
-              .end_layer = 3}},
+    {"many", {.requests = 40, .steps = 25, .rephrasings = 2, .pictures = 1, .neighbours = 3, .evaluation = 6,
+              .first_layer = 2, .end_layer = 3}},
     {"spread", {.requests = 3, .steps = 20, .first_layer = 1, .end_layer = 5, .together = true, .evaluation = 4}},
+    {"sweep", {.requests = 12, .steps = 20, .rephrasings = 1, .neighbours = 2, .first_layer = 3, .end_layer = 30,
+               .sweep = true}},
     {"tuned", {ONE, .steps = 25, .neighbours = 4, .method = EDIT_FT_CONSTRAINED, .scope = EDIT_DOWN}},
 };
 
