@@ -108,22 +108,10 @@ void decoder_free(decoder *m)
 
 /* ---- one layer ---- */
 
-/* The store begins with room to sum up the terms of one part, behind it stand the parts. */
-static size_t layer_room(const decoder *m, size_t layer)
-{
-    size_t most = 0;
-    for (decoder_part part = 0; part < PART_COUNT; part++) {
-        const tensor *t = m->layers[layer].part[part];
-        size_t room = t ? decoder_room(m, t) : 0;
-        most = room > most ? room : most;
-    }
-    return round_up(most);
-}
-
 /* Elements of the store that one layer takes. */
 static size_t layer_store(const decoder *m, size_t layer)
 {
-    size_t store = layer_room(m, layer);
+    size_t store = 0;
     for (decoder_part part = 0; part < PART_COUNT; part++) {
         const tensor *t = m->layers[layer].part[part];
         if (t && !decoder_in_place(m, t))
@@ -151,12 +139,12 @@ pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT
     decoder_layer *from = &m->layers[layer];
     if (m->store_size && !m->store)
         TRY(mem_try(&m->store, m->store_size, sizeof *m->store, "one layer's weights", err));
-    float *room = m->store, *free_store = m->store + layer_room(m, layer);
+    float *free_store = m->store;
     for (decoder_part part = 0; part < PART_COUNT; part++) {
         const tensor *t = from->part[part];
         w[part] = t ? decoder_in_place(m, t) : NULL;
         if (w[part] == NULL && t) {
-            TRY(decoder_read_in_room(m, t, 0, t->shape[0], free_store, room, err));
+            TRY(decoder_read_rows(m, t, 0, t->shape[0], free_store, err));
             w[part] = free_store;
             free_store += round_up(t->count);
         } else if (t && !from->checked && !decoder_changed(m, t)) {

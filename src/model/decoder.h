@@ -89,7 +89,7 @@ typedef struct decoder {
     const tensor *end[END_COUNT];   /* NULL where this model has none */
     decoder_layer *layers;          /* [L] */
     bool head_checked;
-    float *store;       /* one layer's weights in f32, where the file's cannot be used as they lie, and room to add terms */
+    float *store;       /* one layer's weights in f32, where the file's cannot be used as they lie */
     size_t store_size;  /* elements */
     float *end_f32[END_COUNT];
     decoder_changes *changes; /* NULL: the weights are the file's */

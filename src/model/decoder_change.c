@@ -1,23 +1,20 @@
-/* decoder_change.c: changes of a decoder's weights that every run sees (decoder.h).
- *
- * Terms are kept so that their sum is a product, as matmul_linear has it: scale * b^T a = left right^T. It is formed for
- * a few rows of the matrix at a time. */
+/* decoder_change.c: changes of a decoder's weights that every run sees (decoder.h). */
 #include "model/decoder_change.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "math/matmul.h"
+#include "math/low_rank.h"
 #include "model/weights.h"
 
-enum { TERM_ROWS = 256 }; /* rows of a matrix whose terms are summed up at a time */
+enum { BAND = 32 }; /* rows of a matrix to which a thread adds terms at a time */
 
 typedef struct kept_term {
     const tensor *of;
     size_t rank;
     float *left;  /* [out][rank]: b transposed, scaled */
-    float *right; /* [in][rank]: a transposed */
+    float *right; /* [rank][in]: a */
 } kept_term;
 
 typedef struct replaced {
@@ -76,71 +73,39 @@ static size_t row_width(const tensor *t)
     return t->rank == 2 ? t->shape[1] : 1;
 }
 
-size_t decoder_room(const decoder *m, const tensor *t)
-{
-    if (find_replaced(m, t) || !has_terms(m, t))
-        return 0;
-    return (t->shape[0] < TERM_ROWS ? t->shape[0] : TERM_ROWS) * row_width(t);
-}
-
 /* ---- the sum ---- */
 
-/* w[n] += sum, but where the sum is 0 not even -0 becomes 0: a term of zeros changes no bit. False when a number is not
- * finite. */
-static bool add_sum(float *w, const float *sum, size_t n)
+/* w[rows][in] = rows first .. of t, to which its terms are added; false when a number is not finite any more. */
+static bool add_to_rows(const decoder_changes *c, const tensor *t, size_t first, size_t rows, float *w)
 {
-#pragma omp parallel for
-    for (size_t i = 0; i < n; i++)
-        w[i] = sum[i] == 0 ? w[i] : w[i] + sum[i];
-    return all_finite(w, n);
-}
-
-/* out[rows][in] += the term's rows first .. */
-static pb_status add_term_rows(const kept_term *t, size_t first, size_t rows, float *out, float *room, pb_error *err)
-{
-    size_t in = t->of->shape[1];
-    for (size_t row = 0; row < rows; row += TERM_ROWS) {
-        size_t n = rows - row < TERM_ROWS ? rows - row : TERM_ROWS;
-        TRY(matmul_linear(room, t->left + (first + row) * t->rank, t->right, NULL, n, in, t->rank, err));
-        if (!add_sum(out + row * in, room, n * in))
-            return fail(err, PB_EINVAL, "%s: tensor %s is not finite any more with its changes added", t->of->file,
-                        t->of->name);
+    size_t in = t->shape[1];
+    for (size_t i = 0; i < c->term_count; i++) {
+        const kept_term *k = &c->terms[i];
+        if (k->of == t)
+            low_rank_merge(w, k->left + first * k->rank, k->right, rows, in, k->rank);
     }
-    return PB_OK;
+    return all_finite(w, rows * in);
 }
 
-static pb_status add_terms(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, float *room,
-                           pb_error *err)
+static pb_status add_terms(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, pb_error *err)
 {
-    for (size_t i = 0; i < m->changes->term_count; i++)
-        if (m->changes->terms[i].of == t)
-            TRY(add_term_rows(&m->changes->terms[i], first, rows, out, room, err));
-    return PB_OK;
+    bool finite = true;
+#pragma omp parallel for reduction(&& : finite) if (rows > BAND)
+    for (size_t i = 0; i < rows; i += BAND)
+        finite = add_to_rows(m->changes, t, first + i, rows - i < BAND ? rows - i : BAND, out + i * t->shape[1]) && finite;
+    return finite ? PB_OK : fail(err, PB_EINVAL, "%s: tensor %s is not finite any more with its changes added", t->file, t->name);
 }
 
-pb_status decoder_read_in_room(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, float *room,
-                               pb_error *err)
+pb_status decoder_read_rows(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, pb_error *err)
 {
-    size_t width = row_width(t), needed = decoder_room(m, t);
+    size_t width = row_width(t);
     const replaced *r = find_replaced(m, t);
     if (r) {
         memcpy(out, r->values + first * width, rows * width * sizeof *out);
         return PB_OK;
     }
     TRY(weights_read(t, first * width, rows * width, out, err));
-    if (needed == 0)
-        return PB_OK;
-    float *own = NULL;
-    if (!room)
-        TRY(mem_try(&own, needed, sizeof *own, "a change of the weights", err));
-    pb_status status = add_terms(m, t, first, rows, out, room ? room : own, err);
-    free(own);
-    return status;
-}
-
-pb_status decoder_read_rows(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, pb_error *err)
-{
-    return decoder_read_in_room(m, t, first, rows, out, NULL, err);
+    return has_terms(m, t) ? add_terms(m, t, first, rows, out, err) : PB_OK;
 }
 
 /* ---- changing ---- */
@@ -154,12 +119,12 @@ static void forget_derived(decoder *m)
     decoder_size_store(m);
 }
 
-/* to[n][rank] = scale * from[rank][n] transposed. */
-static void transpose(float *to, const float *from, size_t rank, size_t n, float scale)
+/* left[out][rank] = scale * b[rank][out] transposed. */
+static void transpose(float *left, const float *b, size_t rank, size_t out, float scale)
 {
     for (size_t r = 0; r < rank; r++)
-        for (size_t i = 0; i < n; i++)
-            to[i * rank + r] = scale * from[r * n + i];
+        for (size_t i = 0; i < out; i++)
+            left[i * rank + r] = scale * b[r * out + i];
 }
 
 static void term_free(kept_term *t)
@@ -180,7 +145,7 @@ pb_status decoder_add_term(decoder *m, const decoder_term *t, pb_error *err)
         return status;
     }
     transpose(kept.left, t->b, t->rank, out, t->scale);
-    transpose(kept.right, t->a, t->rank, in, 1);
+    memcpy(kept.right, t->a, t->rank * in * sizeof *t->a);
     decoder_changes *c = changes_of(m);
     c->terms = mem_resize(c->terms, c->term_count + 1, sizeof *c->terms);
     c->terms[c->term_count++] = kept;

@@ -9,7 +9,6 @@
 
 #include "base/memory.h"
 #include "math/matmul.h"
-#include "model/decoder_change.h"
 
 enum { VOCAB_BLOCK = 4096 };
 
@@ -112,7 +111,7 @@ pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err)
 size_t decoder_readout_bytes(const decoder *m, size_t n)
 {
     size_t D = m->config.d_model, widened = decoder_in_place(m, m->head) ? 0 : largest_block(m) * D;
-    return (n * (D + largest_block(m)) + widened + decoder_room(m, m->head)) * sizeof(float);
+    return (n * (D + largest_block(m)) + widened) * sizeof(float);
 }
 
 /* ---- backward ---- */

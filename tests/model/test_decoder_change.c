@@ -138,7 +138,8 @@ static void terms_come_and_go(void **state)
             made_term_free(&zero);
         }
         assert_int_equal(decoder_term_count(d), d->config.layers);
-        assert_true(d->store_size > plain_store);
+        if (d->embedding->type == DTYPE_F32) /* else the store holds every part anyway */
+            assert_true(d->store_size > plain_store);
         assert_says(d, &plain, true);
 
         made_term first = make_term(d->layers[0].part[PART_DOWN], 1, 0.1f, 5);
