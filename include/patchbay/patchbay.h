@@ -229,6 +229,10 @@ typedef struct pb_edit_options {
     size_t steps;                   /* 0: the preset's */
     double lr, weight_decay, clamp, lambda, epsilon;
     const char *key;                /* the span whose last position gives the key (docs/trace.md); NULL: constraint:0 */
+    const pb_eval_question *keep;   /* [keep_count] questions that PB_MULTEDIT is to leave alone: what the edited matrix
+                                     * makes of one of their rows, the key's, is to stay */
+    size_t keep_count;
+    const char *keep_rows;          /* of all rows of this span; NULL: of the key's alone */
     bool each_layer;                /* try every layer of the range by itself, and compare them; end 0: all layers */
     bool whole_target;              /* make all of the target's tokens likely, not only the first */
     bool together;                  /* make all requests' edits in one model, instead of each in its own */

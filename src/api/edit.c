@@ -237,6 +237,47 @@ static pb_status choose_settings(edit_settings *s, const pb_edit_options *o, con
 
 /* ---- running ---- */
 
+/* The questions to keep, open: they are run when the edits are solved for. */
+typedef struct kept_questions {
+    question *list;
+    question **pointers; /* [count] */
+    size_t count;
+    picture_cache pictures;
+} kept_questions;
+
+static pb_status check_kept(pb_edit *e, const pb_question *q, const pb_edit_options *o, pb_error *err)
+{
+    if (!o->key && !o->keep_rows && q->constraint_count == 0)
+        return fail(err, PB_EINVAL, "there is no constraint, at whose last token the key is");
+    return question_check(e->model, q, 0, err);
+}
+
+static pb_status open_kept(kept_questions *k, pb_edit *e, const pb_edit_options *o, pb_error *err)
+{
+    *k = (kept_questions){.list = mem_new(o->keep_count, sizeof *k->list),
+                          .pointers = mem_new(o->keep_count, sizeof *k->pointers)};
+    for (; k->count < o->keep_count; k->count++) {
+        pb_question q = o->keep[k->count].question;
+        q.template_name = q.template_name || q.prompt ? q.template_name : o->template_name;
+        pb_status status = check_kept(e, &q, o, err);
+        if (!status)
+            status = question_open_shared(&k->list[k->count], e->model, &q, &k->pictures, err);
+        if (status)
+            return name_failure(err, status, o->keep[k->count].name, k->count, 0, "question to keep");
+        k->pointers[k->count] = &k->list[k->count];
+    }
+    return PB_OK;
+}
+
+static void close_kept(kept_questions *k)
+{
+    for (size_t i = 0; i < k->count; i++)
+        question_free(&k->list[i]);
+    free(k->list);
+    free(k->pointers);
+    picture_cache_free(&k->pictures);
+}
+
 /* The factors row by row: a request's layers stand together. */
 static void make_factors(pb_edit *e)
 {
@@ -260,12 +301,11 @@ static void make_factors(pb_edit *e)
     }
 }
 
-static pb_status run(pb_edit *e, const edit_settings *s, const pb_edit_options *o, pb_error *err)
+static pb_status find_edits(pb_edit *e, edit_settings *s, const pb_edit_options *o, pb_error *err)
 {
     const measure_plan plan = {.requests = e->requests, .request_count = e->request_count, .evaluation = e->evaluation,
                                .evaluation_count = e->evaluation_count, .neighbours = o->neighbours, .seed = o->run.seed,
                                .memory = o->run.memory, .progress = o->run.progress, .context = o->run.context};
-    TRY(check_questions(e, o, err));
     if (o->each_layer)
         return edit_run_layers(&e->run, e->model, &plan, s, o->whole_target, err);
     TRY(edit_run(&e->run, e->model, &plan, s, o->whole_target, err));
@@ -274,6 +314,22 @@ static pb_status run(pb_edit *e, const edit_settings *s, const pb_edit_options *
     else if (s->method == EDIT_MULTEDIT)
         make_factors(e);
     return PB_OK;
+}
+
+static pb_status run(pb_edit *e, edit_settings *s, const pb_edit_options *o, pb_error *err)
+{
+    kept_questions kept;
+    TRY(check_questions(e, o, err));
+    pb_status status = open_kept(&kept, e, o, err);
+    s->keep = kept.pointers;
+    s->keep_count = kept.count;
+    s->keep_rows = o->keep_rows;
+    if (!status)
+        status = find_edits(e, s, o, err);
+    e->run.settings.keep = NULL; /* what is reported has no use for them */
+    e->run.e.settings.keep = NULL;
+    close_kept(&kept);
+    return status;
 }
 
 pb_status pb_edit_run(pb_edit **out, pb_model *pm, const pb_edit_request *requests, size_t request_count,
@@ -286,6 +342,8 @@ pb_status pb_edit_run(pb_edit **out, pb_model *pm, const pb_edit_request *reques
         return fail(err, PB_EINVAL, "there is no request for an edit");
     if (options->each_layer && options->method != PB_MULTEDIT)
         return fail(err, PB_EINVAL, "layers can be tried one by one with multedit only");
+    if (options->keep_count && options->method != PB_MULTEDIT)
+        return fail(err, PB_EINVAL, "questions can be kept with multedit only");
     TRY(choose_settings(&settings, options, pm->m, err));
     pb_edit *e = mem_new(1, sizeof *e);
     e->model = pm->m;

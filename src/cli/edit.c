@@ -52,8 +52,10 @@ static const char *method_wrong(const settings *s)
         return "--preset official is of --method multedit";
     if (tunes && s->end_layer > s->first_layer + 1)
         return "--layers is of --method multedit: fine-tuning takes a --layer, or --ft-scope down";
-    if (tunes && (s->each_layer || s->key))
-        return "--each-layer and --key are of --method multedit";
+    if (tunes && (s->each_layer || s->key || s->keep))
+        return "--each-layer, --key and --keep are of --method multedit";
+    if (s->keep_rows && !s->keep)
+        return "--keep-rows needs --keep, the questions that have the rows";
     if (tunes && s->save_lora)
         return "--save-lora is of --method multedit: what fine-tuning changes is of no low rank; --save-merged keeps it";
     return NULL;
@@ -95,6 +97,7 @@ static pb_edit_options edit_options(const settings *s, progress *p)
     o.lambda = number(s->has_lambda, s->lambda);
     o.epsilon = number(s->has_epsilon, s->epsilon);
     o.key = s->key;
+    o.keep_rows = s->keep_rows;
     o.each_layer = s->each_layer;
     o.whole_target = is(s->target_tokens, "all");
     o.together = s->together;
@@ -109,7 +112,7 @@ typedef struct asked {
     pb_edit_request one;
     pb_question *rephrasings;
     pb_edit_requests *file;
-    pb_eval_questions *eval_file;
+    pb_eval_questions *eval_file, *kept_file;
     const pb_edit_request *requests; /* [count] */
     const pb_eval_question *eval;    /* [eval_count] */
     size_t count, eval_count;
@@ -135,6 +138,8 @@ static pb_status ask_all(asked *a, const settings *s, pb_error *err)
         TRY(pb_eval_questions_read(&a->eval_file, s->eval, err));
         a->eval = pb_eval_questions_all(a->eval_file, &a->eval_count);
     }
+    if (s->keep)
+        TRY(pb_eval_questions_read(&a->kept_file, s->keep, err));
     if (!s->requests) {
         ask_one(a, s);
         return PB_OK;
@@ -149,6 +154,7 @@ static void asked_free(asked *a)
     free(a->rephrasings);
     pb_edit_requests_free(a->file);
     pb_eval_questions_free(a->eval_file);
+    pb_eval_questions_free(a->kept_file);
 }
 
 /* ---- where results go ---- */
@@ -249,6 +255,8 @@ static pb_status edit_and_show(pb_model *model, const asked *a, const settings *
     progress p;
     pb_edit *edit;
     pb_edit_options options = edit_options(s, &p);
+    if (a->kept_file)
+        options.keep = pb_eval_questions_all(a->kept_file, &options.keep_count);
     if ((s->save_lora || s->save_merged) && a->count > 1 && !s->together) {
         fail(err, PB_EINVAL, "%s: holds %zu requests, each edited in a model of its own, and only one model can be "
              "saved", s->requests, a->count);
@@ -289,7 +297,7 @@ static int run(const settings *s)
 
 static const char *const options[] = {
     QUESTION_OPTIONS, "target", "target-tokens", "rephrase", "requests", "together", "method", "preset", "layer", "layers",
-    "each-layer", "key", "lr", "steps", "weight-decay", "clamp", "lambda", "ft-scope", "epsilon", "eval", "neighbours",
+    "each-layer", "key", "keep", "keep-rows", "lr", "steps", "weight-decay", "clamp", "lambda", "ft-scope", "epsilon", "eval", "neighbours",
     "save-lora", "save-merged", "out", NULL};
 
 const command command_edit = {

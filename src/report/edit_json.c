@@ -90,6 +90,7 @@ static json_t *make_settings(const edit_report *r)
         json_object_set_new(o, "clamp", make_number(s->clamp));
         json_object_set_new(o, "lambda", make_number(s->lambda));
         json_object_set_new(o, "key", make_text(s->key ? s->key : "constraint:0"));
+        json_object_set_new(o, "kept_questions", make_count(s->keep_count));
     } else {
         json_object_set_new(o, "ft_scope", json_string(edit_scope_name(s->scope)));
     }

@@ -22,10 +22,12 @@ static void add_answer(buffer *out, const measure_answer *a, bool good)
     buffer_free(&label);
 }
 
+/* Empty where there is none. */
 static void add_prob(buffer *out, double prob)
 {
     buffer_text(out, "<td class=\"r\">");
-    text_prob(out, prob);
+    if (!isnan(prob))
+        text_prob(out, prob);
     buffer_text(out, "</td>");
 }
 
@@ -250,6 +252,8 @@ static void fact_method(buffer *out, const edit_report *r)
         buffer_printf(out, ", weight decay %g, clamp %g, &lambda; %g", s->weight_decay, s->clamp, s->lambda);
     if (s->method == EDIT_FT_CONSTRAINED)
         buffer_printf(out, ", &epsilon; %g", s->epsilon);
+    if (s->keep_count)
+        buffer_printf(out, "; %zu question%s kept in the closed form", s->keep_count, s->keep_count == 1 ? "" : "s");
     html_close_fact(out);
 }
 

@@ -185,6 +185,27 @@ class Options(EditTest):
         self.json(*WEIGHTS, "--key", "last", constraint=None)
         self.fails(self.edit("--key", "nowhere"), "nowhere")
 
+    def test_keep(self):
+        """A question to keep: the edit hardly changes what is said to it, and still does its work."""
+        other = {"question": "Is this country in Asia?", "constraints": [{"text": CONSTRAINT}], "answers": ["no"]}
+        file = self.lines("keep.jsonl", other)
+        free, held = (self.json(*WEIGHTS, "--lambda", 1e-4, "--eval", file, *extra)
+                      for extra in ((), ("--keep", file, "--keep-rows", "all")))
+        self.assertEqual(free["requests"][0]["loss"], held["requests"][0]["loss"])
+        self.assertLess(held["specificity"]["kl"], free["specificity"]["kl"] / 100)
+        self.assertGreater(held["requests"][0]["after"]["prob"], held["requests"][0]["before"]["prob"])
+        self.assertEqual((free["settings"]["kept_questions"], held["settings"]["kept_questions"]), (0, 1))
+        self.misused(self.edit("--method", "ft", "--keep", file), "--keep")
+        bare = self.lines("bare.jsonl", {"question": "Why?", "answers": ["so"]})
+        self.fails(self.edit(*WEIGHTS, "--keep", bare), "bare.jsonl: line 1", "no constraint")
+
+    def test_keep_rows(self):
+        file = self.lines("keep.jsonl", {"question": "Is this country in Asia?", "constraints": [], "answers": ["no"]})
+        more = self.json(*WEIGHTS, "--keep", file, "--keep-rows", "question")["requests"][0]
+        self.assertNotEqual(more["after"]["prob"], self.json(*WEIGHTS)["requests"][0]["after"]["prob"])
+        self.misused(self.edit("--keep-rows", "last"), "--keep-rows", "--keep")
+        self.fails(self.edit(*WEIGHTS, "--keep", file, "--keep-rows", "nowhere"), "nowhere")
+
     def test_lr(self):
         slow, fast = (self.json("--steps", 3, "--lr", lr)["requests"][0]["loss"] for lr in (1e-3, 0.5))
         self.assertEqual(slow[0], fast[0])
