@@ -34,6 +34,8 @@ typedef struct edit_settings {
                                     * their rows is to stay, as far as lambda lets it */
     size_t keep_count;
     const char *keep_rows;         /* the span of those rows; NULL: only the last one of the key's span */
+    double keep_lambda;            /* how much they may give: 0 (with rows fewer than F) nothing; above it, the more the less of a
+                                    * key is left when what it shares with them is taken off */
     size_t memory;                 /* bytes to work in; 0: the default */
     void (*progress)(void *context, const char *what, double done, double total); /* may be NULL */
     void *context;

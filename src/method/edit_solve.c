@@ -1,11 +1,16 @@
 /* edit_solve.c: the closed form of an edit, of several solved together, of rows that are to stay, and MEMIT's spread over
  * layers.
  *
- *     W* = argmin |W* K + b - V|^2 + |(W* - W) K'|^2 + lambda |W* - W|^2
- *        = W + R (K^T Q + lambda I)^-1 Q^T,    R = V - V0,    Q = K - K' (K'^T K' + lambda I)^-1 K'^T K
+ *     W* = argmin |W* K + b - V|^2 + lambda |W* - W|^2  =  W + R (K^T K + lambda I)^-1 K^T,    R = V - V0
  *
- * with keys and values as columns: K [F][N], R [D][N], and K' [F][M] the keys of rows that are to stay; without any, Q = K. Of one
- * request it is (v - v0) q^T / (k.q + lambda). So W* - W = U Q^T with U of N columns, and nothing of F x F is ever made. */
+ * with keys and values as columns: K [F][N], R [D][N]. Of one request it is (v - v0) k^T / (k.k + lambda). Where rows with keys
+ * K' [F][M] are to stay, changes are measured by what they do to these rows, C = K' K'^T / mu + I (as ROME measures them by all
+ * text), mu the settings' keep_lambda:
+ *
+ *     W* = argmin |W* K + b - V|^2 + lambda tr((W* - W) C (W* - W)^T)  =  W + R (K^T Q + lambda I)^-1 Q^T
+ *     Q  = C^-1 K = K - K' (K'^T K' + mu I)^-1 K'^T K
+ *
+ * So W* - W = U Q^T with U of N columns, and nothing of F x F is ever made. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,14 +70,14 @@ static double *products(const float *x, size_t n, const float *y, size_t m, size
     return g;
 }
 
-/* g[n][n] + lambda I, factored. */
-static pb_status factor_ridge(double *g, size_t n, const edit *e, const edit_layer *l, pb_error *err)
+/* g[n][n] + ridge I, factored. */
+static pb_status factor_ridge(double *g, size_t n, double ridge, const char *name, const edit_layer *l, pb_error *err)
 {
     for (size_t i = 0; i < n; i++)
-        g[i * n + i] += e->settings.lambda;
+        g[i * n + i] += ridge;
     return factor(g, n) ? PB_OK
-                        : fail(err, PB_EINVAL, "layer %zu: keys depend on each other so much that lambda = %g is too small to tell "
-                               "them apart", l->layer, e->settings.lambda);
+                        : fail(err, PB_EINVAL, "layer %zu: keys depend on each other so much that %s %g is too small to tell them "
+                               "apart", l->layer, name, ridge);
 }
 
 /* ---- rows that are to stay ---- */
@@ -99,7 +104,7 @@ static pb_status turn_from_kept(const edit *e, const edit_layer *l, pb_error *er
     if (M == 0)
         return PB_OK;
     double *g = products(l->kept, M, l->kept, M, F), *share = products(l->key, e->count, l->kept, M, F);
-    pb_status status = factor_ridge(g, M, e, l, err);
+    pb_status status = factor_ridge(g, M, e->settings.keep_lambda, "--keep-lambda", l, err);
     for (size_t i = 0; i < e->count && !status; i++) {
         substitute(g, share + i * M, M);
         take_off(l, i, share + i * M, F);
@@ -139,7 +144,7 @@ static pb_status solve_together(edit *e, const edit_layer *l, pb_error *err)
     double *g = products(l->key, n, l->along, n, F), *r = mem_new(n, sizeof *r), cosine = n > 1 ? largest_cosine(e, l) : 0;
     if (cosine > e->largest_key_cosine)
         e->largest_key_cosine = cosine;
-    pb_status status = factor_ridge(g, n, e, l, err);
+    pb_status status = factor_ridge(g, n, e->settings.lambda, "--lambda", l, err);
     for (size_t d = 0; d < D && !status; d++) {
         for (size_t i = 0; i < n; i++)
             r[i] = (double)l->v[i * D + d] - (double)l->v0[i * D + d];

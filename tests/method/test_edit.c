@@ -266,7 +266,7 @@ static void kept_rows_stay(void **state)
             question *keep = &other;
             edit e;
             edit_settings s = strong(1, 2);
-            s.lambda = 1e-7;
+            s.lambda = s.keep_lambda = 1e-7;
             s.together = together;
             s.keep = &keep;
             s.keep_count = 1;
