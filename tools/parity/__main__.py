@@ -3,7 +3,6 @@
 import argparse
 import multiprocessing
 import os
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -127,8 +126,7 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
         for what, check in invariants.invariants(oracle, made[name], work):
             yield f"{name}: {what}", check, _shown(oracle, made[name])
     yield from _questions(oracle, pictures, work)
-    if _edits_there():
-        yield from _edits(oracle, pictures, work)
+    yield from _edits(oracle, pictures, work)
 
 
 def _shown(oracle: Oracle, request: Request) -> list[str]:
@@ -151,11 +149,6 @@ def _questions(oracle: Oracle, pictures: Path, work: Path):
         return invariants.greedy(Oracle(end_early(oracle.folder, work, ids[3]), options=oracle.options), request)
 
     yield "ask: stops at EOS", stops, ["patchbay", "ask", str(work / (oracle.folder.name + "-eos")), asked[-1].question]
-
-
-def _edits_there() -> bool:
-    """Whether the program has `edit`."""
-    return "\n  edit " in subprocess.run([program.program(), "--help"], capture_output=True, text=True).stdout
 
 
 def _edits(oracle: Oracle, pictures: Path, work: Path):

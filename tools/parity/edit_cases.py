@@ -46,16 +46,19 @@ class EditCase:
     def options(self, work: Path, label: str) -> list[str]:
         """Options of the command line; several requests, and evaluation questions, go into files in `work`."""
         wanted = self.wanted[0]
+        file = work / f"edits-{label}-{'-'.join(self.name.replace(':', '').replace(',', '').split())}.jsonl"
         if len(self.wanted) > 1:
-            file = work / f"edits-{label}-{'-'.join(self.name.replace(':', '').replace(',', '').split())}.jsonl"
             given = ["--requests", self._write_requests(file), *self.settings.options()]
             given += ["--template", wanted.request.template] if wanted.request.template else []
             if self.evaluation:
-                given += ["--eval", self._write_evaluation(file.with_suffix(".eval.jsonl"))]
+                given += ["--eval", self._write_questions(file.with_suffix(".eval.jsonl"), self.evaluation)]
             return given
         given = [*question_options(wanted.request), "--target", wanted.target, *self.settings.options()]
         for other in wanted.rephrasings:                   # --rephrase takes questions about the same picture
             given += ["--rephrase", other.question]
+        if self.settings.keep:
+            asked = tuple(Evaluated(request, f"kept {i}", ("any",)) for i, request in enumerate(self.settings.keep))
+            given += ["--keep", self._write_questions(file.with_suffix(".keep.jsonl"), asked)]
         return given
 
     def _write_requests(self, file: Path) -> str:
@@ -64,10 +67,11 @@ class EditCase:
              **_row(one.request, file.parent), "rephrasings": [_row(other, file.parent) for other in one.rephrasings]}
             for i, (one, subject) in enumerate(zip(self.wanted, self.subjects))])
 
-    def _write_evaluation(self, file: Path) -> str:
+    @staticmethod
+    def _write_questions(file: Path, questions: tuple[Evaluated, ...]) -> str:
         return _write(file, [
             {"id": f"question-{i}", "source": "parity", "subject": one.subject, "answers": one.answers,
-             **_row(one.request, file.parent)} for i, one in enumerate(self.evaluation)])
+             **_row(one.request, file.parent)} for i, one in enumerate(questions)])
 
 
 def question_options(request: Request) -> list[str]:
@@ -82,7 +86,9 @@ def edit_cases(editor: Editor, pictures: Path) -> list[EditCase]:
     """All of one checkpoint; one that is there for its files alone gets one edit."""
     made = _multedits(editor, pictures)
     if editor.oracle.only:
-        return [case for case in made if case.name == "edit: clamp 4"]
+        path = editor.oracle.path                          # a GGUF file is kept as an adapter; a few of them show it
+        kept = path.suffix != ".gguf" or path.stem.endswith(("F32", "Q4_K"))
+        return [replace(case, kept=kept) for case in made if case.name == "edit: clamp 4"]
     return made + _finetunings(editor, pictures)
 
 
@@ -93,19 +99,21 @@ def _multedits(editor: Editor, pictures: Path) -> list[EditCase]:
     begun = replace(ask, prefill="The answer to this is")
     elsewhere = replace(ask, image=str(pictures / "tall.png")) if ask.image else replace(AT_LAST, template=ask.template)
     strong = Settings((single, single + 1), lr=0.3, clamp=2.0)
-    yields = deep[0] is AT_LAST                            # what stands at `last` does so at once
-    spread_out = replace(strong, layers=spread, lr=0.08 if yields else 0.3)
+    spread_out = replace(strong, layers=spread, lr=0.08 if deep[0] is AT_LAST else 0.3)    # `last` yields at once
     pair = (_word(editor, ask, elsewhere), _word(editor, other))
     deep_pair = (_word(editor, deep[0]), _word(editor, deeper[0], deep[1]))
     return [
         EditCase("edit: official preset", (_word(editor, ask),), official(single)),
-        EditCase("edit: clamp 4", (_word(editor, ask, again),), replace(strong, lr=0.5, clamp=4.0)),
+        EditCase("edit: clamp 4", (_word(editor, ask, again),),
+                 replace(strong, lr=0.05 if ask is AT_LAST else 0.5, clamp=4.0)),
         EditCase("edit: whole target", (_phrase(editor, begun),), replace(strong, whole_target=True, clamp=1.0)),
         EditCase("edit: layers", (_word(editor, *deep),), spread_out, kept=True),
         EditCase("edit: two together", pair, replace(strong, together=True), kept=True),
         EditCase("edit: two on their own", pair, replace(strong, lr=0.2, ridge=2.0),
                  evaluation=_evaluation(editor, pair[0], pictures)),
         EditCase("edit: key at last", (_word(editor, ask),), replace(strong, key="last", lr=0.05)),
+        EditCase("edit: each layer", (_word(editor, ask, again),),
+                 replace(strong, layers=(0, len(editor.oracle.layers)), each_layer=True)),
         EditCase("edit: layers, two together", deep_pair, replace(spread_out, together=True, ridge=1.0)),
     ] + [EditCase("edit: text only", (_word(editor, PLAIN),), strong)] * editor.oracle.multimodal
 

@@ -1,6 +1,7 @@
 """Holds edit.json and edit.npz against the oracle's edits, number by number."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ def run(oracle: Oracle, case: EditCase, work: Path, out: Path, *extra: str) -> t
 def edited(editor: Editor, case: EditCase, work: Path) -> Comparison:
     with tempfile.TemporaryDirectory() as out:
         found, arrays = run(editor.oracle, case, work, Path(out))
+    if case.settings.each_layer:
+        return compare_layers(editor, case, found)
     edits = editor.edit(list(case.wanted), case.settings)
     result = compare_edit(editor.oracle, case, edits, found, arrays)
     if case.evaluation:
@@ -128,12 +131,13 @@ def _compare_arrays(result: Comparison, settings: Settings, expected: list[Edite
     for row, (request, edit, term) in enumerate(terms):
         where = f"[request {request}, layer {term.layer}]"
         near = tolerance if term is not edit.terms[0] else RELATIVE    # above edited layers, ten steps have been there
-        vector(result, f"key{where}", arrays["key"][row], term.key, near)
+        vector(result, f"key{where}", arrays["key"][row], term.along, near)
         vector(result, f"v0{where}", arrays["v0"][row], term.v0, near)
         vector(result, f"v{where}", arrays["v"][row], term.v, tolerance)
         vector(result, f"u{where}", arrays["u"][row], term.u, tolerance)
     for group in _solved_together(terms, settings):
-        _compare_closed_form(result, settings, [row for row, _ in group], arrays)
+        if not settings.keep:                              # whose keys are not in the file
+            _compare_closed_form(result, settings, [row for row, _ in group], arrays)
 
 
 def _solved_together(terms: list, settings: Settings) -> list[list]:
@@ -148,7 +152,7 @@ def _compare_closed_form(result: Comparison, settings: Settings, rows: list[int]
     """The program's factors against the direct solution from the program's own keys and values. Where v - v0 is small
     beside v, float32's v says less of it than the tolerance asks."""
     key, v0, v, u = (torch.from_numpy(arrays[name][rows]).double() for name in ("key", "v0", "v", "u"))
-    change = direct(key.T, (v - v0).T, settings.ridge)
+    change = direct(key.T, (v - v0).T, settings.ridge, torch.eye(key.shape[1], dtype=torch.float64))
     blur = FLOAT * float((v.norm() + v0.norm()) / (v - v0).norm().clamp(min=1e-30))
     vector(result, f"u key^T of rows {rows}", u.T @ key, change, CLOSED_FORM + blur)
 
@@ -258,6 +262,25 @@ def _compare_means(result: Comparison, what: str, found: dict, pairs: list[Pair]
         result.close(f"{what}.{name}", found[name], mean(values), AFTER_ADAM * mean(np.abs(values)) + SMALLEST_KL)
 
 
+def compare_layers(editor: Editor, case: EditCase, found: dict) -> Comparison:
+    """Each layer of the range edited by itself."""
+    result, layers = Comparison(), list(range(*case.settings.layers))
+    try:
+        result.equal("sweep's layers", [one["layer"] for one in found["sweep"]], layers)
+        for layer, at in zip(layers, found["sweep"]):
+            edits = editor.edit(list(case.wanted), replace(case.settings, layers=(layer, layer + 1), each_layer=False))
+            for i, (wanted, edit, one) in enumerate(zip(case.wanted, edits, at["outcomes"])):
+                what = f"layer {layer}, request {i}"
+                _number(result, f"{what}: prob", one["prob"], edit.after[0].prob, AFTER_ADAM)
+                _number(result, f"{what}: delta_norm", one["delta_norm"], edit.moved, AFTER_ADAM)
+                right = [contains(text(editor.oracle, answer), wanted.target) for answer in edit.after]
+                result.equal(f"{what}: exact", one["exact"], right[0])
+                result.equal(f"{what}: generalisation", one["generalisation"], mean(right[1:]) if right[1:] else None)
+    except (KeyError, IndexError, TypeError) as error:
+        result.problems.append(f"edit.json is not of the documented form: {type(error).__name__} {error}")
+    return result
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # The comparison's own test
 
@@ -296,7 +319,7 @@ def as_found(oracle: Oracle, case: EditCase, edits: list[Edited]) -> tuple[dict,
         keys = [[term.key for term in edit.terms] for edit in edits]
         found["together"] = {"largest_key_cosine": max(cosine(a, b) for i, one in enumerate(keys) for other in keys[:i]
                                                        for a, b in zip(one, other))}
-    arrays = {name: torch.stack([getattr(term, name) for _, term in terms]).float().numpy()
-              for name in ("key", "v0", "v", "u")}
+    arrays = {name: torch.stack([getattr(term, field) for _, term in terms]).float().numpy()
+              for name, field in (("key", "along"), ("v0", "v0"), ("v", "v"), ("u", "u"))}
     return found, {**arrays, "layer": np.array([term.layer for _, term in terms]),
                    "request": np.array([i for i, _ in terms]), "together": np.uint8(case.settings.together)}

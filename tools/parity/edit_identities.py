@@ -9,7 +9,7 @@ import torch
 
 from .edit_cases import EditCase, edit_cases
 from .edit_compare import AFTER_ADAM, as_found, compare_edit
-from .edit_oracle import Editor, by_requests, direct
+from .edit_oracle import Editor, by_requests, direct, weighing
 from .oracle import Oracle
 
 JITTER = 1e-7          # relative, on input rows: the size of float32's rounding
@@ -43,13 +43,26 @@ def check_closed_form(editor: Editor, case: EditCase) -> int:
         missing = values - bias - weight @ keys
         normal = keys @ keys.T + ridge * torch.eye(len(keys), dtype=torch.float64)
         best = torch.linalg.solve(normal, ((values - bias) @ keys.T + ridge * weight).T).T
-        factors = by_requests(keys, missing, ridge)
+        factors = by_requests(keys, missing, ridge, keys)
         assert _relative(weight + factors @ keys.T, best) < 1e-5
-        assert _relative(weight + direct(keys, missing, ridge), best) < 1e-5
+        assert _relative(weight + direct(keys, missing, ridge, torch.eye(len(keys), dtype=torch.float64)), best) < 1e-5
         if requests == 1:
             assert _relative(factors[:, 0], missing[:, 0] / (keys[:, 0] @ keys[:, 0] + ridge)) < 1e-12
         if ridge < 1e-6:
             assert _relative((weight + factors @ keys.T) @ keys + bias, values) < 1e-7
+    return check_kept(weight, noise)
+
+
+def check_kept(weight: torch.Tensor, noise: torch.Generator) -> int:
+    """The less keep_ridge is, the less becomes of rows that are to stay, while a key still gets its value."""
+    keys, kept = (torch.randn(weight.shape[1], count, generator=noise, dtype=torch.float64) for count in (1, 4))
+    missing = torch.randn(weight.shape[0], 1, generator=noise, dtype=torch.float64)
+    moved = []
+    for keep_ridge in (1e9, 1.0, 1e-6):
+        change = direct(keys, missing, 1e-6, weighing(kept, keep_ridge))
+        assert _relative(change @ keys, missing) < 1e-4
+        moved.append(float((change @ kept).norm()))
+    assert moved[0] > moved[1] > moved[2] and moved[2] < 1e-5 * moved[0], moved
     return 1
 
 

@@ -42,17 +42,20 @@ class Kept:
         yield "--edit", lambda: self._asked(self.oracle.path, self.downs, "--edit", str(self.out / "edit" / "edit.npz"))
         yield "--lora", lambda: self._asked(self.oracle.path, self.downs, "--lora", str(self.out / "lora"))
         yield "adapter in peft", self.adapter
+        yield "nothing: u = 0", self.zero
+        if self.oracle.path.is_file():                     # GGUF is no form of checkpoint to merge into
+            return
         yield "merged", lambda: self._asked(self.merged, self.rounded)
         yield "merged, tensor by tensor", self.tensors
         config = json.loads((self.oracle.folder / "config.json").read_text())
         if config["model_type"] in IN_HF and "mm_vision_tower" not in config:
             yield "merged in HF", self.merged_in_hf
-        yield "nothing: u = 0", self.zero
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
-        return run(self.oracle, self.case, self.work, self.out / "edit", "--save-lora", str(self.out / "lora"),
-                   "--save-merged", str(self.out / "merged"))[1]
+        merged = [] if self.oracle.path.is_file() else ["--save-merged", str(self.out / "merged")]
+        adapter = ["--save-lora", str(self.out / "lora")]
+        return run(self.oracle, self.case, self.work, self.out / "edit", *adapter, *merged)[1]
 
     @property
     def merged(self) -> Path:
@@ -133,9 +136,10 @@ class Kept:
         changed = {self._name(merged, name): value for name, value in expected.weights.items()}
         self._compare_rest(result, own, merged, set(changed))
         for name, value in changed.items():
+            if name.endswith("k_proj.bias"):               # without effect where unrotated: its gradient is rounding
+                continue
             start = own[name].float() if merged[name].dtype == torch.float32 else 0
-            if not name.endswith("k_proj.bias"):           # without effect where unrotated: its gradient is rounding
-                vector(result, name, merged[name].float() - start, value - start, AFTER_ADAM)
+            vector(result, name, merged[name].float() - start, value.to(merged[name].dtype).float() - start, AFTER_ADAM)
         return result
 
     def _compare_rest(self, result: Comparison, own: dict, merged: dict, changed: set[str]) -> None:

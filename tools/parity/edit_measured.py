@@ -83,7 +83,7 @@ def _unrelated(editor: Editor, edited: Edited, row: Evaluated) -> Pair:
 
 
 def text(oracle: Oracle, answer: Answer) -> str:
-    """As the program says it: without the space that a token brings along, and up to a zero byte, which ends C's texts."""
+    """As the program says it: without spaces around it, and up to a zero byte, which ends C's texts."""
     return oracle.tokenizer.decode(answer.ids).strip().split("\0")[0]
 
 

@@ -34,6 +34,10 @@ class Settings:
     whole_target: bool = False
     together: bool = False
     key: str = "constraint:0"                              # the span whose last position gives it
+    keep: tuple[Request, ...] = ()                         # questions that the closed form leaves alone
+    keep_rows: str | None = None                           # these rows of them; None: that of the key
+    keep_ridge: float = 1.0                                # --keep-lambda
+    each_layer: bool = False                               # every layer of the range by itself
 
     @property
     def top(self) -> int:
@@ -43,7 +47,8 @@ class Settings:
     def options(self) -> list[str]:
         """The same as options of the command line."""
         first, end = self.layers
-        given = ["--layer", str(first)] if end == first + 1 else ["--layers", f"{first}:{end}"]
+        given = ["--layers", f"{first}:{end}"] if self.each_layer or end > first + 1 else ["--layer", str(first)]
+        given += ["--each-layer"] if self.each_layer else []
         given += ["--method", self.method] if self.method != "multedit" else []
         if self.preset:
             given += ["--preset", self.preset]
@@ -57,6 +62,8 @@ class Settings:
                 given += ["--epsilon", repr(self.epsilon)] if self.method == "ft-constrained" else []
         given += ["--target-tokens", "all"] if self.whole_target else []
         given += ["--key", self.key] if self.key != "constraint:0" else []
+        given += ["--keep-rows", self.keep_rows] if self.keep_rows else []
+        given += ["--keep-lambda", repr(self.keep_ridge)] if self.keep else []
         return given + (["--together"] if self.together else [])
 
 
@@ -87,12 +94,13 @@ class Answer:
 
 @dataclass
 class Term:
-    """One layer's share of an edit: W* = W + u key^T."""
+    """One layer's share of an edit: W* = W + u along^T."""
     layer: int
     key: torch.Tensor                                      # [F] mlp_post at the key position
     v0: torch.Tensor                                       # [D] mlp_out there
     v: torch.Tensor                                        # [D] what it shall be
     u: torch.Tensor                                        # [D]
+    along: torch.Tensor                                    # [F] the key; less what questions to keep share with it
 
 
 @dataclass
@@ -223,6 +231,8 @@ class Editor:
 
     def edit(self, wanted: list[Wanted], settings: Settings) -> list[Edited]:
         """Each request on its own, or all together."""
+        if settings.each_layer:
+            raise ValueError("edits of each layer are many edits")
         change = self._multedit if settings.method == "multedit" else self._finetune
         groups = [wanted] if settings.together else [[one] for one in wanted]
         return [edited for group in groups for edited in change(group, settings)]
@@ -247,6 +257,7 @@ class Editor:
             return seen["resid_post"].double()
 
         goals = [residual(*one) + one[2].delta.double() for one in zip(prompts, group, results)]
+        kept = {layer: self._kept(layer, settings) for layer in range(first, end)}
         downs = {}
         for layer in range(first, end):                    # MEMIT's spread; one layer takes the whole delta
             terms = []
@@ -256,8 +267,9 @@ class Editor:
                     there = residual(prompt, wanted, edited)
                 missing = goal - there if downs else edited.delta.double()
                 value = seen["mlp_out"].double() + missing / (end - layer)
-                terms.append(Term(layer, seen["mlp_post"], seen["mlp_out"], value.float(), missing / (end - layer)))
-            downs[layer] = self._solved(layer, terms, settings.ridge)
+                key = seen["mlp_post"]
+                terms.append(Term(layer, key, seen["mlp_out"], value.float(), missing / (end - layer), key))
+            downs[layer] = self._solved(layer, terms, kept[layer], settings)
             for edited, term in zip(results, terms):
                 edited.terms.append(term)
         with self.holding_downs(downs):
@@ -303,16 +315,25 @@ class Editor:
         if delta.norm() > longest:
             delta.mul_(longest / delta.norm())
 
-    def _solved(self, layer: int, terms: list[Term], ridge: float) -> torch.Tensor:
+    def _kept(self, layer: int, settings: Settings) -> torch.Tensor:
+        """[F, M]: keys of the rows that are to stay, in the unedited model."""
+        keys = [self.look(prompt, request, layer, position)["mlp_post"].double()
+                for request in settings.keep for prompt in [self.oracle.prompt(request)]
+                for position in (prompt.span(settings.keep_rows or settings.key)[0 if settings.keep_rows else -1:])]
+        return torch.stack(keys, 1) if keys else torch.zeros(self.down(layer).in_features, 0, dtype=torch.float64)
+
+    def _solved(self, layer: int, terms: list[Term], kept: torch.Tensor, settings: Settings) -> torch.Tensor:
         """Step 3: the matrix after the edit, float32. Fills the terms' u, which hold what is missing in its place."""
         keys = torch.stack([term.key.double() for term in terms], 1)                       # [F, n]
         missing = torch.stack([term.u for term in terms], 1)                               # [D, n]
-        change = direct(keys, missing, ridge)
-        small = by_requests(keys, missing, ridge)
-        error = float((small @ keys.T - change).norm() / change.norm().clamp(min=1e-300))
+        weighed = weighing(kept, settings.keep_ridge)
+        change = direct(keys, missing, settings.ridge, weighed)
+        along = torch.linalg.solve(weighed, keys)
+        factors = by_requests(keys, missing, settings.ridge, along)
+        error = float((factors @ along.T - change).norm() / change.norm().clamp(min=1e-300))
         assert error < 1e-8, f"the two solutions of the normal equations differ by {error}"
-        for term, u in zip(terms, small.T):
-            term.u = u
+        for term, u, column in zip(terms, factors.T, along.T):
+            term.u, term.along = u, column
         return (self.down(layer).weight.double() + change).float()
 
     def _finetune(self, group: list[Wanted], settings: Settings) -> list[Edited]:
@@ -358,16 +379,20 @@ def _answer(token: int, logprobs: torch.Tensor, ids: list[int], top: list[tuple[
     return Answer(logprobs[token].exp().item(), ids, top)
 
 
-def direct(keys: torch.Tensor, missing: torch.Tensor, ridge: float) -> torch.Tensor:
-    """[D, F]: the change dW that minimises |dW K - R|^2 + ridge |dW|^2, by its normal equations
-    dW (K K^T + ridge I) = R K^T. keys K [F, n], missing R [D, n], all float64."""
-    normal = keys @ keys.T + ridge * torch.eye(len(keys), dtype=torch.float64)
-    return torch.linalg.solve(normal, keys @ missing.T).T
+def weighing(kept: torch.Tensor, keep_ridge: float) -> torch.Tensor:
+    """[F, F]: C = K' K'^T / keep_ridge + I, by which changes are measured; K' [F, M] are keys of rows that are to stay."""
+    return kept @ kept.T / keep_ridge + torch.eye(len(kept), dtype=torch.float64)
 
 
-def by_requests(keys: torch.Tensor, missing: torch.Tensor, ridge: float) -> torch.Tensor:
-    """[D, n]: U = R (K^T K + ridge I)^-1, with which the same change is U K^T."""
-    normal = keys.T @ keys + ridge * torch.eye(keys.shape[1], dtype=torch.float64)
+def direct(keys: torch.Tensor, missing: torch.Tensor, ridge: float, weighed: torch.Tensor) -> torch.Tensor:
+    """[D, F]: the change dW that minimises |dW K - R|^2 + ridge tr(dW C dW^T), by its normal equations
+    dW (K K^T + ridge C) = R K^T. keys K [F, n], missing R [D, n], weighed C [F, F], all float64."""
+    return torch.linalg.solve(keys @ keys.T + ridge * weighed, keys @ missing.T).T
+
+
+def by_requests(keys: torch.Tensor, missing: torch.Tensor, ridge: float, along: torch.Tensor) -> torch.Tensor:
+    """[D, n]: U = R (K^T Q + ridge I)^-1, Q = C^-1 K [F, n], with which the same change is U Q^T."""
+    normal = along.T @ keys + ridge * torch.eye(keys.shape[1], dtype=torch.float64)
     return torch.linalg.solve(normal, missing.T).T
 
 
