@@ -156,11 +156,9 @@ pb_status lora_save(const model *m, const edit_factors *f, const char *folder, p
     TRY(edit_factors_fit(f, &m->decoder.config, folder, err));
     TRY(model_check_output(m, folder, err));
     find_layers(&w);
-    interrupt_watch();
     pb_status status = file_set_open(&set, folder, err);
     if (!status)
         status = file_set_close(&set, write_files(&w, &set, folder, err), err);
-    interrupt_release();
     lora_writer_free(&w);
     return status;
 }

@@ -361,10 +361,8 @@ pb_status merged_save(const model *m, const char *folder, pb_error *err)
 {
     file_set set;
     TRY(check_saving(m, folder, err));
-    interrupt_watch();
     pb_status status = file_set_open(&set, folder, err);
     if (!status)
         status = file_set_close(&set, save_files(m, &set, folder, err), err);
-    interrupt_release();
     return status;
 }
