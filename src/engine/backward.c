@@ -30,7 +30,7 @@ typedef struct back_row {
     bool attn_given, mlp_given;     /* were put in: nothing flows to what would have been computed */
 } back_row;
 
-/* The rows of some lanes in one layer: first those of lanes that run it whole, then edited rows of lanes that join it. */
+/* The rows of some lanes in one layer: first of lanes that run it whole, then edited rows of lanes that join it. */
 typedef struct back_chunk {
     back_row *rows;
     size_t count, whole;
@@ -48,7 +48,8 @@ typedef struct back_walk {
     replay_work *work;
 } back_walk;
 
-static void tap_gradient(const back_walk *b, const replay_fork *f, site s, size_t layer, size_t position, const float *row)
+static void tap_gradient(const back_walk *b, const replay_fork *f, site s, size_t layer, size_t position,
+                         const float *row)
 {
     const fork_gradient *g = &b->gradients[f - b->forks];
     lane_tap(g->taps, g->tap_count, s, layer, position, row, b->m->config.d_model);
@@ -78,10 +79,11 @@ static pb_status product_backward(const back_walk *b, const layer_walk *k, float
 }
 
 /* dx[rows][D] += dy's through a norm of x. */
-static void norm_backward(const back_walk *b, const layer_walk *k, float *dx, const float *dy, const float *x, decoder_part w,
-                          decoder_part bias, size_t rows)
+static void norm_backward(const back_walk *b, const layer_walk *k, float *dx, const float *dy, const float *x,
+                          decoder_part w, decoder_part bias, size_t rows)
 {
-    decoder_norm_backward(k->c, dx, wanted_weight(b, k->layer, w), wanted_weight(b, k->layer, bias), dy, x, k->w[w], rows);
+    decoder_norm_backward(k->c, dx, wanted_weight(b, k->layer, w), wanted_weight(b, k->layer, bias), dy, x, k->w[w],
+                          rows);
 }
 
 /* ---- rows ---- */
@@ -109,7 +111,8 @@ static pb_status collect(const back_walk *b, const layer_walk *k, const lane *la
         for (size_t i = 0; i < count; i++)
             for (size_t p = lanes[i].f->first; p < lanes[i].f->end; p++) {
                 back_row r = row_of(b, &lanes[i], k->layer, p);
-                if ((lanes[i].joins && lanes[i].start == k->layer) == joining && (!joining || r.attn_given || r.mlp_given))
+                if ((lanes[i].joins && lanes[i].start == k->layer) == joining &&
+                    (!joining || r.attn_given || r.mlp_given))
                     c->rows[c->count++] = r;
             }
         c->whole = joining ? c->whole : c->count;
@@ -147,8 +150,8 @@ static pb_status mid_rows(const layer_walk *k, const back_chunk *c, float **mid,
     return PB_OK;
 }
 
-/* d_normed[n][D] from d_inner[n][F], the gradient of what the down projection takes; up and gate as they were before the
- * activation, which is overwritten. */
+/* d_normed[n][D] from d_inner[n][F], the gradient of what the down projection takes; up and gate as they were before
+ * the activation, which is overwritten. */
 static pb_status gates_backward(const back_walk *b, const layer_walk *k, size_t n, const float *normed, float *d_inner,
                                 const float *gate, const float *up, float *d_normed, pb_error *err)
 {
@@ -169,8 +172,8 @@ static pb_status gates_backward(const back_walk *b, const layer_walk *k, size_t 
 }
 
 /* inner[n][F], gate and up [n][F] of normed rows, as the forward had them. */
-static pb_status activated_again(const layer_walk *k, const float *normed, size_t n, float **inner, float **gate, float **up,
-                                 pb_error *err)
+static pb_status activated_again(const layer_walk *k, const float *normed, size_t n, float **inner, float **gate,
+                                 float **up, pb_error *err)
 {
     size_t D = k->c->d_model, F = k->c->d_ff;
     *gate = NULL;
@@ -189,7 +192,8 @@ static pb_status activated_again(const layer_walk *k, const float *normed, size_
     return PB_OK;
 }
 
-/* Of mlp_out = down(activated(norm(mid))): leaves d_attn_out, and in d_post what flows to the layer's input past attention. */
+/* Of mlp_out = down(activated(norm(mid))): leaves d_attn_out, and in d_post what flows to the layer's input past
+ * attention. */
 static pb_status mlp_backward(const back_walk *b, const layer_walk *k, back_chunk *c, pb_error *err)
 {
     size_t D = k->c->d_model, F = k->c->d_ff, n = c->count;
@@ -235,7 +239,8 @@ static void turn(const layer_walk *k, const size_t *positions, size_t n, float *
 }
 
 /* Normed inputs and queries, as the forward had them. */
-static pb_status queries_again(const back_walk *b, const layer_walk *k, const back_chunk *c, attention_work *a, pb_error *err)
+static pb_status queries_again(const back_walk *b, const layer_walk *k, const back_chunk *c, attention_work *a,
+                               pb_error *err)
 {
     const decoder_config *f = k->c;
     size_t D = f->d_model, width = f->heads * f->head_dim, kv_width = f->kv_heads * f->head_dim, n = a->n = c->whole;
@@ -277,8 +282,11 @@ static pb_status jobs_again(const layer_walk *k, const back_chunk *c, const atte
         job->q = a->q + i * width;
         job->z = a->z ? a->z + i * width : NULL;
         job->positions = a->positions + i;
-        gradients[(*count)++] = (attention_gradient){.dz = a->d_z + i * width, .dq = a->d_q + i * width, .first = f->first,
-                                                     .dk = a->d_k + i * kv_width, .dv = a->d_v + i * kv_width};
+        gradients[(*count)++] = (attention_gradient){.dz = a->d_z + i * width,
+                                                     .dq = a->d_q + i * width,
+                                                     .first = f->first,
+                                                     .dk = a->d_k + i * kv_width,
+                                                     .dv = a->d_v + i * kv_width};
         for (size_t p = f->first; p < f->end; p++)
             k->work->flop += 2 * decoder_attention_flop(k->c, (double)p + 1);
     }
@@ -286,7 +294,8 @@ static pb_status jobs_again(const layer_walk *k, const back_chunk *c, const atte
 }
 
 /* d_q, d_k, d_v from d_z. */
-static pb_status mix_backward(const back_walk *b, const layer_walk *k, const back_chunk *c, attention_work *a, pb_error *err)
+static pb_status mix_backward(const back_walk *b, const layer_walk *k, const back_chunk *c, attention_work *a,
+                              pb_error *err)
 {
     size_t D = k->c->d_model, width = k->c->heads * k->c->head_dim, kv_width = k->c->kv_heads * k->c->head_dim, count;
     attention_job *jobs;
@@ -387,7 +396,8 @@ static void seed(const back_walk *b, lane *lanes, size_t count)
         const replay_fork *f = lanes[i].f;
         size_t unread = f->read_first - f->first;
         memset(lanes[i].x, 0, unread * D * sizeof(float));
-        memcpy(lanes[i].x + unread * D, b->gradients[f - b->forks].d_read, (f->end - f->read_first) * D * sizeof(float));
+        memcpy(lanes[i].x + unread * D, b->gradients[f - b->forks].d_read,
+               (f->end - f->read_first) * D * sizeof(float));
         leave(b, &lanes[i], b->m->config.layers);
     }
 }

@@ -1,12 +1,12 @@
-/* lane.h: a fork in flight: where it starts, which of its rows are put in, and what it shares with others. Of use to the walks
- * over the layers alone, replay.c and backward.c. */
+/* lane.h: a fork in flight: where it starts, which of its rows are put in, and what it shares with others. Of use to
+ * the walks over the layers alone, replay.c and backward.c. */
 #ifndef ENGINE_LANE_H
 #define ENGINE_LANE_H
 
 #include "engine/replay.h"
 
-/* Where a fork's first edit is at attn_out or mlp_out, it joins within that layer: only the edited rows differ there from
- * the base, in what is put in and in what follows from it; all rows above them from the next layer on. */
+/* Where a fork's first edit is at attn_out or mlp_out, it joins within that layer: only the edited rows differ there
+ * from the base, in what is put in and in what follows from it; all rows above them from the next layer on. */
 typedef struct lane {
     replay_fork *f;
     float *x;     /* [end - first][D]: residual rows, or their gradients, which live as long as the lane's wave */

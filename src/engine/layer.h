@@ -26,7 +26,8 @@ pb_status layer_product(const layer_walk *k, float *y, const float *x, decoder_p
                         size_t out, size_t in, pb_error *err);
 
 /* One run's rows as attention takes them: against its base's keys of this layer, and its own. */
-pb_status layer_job(const layer_walk *k, const replay_fork *f, const kv_segment *own, attention_job *job, pb_error *err);
+pb_status layer_job(const layer_walk *k, const replay_fork *f, const kv_segment *own, attention_job *job,
+                    pb_error *err);
 
 /* Cosines and sines of all positions that the forks reach, [longest][rotary_dim / 2]. free() both */
 pb_status layer_angles(const decoder_config *c, const replay_fork *forks, size_t count, float **cosine, float **sine,

@@ -16,8 +16,8 @@ typedef struct preset {
     double lr, weight_decay, clamp, lambda, epsilon;
 } preset;
 
-/* `official` is the released script's, whose clamp makes its edit next to nothing; `default` is what did best on held-out
- * facts (docs/edit.md). Fine-tuning's are ROME's. */
+/* `official` is the released script's, whose clamp makes its edit next to nothing; `default` is what did best on
+ * held-out facts (docs/edit.md). Fine-tuning's are ROME's. */
 static const preset presets[] = {
     {"default", EDIT_MULTEDIT, 2, 20, 0.1, 0.001, 4, 0.01, 0},
     {"official", EDIT_MULTEDIT, 2, 10, 0.1, 0.001, 1e-4, 0.01, 0},
@@ -92,12 +92,13 @@ static pb_status check_losses(const double *nll, size_t n, pb_error *err)
 {
     for (size_t i = 0; i < n; i++)
         if (!isfinite(nll[i]))
-            return fail(err, PB_EINVAL, "the loss of request %zu is no finite number: the step (--lr) may be too large", i);
+            return fail(err, PB_EINVAL, "the loss of request %zu is no finite number: the step (--lr) may be too large",
+                        i);
     return PB_OK;
 }
 
-pb_status edit_losses(model *m, question *const *questions, const float *const *rows, size_t n, double *nll, double *prob,
-                      float *const *d, readout_gradient *ends, pb_error *err)
+pb_status edit_losses(model *m, question *const *questions, const float *const *rows, size_t n, double *nll,
+                      double *prob, float *const *d, readout_gradient *ends, pb_error *err)
 {
     size_t D = m->decoder.config.d_model, count, at = 0;
     readout *reads = reads_of(questions, rows, n, D, &count);
@@ -209,9 +210,11 @@ static void make_terms(edit *e)
     e->terms = mem_new(own * K, sizeof *e->terms);
     for (size_t i = 0; i < own; i++)
         for (size_t k = 0; k < K; k++)
-            e->terms[i * K + k] = (weight_term){.layer = e->layers[k].layer, .part = PART_DOWN,
+            e->terms[i * K + k] = (weight_term){.layer = e->layers[k].layer,
+                                                .part = PART_DOWN,
                                                 .rank = e->settings.together ? e->count : 1,
-                                                .a = e->layers[k].along + i * c->d_ff, .b = e->layers[k].u + i * c->d_model};
+                                                .a = e->layers[k].along + i * c->d_ff,
+                                                .b = e->layers[k].u + i * c->d_model};
 }
 
 const weight_term *edit_terms(const edit *e, size_t i, size_t *count)
@@ -230,7 +233,8 @@ static pb_status find(edit *e, question *const *questions, pb_error *err)
     return edit_solve(e, questions, err);
 }
 
-pb_status edit_find(edit *e, model *m, question *const *questions, size_t count, const edit_settings *settings, pb_error *err)
+pb_status edit_find(edit *e, model *m, question *const *questions, size_t count, const edit_settings *settings,
+                    pb_error *err)
 {
     *e = (edit){.settings = *settings, .model = m, .count = count};
     pb_status status = find(e, questions, err);

@@ -20,8 +20,8 @@ typedef enum edit_scope { EDIT_MATRIX, EDIT_DOWN, EDIT_ALL } edit_scope;
 typedef struct edit_settings {
     edit_method method;
     edit_scope scope;              /* of fine-tuning */
-    size_t first_layer, end_layer; /* the range: multedit finds delta at end_layer - 1 and spreads it from first_layer on;
-                                    * fine-tuning's EDIT_MATRIX takes end_layer - 1 */
+    size_t first_layer, end_layer; /* the range: multedit finds delta at end_layer - 1 and spreads it from first_layer
+                                    * on; fine-tuning's EDIT_MATRIX takes end_layer - 1 */
     size_t steps;
     double lr;
     double weight_decay;           /* of delta: weight_decay |delta| / |v0|^2 is added to the loss */
@@ -30,25 +30,26 @@ typedef struct edit_settings {
     double epsilon;                /* ft-constrained: a weight stays within this of what it was */
     bool together;                 /* one change of the weights for all requests */
     const char *key;               /* the span whose last position gives the key; NULL: constraint:0 */
-    question *const *keep;         /* [keep_count] questions that are to be answered as before: what the edited matrix makes of
-                                    * their rows is to stay, as far as lambda lets it */
+    question *const *keep; /* [keep_count] questions that are to be answered as before: what the edited matrix makes of
+                            * their rows is to stay, as far as lambda lets it */
     size_t keep_count;
     const char *keep_rows;         /* the span of those rows; NULL: only the last one of the key's span */
-    double keep_lambda;            /* how much they may give: 0 (with rows fewer than F) nothing; above it, the more the less of a
-                                    * key is left when what it shares with them is taken off */
+    double keep_lambda; /* how much they may give: 0 (with rows fewer than F) nothing; above it, the more the less of a
+                         * key is left when what it shares with them is taken off */
     size_t memory;                 /* bytes to work in; 0: the default */
     void (*progress)(void *context, const char *what, double done, double total); /* may be NULL */
     void *context;
 } edit_settings;
 
-/* The presets by name, "default" and "official" (of multedit), or NULL for the default; those of fine-tuning are `ft`. A
- * preset sets steps, lr, weight_decay, clamp, lambda, epsilon and the layer, no more. False: there is none of this name. */
+/* The presets by name, "default" and "official" (of multedit), or NULL for the default; those of fine-tuning are `ft`.
+ * A preset sets steps, lr, weight_decay, clamp, lambda, epsilon and the layer, no more. False: there is none of this
+ * name. */
 bool edit_preset(const char *name, edit_method method, edit_settings *settings);
 /* "default, official": for errors. */
 const char *edit_preset_names(void);
 
-/* One layer's part of all requests' edits: W* = W + u along^T, or, of requests solved together, W + sum over i of u_i along_i^T.
- * Without questions to keep, along is the key. */
+/* One layer's part of all requests' edits: W* = W + u along^T, or, of requests solved together, W + sum over i of u_i
+ * along_i^T. Without questions to keep, along is the key. */
 typedef struct edit_layer {
     size_t layer;
     float *key;    /* [N][F] mlp_post at the key position */
@@ -76,8 +77,8 @@ typedef struct edit {
     double largest_key_cosine;     /* between keys of two requests solved together; 0 where there are no two */
 } edit;
 
-/* MultEdit: finds what makes each question's answer (set by question_set_answer: the target) likely. The questions and the
- * model stay as they are. A question needs the key's span. */
+/* MultEdit: finds what makes each question's answer (set by question_set_answer: the target) likely. The questions and
+ * the model stay as they are. A question needs the key's span. */
 pb_status edit_find(edit *e, model *m, question *const *questions, size_t count, const edit_settings *settings,
                     pb_error *err);
 void edit_free(edit *e);

@@ -39,7 +39,8 @@ static pb_status tap_keys(edit *e, const span *rows, size_t count, pb_error *err
         for (size_t r = 0; r < rows[i].count; r++, at++)
             for (size_t k = 0; k < K; k++)
                 taps[t++] = (tap){SITE_MLP_POST, e->layers[k].layer, rows[i].positions[r], e->layers[k].kept + at * F};
-        forks[i] = (replay_fork){.end = end, .input = q->input, .read_first = end, .taps = taps + first, .tap_count = t - first};
+        forks[i] = (replay_fork){
+            .end = end, .input = q->input, .read_first = end, .taps = taps + first, .tap_count = t - first};
     }
     replay_options options = {.memory = question_budget(e->settings.memory)};
     replay_work work = {0};

@@ -4,11 +4,12 @@
 
 #include "method/edit.h"
 
-/* What a question's read rows say of its target, and the gradient of that: for n runs of questions whose final residuals
- * rows[i][answer_count][D] are given. nll[i] = -sum of log P over the target's tokens, prob[i] = P(first one);
- * d[i][answer_count][D] = the gradients of log P, -nll. `ends` (may be NULL) gets those of the decoder's ends added. */
-pb_status edit_losses(model *m, question *const *questions, const float *const *rows, size_t n, double *nll, double *prob,
-                      float *const *d, readout_gradient *ends, pb_error *err);
+/* What a question's read rows say of its target, and the gradient of that: for n runs of questions whose final
+ * residuals rows[i][answer_count][D] are given. nll[i] = -sum of log P over the target's tokens, prob[i] = P(first
+ * one); d[i][answer_count][D] = the gradients of log P, -nll. `ends` (may be NULL) gets those of the decoder's ends
+ * added. */
+pb_status edit_losses(model *m, question *const *questions, const float *const *rows, size_t n, double *nll,
+                      double *prob, float *const *d, readout_gradient *ends, pb_error *err);
 
 /* Bytes that edit_losses takes for so many rows. */
 size_t edit_losses_bytes(const model *m, size_t rows);

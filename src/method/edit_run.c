@@ -41,8 +41,8 @@ static pb_status check_not_known(const edit_run_result *r, pb_error *err)
         if (!q->before.right)
             continue;
         buffer name = {0};
-        fail(err, PB_EINVAL, "%s: the model's answer, \"%s\", holds the target \"%s\" already", name_of(r, i, &name), q->before.text,
-             r->requests[i].target);
+        fail(err, PB_EINVAL, "%s: the model's answer, \"%s\", holds the target \"%s\" already", name_of(r, i, &name),
+             q->before.text, r->requests[i].target);
         buffer_free(&name);
         return fail_hint(err, "choose another target, or leave this request out");
     }
@@ -59,8 +59,8 @@ static void close_questions(question *list, size_t count)
 }
 
 /* The requests' questions with their targets as answers. *list and *pointers: free, with close_questions. */
-static pb_status open_questions(edit_run_result *r, model *m, picture_cache *pictures, question **list, question ***pointers,
-                                pb_error *err)
+static pb_status open_questions(edit_run_result *r, model *m, picture_cache *pictures, question **list,
+                                question ***pointers, pb_error *err)
 {
     *list = mem_new(r->count, sizeof **list);
     *pointers = mem_new(r->count, sizeof **pointers);
@@ -245,10 +245,11 @@ static pb_status begin(edit_run_result *r, model *m, const measure_plan *plan, c
     return status;
 }
 
-pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings, bool whole_target,
-                   pb_error *err)
+pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings,
+                   bool whole_target, pb_error *err)
 {
-    return begin(r, m, plan, settings, whole_target, settings->method == EDIT_MULTEDIT ? run_multedit : run_tuning, err);
+    return begin(r, m, plan, settings, whole_target, settings->method == EDIT_MULTEDIT ? run_multedit : run_tuning,
+                 err);
 }
 
 pb_status edit_run_layers(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings,

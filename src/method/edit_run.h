@@ -40,8 +40,8 @@ typedef struct edit_run_result {
     size_t *target_counts;
     edit_request_found *found;  /* [N]: e.found of multedit */
     edit e;                     /* multedit's; else empty */
-    tuning *tuning;             /* fine-tuning's, of one request or of all together: until it is freed, the decoder runs with its
-                                 * weights; else NULL */
+    tuning *tuning; /* fine-tuning's, of one request or of all together: until it is freed, the decoder runs with its
+                     * weights; else NULL */
     edit_at_layer *layers;      /* [layer_count] of a sweep */
     size_t layer_count;
     measure measured;           /* of a sweep: `after` is that of its last layer */
@@ -49,12 +49,13 @@ typedef struct edit_run_result {
     edit_cost cost;
 } edit_run_result;
 
-/* plan's requests need no target_id: it is filled in from `target`, as key_layer is. With whole_target all of a target's
- * tokens are optimised. Fails when a target makes no token, or the model's answer to a request is its target already. */
-pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings, bool whole_target,
-                   pb_error *err);
-/* MultEdit at each layer of the settings' range by itself, all requests at once: fills in r->layers. What the model says
- * before is asked once. */
+/* plan's requests need no target_id: it is filled in from `target`, as key_layer is. With whole_target all of a
+ * target's tokens are optimised. Fails when a target makes no token, or the model's answer to a request is its target
+ * already. */
+pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings,
+                   bool whole_target, pb_error *err);
+/* MultEdit at each layer of the settings' range by itself, all requests at once: fills in r->layers. What the model
+ * says before is asked once. */
 pb_status edit_run_layers(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings,
                           bool whole_target, pb_error *err);
 void edit_run_free(edit_run_result *r);

@@ -1,11 +1,11 @@
-/* edit_solve.c: the closed form of an edit, of several solved together, of rows that are to stay, and MEMIT's spread over
- * layers.
+/* edit_solve.c: the closed form of an edit, of several solved together, of rows that are to stay, and MEMIT's spread
+ * over layers.
  *
  *     W* = argmin |W* K + b - V|^2 + lambda |W* - W|^2  =  W + R (K^T K + lambda I)^-1 K^T,    R = V - V0
  *
- * with keys and values as columns: K [F][N], R [D][N]. Of one request it is (v - v0) k^T / (k.k + lambda). Where rows with keys
- * K' [F][M] are to stay, changes are measured by what they do to these rows, C = K' K'^T / mu + I (as ROME measures them by all
- * text), mu the settings' keep_lambda:
+ * with keys and values as columns: K [F][N], R [D][N]. Of one request it is (v - v0) k^T / (k.k + lambda). Where rows
+ * with keys K' [F][M] are to stay, changes are measured by what they do to these rows, C = K' K'^T / mu + I (as ROME
+ * measures them by all text), mu the settings' keep_lambda:
  *
  *     W* = argmin |W* K + b - V|^2 + lambda tr((W* - W) C (W* - W)^T)  =  W + R (K^T Q + lambda I)^-1 Q^T
  *     Q  = C^-1 K = K - K' (K'^T K' + mu I)^-1 K'^T K
@@ -76,8 +76,10 @@ static pb_status factor_ridge(double *g, size_t n, double ridge, const char *nam
     for (size_t i = 0; i < n; i++)
         g[i * n + i] += ridge;
     return factor(g, n) ? PB_OK
-                        : fail(err, PB_EINVAL, "layer %zu: keys depend on each other so much that %s %g is too small to tell them "
-                               "apart", l->layer, name, ridge);
+                        : fail(err, PB_EINVAL,
+                               "layer %zu: keys depend on each other so much that %s %g is too small to tell them "
+                               "apart",
+                               l->layer, name, ridge);
 }
 
 /* ---- rows that are to stay ---- */
@@ -141,7 +143,8 @@ static double largest_cosine(const edit *e, const edit_layer *l)
 static pb_status solve_together(edit *e, const edit_layer *l, pb_error *err)
 {
     size_t n = e->count, D = e->model->decoder.config.d_model, F = e->model->decoder.config.d_ff;
-    double *g = products(l->key, n, l->along, n, F), *r = mem_new(n, sizeof *r), cosine = n > 1 ? largest_cosine(e, l) : 0;
+    double *g = products(l->key, n, l->along, n, F), *r = mem_new(n, sizeof *r),
+           cosine = n > 1 ? largest_cosine(e, l) : 0;
     if (cosine > e->largest_key_cosine)
         e->largest_key_cosine = cosine;
     pb_status status = factor_ridge(g, n, e->settings.lambda, "--lambda", l, err);
@@ -174,8 +177,8 @@ typedef struct spread {
     float *goal, *now; /* [N][D] resid_post of the last layer: as it is to be, as it is */
 } spread;
 
-/* Runs all requests up to the key's row with the terms of layers below the k-th, whose key and v0 it fills in, as it does
- * s->now. */
+/* Runs all requests up to the key's row with the terms of layers below the k-th, whose key and v0 it fills in, as it
+ * does s->now. */
 static pb_status run_edited(edit *e, question *const *questions, size_t k, spread *s, pb_error *err)
 {
     const decoder_config *c = &e->model->decoder.config;
@@ -188,8 +191,13 @@ static pb_status run_edited(edit *e, question *const *questions, size_t k, sprea
         taps[3 * i] = (tap){SITE_MLP_POST, l->layer, p, l->key + i * F};
         taps[3 * i + 1] = (tap){SITE_MLP_OUT, l->layer, p, l->v0 + i * D};
         taps[3 * i + 2] = (tap){SITE_RESID_POST, last, p, s->now + i * D};
-        forks[i] = (replay_fork){.end = p + 1, .input = questions[i]->input, .read_first = p + 1, .terms = edit_terms(e, i, &count),
-                                 .term_count = k, .taps = taps + 3 * i, .tap_count = 3};
+        forks[i] = (replay_fork){.end = p + 1,
+                                 .input = questions[i]->input,
+                                 .read_first = p + 1,
+                                 .terms = edit_terms(e, i, &count),
+                                 .term_count = k,
+                                 .taps = taps + 3 * i,
+                                 .tap_count = 3};
     }
     replay_options options = {.memory = question_budget(e->settings.memory)};
     replay_work work = {0};
@@ -199,7 +207,8 @@ static pb_status run_edited(edit *e, question *const *questions, size_t k, sprea
     return status;
 }
 
-/* Each layer from the first on takes its share of what is still missing at the last one (Meng et al. 2023, algorithm 1). */
+/* Each layer from the first on takes its share of what is still missing at the last one (Meng et al. 2023, algorithm
+ * 1). */
 static pb_status spread_over(edit *e, question *const *questions, spread *s, pb_error *err)
 {
     size_t K = e->layer_count, D = e->model->decoder.config.d_model;

@@ -82,7 +82,8 @@ static pb_status allocate(tuning *t, pb_error *err)
 static pb_status read_weights(tuning *t, pb_error *err)
 {
     for (size_t i = 0; i < t->tensor_count; i++)
-        TRY(decoder_read_rows(&t->model->decoder, t->tensors[i].of, 0, t->tensors[i].of->shape[0], t->tensors[i].was, err));
+        TRY(decoder_read_rows(&t->model->decoder, t->tensors[i].of, 0, t->tensors[i].of->shape[0], t->tensors[i].was,
+                              err));
     return PB_OK;
 }
 
@@ -279,7 +280,8 @@ static pb_status add_gradients(tuning *t, question *q, double *nll, double *prob
         status = edit_losses(t->model, &q, (const float *const[]){j.read}, 1, nll, prob, (float *const[]){j.d_read},
                              t->on_ends ? &t->ends : NULL, err);
     if (!status)
-        status = backward_run(&t->model->decoder, &f, &g, 1, t->gradients, question_budget(t->settings.memory), &work, err);
+        status =
+            backward_run(&t->model->decoder, &f, &g, 1, t->gradients, question_budget(t->settings.memory), &work, err);
     if (!status)
         add_embedding_gradients(t, &j);
     job_free(&j);
@@ -341,7 +343,8 @@ pb_status tuning_run(tuning *t, question *const *questions, size_t count, edit_r
     const edit_settings *s = &t->settings;
     pb_status status = PB_OK;
     for (size_t i = 0; i < count && !status; i++) {
-        found[i] = (edit_request_found){.loss = mem_new(s->steps, sizeof(double)), .prob = mem_new(s->steps, sizeof(double))};
+        found[i] =
+            (edit_request_found){.loss = mem_new(s->steps, sizeof(double)), .prob = mem_new(s->steps, sizeof(double))};
         status = question_fits(tuned_bytes(t) + job_bytes(t, questions[i]), s->memory, "fine-tuning", err);
     }
     begin(t);

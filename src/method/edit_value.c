@@ -1,7 +1,8 @@
 /* edit_value.c: MultEdit's key and value.
  *
  *     k = mlp_post, v0 = mlp_out at the last token of the constraint (or of another span)
- *     delta = Adam on  -log P(target | mlp_out there is v0 + delta) + weight_decay |delta| / |v0|^2,  |delta| <= clamp |v0|
+ *     delta = Adam on  -log P(target | mlp_out there is v0 + delta) + weight_decay |delta| / |v0|^2,  |delta| <= clamp
+ * |v0|
  *
  * Each request has two runs: the clean one, recorded once, and a fork of it from the key's row on, which is run and
  * differentiated at every step. All requests' forks go through the layers together. */
@@ -59,7 +60,8 @@ static pb_status keep_read_rows(void *context, replay_fork *const *forks, size_t
 
 static pb_status run_forks(value_work *w, pb_error *err)
 {
-    replay_options options = {.memory = question_budget(w->e->settings.memory), .finished = keep_read_rows, .context = w};
+    replay_options options = {
+        .memory = question_budget(w->e->settings.memory), .finished = keep_read_rows, .context = w};
     return replay_run(&w->e->model->decoder, w->forks, w->n, &options, &w->cost, err);
 }
 
@@ -76,8 +78,12 @@ static pb_status run_clean(value_work *w, pb_error *err)
             taps[(i * K + k) * 2] = (tap){SITE_MLP_POST, l->layer, j->position, l->key + (w->first + i) * F};
             taps[(i * K + k) * 2 + 1] = (tap){SITE_MLP_OUT, l->layer, j->position, l->v0 + (w->first + i) * D};
         }
-        w->forks[i] = (replay_fork){.end = j->q->length, .input = j->q->input, .record = j->clean, .read_first = j->q->last,
-                                    .taps = taps + i * K * 2, .tap_count = K * 2};
+        w->forks[i] = (replay_fork){.end = j->q->length,
+                                    .input = j->q->input,
+                                    .record = j->clean,
+                                    .read_first = j->q->last,
+                                    .taps = taps + i * K * 2,
+                                    .tap_count = K * 2};
     }
     pb_status status = run_forks(w, err);
     free(taps);
@@ -91,8 +97,12 @@ static void make_forks(value_work *w)
         value_job *j = &w->jobs[i];
         size_t layer = edited_layer(w->e);
         memcpy(j->v, j->v0, w->e->model->decoder.config.d_model * sizeof *j->v);
-        j->put = (row_edit){.site = SITE_MLP_OUT, .first_layer = layer, .end_layer = layer + 1, .positions = &j->position,
-                            .position_count = 1, .rows = (const float *const *)&j->v};
+        j->put = (row_edit){.site = SITE_MLP_OUT,
+                            .first_layer = layer,
+                            .end_layer = layer + 1,
+                            .positions = &j->position,
+                            .position_count = 1,
+                            .rows = (const float *const *)&j->v};
         j->gradient = (tap){SITE_MLP_OUT, layer, j->position, j->g};
         w->forks[i] = (replay_fork){.base = j->clean, .first = j->position, .end = j->q->length, .edits = &j->put,
                                     .edit_count = 1, .record = j->own, .read_first = j->q->last};
@@ -208,10 +218,17 @@ static pb_status find(value_work *w, pb_error *err)
 
 pb_status edit_values(edit *e, question *const *questions, size_t first, size_t n, pb_error *err)
 {
-    value_work w = {.e = e, .questions = questions + first, .n = n, .first = first,
-                    .jobs = mem_new(n, sizeof *w.jobs), .forks = mem_new(n, sizeof *w.forks),
-                    .gradients = mem_new(n, sizeof *w.gradients), .read = mem_new(n, sizeof *w.read),
-                    .d_read = mem_new(n, sizeof *w.d_read), .nll = mem_new(n, sizeof *w.nll), .prob = mem_new(n, sizeof *w.prob)};
+    value_work w = {.e = e,
+                    .questions = questions + first,
+                    .n = n,
+                    .first = first,
+                    .jobs = mem_new(n, sizeof *w.jobs),
+                    .forks = mem_new(n, sizeof *w.forks),
+                    .gradients = mem_new(n, sizeof *w.gradients),
+                    .read = mem_new(n, sizeof *w.read),
+                    .d_read = mem_new(n, sizeof *w.d_read),
+                    .nll = mem_new(n, sizeof *w.nll),
+                    .prob = mem_new(n, sizeof *w.prob)};
     pb_status status = find(&w, err);
     free_work(&w);
     return status;
@@ -221,5 +238,6 @@ size_t edit_values_bytes(const edit *e, const question *q, size_t position)
 {
     const decoder_config *c = &e->model->decoder.config;
     size_t T = q->length, vectors = 4 + 2 * q->answer_count + T;
-    return recording_bytes(c, 0, T, position) + recording_bytes(c, position, T, position) + vectors * c->d_model * sizeof(float);
+    return recording_bytes(c, 0, T, position) + recording_bytes(c, position, T, position) +
+           vectors * c->d_model * sizeof(float);
 }

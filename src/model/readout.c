@@ -1,6 +1,7 @@
 /* readout.c: what final residuals say about the next token (decoder.h), and the way back.
  *
- * Logits are made a block of the vocabulary at a time, and stored only where asked for: the backward form makes them anew. */
+ * Logits are made a block of the vocabulary at a time, and stored only where asked for: the backward form makes them
+ * anew. */
 #include "model/decoder.h"
 
 #include <math.h>
@@ -131,8 +132,9 @@ static void logit_gradients(const readout *rows, size_t n, const vocab_block *b,
 }
 
 /* d_normed[n][D] += what one block's logits give; their head's gradient likewise. `more` [n][D] is working memory. */
-static pb_status block_backward(decoder *m, const readout_work *work, const readout *rows, size_t n, const vocab_block *b,
-                                const float *w, readout_gradient *g, float *d_normed, float *more, pb_error *err)
+static pb_status block_backward(decoder *m, const readout_work *work, const readout *rows, size_t n,
+                                const vocab_block *b, const float *w, readout_gradient *g, float *d_normed, float *more,
+                                pb_error *err)
 {
     size_t D = m->config.d_model;
     const float *bias = work->end[END_HEAD_BIAS];
@@ -148,8 +150,8 @@ static pb_status block_backward(decoder *m, const readout_work *work, const read
 }
 
 /* The final norm's own: dx from d_normed. */
-static void end_norm_backward(const decoder *m, const readout_work *work, const readout *rows, size_t n, readout_gradient *g,
-                              const float *d_normed)
+static void end_norm_backward(const decoder *m, const readout_work *work, const readout *rows, size_t n,
+                              readout_gradient *g, const float *d_normed)
 {
     size_t D = m->config.d_model;
     for (size_t i = 0; i < n; i++) {

@@ -26,8 +26,8 @@ static double read_back(decoder *m, const float *x, const int32_t *tokens, size_
 }
 
 /* Runs a fork whose last `n` rows are read, and leaves its gradients; returns sum of log P(tokens). */
-static double differentiate(decoder *m, replay_fork *f, const int32_t *tokens, size_t n, const tap *taps, size_t tap_count,
-                            weight_gradients weights)
+static double differentiate(decoder *m, replay_fork *f, const int32_t *tokens, size_t n, const tap *taps,
+                            size_t tap_count, weight_gradients weights)
 {
     float **final = run_forks(m, f, 1, MEMORY, NULL), *d = zeros(n * m->config.d_model);
     double score = read_back(m, final[0], tokens, n, d, NULL);
@@ -96,7 +96,8 @@ static void check_weight(const golden_run *g, const char *name, const float *fou
     const json_t *elements = json_object_get(of, "elements");
     assert_int_equal(json_array_size(elements), (count + 36) / 37);
     for (size_t i = 0; i < count; i += 37)
-        assert_close((double)found[i], json_number_value(json_array_get(elements, i / 37)), 2e-5 * norm + 1e-12, name, i);
+        assert_close((double)found[i], json_number_value(json_array_get(elements, i / 37)), 2e-5 * norm + 1e-12, name,
+                     i);
 }
 
 static weight_gradients new_gradients(const decoder *m)
@@ -139,7 +140,8 @@ static void check_sites(const golden_run *g, const tap *taps)
                 const json_t *of = json_array_get(json_object_get(g->gradients, "sites"), l);
                 double *expected = mem_new(g->D, sizeof *expected);
                 for (size_t j = 0; j < g->D; j++)
-                    expected[j] = json_number_value(json_array_get(json_array_get(json_object_get(of, names[s]), i), j));
+                    expected[j] =
+                        json_number_value(json_array_get(json_array_get(json_object_get(of, names[s]), i), j));
                 assert_near(taps[(l * 3 + s) * 2 + i].row, expected, g->D, 1e-5, names[s]);
                 free(expected);
             }
@@ -165,7 +167,8 @@ static void check_autograd(const char *folder)
         join_norms(g.m, l, w);
         for (int part = 0; part < PART_COUNT; part++)
             if (w[l][part])
-                check_weight(&g, strstr(g.m->layers[l].part[part]->name, "layers."), w[l][part], g.m->layers[l].part[part]->count);
+                check_weight(&g, strstr(g.m->layers[l].part[part]->name, "layers."), w[l][part],
+                             g.m->layers[l].part[part]->count);
     }
     for (size_t n = 0; n < g.L * 6; n++)
         free(taps[n].row);
@@ -191,7 +194,8 @@ static void the_ends_gradients_are_autograds(void **state)
         golden_run g = golden_open(folders[i]);
         size_t V = g.m->config.vocab;
         bool has_bias = g.m->end[END_HEAD_BIAS];
-        float *final, *d = zeros(2 * g.D), *head = zeros(V * g.D), *norm = zeros(g.D), *norm_bias = zeros(g.D), *bias = zeros(V);
+        float *final, *d = zeros(2 * g.D), *head = zeros(V * g.D), *norm = zeros(g.D), *norm_bias = zeros(g.D),
+                      *bias = zeros(V);
         recording_free(record(g.m, g.input, g.T, &final));
         readout_gradient more = {.d_end = {norm, norm_bias, has_bias ? bias : NULL}, .d_head = head};
         read_back(g.m, final + (g.T - 2) * g.D, g.tokens, 2, d, &more);
@@ -216,7 +220,8 @@ typedef struct put {
     replay_fork f;
 } put;
 
-static void put_in(put *one, const golden_run *g, const recording *base, site s, size_t layer, size_t p, const float *row)
+static void put_in(put *one, const golden_run *g, const recording *base, site s, size_t layer, size_t p,
+                   const float *row)
 {
     *one = (put){.position = p, .row = row};
     one->edit = (row_edit){.site = s, .first_layer = layer, .end_layer = layer + 1, .positions = &one->position,
@@ -299,9 +304,15 @@ static void nothing_flows_through_a_row_that_was_put_in(void **state)
     for (size_t p = 0; p < g.T; p++)
         every[p] = p;
     recording *whole = record(g.m, g.input, g.T, NULL), *again;
-    row_edit all = {.site = SITE_RESID_PRE, .first_layer = 2, .end_layer = 3, .positions = every, .position_count = g.T, .source = whole};
+    row_edit all = {.site = SITE_RESID_PRE,
+                    .first_layer = 2,
+                    .end_layer = 3,
+                    .positions = every,
+                    .position_count = g.T,
+                    .source = whole};
     assert_ok(recording_new(&again, &g.m->config, NULL, 0, g.T, 0, err));
-    replay_fork f = {.end = g.T, .input = g.input, .edits = &all, .edit_count = 1, .record = again, .read_first = g.T - 1};
+    replay_fork f = {
+        .end = g.T, .input = g.input, .edits = &all, .edit_count = 1, .record = again, .read_first = g.T - 1};
     float *above = zeros(g.D), *below = gaussians(g.D, 3), *nothing = zeros(g.D);
     tap taps[] = {{SITE_RESID_PRE, 2, g.T - 1, above}, {SITE_MLP_OUT, 1, g.T - 1, below}};
     differentiate(g.m, &f, g.tokens, 1, taps, 2, NULL);

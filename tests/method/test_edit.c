@@ -260,7 +260,9 @@ static void kept_rows_stay(void **state)
             requests r = requests_open(LLAVA, 1);
             point(&r);
             question other;
-            pb_question p = {.image = OTHER_PICTURE, .question = "What is the capital of this country?", .constraints = &constraints[1],
+            pb_question p = {.image = OTHER_PICTURE,
+                             .question = "What is the capital of this country?",
+                             .constraints = &constraints[1],
                              .constraint_count = 1};
             assert_ok(question_open(&other, r.m, &p, err));
             question *keep = &other;
@@ -312,7 +314,8 @@ static void a_spread_arrives(void **state)
         for (size_t i = 0; i < N; i++) {
             size_t count;
             float *was = zeros(r.D), *now = zeros(r.D);
-            tap before = {SITE_RESID_POST, 2, e.found[i].key_position, was}, after = {SITE_RESID_POST, 2, e.found[i].key_position, now};
+            tap before = {SITE_RESID_POST, 2, e.found[i].key_position, was},
+                after = {SITE_RESID_POST, 2, e.found[i].key_position, now};
             const weight_term *terms = edit_terms(&e, i, &count);
             prob_of(&r, i, NULL, 0, &before, 1);
             prob_of(&r, i, terms, count, &after, 1);
