@@ -1,4 +1,5 @@
-/* fuzz_edit.c: any bytes as edit.npz. Reading must succeed or say why; what it then hands out is finite and all there. */
+/* fuzz_edit.c: any bytes as edit.npz. Reading must succeed or say why; what it then hands out is finite and all there.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -48,8 +48,8 @@ void file_writer_abandon(file_writer *w);                    /* closes and leave
 /* The same in one call. */
 pb_status file_write_all(const char *path, const void *bytes, size_t n, pb_error *err);
 
-/* Whether the folder is `above` or lies inside of it, whatever links lead to either; of a folder that is not there yet, the
- * one above it that is. */
+/* Whether the folder is `above` or lies inside of it, whatever links lead to either; of a folder that is not there yet,
+ * the one above it that is. */
 bool dir_is_inside(const char *path, const char *above);
 /* Whether it is a folder with nothing in it. */
 bool dir_is_empty(const char *path);

@@ -5,10 +5,12 @@
  *     pb_status status = file_set_text(&set, "a.json", &text, err);
  *     if (!status)
  *         status = ... anything that writes into the folder set.stage
- *     return file_set_close(&set, status, err);       // moves them all to out/, or removes them when status is an error
+ *     return file_set_close(&set, status, err);       // moves them all to out/, or removes them when status is an
+ * error
  *
- * They are written into a folder of their own inside, and moved when the last one is whole; a signal to stop waits until
- * then (interrupt.h). A full disk leaves neither half a file nor half a set, nor a folder that was not there before. */
+ * They are written into a folder of their own inside, and moved when the last one is whole; a signal to stop waits
+ * until then (interrupt.h). A full disk leaves neither half a file nor half a set, nor a folder that was not there
+ * before. */
 #ifndef BASE_FILE_SET_H
 #define BASE_FILE_SET_H
 

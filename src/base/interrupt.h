@@ -6,9 +6,9 @@
  *     ... remove what is half done ...
  *     interrupt_release();         // the signal, if there was one, does now what it would have done then
  *
- * Watched are SIGINT, SIGTERM and SIGHUP, of the whole process; a signal that is ignored stays ignored. A limit on the size
- * of files (SIGXFSZ) becomes an error of the writing. What is called inside of a watch may watch itself: the outermost one
- * counts. */
+ * Watched are SIGINT, SIGTERM and SIGHUP, of the whole process; a signal that is ignored stays ignored. A limit on the
+ * size of files (SIGXFSZ) becomes an error of the writing. What is called inside of a watch may watch itself: the
+ * outermost one counts. */
 #ifndef BASE_INTERRUPT_H
 #define BASE_INTERRUPT_H
 

@@ -288,8 +288,8 @@ static pb_status open_gguf(checkpoint *c, pb_error *err)
     TRY(gguf_get_size(m, "split.no", &number, err));
     TRY(gguf_get_size(m, "split.count", &count, err));
     if (number != 0 || count > MOST_PARTS)
-        return fail(err, PB_EFORMAT, "%s: says that it is number %zu (from 0) of %zu files, expected the first", c->source,
-                    number, count);
+        return fail(err, PB_EFORMAT, "%s: says that it is number %zu (from 0) of %zu files, expected the first",
+                    c->source, number, count);
     if (count > 1)
         TRY(add_other_parts(c, count, err));
     return build_table(c, err);
@@ -333,8 +333,8 @@ static pb_status open_alone(checkpoint *c, const char *path, pb_error *err)
     return build_table(c, err);
 }
 
-static pb_status open_with(checkpoint **out, pb_status (*open)(checkpoint *, const char *, pb_error *), const char *path,
-                           pb_error *err)
+static pb_status open_with(checkpoint **out, pb_status (*open)(checkpoint *, const char *, pb_error *),
+                           const char *path, pb_error *err)
 {
     checkpoint *c = mem_new(1, sizeof *c);
     *out = NULL;
@@ -345,7 +345,8 @@ static pb_status open_with(checkpoint **out, pb_status (*open)(checkpoint *, con
     }
     c->files = mem_new(c->part_count, sizeof *c->files);
     for (size_t p = 0; p < c->part_count; p++)
-        c->files[p] = (checkpoint_file){c->parts[p].path, c->parts[p].format, c->parts[p].map.size, c->parts[p].map.data};
+        c->files[p] =
+            (checkpoint_file){c->parts[p].path, c->parts[p].format, c->parts[p].map.size, c->parts[p].map.data};
     *out = c;
     return PB_OK;
 }

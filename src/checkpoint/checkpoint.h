@@ -92,8 +92,8 @@ const gguf_metadata *checkpoint_metadata(const checkpoint *c);
 /* The tensor of that name, or NULL. O(1). */
 const tensor *checkpoint_find(const checkpoint *c, const char *name);
 
-/* The tensor of that name, which must have the given shape and a dtype other than DTYPE_OTHER; the error names the file,
- * the tensor, the found and the expected shape or dtype. */
+/* The tensor of that name, which must have the given shape and a dtype other than DTYPE_OTHER; the error names the
+ * file, the tensor, the found and the expected shape or dtype. */
 pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, const size_t *shape, const tensor **out,
                          pb_error *err);
 
@@ -101,12 +101,12 @@ pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, con
  * false when any of them is NaN or infinite (out is filled all the same). */
 bool tensor_read(const tensor *t, size_t first, size_t count, float *out);
 
-/* out[count] = in[count] as numbers of the type, F32, F16 or BF16, rounded to the nearest even; false when any of them is, or
- * becomes, infinite or NaN (out is filled all the same). */
+/* out[count] = in[count] as numbers of the type, F32, F16 or BF16, rounded to the nearest even; false when any of them
+ * is, or becomes, infinite or NaN (out is filled all the same). */
 bool tensor_narrow(dtype type, const float *in, size_t count, void *out);
 
-/* out = the bytes of elements first .. first+count-1 of t, each of `width` bytes, in row-major order and the lowest byte
- * first, whatever they are; not for types in blocks. */
+/* out = the bytes of elements first .. first+count-1 of t, each of `width` bytes, in row-major order and the lowest
+ * byte first, whatever they are; not for types in blocks. */
 void tensor_copy(const tensor *t, size_t width, size_t first, size_t count, void *out);
 
 /* Whether none of x[n] is NaN or infinite. Vectorised by the compiler. */

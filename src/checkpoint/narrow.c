@@ -19,7 +19,7 @@ EACH_LEVEL static uint32_t write_bf16(const float *in, size_t count, uint16_t *o
 }
 
 /* Normal numbers: the exponent moved by 127 - 15, 13 bits cut off after adding half of them. Below 2^-14, the smallest
- * normal f16, numbers are counted in steps of 2^-24, an f16's own: adding 0.5, whose last bit is 2^-24, rounds to them. */
+ * normal f16, numbers are counted in steps of 2^-24, an f16's own: adding 0.5, whose last bit is 2^-24, rounds so. */
 EACH_LEVEL static uint32_t write_f16(const float *in, size_t count, uint16_t *out)
 {
     const uint32_t rebias = 112u << 23, smallest_normal = 113u << 23, infinity = 0x7c00;

@@ -120,8 +120,10 @@ static pb_status check_length(const entry *e, unsigned bits, const char *path, p
         return fail(err, PB_EFORMAT, "%s: tensor %s: %zu elements of %s make no whole number of bytes below 2^61", path,
                     e->t.name, e->t.count, e->t.type_name);
     if (e->end - e->begin != all_bits / 8)
-        return fail(err, PB_EFORMAT, "%s: tensor %s: data_offsets [%zu, %zu] hold %zu bytes, its shape and dtype %s need "
-                    "%zu", path, e->t.name, e->begin, e->end, e->end - e->begin, e->t.type_name, all_bits / 8);
+        return fail(err, PB_EFORMAT,
+                    "%s: tensor %s: data_offsets [%zu, %zu] hold %zu bytes, its shape and dtype %s need "
+                    "%zu",
+                    path, e->t.name, e->begin, e->end, e->end - e->begin, e->t.type_name, all_bits / 8);
     return PB_OK;
 }
 
@@ -165,11 +167,15 @@ static pb_status check_cover(const entry *entries, size_t count, size_t size, co
     for (size_t i = 0; i < count; at = entries[i++].end) {
         const char *name = entries[i].t.name;
         if (entries[i].begin < at)
-            return fail(err, PB_EFORMAT, "%s: tensor %s begins at byte %zu of the data, inside tensor %s, which ends at "
-                        "%zu", path, name, entries[i].begin, entries[i - 1].t.name, at);
+            return fail(err, PB_EFORMAT,
+                        "%s: tensor %s begins at byte %zu of the data, inside tensor %s, which ends at "
+                        "%zu",
+                        path, name, entries[i].begin, entries[i - 1].t.name, at);
         if (entries[i].begin > at)
-            return fail(err, PB_EFORMAT, "%s: tensor %s begins at byte %zu of the data, expected %zu: no tensor holds the "
-                        "bytes between", path, name, entries[i].begin, at);
+            return fail(err, PB_EFORMAT,
+                        "%s: tensor %s begins at byte %zu of the data, expected %zu: no tensor holds the "
+                        "bytes between",
+                        path, name, entries[i].begin, at);
         if (entries[i].end > size)
             return cut_off(&entries[i], size, path, err);
     }

@@ -37,8 +37,8 @@ static void add_entry(buffer *header, const safetensors_entry *e, size_t begin, 
     json_decref(name);
 }
 
-static pb_status make_header(buffer *header, const char *path, const safetensors_entry *entries, size_t count, size_t *total,
-                             pb_error *err)
+static pb_status make_header(buffer *header, const char *path, const safetensors_entry *entries, size_t count,
+                             size_t *total, pb_error *err)
 {
     *total = 0;
     buffer_text(header, "{\"__metadata__\":{\"format\":\"pt\"}");
@@ -57,8 +57,8 @@ static pb_status make_header(buffer *header, const char *path, const safetensors
     return PB_OK;
 }
 
-pb_status safetensors_open_writer(safetensors_writer *w, const char *path, const safetensors_entry *entries, size_t count,
-                                  pb_error *err)
+pb_status safetensors_open_writer(safetensors_writer *w, const char *path, const safetensors_entry *entries,
+                                  size_t count, pb_error *err)
 {
     buffer header = {0};
     *w = (safetensors_writer){0};
@@ -84,8 +84,8 @@ pb_status safetensors_commit(safetensors_writer *w, pb_error *err)
 {
     if (w->left == 0)
         return file_writer_commit(&w->file, err);
-    pb_status status = fail(err, PB_EINVAL, "%s: the tensors' bytes are %zd fewer than their shapes ask for", w->file.path,
-                            (ssize_t)w->left);
+    pb_status status = fail(err, PB_EINVAL, "%s: the tensors' bytes are %zd fewer than their shapes ask for",
+                            w->file.path, (ssize_t)w->left);
     safetensors_abandon(w);
     return status;
 }

@@ -22,10 +22,10 @@ typedef struct safetensors_writer {
     size_t left; /* bytes of tensors still to come */
 } safetensors_writer;
 
-/* Writes the header, with the metadata {"format": "pt"} that PyTorch's loaders ask for. The data begin at a multiple of 8
- * bytes. Fails where a file would be beyond what the format holds. */
-pb_status safetensors_open_writer(safetensors_writer *w, const char *path, const safetensors_entry *entries, size_t count,
-                                  pb_error *err);
+/* Writes the header, with the metadata {"format": "pt"} that PyTorch's loaders ask for. The data begin at a multiple of
+ * 8 bytes. Fails where a file would be beyond what the format holds. */
+pb_status safetensors_open_writer(safetensors_writer *w, const char *path, const safetensors_entry *entries,
+                                  size_t count, pb_error *err);
 void safetensors_write(safetensors_writer *w, const void *bytes, size_t n);
 pb_status safetensors_commit(safetensors_writer *w, pb_error *err); /* closes in any case */
 void safetensors_abandon(safetensors_writer *w);                    /* closes and leaves nothing */

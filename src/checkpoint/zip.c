@@ -288,7 +288,8 @@ static pb_status read_directory(const reader *r, zip_entry *entries, pb_error *e
     return check_apart(r, entries, err);
 }
 
-static pb_status open_kind(zip_archive *z, const file_map *map, const writer_kind *kind, const char *path, pb_error *err)
+static pb_status open_kind(zip_archive *z, const file_map *map, const writer_kind *kind, const char *path,
+                           pb_error *err)
 {
     reader r = {.data = map->data, .path = path, .kind = kind};
     *z = (zip_archive){0};
@@ -377,7 +378,8 @@ static bool inflate_all(const zip_entry *e, unsigned char *out)
     return code == Z_STREAM_END && in == 0 && room == 0;
 }
 
-pb_status zip_read(const zip_entry *e, const unsigned char **bytes, unsigned char **owned, const char *path, pb_error *err)
+pb_status zip_read(const zip_entry *e, const unsigned char **bytes, unsigned char **owned, const char *path,
+                   pb_error *err)
 {
     enum { MOST_INFLATED = 1032 }; /* deflate makes no byte out of less than a 1032nd */
     *owned = NULL;

@@ -4,8 +4,8 @@
  *     TRY(zip_open(&z, &map, "pytorch_model.bin", err));
  *     const zip_entry *e = zip_find(&z, "archive/data.pkl", 16);
  *
- * Weights must lie in the file as they are, so an entry that is compressed or encrypted is refused; other archives may be
- * deflated. So is an archive that two readers could read differently: a name that stands twice, entries that overlap
+ * Weights must lie in the file as they are, so an entry that is compressed or encrypted is refused; other archives may
+ * be deflated. So is an archive that two readers could read differently: a name that stands twice, entries that overlap
  * each other or the directory, records that disagree. zip64, which PyTorch always writes, is read. */
 #ifndef CHECKPOINT_ZIP_H
 #define CHECKPOINT_ZIP_H
@@ -42,11 +42,13 @@ void zip_close(zip_archive *z);
 /* The entry of that name, or NULL. */
 const zip_entry *zip_find(const zip_archive *z, const char *name, size_t name_size);
 
-/* PB_EFORMAT when e's data, which are stored, do not have the checksum that the directory gives (torch.save can be told to
- * give none). */
+/* PB_EFORMAT when e's data, which are stored, do not have the checksum that the directory gives (torch.save can be told
+ * to give none). */
 pb_status zip_check_sum(const zip_entry *e, const char *path, pb_error *err);
 
-/* *bytes = e's content [e->size], its checksum right: in the file, or, of a deflated entry, in *owned (free(); else NULL). */
-pb_status zip_read(const zip_entry *e, const unsigned char **bytes, unsigned char **owned, const char *path, pb_error *err);
+/* *bytes = e's content [e->size], its checksum right: in the file, or, of a deflated entry, in *owned (free(); else
+ * NULL). */
+pb_status zip_read(const zip_entry *e, const unsigned char **bytes, unsigned char **owned, const char *path,
+                   pb_error *err);
 
 #endif

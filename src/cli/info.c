@@ -32,8 +32,9 @@ static void print_changes(const json_t *info)
     size_t i;
     const json_t *change;
     json_array_foreach(json_object_get(info, "changes"), i, change)
-        printf("%-12s %s (%s of rank %" JSON_INTEGER_FORMAT " in %" JSON_INTEGER_FORMAT " of the matrices)\n", i ? "" : "changes",
-               text_of(change, "file"), text_of(change, "kind"), count_of(change, "rank"), count_of(change, "terms"));
+        printf("%-12s %s (%s of rank %" JSON_INTEGER_FORMAT " in %" JSON_INTEGER_FORMAT " of the matrices)\n",
+               i ? "" : "changes", text_of(change, "file"), text_of(change, "kind"), count_of(change, "rank"),
+               count_of(change, "terms"));
 }
 
 static void print_dtypes(const json_t *info)

@@ -47,10 +47,10 @@ INLINE void merge_row(float *w, const float *c, float (*right)[TILE], size_t ran
         w[j] = sum[j] == 0 ? w[j] : w[j] + sum[j];
 }
 
-/* The rows of `right` lie a whole row apart, which for many widths is the same lines of the cache: a tile of them is packed
- * first. */
-MULTIVERSION static void merge_tile(float *w, const float *left, const float *right, size_t rows, size_t in, size_t left_rank,
-                                    size_t rank, size_t n)
+/* The rows of `right` lie a whole row apart, which for many widths is the same lines of the cache: a tile of them is
+ * packed first. */
+MULTIVERSION static void merge_tile(float *w, const float *left, const float *right, size_t rows, size_t in,
+                                    size_t left_rank, size_t rank, size_t n)
 {
     float packed[TILE_RANK][TILE] = {0};
     for (size_t r = 0; r < rank; r++)

@@ -68,7 +68,8 @@ static bool is_same(const tensor *a, const tensor *b)
 static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *names, pb_error *err)
 {
     size_t table[2] = {m->config.vocab, m->config.d_model};
-    const size_t *end_size[END_COUNT] = {[END_NORM] = &table[1], [END_NORM_BIAS] = &table[1], [END_HEAD_BIAS] = &table[0]};
+    const size_t *end_size[END_COUNT] = {
+        [END_NORM] = &table[1], [END_NORM_BIAS] = &table[1], [END_HEAD_BIAS] = &table[0]};
     TRY(checkpoint_get(c, names->embedding, 2, table, &m->embedding, err));
     for (decoder_end e = 0; e < END_COUNT; e++)
         if (names->end[e] && (e != END_HEAD_BIAS || checkpoint_find(c, names->end[e])))

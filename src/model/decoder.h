@@ -102,15 +102,15 @@ pb_status decoder_open(decoder *m, const checkpoint *c, const decoder_config *co
 void decoder_free(decoder *m);
 
 /* One layer's weights in f32, with their changes: w[part] in the mapped file, in m->store, or where a change has it;
- * valid until the next call or change. Fails when they hold NaN or infinity (values that replace a tensor are not looked
- * at). */
+ * valid until the next call or change. Fails when they hold NaN or infinity (values that replace a tensor are not
+ * looked at). */
 pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err);
 
 /* w[e] = the vectors at the end in f32, likewise; NULL where the model has none. Valid until the next change. */
 pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err);
 
-/* *w = rows first .. first+count-1 of the unembedding in f32, [count][D]: where they lie, or in room [count][D], which is
- * not used (and may be NULL) when decoder_in_place has them. */
+/* *w = rows first .. first+count-1 of the unembedding in f32, [count][D]: where they lie, or in room [count][D], which
+ * is not used (and may be NULL) when decoder_in_place has them. */
 pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room, const float **w, pb_error *err);
 
 /* y[rows][D] = the decoder's norm of x, with weight w[D] and bias b[D] (not read for NORM_RMS). */
@@ -150,9 +150,9 @@ size_t decoder_readout_bytes(const decoder *m, size_t n);
 
 /* ---- changes, which every run sees ----
  *
- * A change is of a tensor: m->layers[l].part[PART_DOWN], m->end[END_NORM], m->head, m->embedding. So what shares a tensor
- * changes together: a head tied to the embedding, the two norms of a parallel block. The checkpoint stays as it is, and
- * without changes the decoder gives the bits that it gave before.
+ * A change is of a tensor: m->layers[l].part[PART_DOWN], m->end[END_NORM], m->head, m->embedding. So what shares a
+ * tensor changes together: a head tied to the embedding, the two norms of a parallel block. The checkpoint stays as it
+ * is, and without changes the decoder gives the bits that it gave before.
  *
  *     decoder_term t = {m->layers[2].part[PART_DOWN], 1, k, u, 1};      W' = W + u k^T
  *     TRY(decoder_add_term(m, &t, err));
@@ -176,8 +176,8 @@ pb_status decoder_add_term(decoder *m, const decoder_term *t, pb_error *err);
 void decoder_drop_terms(decoder *m, size_t kept);
 size_t decoder_term_count(const decoder *m);
 
-/* The tensor's values are now values[t->count], whatever terms it has; the caller owns them, may write into them between
- * runs, and keeps them until decoder_restore or decoder_free. */
+/* The tensor's values are now values[t->count], whatever terms it has; the caller owns them, may write into them
+ * between runs, and keeps them until decoder_restore or decoder_free. */
 void decoder_replace(decoder *m, const tensor *t, const float *values);
 /* The file's values, and the terms, count again. */
 void decoder_restore(decoder *m, const tensor *t);
@@ -186,8 +186,8 @@ void decoder_restore(decoder *m, const tensor *t);
 bool decoder_changed(const decoder *m, const tensor *t);
 /* t's values with its changes, [t->count], where they can be used without a copy; else NULL. Not checked for NaN. */
 const float *decoder_in_place(const decoder *m, const tensor *t);
-/* out[rows][width] = rows first .. of t with its changes; a vector's rows are its elements. An error names the tensor when
- * what the file has, or the sum, is not finite. */
+/* out[rows][width] = rows first .. of t with its changes; a vector's rows are its elements. An error names the tensor
+ * when what the file has, or the sum, is not finite. */
 pb_status decoder_read_rows(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, pb_error *err);
 
 /* ---- what it costs ---- */

@@ -91,9 +91,13 @@ static pb_status add_terms(const decoder *m, const tensor *t, size_t first, size
 {
     bool finite = true;
 #pragma omp parallel for reduction(&& : finite) if (rows > BAND)
-    for (size_t i = 0; i < rows; i += BAND)
-        finite = add_to_rows(m->changes, t, first + i, rows - i < BAND ? rows - i : BAND, out + i * t->shape[1]) && finite;
-    return finite ? PB_OK : fail(err, PB_EINVAL, "%s: tensor %s is not finite any more with its changes added", t->file, t->name);
+    for (size_t i = 0; i < rows; i += BAND) {
+        size_t n = rows - i < BAND ? rows - i : BAND;
+        finite = add_to_rows(m->changes, t, first + i, n, out + i * t->shape[1]) && finite;
+    }
+    if (!finite)
+        return fail(err, PB_EINVAL, "%s: tensor %s is not finite any more with its changes added", t->file, t->name);
+    return PB_OK;
 }
 
 pb_status decoder_read_rows(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, pb_error *err)

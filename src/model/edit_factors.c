@@ -15,8 +15,9 @@
 
 static pb_status check_floats(const float *x, size_t n, const char *name, const char *path, pb_error *err)
 {
-    return all_finite(x, n) ? PB_OK : fail(err, PB_EFORMAT, "%s: the array \"%s\" holds a number that is not finite", path,
-                                           name);
+    if (!all_finite(x, n))
+        return fail(err, PB_EFORMAT, "%s: the array \"%s\" holds a number that is not finite", path, name);
+    return PB_OK;
 }
 
 /* An array [N][width]; the first one sets N, and each width where it is still 0. */
@@ -30,8 +31,8 @@ static pb_status read_matrix(const npz_archive *z, const char *name, size_t *cou
     if (*width == 0)
         *width = shape[1];
     if (shape[0] != *count || shape[1] != *width)
-        return fail(err, PB_EFORMAT, "%s: the array \"%s\" has the shape [%zu, %zu], expected [%zu, %zu]", z->path, name,
-                    shape[0], shape[1], *count, *width);
+        return fail(err, PB_EFORMAT, "%s: the array \"%s\" has the shape [%zu, %zu], expected [%zu, %zu]", z->path,
+                    name, shape[0], shape[1], *count, *width);
     if (*count == 0 || *width == 0)
         return fail(err, PB_EFORMAT, "%s: the array \"%s\" has the shape [%zu, %zu], and so no numbers", z->path, name,
                     shape[0], shape[1]);
@@ -46,8 +47,8 @@ static pb_status read_numbers(const npz_archive *z, const char *name, size_t cou
         return fail(err, PB_EFORMAT, "%s: the array \"%s\" has %zu numbers, expected %zu", z->path, name, found, count);
     for (size_t i = 0; i < count; i++)
         if ((*out)[i] < 0)
-            return fail(err, PB_EFORMAT, "%s: the array \"%s\" holds %lld, expected whole numbers of at least 0", z->path,
-                        name, (long long)(*out)[i]);
+            return fail(err, PB_EFORMAT, "%s: the array \"%s\" holds %lld, expected whole numbers of at least 0",
+                        z->path, name, (long long)(*out)[i]);
     return PB_OK;
 }
 
@@ -131,11 +132,12 @@ static pb_status check_choice(const edit_choice *c, const edit_factors *f, pb_er
         return fail(err, PB_EINVAL, "%s: its edits were made together and are one: leave @%lld out", c->path,
                     (long long)c->request);
     if (several && !f->together && !c->chosen)
-        return fail(err, PB_EINVAL, "%s: holds the edits of several requests, each made on its own: say which, as in %s@%lld",
-                    c->path, c->path, (long long)f->request[0]);
+        return fail(err, PB_EINVAL,
+                    "%s: holds the edits of several requests, each made on its own: say which, as in %s@%lld", c->path,
+                    c->path, (long long)f->request[0]);
     if (c->chosen && !there)
-        return fail(err, PB_EINVAL, "%s: holds no edit of request %lld; the last is %lld", c->path, (long long)c->request,
-                    (long long)last);
+        return fail(err, PB_EINVAL, "%s: holds no edit of request %lld; the last is %lld", c->path,
+                    (long long)c->request, (long long)last);
     return PB_OK;
 }
 
@@ -144,15 +146,18 @@ static pb_status check_choice(const edit_choice *c, const edit_factors *f, pb_er
 pb_status edit_factors_fit(const edit_factors *f, const decoder_config *c, const char *path, pb_error *err)
 {
     if (f->d_ff != c->d_ff)
-        return fail(err, PB_EINVAL, "%s: the array \"key\" has rows of %zu, expected the model's d_ff, %zu: the edit is of "
-                    "another model", path, f->d_ff, c->d_ff);
+        return fail(err, PB_EINVAL,
+                    "%s: the array \"key\" has rows of %zu, expected the model's d_ff, %zu: the edit is of another "
+                    "model", path, f->d_ff, c->d_ff);
     if (f->d_model != c->d_model)
-        return fail(err, PB_EINVAL, "%s: the array \"u\" has rows of %zu, expected the model's d_model, %zu: the edit is of "
-                    "another model", path, f->d_model, c->d_model);
+        return fail(err, PB_EINVAL,
+                    "%s: the array \"u\" has rows of %zu, expected the model's d_model, %zu: the edit is of another "
+                    "model", path, f->d_model, c->d_model);
     for (size_t i = 0; i < f->count; i++)
         if ((uint64_t)f->layer[i] >= c->layers)
-            return fail(err, PB_EINVAL, "%s: the array \"layer\" holds %lld, the model has %zu layers: the edit is of another "
-                        "model", path, (long long)f->layer[i], c->layers);
+            return fail(err, PB_EINVAL,
+                        "%s: the array \"layer\" holds %lld, the model has %zu layers: the edit is of another model",
+                        path, (long long)f->layer[i], c->layers);
     return PB_OK;
 }
 
@@ -189,8 +194,9 @@ static pb_status add_layers(model *m, const edit_factors *f, const edit_choice *
         status = mem_try(&b, f->count * f->d_model, sizeof *b, "an edit", err);
     for (size_t l = 0; l < m->decoder.config.layers && !status; l++) {
         size_t n = gather_rows(f, c, l, rows, a, b);
+        const decoder_term t = {m->decoder.layers[l].part[PART_DOWN], n, a, b, 1};
         if (n)
-            status = decoder_add_term(&m->decoder, &(decoder_term){m->decoder.layers[l].part[PART_DOWN], n, a, b, 1}, err);
+            status = decoder_add_term(&m->decoder, &t, err);
         terms += n > 0;
         rank = n > rank ? n : rank;
     }

@@ -58,11 +58,22 @@ typedef struct architecture {
 } architecture;
 
 static const architecture architectures[] = {
-    {.name = "llama", .model_type = "llama", .permuted = true, .final_norm = "model.norm", .parts = llama_parts,
+    {.name = "llama",
+     .model_type = "llama",
+     .permuted = true,
+     .final_norm = "model.norm",
+     .parts = llama_parts,
      .eps = {"attention.layer_norm_rms_epsilon", "rms_norm_eps", false, false}},
-    {.name = "qwen2", .model_type = "qwen2", .final_norm = "model.norm", .parts = llama_parts,
+    {.name = "qwen2",
+     .model_type = "qwen2",
+     .final_norm = "model.norm",
+     .parts = llama_parts,
      .eps = {"attention.layer_norm_rms_epsilon", "rms_norm_eps", false, false}},
-    {.name = "phi2", .model_type = "phi", .partial_rotary = true, .final_norm = "model.final_layernorm", .parts = phi_parts,
+    {.name = "phi2",
+     .model_type = "phi",
+     .partial_rotary = true,
+     .final_norm = "model.final_layernorm",
+     .parts = phi_parts,
      .eps = {"attention.layer_norm_epsilon", "layer_norm_eps", false, false}},
 };
 
@@ -168,8 +179,8 @@ static pb_status put_rotary(json_t *config, const gguf_metadata *m, const archit
     if (width == head_dim && !a->partial_rotary)
         return PB_OK;
     if (!a->partial_rotary || width == 0 || width > head_dim)
-        return fail(err, PB_EUNSUPPORTED, "%s: metadata \"%s.rope.dimension_count\" is %zu, expected %s%zu", gguf_path(m),
-                    a->name, width, a->partial_rotary ? "1 to " : "the size of a head, ", head_dim);
+        return fail(err, PB_EUNSUPPORTED, "%s: metadata \"%s.rope.dimension_count\" is %zu, expected %s%zu",
+                    gguf_path(m), a->name, width, a->partial_rotary ? "1 to " : "the size of a head, ", head_dim);
     double share = (double)width / (double)head_dim;
     if ((size_t)(share * (double)head_dim) < width) /* the product must round back */
         share = nextafter(share, 2);
@@ -200,8 +211,10 @@ static pb_status check_supported(const gguf_metadata *m, const architecture *a, 
     TRY(get_size(&experts, 0, m, a->name, "expert_count", err));
     TRY(get_size(&value_length, s->head_dim, m, a->name, "attention.value_length", err));
     if (experts > 0)
-        return fail(err, PB_EUNSUPPORTED, "%s: metadata \"%s.expert_count\" is %zu; patchbay cannot compute mixtures of "
-                    "experts", gguf_path(m), a->name, experts);
+        return fail(err, PB_EUNSUPPORTED,
+                    "%s: metadata \"%s.expert_count\" is %zu; patchbay cannot compute mixtures of "
+                    "experts",
+                    gguf_path(m), a->name, experts);
     if (value_length != s->head_dim)
         return fail(err, PB_EUNSUPPORTED, "%s: metadata \"%s.attention.value_length\" is %zu, expected the keys' %zu",
                     gguf_path(m), a->name, value_length, s->head_dim);
@@ -249,8 +262,8 @@ static pb_status add_rows(checkpoint *c, const char *name, const tensor *t, size
     part.count = count * t->shape[1];
     if (block) {
         if (first * t->shape[1] % block->elements || part.count % block->elements)
-            return fail(err, PB_EUNSUPPORTED, "%s: tensor %s: %s begins inside a block of %zu %s", t->file, t->name, name,
-                        block->elements, block->name);
+            return fail(err, PB_EUNSUPPORTED, "%s: tensor %s: %s begins inside a block of %zu %s", t->file, t->name,
+                        name, block->elements, block->name);
         part.data = (const unsigned char *)t->data + first * t->shape[1] / block->elements * block->bytes;
     }
     return checkpoint_add(c, name, &part, NULL, err);

@@ -42,9 +42,9 @@ static pb_status not_applied(const lora_config *c, const char *key, pb_error *er
 static pb_status check_variant(const lora_config *c, pb_error *err)
 {
     static const char *const refused[] = {
-        "use_dora", "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out", "modules_to_save", "trainable_token_indices",
-        "target_parameters", "layer_replication", "alora_invocation_tokens", "arrow_config", "kasa_config",
-        "monteclora_config",
+        "use_dora",          "use_qalora",              "use_bdlora",        "lora_bias",         "fan_in_fan_out",
+        "modules_to_save",   "trainable_token_indices", "target_parameters", "layer_replication", "arrow_config",
+        "kasa_config",       "alora_invocation_tokens", "monteclora_config",
     };
     const char *key;
     json_t *value;
@@ -67,8 +67,8 @@ static pb_status check_init(const lora_config *c, pb_error *err)
             return PB_OK;
     if (!json_is_string(init))
         return PB_OK;
-    fail(err, PB_EUNSUPPORTED, "%s: \"init_lora_weights\" is \"%s\", so the adapter may belong to other base weights", c->file,
-         json_string_value(init));
+    fail(err, PB_EUNSUPPORTED, "%s: \"init_lora_weights\" is \"%s\", so the adapter may belong to other base weights",
+         c->file, json_string_value(init));
     return fail_hint(err, "save it with path_initial_model_for_weight_conversion, which makes a plain adapter of it");
 }
 
@@ -135,8 +135,9 @@ static pb_status look_up(const lora_config *c, json_t *patterns, const char *whi
     json_object_foreach(patterns, pattern, found)
     {
         if (!is_plain(pattern))
-            return fail(err, PB_EUNSUPPORTED, "%s: \"%s\" has the regular expression \"%s\"; patchbay reads names of modules",
-                        c->file, which, pattern);
+            return fail(err, PB_EUNSUPPORTED,
+                        "%s: \"%s\" has the regular expression \"%s\"; patchbay reads names of modules", c->file, which,
+                        pattern);
         if (!names_module(pattern, module, length))
             continue;
         if (!json_is_number(found))
@@ -157,8 +158,8 @@ static pb_status scale_of(const lora_config *c, const char *module, size_t lengt
     TRY(look_up(c, c->rank_pattern, "rank_pattern", module, length, rank, err));
     TRY(look_up(c, c->alpha_pattern, "alpha_pattern", module, length, &alpha, err));
     if (!(*rank >= 1 && *rank <= INT32_MAX && floor(*rank) == *rank))
-        return fail(err, PB_EFORMAT, "%s: the rank of %.*s is %g, expected a whole number of at least 1", c->file, (int)length,
-                    module, *rank);
+        return fail(err, PB_EFORMAT, "%s: the rank of %.*s is %g, expected a whole number of at least 1", c->file,
+                    (int)length, module, *rank);
     *scale = alpha / (c->rank_stabilised ? sqrt(*rank) : *rank);
     if (!isfinite((float)*scale))
         return fail(err, PB_EFORMAT, "%s: \"lora_alpha\" is %g, expected a finite number", c->file, alpha);
@@ -198,7 +199,8 @@ static bool is_head(const char *module, size_t length)
 static bool is_of(const tensor *t, const char *module, size_t length)
 {
     const char *name = layer_name(t->name);
-    return name && strlen(name) == length + 7 && strncmp(name, module, length) == 0 && strcmp(name + length, ".weight") == 0;
+    return name && strlen(name) == length + 7 && strncmp(name, module, length) == 0 &&
+           strcmp(name + length, ".weight") == 0;
 }
 
 static const tensor *find_matrix(const decoder *d, const char *module, size_t length)
@@ -215,11 +217,12 @@ static const tensor *find_matrix(const decoder *d, const char *module, size_t le
 /* "self_attn.q_proj, ...": the matrices of a layer. */
 static void list_matrices(buffer *out, const decoder *d)
 {
+    const size_t start = sizeof "layers.0." - 1, around = start + sizeof ".weight" - 1;
     for (decoder_part part = 0; part < PART_COUNT; part++) {
         const tensor *t = d->layers[0].part[part];
         const char *name = t && t->rank == 2 ? layer_name(t->name) : NULL;
         if (name)
-            buffer_printf(out, "%s%.*s", out->size ? ", " : "", (int)(strlen(name) - 9 - 7), name + 9); /* layers.0. .weight */
+            buffer_printf(out, "%s%.*s", out->size ? ", " : "", (int)(strlen(name) - around), name + start);
     }
 }
 
@@ -228,15 +231,18 @@ static pb_status unknown_module(const model *m, const tensor *a, const char *mod
     const char *tail = layer_name(module);
     size_t layer = tail ? (size_t)strtoull(tail + sizeof "layers." - 1, NULL, 10) : 0;
     if (is_of_vision(module))
-        return fail(err, PB_EUNSUPPORTED, "%s: tensor %s changes the vision side; patchbay applies adapters of the decoder",
-                    a->file, a->name);
+        return fail(err, PB_EUNSUPPORTED,
+                    "%s: tensor %s changes the vision side; patchbay applies adapters of the decoder", a->file,
+                    a->name);
     if (layer >= m->decoder.config.layers)
-        return fail(err, PB_EINVAL, "%s: tensor %s is of layer %zu, the decoder has %zu layers: the adapter is of another model",
+        return fail(err, PB_EINVAL,
+                    "%s: tensor %s is of layer %zu, the decoder has %zu layers: the adapter is of another model",
                     a->file, a->name, layer, m->decoder.config.layers);
     buffer known = {0};
     list_matrices(&known, &m->decoder);
-    pb_status status = fail(err, PB_EINVAL, "%s: tensor %s changes %.*s, which is no matrix of this decoder (%s); a layer has %s",
-                            a->file, a->name, (int)length, module, m->family, known.data);
+    pb_status status =
+        fail(err, PB_EINVAL, "%s: tensor %s changes %.*s, which is no matrix of this decoder (%s); a layer has %s",
+             a->file, a->name, (int)length, module, m->family, known.data);
     buffer_free(&known);
     return status;
 }
@@ -249,8 +255,9 @@ static pb_status find_module(const model *m, const tensor *a, const char *module
     const char *tail = layer_name(module);
     *of = tail && !is_of_vision(module) ? find_matrix(d, tail, length - (size_t)(tail - module)) : NULL;
     if (is_head(module, length) && d->head == d->embedding)
-        return fail(err, PB_EUNSUPPORTED, "%s: tensor %s changes the head alone, which in this model is tied to the embedding",
-                    a->file, a->name);
+        return fail(err, PB_EUNSUPPORTED,
+                    "%s: tensor %s changes the head alone, which in this model is tied to the embedding", a->file,
+                    a->name);
     if (is_head(module, length))
         *of = d->head;
     return *of ? PB_OK : unknown_module(m, a, module, length, err);
@@ -327,7 +334,8 @@ static pb_status add_module(lora_reader *r, const tensor *a, pb_error *err)
     TRY(get_pair(r, a, of, (size_t)rank, &b, err));
     for (size_t i = 0; i < r->count; i++)
         if (r->changed[i] == of)
-            return fail(err, PB_EFORMAT, "%s: tensor %s changes %s, which another tensor changes too", a->file, a->name, of->name);
+            return fail(err, PB_EFORMAT, "%s: tensor %s changes %s, which another tensor changes too", a->file, a->name,
+                        of->name);
     r->changed[r->count++] = of;
     return add_pair(r, a, b, of, (size_t)rank, scale, err);
 }
@@ -339,8 +347,11 @@ static const tensor *copied(const decoder *d, const char *name)
         const char *end;
         const tensor *of;
     } copies[] = {
-        {"lm_head.base_layer.weight", d->head}, {"lm_head.weight", d->head}, {"lm_head.base_layer.bias", d->end[END_HEAD_BIAS]},
-        {"lm_head.bias", d->end[END_HEAD_BIAS]}, {"embed_tokens.base_layer.weight", d->embedding},
+        {"lm_head.base_layer.weight", d->head},
+        {"lm_head.weight", d->head},
+        {"lm_head.base_layer.bias", d->end[END_HEAD_BIAS]},
+        {"lm_head.bias", d->end[END_HEAD_BIAS]},
+        {"embed_tokens.base_layer.weight", d->embedding},
         {"embed_tokens.weight", d->embedding},
     };
     for (size_t i = 0; i < sizeof copies / sizeof *copies; i++)
@@ -370,13 +381,16 @@ static pb_status check_rest(const lora_reader *r, const tensor *t, pb_error *err
 {
     const tensor *original = copied(&r->m->decoder, t->name);
     if (original && !same_values(t, original))
-        return fail(err, PB_EUNSUPPORTED, "%s: tensor %s is not what the model has as %s: the adapter replaces it, which patchbay "
-                    "cannot apply", t->file, t->name, original->name);
+        return fail(err, PB_EUNSUPPORTED,
+                    "%s: tensor %s is not what the model has as %s: patchbay cannot apply adapters that replace it",
+                    t->file, t->name, original->name);
     if (original)
         return PB_OK;
     if (!ends_with(t->name, ".lora_B.weight"))
-        return fail(err, PB_EUNSUPPORTED, "%s: tensor %s is none of a plain LoRA, expected names that end in .lora_A.weight or "
-                    ".lora_B.weight", t->file, t->name);
+        return fail(
+            err, PB_EUNSUPPORTED,
+            "%s: tensor %s is none of a plain LoRA, expected names that end in .lora_A.weight or .lora_B.weight",
+            t->file, t->name);
     char *name = partner(t->name, 'A');
     pb_status status = PB_OK;
     if (!checkpoint_find(r->tensors, name))
@@ -391,7 +405,8 @@ static pb_status add_modules(lora_reader *r, const char *folder, pb_error *err)
     size_t count = checkpoint_tensors(r->tensors, &tensors);
     r->changed = mem_new(count, sizeof *r->changed);
     for (size_t i = 0; i < count; i++)
-        TRY(ends_with(tensors[i].name, ".lora_A.weight") ? add_module(r, &tensors[i], err) : check_rest(r, &tensors[i], err));
+        TRY(ends_with(tensors[i].name, ".lora_A.weight") ? add_module(r, &tensors[i], err)
+                                                         : check_rest(r, &tensors[i], err));
     if (r->count == 0)
         return fail(err, PB_EFORMAT, "%s: the adapter holds no tensors", folder);
     return PB_OK;
@@ -403,7 +418,8 @@ static pb_status check_beside(const char *folder, pb_error *err)
     char *beside = path_join(folder, "non_lora_trainables.bin");
     pb_status status = PB_OK;
     if (file_exists(beside))
-        status = fail(err, PB_EUNSUPPORTED, "%s: holds weights that belong to the adapter, which patchbay cannot apply", beside);
+        status = fail(err, PB_EUNSUPPORTED, "%s: holds weights that belong to the adapter, which patchbay cannot apply",
+                      beside);
     free(beside);
     return status;
 }

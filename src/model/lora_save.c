@@ -1,5 +1,5 @@
-/* lora_save.c: edits as an adapter in PEFT's format (lora.h): lora_A = the keys, lora_B = the values' changes, scaled by
- * lora_alpha / r = 1. Names are those that Hugging Face's classes give their modules. */
+/* lora_save.c: edits as an adapter in PEFT's format (lora.h): lora_A = the keys, lora_B = the values' changes, scaled
+ * by lora_alpha / r = 1. Names are those that Hugging Face's classes give their modules. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,11 +123,11 @@ static json_t *make_config(const lora_writer *w)
     json_t *modules = json_array(), *path = json_string(w->m->path);
     for (size_t i = 0; i < w->count; i++)
         json_array_append_new(modules, json_string(w->layers[i].module));
-    return json_pack("{s:s, s:o?, s:o?, s:s, s:b, s:b, s:i, s:I, s:o, s:o, s:f, s:b, s:o}", "peft_type", "LORA", "task_type",
-                     w->m->vision ? NULL : json_string("CAUSAL_LM"), "base_model_name_or_path", path, "bias", "none",
-                     "fan_in_fan_out", 0, "inference_mode", 1, "r", (int)w->rank, "lora_alpha", (json_int_t)w->rank, "rank_pattern",
-                     rank_pattern(w), "alpha_pattern", rank_pattern(w), "lora_dropout", 0.0, "use_rslora", 0, "target_modules",
-                     modules);
+    return json_pack("{s:s, s:o?, s:o?, s:s, s:b, s:b, s:i, s:I, s:o, s:o, s:f, s:b, s:o}", "peft_type", "LORA",
+                     "task_type", w->m->vision ? NULL : json_string("CAUSAL_LM"), "base_model_name_or_path", path,
+                     "bias", "none", "fan_in_fan_out", 0, "inference_mode", 1, "r", (int)w->rank, "lora_alpha",
+                     (json_int_t)w->rank, "rank_pattern", rank_pattern(w), "alpha_pattern", rank_pattern(w),
+                     "lora_dropout", 0.0, "use_rslora", 0, "target_modules", modules);
 }
 
 static pb_status write_config(const lora_writer *w, const file_set *set, pb_error *err)

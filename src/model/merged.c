@@ -1,7 +1,7 @@
 /* merged.c: see merged.h.
  *
- * A safetensors file is its own bytes, but where the changed tensors lie: shapes and dtypes stay, so its header does. Of a
- * file of PyTorch's a safetensors file is made. */
+ * A safetensors file is its own bytes, but where the changed tensors lie: shapes and dtypes stay, so its header does.
+ * Of a file of PyTorch's a safetensors file is made. */
 #include "model/merged.h"
 
 #include <dirent.h>
@@ -15,7 +15,10 @@
 #include "base/memory.h"
 #include "checkpoint/safetensors_write.h"
 
-enum { PIECE = 1 << 20, BLOCK_ROWS = 256 }; /* bytes copied at a time; rows of a changed matrix that are made at a time */
+enum {
+    PIECE = 1 << 20, /* bytes that are copied at a time */
+    BLOCK_ROWS = 256 /* rows of a changed matrix that are made at a time, at least */
+};
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -62,8 +65,8 @@ static pb_status write_rows(const decoder *d, const tensor *t, size_t first, siz
     TRY(interrupt_check(out->path, err));
     TRY(decoder_read_rows(d, t, first, rows, values, err));
     if (!tensor_narrow(t->type, values, rows * width, narrow))
-        return fail(err, PB_EINVAL, "%s: tensor %s as changed is not finite, or beyond what %s can hold", out->path, t->name,
-                    t->type_name);
+        return fail(err, PB_EINVAL, "%s: tensor %s as changed is not finite, or beyond what %s can hold", out->path,
+                    t->name, t->type_name);
     out->write(out->to, narrow, rows * width * bytes);
     return PB_OK;
 }
@@ -159,13 +162,15 @@ static pb_status describe(safetensors_entry *e, const tensor *t, pb_error *err)
 {
     *e = (safetensors_entry){.name = t->name, .type_name = t->type_name, .rank = t->rank};
     if (t->rank > TENSOR_MAX_RANK || safetensors_bits(t->type_name) % 8 || safetensors_bits(t->type_name) == 0)
-        return fail(err, PB_EUNSUPPORTED, "%s: tensor %s of dtype %s and %zu dimensions cannot be written as safetensors", t->file,
-                    t->name, t->type_name, t->rank);
+        return fail(err, PB_EUNSUPPORTED,
+                    "%s: tensor %s of dtype %s and %zu dimensions cannot be written as safetensors", t->file, t->name,
+                    t->type_name, t->rank);
     memcpy(e->shape, t->shape, sizeof e->shape);
     return PB_OK;
 }
 
-static pb_status write_tensors(const model *m, const tensor *const *tensors, size_t count, const sink *out, pb_error *err)
+static pb_status write_tensors(const model *m, const tensor *const *tensors, size_t count, const sink *out,
+                               pb_error *err)
 {
     for (size_t i = 0; i < count; i++)
         TRY(is_changed(&m->decoder, tensors[i])
@@ -216,12 +221,13 @@ static char *shard_name(const checkpoint_file *file)
 
 static pb_status save_shard(const model *m, const file_set *set, const checkpoint_file *file, pb_error *err)
 {
-    char *own = path_join(m->path, path_base(file->path)), *name = shard_name(file), *path = path_join(set->stage, name);
+    char *own = path_join(m->path, path_base(file->path)), *name = shard_name(file),
+         *path = path_join(set->stage, name);
     bool converted = strcmp(file->format, "pytorch") == 0;
     pb_status status = PB_OK;
     if (strcmp(own, file->path) != 0)
-        status = fail(err, PB_EUNSUPPORTED, "%s: lies in a folder inside of the model's; patchbay saves files beside each other",
-                      file->path);
+        status = fail(err, PB_EUNSUPPORTED,
+                      "%s: lies in a folder inside of the model's; patchbay saves files beside each other", file->path);
     if (!status)
         status = (converted ? save_converted : save_safetensors)(m, file, path, err);
     free(own), free(name), free(path);
@@ -229,7 +235,8 @@ static pb_status save_shard(const model *m, const file_set *set, const checkpoin
 }
 
 /* The index of shards that were made of PyTorch's; those of safetensors keep their own. */
-static pb_status save_index(const model *m, const file_set *set, const checkpoint_file *files, size_t count, pb_error *err)
+static pb_status save_index(const model *m, const file_set *set, const checkpoint_file *files, size_t count,
+                            pb_error *err)
 {
     json_t *map = json_object();
     size_t total = 0;
@@ -266,12 +273,13 @@ static pb_status save_weights(const model *m, const file_set *set, pb_error *err
 /* Weights in any format, adapters (which would be loaded on top), and what is hidden. An index goes with its shards. */
 static bool is_left_out(const model *m, const char *name)
 {
-    static const char *const endings[] = {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx",
-                                          ".npz", ".tflite", ".index.json"};
+    static const char *const endings[] = {".safetensors", ".bin",     ".pt",   ".pth", ".ckpt",   ".gguf",
+                                          ".h5",          ".msgpack", ".onnx", ".npz", ".tflite", ".index.json"};
     const checkpoint_file *files;
     checkpoint_files(m->weights, &files);
     if (strcmp(name, "model.safetensors.index.json") == 0)
-        return strcmp(path_base(files[0].path), "model.safetensors") == 0 || strcmp(files[0].format, "safetensors") != 0;
+        return strcmp(path_base(files[0].path), "model.safetensors") == 0 ||
+               strcmp(files[0].format, "safetensors") != 0;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (ends_with(name, endings[i]))
             return true;
@@ -330,8 +338,10 @@ static pb_status check_ties(const model *m, pb_error *err)
     if (!status)
         status = json_get_bool(config, "tie_word_embeddings", &tied, file, err);
     if (!status && tied)
-        status = fail(err, PB_EUNSUPPORTED, "%s: \"tie_word_embeddings\" is true, but the weights hold a head of their own: a change "
-                      "of it would be lost", file);
+        status = fail(err, PB_EUNSUPPORTED,
+                      "%s: \"tie_word_embeddings\" is true, but the weights hold a head of their own: a change "
+                      "of it would be lost",
+                      file);
     json_decref(config);
     free(file);
     return status;

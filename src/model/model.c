@@ -25,7 +25,8 @@ static pb_status unknown_family(const char *type, const char *file, pb_error *er
     for (size_t i = 0; i < FAMILIES; i++)
         if (!families[i]->fits) /* else the next row has the same model_type */
             buffer_printf(&known, "%s\"%s\"", known.size ? ", " : "", families[i]->model_type);
-    pb_status status = fail(err, PB_EUNSUPPORTED, "%s: \"model_type\" is \"%s\"; patchbay knows %s", file, type, known.data);
+    pb_status status =
+        fail(err, PB_EUNSUPPORTED, "%s: \"model_type\" is \"%s\"; patchbay knows %s", file, type, known.data);
     buffer_free(&known);
     return status;
 }
@@ -198,7 +199,8 @@ static pb_status apply_changes(model *m, const model_source *source, pb_error *e
 pb_status model_check_output(const model *m, const char *folder, pb_error *err)
 {
     if (dir_is_inside(folder, m->path))
-        return fail(err, PB_EINVAL, "%s: is the folder of the model, %s, or lies inside of it, expected another", folder, m->path);
+        return fail(err, PB_EINVAL, "%s: is the folder of the model, %s, or lies inside of it, expected another",
+                    folder, m->path);
     return PB_OK;
 }
 

@@ -79,8 +79,8 @@ typedef struct family {
     const char *layout;     /* as in model */
     bool (*fits)(const json_t *config); /* tells families with the same model_type apart; NULL: all others' */
     const char *template_name;
-    /* Opens the decoder, which is named as it is alone ("model.", "lm_head.weight") and whose keys are the config's own;
-     * NULL for a family that has it elsewhere: */
+    /* Opens the decoder, which is named as it is alone ("model.", "lm_head.weight") and whose keys are the config's
+     * own; NULL for a family that has it elsewhere: */
     decoder_opener decoder;
     /* Fills m->decoder from m->weights and the config; `file` is the config's path. */
     pb_status (*open)(model *m, const json_t *config, const char *file, pb_error *err);
@@ -97,8 +97,8 @@ const char *model_find_prefix(const checkpoint *c, const char *const *prefixes, 
 /* The same, or the first of all, so that the error that follows names a tensor. */
 const char *model_prefix(const checkpoint *c, const char *const *prefixes, const char *name);
 
-/* Open a decoder whose tensors start with `prefix` ("model."), and whose head is called `head` ("lm_head.weight"); sizes
- * from config, with the defaults of the family's config class. Used by every family that has such a decoder. */
+/* Open a decoder whose tensors start with `prefix` ("model."), and whose head is called `head` ("lm_head.weight");
+ * sizes from config, with the defaults of the family's config class. Used by every family that has such a decoder. */
 pb_status llama_decoder_open(decoder *d, const checkpoint *c, const json_t *config, const char *prefix,
                              const char *head, const char *file, pb_error *err);
 pb_status qwen2_decoder_open(decoder *d, const checkpoint *c, const json_t *config, const char *prefix,

@@ -97,8 +97,9 @@ static void a_folder_that_cannot_be_made_is_an_error(void **state)
 static void a_folder_is_inside_of_those_above_it(void **state)
 {
     (void)state;
-    char *a = path_join(folder, "a"), *b = path_join(a, "b"), *new = path_join(b, "c/d"), *link = path_join(folder, "link"),
-         *beside = path_join(folder, "ab"), *up = path_join(b, "../../ab"), *through = path_join(link, "c");
+    char *a = path_join(folder, "a"), *b = path_join(a, "b"), *new = path_join(b, "c/d"),
+         *link = path_join(folder, "link"), *beside = path_join(folder, "ab"), *up = path_join(b, "../../ab"),
+         *through = path_join(link, "c");
     assert_ok(dir_create(b, err));
     assert_int_equal(symlink(b, link), 0);
     assert_true(dir_is_inside(a, a) && dir_is_inside(b, a) && dir_is_inside(new, a) && dir_is_inside(link, a));

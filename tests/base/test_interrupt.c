@@ -52,6 +52,7 @@ static void what_is_ignored_stays_ignored(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_signal_waits), cmocka_unit_test(what_is_ignored_stays_ignored)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_signal_waits),
+                                       cmocka_unit_test(what_is_ignored_stays_ignored)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

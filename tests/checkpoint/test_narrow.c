@@ -1,5 +1,5 @@
-/* test_narrow.c: f32 rounded to f16 and bf16, over all of their numbers, the midpoints between them, and what lies beside
- * the midpoints; elements copied as they lie. */
+/* test_narrow.c: f32 rounded to f16 and bf16, over all of their numbers, the midpoints between them, and what lies
+ * beside the midpoints; elements copied as they lie. */
 #include "tests/support.h"
 
 #include <math.h>
@@ -28,8 +28,8 @@ static void assert_rounds(dtype type, float x, uint16_t expected)
     assert_int_equal(narrowed(type, -x, finite), expected | 0x8000);
 }
 
-/* Each number and the next one above it: both stay; their middle goes to the even one, what is nearer to the nearer. The
- * last finite number's next is infinity, to which the middle goes as if it were a number. */
+/* Each number and the next one above it: both stay; their middle goes to the even one, what is nearer to the nearer.
+ * The last finite number's next is infinity, to which the middle goes as if it were a number. */
 static void every_number_and_every_midpoint(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_npz_read.c: NumPy's archives of arrays, stored and deflated (tools/goldens/changes.py made them), and damaged ones. */
+/* test_npz_read.c: NumPy's archives of arrays, stored and deflated (tools/goldens/changes.py made them), and damaged
+ * ones. */
 #include "tests/support.h"
 
 #include <zlib.h>
@@ -44,11 +45,14 @@ static void other_arrays_are_refused(void **state)
     size_t shape[2];
     void *values;
     assert_ok(npz_archive_open(&z, DEFLATED, err));
-    assert_fails(npz_archive_array(&z, "ke", NPY_F32, shape, 2, &values, err), PB_EFORMAT, "edit.npz: has no array \"ke\"");
+    assert_fails(npz_archive_array(&z, "ke", NPY_F32, shape, 2, &values, err), PB_EFORMAT,
+                 "edit.npz: has no array \"ke\"");
     assert_fails(npz_archive_array(&z, "key", NPY_F32, shape, 1, &values, err), PB_EFORMAT,
                  "edit.npz: key.npy: an array of 2 dimensions, expected 1");
-    assert_fails(npz_archive_array(&z, "key", NPY_I64, shape, 2, &values, err), PB_EFORMAT, "key.npy: expected little-endian int64");
-    assert_fails(npz_archive_array(&z, "layer", NPY_U8, shape, 1, &values, err), PB_EFORMAT, "layer.npy: expected uint8");
+    assert_fails(npz_archive_array(&z, "key", NPY_I64, shape, 2, &values, err), PB_EFORMAT,
+                 "key.npy: expected little-endian int64");
+    assert_fails(npz_archive_array(&z, "layer", NPY_U8, shape, 1, &values, err), PB_EFORMAT,
+                 "layer.npy: expected uint8");
     assert_null(values);
     npz_archive_close(&z);
     assert_fails(npz_archive_open(&z, GOLDEN("base/golden/scalar.npy"), err), PB_EFORMAT, "is no .npz file");
@@ -88,7 +92,8 @@ static void write_archive(const char *path, const claims *c, size_t method, cons
     put(&b, 0x02014b50, 4), put(&b, 20, 2), put_claims(&b, c), put(&b, 0, 2 + 2 + 2 + 2), put(&b, 0, 2);
     put(&b, 0, 4), buffer_text(&b, NAME);
     size_t size = b.size - directory;
-    put(&b, 0x06054b50, 4), put(&b, 0, 4), put(&b, 1, 2), put(&b, 1, 2), put(&b, size, 4), put(&b, directory, 4), put(&b, 0, 2);
+    put(&b, 0x06054b50, 4), put(&b, 0, 4), put(&b, 1, 2), put(&b, 1, 2), put(&b, size, 4), put(&b, directory, 4),
+        put(&b, 0, 2);
     assert_ok(file_write_all(path, b.data, b.size, err));
     buffer_free(&b);
 }
@@ -162,7 +167,10 @@ static void entries_that_lie_are_refused(void **state)
         {{8, packed.size, whole.size, truth.crc}, 0, PB_EFORMAT, "is packed in another way in its own header"},
         {{0, packed.size, packed.size, 0}, 0, PB_EFORMAT, "key.npy: is not a .npy file"},
         {{0, packed.size, whole.size, 0}, 0, PB_EFORMAT, "has two sizes"},
-        {{12, packed.size, whole.size, truth.crc}, 12, PB_EUNSUPPORTED, "compressed (zip method 12), expected it stored as it is, or deflated"},
+        {{12, packed.size, whole.size, truth.crc},
+         12,
+         PB_EUNSUPPORTED,
+         "compressed (zip method 12), expected it stored as it is, or deflated"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_archive(path, &bad[i].says, bad[i].method, &packed);

@@ -1,5 +1,5 @@
-/* test_safetensors_write.c: what is written is read back, by the strict reader of safetensors.c; what cannot be is refused
- * and leaves nothing. */
+/* test_safetensors_write.c: what is written is read back, by the strict reader of safetensors.c; what cannot be is
+ * refused and leaves nothing. */
 #define IN_FOLDER_FILE "model.safetensors"
 #include "tests/in_folder.h"
 

@@ -55,7 +55,8 @@ static void a_changed_row_is_the_sum(void **state)
     (void)state;
     for (size_t s = 0; s < SHAPES; s++) {
         size_t out = shapes[s][0], in = shapes[s][1], rank = shapes[s][2];
-        float *y = gaussians(out, 1), *x = gaussians(in, 2), *a = gaussians(rank * in, 3), *b = gaussians(rank * out, 4);
+        float *y = gaussians(out, 1), *x = gaussians(in, 2), *a = gaussians(rank * in, 3),
+              *b = gaussians(rank * out, 4);
         double *expected = mem_new(out, sizeof *expected);
         for (size_t i = 0; i < out; i++)
             expected[i] = (double)y[i];

@@ -1,5 +1,5 @@
-/* test_decoder_change.c: changes of a decoder's weights: low-rank terms, replaced tensors; and that without them the bits
- * are the file's. */
+/* test_decoder_change.c: changes of a decoder's weights: low-rank terms, replaced tensors; and that without them the
+ * bits are the file's. */
 #include "tests/engine/runs.h"
 
 static const char *const folders[] = {LLAVA, LLAMA, QWEN2, PHI, GOLDEN("data/model/gguf/llama.gguf")};
@@ -222,7 +222,8 @@ static void a_sum_that_is_not_finite_is_an_error(void **state)
     made.a[0] = made.b[0] = 3e38f;
     assert_ok(decoder_add_term(&m->decoder, &made.t, err));
     assert_ok(decoder_read_layer(&m->decoder, 0, w, err));
-    assert_fails(decoder_read_layer(&m->decoder, 1, w, err), PB_EINVAL, "model.layers.1.mlp.down_proj.weight is not finite");
+    assert_fails(decoder_read_layer(&m->decoder, 1, w, err), PB_EINVAL,
+                 "model.layers.1.mlp.down_proj.weight is not finite");
     made_term_free(&made);
     model_free(m);
 }

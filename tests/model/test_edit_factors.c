@@ -30,8 +30,13 @@ static void edits_compute_as_changed_weights_do(void **state)
 {
     (void)state;
     static const char *const models[][2] = {
-        {LLAVA, "llava"}, {LLAMA, "llama"}, {QWEN2, "qwen2"}, {PHI, "phi"}, {GOLDEN("data/model/gguf/llava.gguf"), "llava"},
-        {GOLDEN("data/model/gguf/llama.gguf"), "llama"}, {GOLDEN("data/model/gguf/phi.gguf"), "phi"},
+        {LLAVA, "llava"},
+        {LLAMA, "llama"},
+        {QWEN2, "qwen2"},
+        {PHI, "phi"},
+        {GOLDEN("data/model/gguf/llava.gguf"), "llava"},
+        {GOLDEN("data/model/gguf/llama.gguf"), "llama"},
+        {GOLDEN("data/model/gguf/phi.gguf"), "phi"},
     };
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         char *folder = path_join(CHANGE(""), models[i][1]), *file = path_join(folder, "edit.npz");
@@ -58,13 +63,15 @@ static void the_request_must_be_clear(void **state)
     static const struct {
         const char *model, *edit, *words;
     } bad[] = {
-        {LLAMA, CHANGE("llama/edit.npz"), "llama/edit.npz: holds the edits of several requests, each made on its own: say which"},
+        {LLAMA, CHANGE("llama/edit.npz"),
+         "llama/edit.npz: holds the edits of several requests, each made on its own: say which"},
         {LLAMA, CHANGE("llama/edit.npz@2"), "llama/edit.npz: holds no edit of request 2; the last is 1"},
         {LLAVA, CHANGE("llava/edit.npz@1"), "holds no edit of request 1; the last is 0"},
         {QWEN2, CHANGE("qwen2/edit.npz@1"), "its edits were made together and are one: leave @1 out"},
     };
-    static const char *const missing[] = {CHANGE("llama/edit.npz@"), CHANGE("llama/edit.npz@x"), CHANGE("llama/edit.npz@1x"),
-                                          CHANGE("llama/edit.npz@-1"), CHANGE("llama/edit.npz@99999999999999999999")};
+    static const char *const missing[] = {CHANGE("llama/edit.npz@"), CHANGE("llama/edit.npz@x"),
+                                          CHANGE("llama/edit.npz@1x"), CHANGE("llama/edit.npz@-1"),
+                                          CHANGE("llama/edit.npz@99999999999999999999")};
     model *m;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_fails(open_changed(&m, bad[i].model, NULL, bad[i].edit, err), PB_EINVAL, bad[i].words);
@@ -92,7 +99,8 @@ static void edits_of_other_models_are_refused(void **state)
     model *m;
     assert_fails(open_changed(&m, PHI, NULL, CHANGE("llava/edit.npz"), err), PB_EINVAL,
                  "edit.npz: the array \"key\" has rows of 48, expected the model's d_ff, 44");
-    assert_fails(open_changed(&m, LLAMA, NULL, CHANGE("qwen2/edit.npz"), err), PB_EINVAL, "expected the model's d_ff, 40");
+    assert_fails(open_changed(&m, LLAMA, NULL, CHANGE("qwen2/edit.npz"), err), PB_EINVAL,
+                 "expected the model's d_ff, 40");
 }
 
 /* ---- files made up here ---- */
@@ -108,7 +116,8 @@ typedef struct made_edit {
 static void write_edit(const char *path, const made_edit *e)
 {
     npz z;
-    size_t key[2] = {e->key[0] ? e->key[0] : 2, e->key[1] ? e->key[1] : 40}, d[2] = {2, 24}, n = e->numbers ? e->numbers : 2;
+    size_t key[2] = {e->key[0] ? e->key[0] : 2, e->key[1] ? e->key[1] : 40}, d[2] = {2, 24},
+           n = e->numbers ? e->numbers : 2;
     size_t u[2] = {e->u[0] ? e->u[0] : 2, e->u[1] ? e->u[1] : 24};
     float values[256];
     for (size_t i = 0; i < 256; i++)

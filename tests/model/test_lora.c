@@ -58,8 +58,8 @@ static void rename_tensors(const char *folder, void (*change)(const char *name, 
 static void modules_are_found_by_the_end_of_their_names(void **state)
 {
     (void)state;
-    static const char *const stems[] = {"base_model.model.language_model.model.", "base_model.model.model.", "model.", "",
-                                        "base_model.model.model.language_model."};
+    static const char *const stems[] = {"base_model.model.language_model.model.", "base_model.model.model.", "model.",
+                                        "", "base_model.model.model.language_model."};
     json_t *golden = read_golden(CHANGE("llava"));
     for (size_t i = 0; i < sizeof stems / sizeof *stems; i++) {
         model *m;
@@ -108,9 +108,11 @@ static void configs_that_say_something_else_are_refused(void **state)
         {"r", "\"2\"", PB_EFORMAT, "\"r\" is a string"},
         {"lora_alpha", "1e300", PB_EFORMAT, "\"lora_alpha\" is 1e+300"},
         {"rank_pattern", "[2]", PB_EFORMAT, "\"rank_pattern\" is an array, expected an object"},
-        {"rank_pattern", "{\"q_proj\": \"4\"}", PB_EFORMAT, "\"rank_pattern\": \"q_proj\" is a string, expected a number"},
+        {"rank_pattern", "{\"q_proj\": \"4\"}", PB_EFORMAT,
+         "\"rank_pattern\": \"q_proj\" is a string, expected a number"},
         {"rank_pattern", "{\"q_proj\": 1.5}", PB_EFORMAT, "q_proj is 1.5, expected a whole number"},
-        {"alpha_pattern", "{\".*q_proj\": 4}", PB_EUNSUPPORTED, "\"alpha_pattern\" has the regular expression \".*q_proj\""},
+        {"alpha_pattern", "{\".*q_proj\": 4}", PB_EUNSUPPORTED,
+         "\"alpha_pattern\" has the regular expression \".*q_proj\""},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *folder = tiny_copy(CHANGE("llava"));
@@ -125,9 +127,16 @@ static void configs_that_say_how_it_was_trained_are_fine(void **state)
 {
     (void)state;
     static const char *const harmless[][2] = {
-        {"init_lora_weights", "\"gaussian\""}, {"init_lora_weights", "false"}, {"lora_dropout", "0.1"},
-        {"modules_to_save", "[]"}, {"use_dora", "false"}, {"kasa_config", "null"}, {"rank_pattern", "{\"v_proj\": 64}"},
-        {"rank_pattern", "{\"^layers.0.self_attn.q_proj\": 64}"}, {"rank_pattern", "{\"oj\": 64}"}, {"unheard_of", "17"},
+        {"init_lora_weights", "\"gaussian\""},
+        {"init_lora_weights", "false"},
+        {"lora_dropout", "0.1"},
+        {"modules_to_save", "[]"},
+        {"use_dora", "false"},
+        {"kasa_config", "null"},
+        {"rank_pattern", "{\"v_proj\": 64}"},
+        {"rank_pattern", "{\"^layers.0.self_attn.q_proj\": 64}"},
+        {"rank_pattern", "{\"oj\": 64}"},
+        {"unheard_of", "17"},
     };
     json_t *golden = read_golden(CHANGE("llava"));
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
@@ -150,10 +159,13 @@ static void adapters_of_other_models_are_refused(void **state)
         pb_status code;
         const char *words;
     } bad[] = {
-        {LLAMA, CHANGE("qwen2"), PB_EFORMAT, "layers.0.mlp.up_proj.lora_B.weight has the shape [36, 4], expected [40, 4]"},
-        {LLAMA, CHANGE("llava"), PB_EFORMAT, "layers.0.mlp.down_proj.lora_A.weight has the shape [2, 48], expected [2, 40]"},
-        {PHI, CHANGE("llava"), PB_EINVAL, "changes model.language_model.layers.0.mlp.down_proj, which is no matrix of this decoder "
-                                          "(phi); a layer has self_attn.q_proj, "},
+        {LLAMA, CHANGE("qwen2"), PB_EFORMAT,
+         "layers.0.mlp.up_proj.lora_B.weight has the shape [36, 4], expected [40, 4]"},
+        {LLAMA, CHANGE("llava"), PB_EFORMAT,
+         "layers.0.mlp.down_proj.lora_A.weight has the shape [2, 48], expected [2, 40]"},
+        {PHI, CHANGE("llava"), PB_EINVAL,
+         "changes model.language_model.layers.0.mlp.down_proj, which is no matrix of this decoder "
+         "(phi); a layer has self_attn.q_proj, "},
         {LLAMA, CHANGE("phi"), PB_EUNSUPPORTED, "lm_head.base_layer.bias is none of a plain LoRA"},
         {LLAMA, CHANGE("nowhere"), PB_EIO, "change/nowhere/adapter_config.json: cannot be opened"},
     };
@@ -197,23 +209,39 @@ static void tensors_that_do_not_belong_are_refused(void **state)
         {{{NULL, 0, 0, 0}}, PB_EFORMAT, "the adapter holds no tensors"},
         {{{UP "A.weight", 2, 32, 1}}, PB_EFORMAT, "tensor " UP "B.weight is missing"},
         {{{UP "B.weight", 48, 2, 1}}, PB_EFORMAT, "tensor " UP "A.weight is missing, which belongs to " UP "B.weight"},
-        {{{UP "A.weight", 2, 32, INFINITY}, {UP "B.weight", 48, 2, 1}}, PB_EFORMAT, UP "A.weight holds inf at element 0"},
+        {{{UP "A.weight", 2, 32, INFINITY}, {UP "B.weight", 48, 2, 1}},
+         PB_EFORMAT,
+         UP "A.weight holds inf at element 0"},
         {{{UP "A.weight", 2, 32, 1}, {UP "B.weight", 48, 2, NAN}}, PB_EFORMAT, UP "B.weight holds nan at element 0"},
-        {{{UP "A.weight", 2, 32, 1}, {UP "B.weight", 48, 2, 1}, {UP "magnitude_vector", 1, 48, 1}}, PB_EUNSUPPORTED,
+        {{{UP "A.weight", 2, 32, 1}, {UP "B.weight", 48, 2, 1}, {UP "magnitude_vector", 1, 48, 1}},
+         PB_EUNSUPPORTED,
          UP "magnitude_vector is none of a plain LoRA"},
         {{{UP "A.weight", 2, 32, 1}, {UP "B.weight", 2, 48, 1}}, PB_EFORMAT, "has the shape [2, 48], expected [48, 2]"},
-        {{{"a.layers.1.mlp.up_proj.lora_A.weight", 2, 32, 1}, {"a.layers.1.mlp.up_proj.lora_B.weight", 48, 2, 1},
-          {"b.layers.1.mlp.up_proj.lora_A.weight", 2, 32, 1}, {"b.layers.1.mlp.up_proj.lora_B.weight", 48, 2, 1}},
-         PB_EFORMAT, "layers.1.mlp.up_proj.weight, which another tensor changes too"},
-        {{{"model.layers.4.mlp.up_proj.lora_A.weight", 2, 32, 1}}, PB_EINVAL, "is of layer 4, the decoder has 4 layers"},
+        {{{"a.layers.1.mlp.up_proj.lora_A.weight", 2, 32, 1},
+          {"a.layers.1.mlp.up_proj.lora_B.weight", 48, 2, 1},
+          {"b.layers.1.mlp.up_proj.lora_A.weight", 2, 32, 1},
+          {"b.layers.1.mlp.up_proj.lora_B.weight", 48, 2, 1}},
+         PB_EFORMAT,
+         "layers.1.mlp.up_proj.weight, which another tensor changes too"},
+        {{{"model.layers.4.mlp.up_proj.lora_A.weight", 2, 32, 1}},
+         PB_EINVAL,
+         "is of layer 4, the decoder has 4 layers"},
         {{{"model.layers.01.mlp.up_proj.lora_A.weight", 2, 32, 1}}, PB_EINVAL, "is no matrix of this decoder (llava)"},
-        {{{"transformer.h.0.mlp.lora_A.weight", 2, 32, 1}}, PB_EINVAL, "changes transformer.h.0.mlp, which is no matrix"},
-        {{{"base_model.model.vision_tower.encoder.layers.1.mlp.up_proj.lora_A.weight", 2, 32, 1}}, PB_EUNSUPPORTED,
+        {{{"transformer.h.0.mlp.lora_A.weight", 2, 32, 1}},
+         PB_EINVAL,
+         "changes transformer.h.0.mlp, which is no matrix"},
+        {{{"base_model.model.vision_tower.encoder.layers.1.mlp.up_proj.lora_A.weight", 2, 32, 1}},
+         PB_EUNSUPPORTED,
          "changes the vision side"},
-        {{{"base_model.model.multi_modal_projector.linear_1.lora_A.weight", 2, 32, 1}}, PB_EUNSUPPORTED,
+        {{{"base_model.model.multi_modal_projector.linear_1.lora_A.weight", 2, 32, 1}},
+         PB_EUNSUPPORTED,
          "changes the vision side"},
-        {{{"base_model.model.lm_head.base_layer.weight", 571, 32, 1}}, PB_EUNSUPPORTED, "is not what the model has as "},
-        {{{"base_model.model.model.embed_tokens.weight", 570, 32, 1}}, PB_EUNSUPPORTED, "is not what the model has as "},
+        {{{"base_model.model.lm_head.base_layer.weight", 571, 32, 1}},
+         PB_EUNSUPPORTED,
+         "is not what the model has as "},
+        {{{"base_model.model.model.embed_tokens.weight", 570, 32, 1}},
+         PB_EUNSUPPORTED,
+         "is not what the model has as "},
         {{{".lora_A.weight", 2, 32, 1}}, PB_EINVAL, "is no matrix of this decoder"},
         {{{"lora_A.weight", 2, 32, 1}}, PB_EUNSUPPORTED, "is none of a plain LoRA"},
     };
@@ -232,10 +260,12 @@ static void tensors_that_do_not_belong_are_refused(void **state)
 static void a_tied_head_is_refused(void **state)
 {
     (void)state;
-    static const made pair[] = {{"base_model.model.lm_head.lora_A.weight", 2, 24, 1}, {"base_model.model.lm_head.lora_B.weight", 421, 2, 1}};
+    static const made pair[] = {{"base_model.model.lm_head.lora_A.weight", 2, 24, 1},
+                                {"base_model.model.lm_head.lora_B.weight", 421, 2, 1}};
     char *folder = tiny_copy(CHANGE("llava"));
     write_tensors(folder, pair, 2);
-    assert_refused(LLAMA, folder, PB_EUNSUPPORTED, "changes the head alone, which in this model is tied to the embedding");
+    assert_refused(LLAMA, folder, PB_EUNSUPPORTED,
+                   "changes the head alone, which in this model is tied to the embedding");
     folder_remove(folder);
 }
 

@@ -1,5 +1,6 @@
-/* test_merged.c: changed models saved as checkpoints and as adapters, and opened again: what is changed is what the decoder
- * computed with, rounded to the file's dtype; all else is the model's own, byte for byte; and a failure leaves nothing. */
+/* test_merged.c: changed models saved as checkpoints and as adapters, and opened again: what is changed is what the
+ * decoder computed with, rounded to the file's dtype; all else is the model's own, byte for byte; and a failure leaves
+ * nothing. */
 #include "tests/model/changed.h"
 
 #include <signal.h>
@@ -45,8 +46,8 @@ static model *changed(const char *path, const char *lora, const char *edited)
 
 /* ---- what was saved ---- */
 
-/* The tensor of the same name in the model and in the copy is the same, byte for byte; or, where it is changed, what the
- * decoder has, within half of the last place. A tied head may stand in the file under its own name. */
+/* The tensor of the same name in the model and in the copy is the same, byte for byte; or, where it is changed, what
+ * the decoder has, within half of the last place. A tied head may stand in the file under its own name. */
 static void assert_saved(const model *m, const tensor *t, const tensor *saved)
 {
     if (t->data == m->decoder.embedding->data)
@@ -68,7 +69,8 @@ static void assert_saved(const model *m, const tensor *t, const tensor *saved)
     assert_ok(decoder_read_rows(&m->decoder, t, 0, rows, expected, err));
     assert_true(tensor_read(saved, 0, t->count, found));
     for (size_t i = 0; i < t->count; i++)
-        assert_close((double)found[i], (double)expected[i], half * fabs((double)expected[i]) + (half ? 0x1p-25 : 0), t->name, i);
+        assert_close((double)found[i], (double)expected[i], half * fabs((double)expected[i]) + (half ? 0x1p-25 : 0),
+                     t->name, i);
     free(expected), free(found);
 }
 
@@ -162,7 +164,8 @@ static void replaced_tensors_are_saved(void **state)
         float **values = mem_new(count, sizeof *values);
         for (size_t k = 0; k < count; k++) {
             const tensor *t = &tensors[k];
-            bool decoders = t == d->embedding || t == d->head || strstr(t->name, "layers.0.") || strstr(t->name, "norm.");
+            bool decoders =
+                t == d->embedding || t == d->head || strstr(t->name, "layers.0.") || strstr(t->name, "norm.");
             if (!decoders || strstr(t->name, "vision") || strstr(t->name, "projector"))
                 continue;
             values[k] = gaussians(t->count, k);
@@ -198,7 +201,8 @@ static void split_into_shards(const char *model_folder)
         char *path = path_join(model_folder, names[part]);
         for (size_t i = from; i < end; i++) {
             const tensor *t = &tensors[i];
-            entries[i - from] = (safetensors_entry){t->name, t->type_name, t->rank, {t->shape[0], t->shape[1], t->shape[2], t->shape[3]}};
+            entries[i - from] = (safetensors_entry){
+                t->name, t->type_name, t->rank, {t->shape[0], t->shape[1], t->shape[2], t->shape[3]}};
             buffer_printf(&index, "%s\"%s\": \"%s\"", i ? ", " : "", t->name, names[part]);
         }
         assert_ok(safetensors_open_writer(&w, path, entries, end - from, err));
@@ -274,7 +278,8 @@ static void a_change_that_would_be_lost_is_refused(void **state)
     safetensors_writer w;
     for (size_t i = 0; i <= count; i++) {
         const tensor *t = i < count ? &tensors[i] : m->decoder.embedding;
-        entries[i] = (safetensors_entry){i < count ? t->name : "lm_head.weight", "F32", t->rank, {t->shape[0], t->shape[1]}};
+        entries[i] =
+            (safetensors_entry){i < count ? t->name : "lm_head.weight", "F32", t->rank, {t->shape[0], t->shape[1]}};
     }
     unlink(path);
     assert_ok(safetensors_open_writer(&w, path, entries, count + 1, err));
@@ -307,7 +312,8 @@ static void a_change_that_would_be_lost_is_refused(void **state)
 static void one_torch_file_becomes_one(void **state)
 {
     (void)state;
-    char *source = tiny_copy(QWEN2), *whole = path_join(source, "model.safetensors"), *bin = path_join(source, "pytorch_model.bin");
+    char *source = tiny_copy(QWEN2), *whole = path_join(source, "model.safetensors"),
+         *bin = path_join(source, "pytorch_model.bin");
     unlink(whole);
     assert_int_equal(symlink(GOLDEN("checkpoint/golden/torch/single/pytorch_model.bin"), bin), 0);
     checkpoint *c;
@@ -325,10 +331,12 @@ static void one_torch_file_becomes_one(void **state)
 static void other_files_go_along(void **state)
 {
     (void)state;
-    static const char *const along[] = {"tokenizer.model", "README.md", "modeling_x.py", "chat_template.jinja", "empty.txt"};
-    static const char *const not[] = {"adapter_config.json", "adapter_model.safetensors", "pytorch_model.bin", "model.gguf",
-                                      "training_args.bin", "pytorch_model.bin.index.json", "tf_model.h5", ".hidden",
-                                      "model.safetensors.index.json"};
+    static const char *const along[] = {"tokenizer.model", "README.md", "modeling_x.py", "chat_template.jinja",
+                                        "empty.txt"};
+    static const char *const not[] = {
+        "adapter_config.json",         "adapter_model.safetensors",    "pytorch_model.bin", "model.gguf",
+        "training_args.bin",           "pytorch_model.bin.index.json", "tf_model.h5",       ".hidden",
+        "model.safetensors.index.json"};
     char *source = tiny_copy(LLAMA), *sub = path_join(source, "onnx"), *pipe = path_join(source, "pipe");
     for (size_t i = 0; i < sizeof along / sizeof *along; i++)
         tiny_write(source, along[i], "some text", i == 4 ? 0 : 9);
@@ -501,8 +509,11 @@ static void edits_are_saved_as_adapters(void **state)
 {
     (void)state;
     static const char *const models[][2] = {
-        {LLAVA, CHANGE("llava/edit.npz")}, {QWEN2, CHANGE("qwen2/edit.npz")}, {PHI, CHANGE("phi/edit.npz")},
-        {GOLDEN("data/model/gguf/llava.gguf"), CHANGE("llava/edit.npz")}, {GOLDEN("data/model/gguf/phi.gguf"), CHANGE("phi/edit.npz")},
+        {LLAVA, CHANGE("llava/edit.npz")},
+        {QWEN2, CHANGE("qwen2/edit.npz")},
+        {PHI, CHANGE("phi/edit.npz")},
+        {GOLDEN("data/model/gguf/llava.gguf"), CHANGE("llava/edit.npz")},
+        {GOLDEN("data/model/gguf/phi.gguf"), CHANGE("phi/edit.npz")},
     };
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         edit_factors f;
@@ -525,7 +536,8 @@ static void an_adapter_says_what_it_changes(void **state)
     model *m = changed(LLAVA, NULL, NULL);
     assert_ok(edit_factors_read(&f, CHANGE("llava/edit.npz"), err));
     edit_factors three = {.count = 3, .d_ff = f.d_ff, .d_model = f.d_model};
-    three.key = zeros(3 * f.d_ff), three.v0 = zeros(3 * f.d_model), three.v = zeros(3 * f.d_model), three.u = zeros(3 * f.d_model);
+    three.key = zeros(3 * f.d_ff), three.v0 = zeros(3 * f.d_model), three.v = zeros(3 * f.d_model),
+    three.u = zeros(3 * f.d_model);
     three.layer = mem_new(3, sizeof *three.layer), three.request = mem_new(3, sizeof *three.request);
     memcpy(three.key, f.key, 2 * f.d_ff * sizeof(float)), memcpy(three.u, f.u, 2 * f.d_model * sizeof(float));
     three.layer[0] = three.layer[2] = 1, three.layer[1] = 3;
@@ -541,7 +553,8 @@ static void an_adapter_says_what_it_changes(void **state)
     for (size_t i = 0; i < 2; i++) {
         const json_t *pattern = json_object_get(config, patterns[i]);
         assert_int_equal(json_object_size(pattern), 1);
-        assert_int_equal((int)json_number_value(json_object_get(pattern, "model.language_model.layers.3.mlp.down_proj")), 1);
+        assert_int_equal(
+            (int)json_number_value(json_object_get(pattern, "model.language_model.layers.3.mlp.down_proj")), 1);
     }
     json_decref(config);
     model *adapted = changed(LLAVA, out, NULL);
