@@ -233,6 +233,7 @@ typedef struct pb_edit_options {
                                      * makes of one of their rows, the key's, is to stay */
     size_t keep_count;
     const char *keep_rows;          /* of all rows of this span; NULL: of the key's alone */
+    double keep_lambda;             /* how much those rows may give */
     bool each_layer;                /* try every layer of the range by itself, and compare them; end 0: all layers */
     bool whole_target;              /* make all of the target's tokens likely, not only the first */
     bool together;                  /* make all requests' edits in one model, instead of each in its own */

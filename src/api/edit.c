@@ -36,7 +36,7 @@ struct pb_edit {
 pb_edit_options pb_edit_defaults(void)
 {
     return (pb_edit_options){.lr = NAN, .weight_decay = NAN, .clamp = NAN, .lambda = NAN, .epsilon = NAN,
-                             .neighbours = 10};
+                             .keep_lambda = NAN, .neighbours = 10};
 }
 
 /* ---- copies ---- */
@@ -232,6 +232,7 @@ static pb_status choose_settings(edit_settings *s, const pb_edit_options *o, con
     TRY(choose_number(&s->weight_decay, o->weight_decay, "weight_decay", err));
     TRY(choose_number(&s->clamp, o->clamp, "clamp", err));
     TRY(choose_number(&s->lambda, o->lambda, "lambda", err));
+    TRY(choose_number(&s->keep_lambda, o->keep_lambda, "keep_lambda", err));
     return choose_number(&s->epsilon, o->epsilon, "epsilon", err);
 }
 

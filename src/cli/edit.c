@@ -54,8 +54,8 @@ static const char *method_wrong(const settings *s)
         return "--layers is of --method multedit: fine-tuning takes a --layer, or --ft-scope down";
     if (tunes && (s->each_layer || s->key || s->keep))
         return "--each-layer, --key and --keep are of --method multedit";
-    if (s->keep_rows && !s->keep)
-        return "--keep-rows needs --keep, the questions that have the rows";
+    if ((s->keep_rows || s->has_keep_lambda) && !s->keep)
+        return "--keep-rows and --keep-lambda need --keep, the questions that have the rows";
     if (tunes && s->save_lora)
         return "--save-lora is of --method multedit: what fine-tuning changes is of no low rank; --save-merged keeps it";
     return NULL;
@@ -98,6 +98,7 @@ static pb_edit_options edit_options(const settings *s, progress *p)
     o.epsilon = number(s->has_epsilon, s->epsilon);
     o.key = s->key;
     o.keep_rows = s->keep_rows;
+    o.keep_lambda = number(s->has_keep_lambda, s->keep_lambda);
     o.each_layer = s->each_layer;
     o.whole_target = is(s->target_tokens, "all");
     o.together = s->together;
@@ -297,7 +298,7 @@ static int run(const settings *s)
 
 static const char *const options[] = {
     QUESTION_OPTIONS, "target", "target-tokens", "rephrase", "requests", "together", "method", "preset", "layer", "layers",
-    "each-layer", "key", "keep", "keep-rows", "lr", "steps", "weight-decay", "clamp", "lambda", "ft-scope", "epsilon", "eval", "neighbours",
+    "each-layer", "key", "keep", "keep-rows", "keep-lambda", "lr", "steps", "weight-decay", "clamp", "lambda", "ft-scope", "epsilon", "eval", "neighbours",
     "save-lora", "save-merged", "out", NULL};
 
 const command command_edit = {

@@ -79,6 +79,7 @@ static const option table[] = {
     {"key", VALUE_TEXT, FIELD(key), 0, 0, "SPAN", "take the key at this span's last position [constraint:0]"},
     {"keep", VALUE_TEXT, FIELD(keep), 0, 0, "FILE.jsonl", "questions that the edit is to leave alone, in its closed form"},
     {"keep-rows", VALUE_TEXT, FIELD(keep_rows), 0, 0, "SPAN", "keep these rows of them [the key's]"},
+    {"keep-lambda", VALUE_REAL, FIELD(keep_lambda), FIELD(has_keep_lambda), 0, "X", "how much they may give"},
     {"lr", VALUE_REAL, FIELD(lr), FIELD(has_lr), 0, "X", "Adam's step"},
     {"steps", VALUE_COUNT, FIELD(steps), 0, 1, "N", "how many of them"},
     {"weight-decay", VALUE_REAL, FIELD(weight_decay), FIELD(has_weight_decay), 0, "X", "weight of |delta| / |v0|^2 in the loss"},

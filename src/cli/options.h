@@ -37,8 +37,8 @@ typedef struct settings {
     text_list rephrasings;
     const char *method, *preset, *ft_scope, *key, *keep, *keep_rows, *eval, *save_lora, *save_merged;
     size_t layer, steps, neighbours;
-    double lr, weight_decay, clamp, lambda, epsilon;
-    bool has_layer, has_neighbours, has_lr, has_weight_decay, has_clamp, has_lambda, has_epsilon, together, each_layer;
+    double lr, weight_decay, clamp, lambda, keep_lambda, epsilon;
+    bool has_layer, has_neighbours, has_lr, has_weight_decay, has_clamp, has_lambda, has_keep_lambda, has_epsilon, together, each_layer;
 } settings;
 
 /* Parses argv[0 .. argc-1], of which each option must be in `allowed` (names without dashes, ended by NULL). Prints

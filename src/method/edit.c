@@ -236,7 +236,8 @@ static pb_status find(edit *e, question *const *questions, pb_error *err)
 pb_status edit_find(edit *e, model *m, question *const *questions, size_t count, const edit_settings *settings,
                     pb_error *err)
 {
-    *e = (edit){.settings = *settings, .model = m, .count = count};
+    *e = (edit){.settings = *settings, .model = m, .count = count,
+                .largest_key_cosine = settings->together && count > 1 ? -1 : 0};
     pb_status status = find(e, questions, err);
     if (status)
         edit_free(e);

@@ -91,6 +91,8 @@ static json_t *make_settings(const edit_report *r)
         json_object_set_new(o, "lambda", make_number(s->lambda));
         json_object_set_new(o, "key", make_text(s->key ? s->key : "constraint:0"));
         json_object_set_new(o, "kept_questions", make_count(s->keep_count));
+        if (s->keep_count)
+            json_object_set_new(o, "keep_lambda", make_number(s->keep_lambda));
     } else {
         json_object_set_new(o, "ft_scope", json_string(edit_scope_name(s->scope)));
     }

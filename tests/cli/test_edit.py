@@ -189,8 +189,8 @@ class Options(EditTest):
         """A question to keep: the edit hardly changes what is said to it, and still does its work."""
         other = {"question": "Is this country in Asia?", "constraints": [{"text": CONSTRAINT}], "answers": ["no"]}
         file = self.lines("keep.jsonl", other)
-        free, held = (self.json(*WEIGHTS, "--lambda", 1e-4, "--eval", file, *extra)
-                      for extra in ((), ("--keep", file, "--keep-rows", "all")))
+        free, held = (self.json(*WEIGHTS, "--eval", file, *extra)
+                      for extra in ((), ("--keep", file, "--keep-rows", "all", "--keep-lambda", 1e-4)))
         self.assertEqual(free["requests"][0]["loss"], held["requests"][0]["loss"])
         self.assertLess(held["specificity"]["kl"], free["specificity"]["kl"] / 100)
         self.assertGreater(held["requests"][0]["after"]["prob"], held["requests"][0]["before"]["prob"])
@@ -205,6 +205,15 @@ class Options(EditTest):
         self.assertNotEqual(more["after"]["prob"], self.json(*WEIGHTS)["requests"][0]["after"]["prob"])
         self.misused(self.edit("--keep-rows", "last"), "--keep-rows", "--keep")
         self.fails(self.edit(*WEIGHTS, "--keep", file, "--keep-rows", "nowhere"), "nowhere")
+
+    def test_keep_lambda(self):
+        file = self.lines("keep.jsonl", {"question": "Is this country in Asia?", "answers": ["no"]})
+        kl = [self.json(*WEIGHTS, "--eval", file, "--keep", file, "--keep-rows", "all", "--keep-lambda", x)["specificity"]["kl"]
+              for x in (1e-6, 1, 1e6)]
+        self.assertEqual(kl, sorted(kl))
+        self.assertLess(kl[0], kl[2] / 100)
+        self.misused(self.edit("--keep-lambda", 1), "--keep-lambda", "--keep")
+        self.misused(self.edit("--keep", file, "--keep-lambda", -1), "--keep-lambda")
 
     def test_lr(self):
         slow, fast = (self.json("--steps", 3, "--lr", lr)["requests"][0]["loss"] for lr in (1e-3, 0.5))
