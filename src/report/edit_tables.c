@@ -271,7 +271,13 @@ static void fact_target(buffer *out, const edit_report *r)
         return;
     html_open_fact(out, "Key");
     buffer_printf(out, "position %zu, the last of ", r->run->found[0].key_position);
-    html_safe(out, r->run->settings.key ? r->run->settings.key : q->question.asked.constraints[0]);
+    if (r->run->settings.key) {
+        html_safe(out, r->run->settings.key);
+    } else {
+        buffer_text(out, "&ldquo;");
+        html_safe(out, q->question.asked.constraints[0]);
+        buffer_text(out, "&rdquo;");
+    }
     html_close_fact(out);
 }
 
