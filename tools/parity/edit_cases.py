@@ -50,12 +50,12 @@ class EditCase:
         if len(self.wanted) > 1:
             given = ["--requests", self._write_requests(file), *self.settings.options()]
             given += ["--template", wanted.request.template] if wanted.request.template else []
-            if self.evaluation:
-                given += ["--eval", self._write_questions(file.with_suffix(".eval.jsonl"), self.evaluation)]
-            return given
-        given = [*question_options(wanted.request), "--target", wanted.target, *self.settings.options()]
-        for other in wanted.rephrasings:                   # --rephrase takes questions about the same picture
-            given += ["--rephrase", other.question]
+        else:
+            given = [*question_options(wanted.request), "--target", wanted.target, *self.settings.options()]
+            for other in wanted.rephrasings:               # --rephrase takes questions about the same picture
+                given += ["--rephrase", other.question]
+        if self.evaluation:
+            given += ["--eval", self._write_questions(file.with_suffix(".eval.jsonl"), self.evaluation)]
         if self.settings.keep:
             asked = tuple(Evaluated(request, f"kept {i}", ("any",)) for i, request in enumerate(self.settings.keep))
             given += ["--keep", self._write_questions(file.with_suffix(".keep.jsonl"), asked)]
@@ -101,17 +101,22 @@ def _multedits(editor: Editor, pictures: Path) -> list[EditCase]:
     strong = Settings((single, single + 1), lr=0.3, clamp=2.0)
     spread_out = replace(strong, layers=spread, lr=0.08 if deep[0] is AT_LAST else 0.3)    # `last` yields at once
     pair = (_word(editor, ask, elsewhere), _word(editor, other))
+    keep = (elsewhere, replace(SECOND, template=ask.template))
+    deep_keep = tuple(replace(request, template=deep[0].template) for request in (SECOND, ALSO_LAST))
     deep_pair = (_word(editor, deep[0]), _word(editor, deeper[0], deep[1]))
     return [
         EditCase("edit: official preset", (_word(editor, ask),), official(single)),
         EditCase("edit: clamp 4", (_word(editor, ask, again),),
-                 replace(strong, lr=0.05 if ask is AT_LAST else 0.5, clamp=4.0)),
+                 replace(strong, lr=0.02 if ask is AT_LAST else 0.5, clamp=4.0)),
         EditCase("edit: whole target", (_phrase(editor, begun),), replace(strong, whole_target=True, clamp=1.0)),
         EditCase("edit: layers", (_word(editor, *deep),), spread_out, kept=True),
         EditCase("edit: two together", pair, replace(strong, together=True), kept=True),
         EditCase("edit: two on their own", pair, replace(strong, lr=0.2, ridge=2.0),
                  evaluation=_evaluation(editor, pair[0], pictures)),
         EditCase("edit: key at last", (_word(editor, ask),), replace(strong, key="last", lr=0.05)),
+        EditCase("edit: questions to keep", (_word(editor, ask),), replace(strong, keep=keep, keep_ridge=0.5)),
+        EditCase("edit: layers, two together, rows to keep", deep_pair,
+                 replace(spread_out, together=True, keep=deep_keep, keep_rows="constraint,last", keep_ridge=3.0)),
         EditCase("edit: each layer", (_word(editor, ask, again),),
                  replace(strong, layers=(0, len(editor.oracle.layers)), each_layer=True)),
         EditCase("edit: layers, two together", deep_pair, replace(spread_out, together=True, ridge=1.0)),

@@ -5,6 +5,7 @@ The matrices are those that the program's own factors mean, so that nothing here
 
 import json
 import tempfile
+import warnings
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +46,9 @@ class Kept:
         yield "nothing: u = 0", self.zero
         if self.oracle.path.is_file():                     # GGUF is no form of checkpoint to merge into
             return
-        yield "merged", lambda: self._asked(self.merged, self.rounded)
+        tower = self.oracle.path / "tower"                 # one that lies apart stays where it is
+        apart = ("--vision-tower", str(tower)) if tower.is_dir() else ()
+        yield "merged", lambda: self._asked(self.merged, self.rounded, *apart)
         yield "merged, tensor by tensor", self.tensors
         config = json.loads((self.oracle.folder / "config.json").read_text())
         if config["model_type"] in IN_HF and "mm_vision_tower" not in config:
@@ -89,7 +92,9 @@ class Kept:
         expected = self._logits(self.oracle, self.downs)
         saved = load_file(self.out / "lora" / "adapter_model.safetensors")
         model = getattr(self.oracle.model, "language", self.oracle.model)
-        adapted = PeftModel.from_pretrained(model, self.out / "lora")
+        with warnings.catch_warnings():                    # of base models that are no folders
+            warnings.simplefilter("ignore", UserWarning)
+            adapted = PeftModel.from_pretrained(model, self.out / "lora")
         try:
             result = _compare_logits(self._logits(self.oracle), expected)
             taken = {name: tensor.clone() for name, tensor in get_peft_model_state_dict(adapted).items()}
@@ -191,5 +196,5 @@ def load(folder: Path) -> dict[str, torch.Tensor]:
     for file in sorted(folder.glob("*.safetensors")):
         tensors |= load_file(file)
     for file in sorted(folder.glob("pytorch_model*.bin")):
-        tensors |= torch.load(file, weights_only=True)
+        tensors |= {name: tensor.detach() for name, tensor in torch.load(file, weights_only=False).items()}
     return tensors

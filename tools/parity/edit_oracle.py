@@ -380,7 +380,7 @@ def _answer(token: int, logprobs: torch.Tensor, ids: list[int], top: list[tuple[
 
 
 def weighing(kept: torch.Tensor, keep_ridge: float) -> torch.Tensor:
-    """[F, F]: C = K' K'^T / keep_ridge + I, by which changes are measured; K' [F, M] are keys of rows that are to stay."""
+    """[F, F]: C = K' K'^T / keep_ridge + I, by which changes are measured; K' [F, M]: keys of rows that are to stay."""
     return kept @ kept.T / keep_ridge + torch.eye(len(kept), dtype=torch.float64)
 
 
