@@ -82,6 +82,23 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(result.stdout, "")
         self.assertFalse(self.out.exists())
 
+    def assertSame(self, a, b):
+        """Equal, numbers to the last digit or, with CBLAS, nearly."""
+        if EXACT:
+            self.assertEqual(a, b)
+        elif isinstance(b, dict):
+            self.assertEqual(set(a), set(b))
+            for key in a:
+                self.assertSame(a[key], b[key])
+        elif isinstance(b, list):
+            self.assertEqual(len(a), len(b))
+            for x, y in zip(a, b):
+                self.assertSame(x, y)
+        elif isinstance(b, float):
+            self.assertAlmostEqual(a, b, delta=1e-4 * abs(b) + 1e-7)
+        else:
+            self.assertEqual(a, b)
+
     # ---- checkpoints ----
 
     def copy(self, source=LLAVA):

@@ -87,9 +87,9 @@ class Options(EditTest):
     def test_template(self):
         plain = self.json(*WEIGHTS, "--template", "plain", "--rephrase", QUESTION)["requests"][0]
         self.assertNotEqual(plain["before"], self.json(*WEIGHTS)["requests"][0]["before"])
-        self.assertEqual(plain["before"], plain["rephrasings"][0]["before"])
+        self.assertSame(plain["before"], plain["rephrasings"][0]["before"])
         many = self.many(*WEIGHTS, "--template", "plain", rows=[row(rephrasings=[QUESTION])])["requests"][0]
-        self.assertEqual((many["before"], many["rephrasings"][0]["after"]), (plain["before"], plain["rephrasings"][0]["after"]))
+        self.assertSame([many["before"], many["rephrasings"][0]["after"]], [plain["before"], plain["rephrasings"][0]["after"]])
 
     def test_prompt(self):
         asked = self.json(*WEIGHTS, "--prompt", "So this country is", question=None)["requests"][0]
@@ -113,7 +113,7 @@ class Options(EditTest):
         rephrasings = self.json(*WEIGHTS, "--rephrase", "Which city?", "--rephrase", QUESTION, image=PICTURE)["requests"][0]
         other, same = rephrasings["rephrasings"]
         self.assertEqual((other["question"], other["image"]), ("Which city?", str(PICTURE)))
-        self.assertEqual((same["before"], same["after"]), (rephrasings["before"], rephrasings["after"]))
+        self.assertSame([same["before"], same["after"]], [rephrasings["before"], rephrasings["after"]])
 
     def test_requests(self):
         rows = [row(id="a", target="Paris"), row(id="b", target="Lisbon"), row(target="Rome", question="Is this country Rome?",
@@ -123,14 +123,14 @@ class Options(EditTest):
         for one, alone in zip(many, (self.json(*WEIGHTS), self.json(*WEIGHTS, target="Lisbon"),
                                      self.json(*WEIGHTS, target="Rome", question="Is this country Rome?", constraint="Rome"))):
             for name in ("before", "after", "loss", "target_ids", "key_position"):
-                self.assertEqual(json.dumps(one[name]), json.dumps(alone["requests"][0][name]), name)
+                self.assertSame(one[name], alone["requests"][0][name])
 
     def test_together(self):
         rows = [row(target="Paris"), row(target="Lisbon", question="Is this country small?", constraints=[{"text": "small"}])]
         own, joint = self.many(*WEIGHTS, rows=rows), self.many(*WEIGHTS, "--together", rows=rows)
         self.assertIsNone(own["together"])
         self.assertTrue(-1 <= joint["together"]["largest_key_cosine"] <= 1)
-        self.assertEqual(own["requests"][0]["loss"], joint["requests"][0]["loss"])
+        self.assertSame(own["requests"][0]["loss"], joint["requests"][0]["loss"])
         self.assertNotEqual(own["requests"][0]["after"], joint["requests"][0]["after"])
 
     def test_method(self):
@@ -167,15 +167,15 @@ class Options(EditTest):
 
     def test_layers(self):
         self.assertEqual(self.json("--layers", "1:3")["requests"][0]["layer"], [1, 3])
-        self.assertEqual(self.json(*WEIGHTS)["requests"], self.json("--lr", 0.5, "--steps", 4, "--layers", "1:2")["requests"])
+        self.assertSame(self.json(*WEIGHTS)["requests"], self.json("--lr", 0.5, "--steps", 4, "--layers", "1:2")["requests"])
         self.fails(self.edit("--layers", "2:5"), "0:4")
 
     def test_each_layer(self):
         sweep = self.json("--lr", 0.5, "--steps", 4, "--each-layer", "--rephrase", "Which?")
         self.assertEqual([one["layer"] for one in sweep["sweep"]], [0, 1, 2, 3])
         alone = self.json(*WEIGHTS, "--rephrase", "Which?")
-        self.assertEqual(sweep["sweep"][1]["outcomes"][0]["prob"], alone["requests"][0]["after"]["prob"])
-        self.assertEqual(sweep["sweep"][1]["generalisation"], alone["generalisation"])
+        self.assertSame(sweep["sweep"][1]["outcomes"][0]["prob"], alone["requests"][0]["after"]["prob"])
+        self.assertSame(sweep["sweep"][1]["generalisation"], alone["generalisation"])
         self.assertEqual([one["layer"] for one in self.json("--layers", "1:3", "--each-layer")["sweep"]], [1, 2])
         self.assertEqual(sorted(p.name for p in self.out.iterdir()), ["edit.html", "edit.json", "edit.svg"])
 
@@ -191,7 +191,7 @@ class Options(EditTest):
         file = self.lines("keep.jsonl", other)
         free, held = (self.json(*WEIGHTS, "--eval", file, *extra)
                       for extra in ((), ("--keep", file, "--keep-rows", "all", "--keep-lambda", 1e-4)))
-        self.assertEqual(free["requests"][0]["loss"], held["requests"][0]["loss"])
+        self.assertSame(free["requests"][0]["loss"], held["requests"][0]["loss"])
         self.assertLess(held["specificity"]["kl"], free["specificity"]["kl"] / 100)
         self.assertGreater(held["requests"][0]["after"]["prob"], held["requests"][0]["before"]["prob"])
         self.assertEqual((free["settings"]["kept_questions"], held["settings"]["kept_questions"]), (0, 1))
@@ -217,18 +217,19 @@ class Options(EditTest):
 
     def test_lr(self):
         slow, fast = (self.json("--steps", 3, "--lr", lr)["requests"][0]["loss"] for lr in (1e-3, 0.5))
-        self.assertEqual(slow[0], fast[0])
+        self.assertSame(slow[0], fast[0])
         self.assertLess(fast[2], slow[2])
         still = self.json("--lr", 0)["requests"][0]
-        self.assertEqual((still["delta_norm"], still["before"]), (0, still["after"]))
+        self.assertEqual(still["delta_norm"], 0)
+        self.assertSame(still["before"], still["after"])
 
     def test_steps(self):
         self.assertEqual(len(self.json("--steps", 7)["requests"][0]["loss"]), 7)
-        self.assertEqual(self.json("--steps", 7)["requests"][0]["loss"][:3], self.json("--steps", 3)["requests"][0]["loss"])
+        self.assertSame(self.json("--steps", 7)["requests"][0]["loss"][:3], self.json("--steps", 3)["requests"][0]["loss"])
 
     def test_weight_decay(self):
         none, much = (self.json(*WEIGHTS, "--weight-decay", w)["requests"][0] for w in (0, 100))
-        self.assertEqual(none["loss"][0], much["loss"][0])       # delta is 0 at first
+        self.assertSame(none["loss"][0], much["loss"][0])       # delta is 0 at first
         self.assertLess(much["delta_norm"], none["delta_norm"])
 
     def test_clamp(self):
@@ -238,7 +239,7 @@ class Options(EditTest):
 
     def test_lambda(self):
         tight, loose = (self.json(*WEIGHTS, "--lambda", x)["requests"][0] for x in (1e4, 1e-4))
-        self.assertEqual(tight["loss"], loose["loss"])
+        self.assertSame(tight["loss"], loose["loss"])
         self.assertLess(tight["after"]["prob"], loose["after"]["prob"])
 
     def test_eval(self):

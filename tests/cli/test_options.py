@@ -28,23 +28,6 @@ class Trace(ProgramTest):
     def grids(self, trace):
         return {site: grids["prob"] for site, grids in trace["sites"].items()}
 
-    def assertSame(self, a, b):
-        """Equal, numbers to the last digit or, with CBLAS, nearly."""
-        if EXACT:
-            self.assertEqual(a, b)
-        elif isinstance(b, dict):
-            self.assertEqual(set(a), set(b))
-            for key in a:
-                self.assertSame(a[key], b[key])
-        elif isinstance(b, list):
-            self.assertEqual(len(a), len(b))
-            for x, y in zip(a, b):
-                self.assertSame(x, y)
-        elif isinstance(b, float):
-            self.assertAlmostEqual(a, b, delta=1e-4 * abs(b) + 1e-7)
-        else:
-            self.assertEqual(a, b)
-
     def assertSameNumbers(self, a, b):
         """Two traces, but for what they cost."""
         self.assertSame(*({key: value for key, value in t.items() if key not in ("cost", "verify")} for t in (a, b)))
