@@ -218,6 +218,7 @@ static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked
     TRY(edit_check_layers(m, &r->settings, err));
     plan.requests = r->requests;
     plan.key_layer = r->settings.method == EDIT_MULTEDIT ? r->settings.end_layer - 1 : MEASURE_NO_KEY;
+    plan.key = r->settings.key;
     TRY(measure_open(&r->measured, m, &plan, err));
     double before = clock_now();
     TRY(measure_before(&r->measured, err));

@@ -96,11 +96,14 @@ static void slice_free(slice *s)
 /* The edited question's key, or a neighbour's, is read in the run before. */
 static pb_status tap_key(const measure_pass *p, measure_entry *e, const question *q, tap *t, asking *a, pb_error *err)
 {
-    if (p->after || !e->keyed || q->prompt.constraint_count == 0)
+    span s;
+    const char *key = p->x->plan.key ? p->x->plan.key : "constraint:0";
+    if (p->after || !e->keyed || prompt_span(&q->prompt, key, &s, NULL))
         return PB_OK;
-    const span *s = &q->prompt.constraints[0];
+    size_t position = s.positions[s.count - 1];
+    span_free(&s);
     TRY(mem_try(&e->key, q->model->decoder.config.d_ff, sizeof *e->key, "a key", err));
-    *t = (tap){SITE_MLP_POST, p->x->plan.key_layer, s->positions[s->count - 1], e->key};
+    *t = (tap){SITE_MLP_POST, p->x->plan.key_layer, position, e->key};
     a->taps = t;
     a->tap_count = 1;
     return PB_OK;

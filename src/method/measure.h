@@ -63,7 +63,8 @@ typedef struct measure_plan {
     size_t evaluation_count;
     size_t neighbours;          /* the most for a request: 10, say; and the most other pictures of its subject */
     size_t key_layer;           /* the edited layer, whose keys are compared: mlp_post at the last position of
-                                 * constraint:0; MEASURE_NO_KEY: none */
+                                 * `key`; MEASURE_NO_KEY: none */
+    const char *key;            /* a span; NULL: constraint:0. A question without it has no key */
     uint64_t seed;              /* of the draws, and of the intervals */
     size_t memory;              /* bytes to work in; 0: the default */
     void (*progress)(void *context, const char *what, double done, double total); /* may be NULL */
