@@ -38,8 +38,9 @@ pb_status file_set_text(const file_set *s, const char *name, const buffer *text,
     return status;
 }
 
-/* What is done with each file of the staging folder. */
+/* What is done with each file, or folder, of the staging folder. */
 typedef pb_status staged_fn(const char *from, const char *to, pb_error *err);
+static pb_status each_staged(const char *stage, const char *directory, staged_fn *act, pb_error *err);
 
 static pb_status check_free(const char *from, const char *to, pb_error *err)
 {
@@ -55,8 +56,10 @@ static pb_status move(const char *from, const char *to, pb_error *err)
 static pb_status discard(const char *from, const char *to, pb_error *err)
 {
     (void)to;
-    (void)err;
-    unlink(from);
+    if (unlink(from) != 0 && dir_exists(from)) {
+        each_staged(from, from, discard, err);
+        rmdir(from);
+    }
     return PB_OK;
 }
 

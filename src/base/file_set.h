@@ -4,7 +4,7 @@
  *     TRY(file_set_open(&set, "out", err));           // creates the folder
  *     pb_status status = file_set_text(&set, "a.json", &text, err);
  *     if (!status)
- *         status = ... anything that writes into the folder set.stage
+ *         status = ... anything that writes files, or folders of files, into set.stage
  *     return file_set_close(&set, status, err);       // moves them all to out/, or removes them when status is an
  * error
  *

@@ -4,9 +4,9 @@
  *     TRY(zip_open(&z, &map, "pytorch_model.bin", err));
  *     const zip_entry *e = zip_find(&z, "archive/data.pkl", 16);
  *
- * Weights must lie in the file as they are, so an entry that is compressed or encrypted is refused; other archives may
- * be deflated. So is an archive that two readers could read differently: a name that stands twice, entries that overlap
- * each other or the directory, records that disagree. zip64, which PyTorch always writes, is read. */
+ * Weights must lie in the file as they are, so an entry that is compressed (NumPy's archives may be deflated) or
+ * encrypted is refused. So is an archive that two readers could read differently: a name that stands twice, entries that
+ * overlap each other or the directory, records that disagree. zip64, which PyTorch always writes, is read. */
 #ifndef CHECKPOINT_ZIP_H
 #define CHECKPOINT_ZIP_H
 

@@ -304,18 +304,51 @@ static pb_status copy_file(const char *from, const char *to, pb_error *err)
     return status;
 }
 
-static pb_status copy_others(const model *m, const file_set *set, pb_error *err)
+/* Copies the files of a folder; of the model's own (`owner` is the model, else NULL), those that are not left out. */
+static pb_status copy_files(const model *owner, const char *from_folder, const char *to_folder, pb_error *err)
 {
-    DIR *d = opendir(m->path);
-    pb_status status = d ? PB_OK : fail(err, PB_EIO, "%s: cannot be read: %s", m->path, strerror(errno));
+    DIR *d = opendir(from_folder);
+    pb_status status = d ? PB_OK : fail(err, PB_EIO, "%s: cannot be read: %s", from_folder, strerror(errno));
     for (struct dirent *entry; d && !status && (entry = readdir(d));) {
-        char *from = path_join(m->path, entry->d_name), *to = path_join(set->stage, entry->d_name);
-        if (!is_left_out(m, entry->d_name) && file_exists(from))
+        char *from = path_join(from_folder, entry->d_name), *to = path_join(to_folder, entry->d_name);
+        bool left_out = owner ? is_left_out(owner, entry->d_name) : entry->d_name[0] == '.';
+        if (!left_out && file_exists(from))
             status = copy_file(from, to, err);
         free(from), free(to);
     }
     if (d)
         closedir(d);
+    return status;
+}
+
+/* The folder of a vision tower that the config names, where it lies inside of the model's. */
+static pb_status copy_tower(const model *m, const json_t *config, const char *file, const file_set *set, pb_error *err)
+{
+    const char *name = NULL;
+    TRY(json_get_text(config, "mm_vision_tower", &name, file, err));
+    if (!name || !*name || *name == '/' || *name == '.' || strstr(name, ".."))
+        return PB_OK;
+    char *from = path_join(m->path, name), *to = path_join(set->stage, name);
+    pb_status status = PB_OK;
+    if (dir_exists(from))
+        status = dir_create(to, err);
+    if (dir_exists(from) && !status)
+        status = copy_files(NULL, from, to, err);
+    free(from), free(to);
+    return status;
+}
+
+static pb_status copy_others(const model *m, const file_set *set, pb_error *err)
+{
+    json_t *config;
+    char *file = path_join(m->path, "config.json");
+    pb_status status = json_read_file(&config, file, err);
+    if (!status)
+        status = copy_tower(m, config, file, set, err);
+    if (!status)
+        status = copy_files(m, m->path, set->stage, err);
+    json_decref(config);
+    free(file);
     return status;
 }
 

@@ -357,6 +357,55 @@ static void other_files_go_along(void **state)
     folder_remove(source);
 }
 
+/* A vision tower in a folder that the config names goes along, weights and all. */
+static void a_tower_inside_goes_along(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"config.json", "model.safetensors", "pytorch_model.bin",
+                                        "preprocessor_config.json"};
+    char *source = tiny_copy(LLAMA), *tower = path_join(source, "towers/clip"), *copy = path_join(out, "towers/clip");
+    assert_ok(dir_create(tower, err));
+    for (size_t i = 0; i < 4; i++)
+        tiny_write(tower, files[i], files[i], strlen(files[i]));
+    tiny_set(source, "config.json", "mm_vision_tower", "\"towers/clip\"");
+    model *m = changed(source, NULL, NULL);
+    assert_ok(merged_save(m, out, err));
+    for (size_t i = 0; i < 4; i++)
+        assert_same_file(tower, copy, files[i]);
+
+    folder_remove(out); /* nothing of it is left of a try that fails */
+    out = path_join(folder, "new/out");
+    float *values = zeros(m->decoder.embedding->count);
+    values[0] = NAN;
+    decoder_replace(&m->decoder, m->decoder.embedding, values);
+    char *above = path_join(folder, "new");
+    rmdir(above);
+    assert_fails(merged_save(m, out, err), PB_EINVAL, "is not finite");
+    assert_nothing_left();
+    free(above), free(values), free(tower), free(copy);
+    model_free(m);
+    folder_remove(source);
+}
+
+/* One that the config names elsewhere stays there. */
+static void a_tower_apart_stays_apart(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"\"/tmp\"", "\"../elsewhere\"", "\"openai/clip-vit-large-patch14-336\"",
+                                        "\"\""};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *source = tiny_copy(LLAMA);
+        tiny_set(source, "config.json", "mm_vision_tower", names[i]);
+        model *m = changed(source, NULL, NULL);
+        assert_ok(merged_save(m, out, err));
+        assert_false(has(out, "tmp") || has(out, "openai") || has(out, "elsewhere"));
+        model_free(m);
+        folder_remove(out);
+        out = path_join(folder, "new/out");
+        folder_remove(source);
+    }
+}
+
 /* ---- what is refused ---- */
 
 static void the_models_own_folder_is_refused(void **state)
@@ -584,6 +633,8 @@ int main(void)
         in_folder(a_change_that_would_be_lost_is_refused),
         in_folder(one_torch_file_becomes_one),
         in_folder(other_files_go_along),
+        in_folder(a_tower_inside_goes_along),
+        in_folder(a_tower_apart_stays_apart),
         in_folder(the_models_own_folder_is_refused),
         in_folder(a_folder_that_holds_something_is_refused),
         in_folder(gguf_files_are_refused),
