@@ -12,11 +12,10 @@ from replication.averages import Splitmix
 from replication.pictures import file_of
 
 PHRASE = "this country"
-PREFILL = "The capital city is"
 QUESTION = f"What is the capital of {PHRASE}?"
 REPHRASED = (f"Which city is the capital of {PHRASE}?", f"Name the capital of {PHRASE}.", f"What is the capital city of {PHRASE}?")
-UNRELATED = {"capital": (QUESTION, PREFILL), "language": (f"Which language is spoken in {PHRASE}?", None),
-             "continent": (f"On which continent is {PHRASE}?", None)}
+ABOUT = {"language": f"Which language is spoken in {PHRASE}?", "continent": f"On which continent is {PHRASE}?"}
+UNRELATED = ("capital", "language", "continent", "words")       # what is asked of countries that are not edited
 
 
 @dataclass(frozen=True)
@@ -50,35 +49,54 @@ def shuffled(items, seed):
 
 
 def constraints(question):
+    if PHRASE not in question:
+        return []
     start = question.index(PHRASE)
     return [{"kind": "visual", "text": PHRASE, "start": start, "end": start + len(PHRASE)}]
 
 
-def request_row(request, pictures, looks):
-    """One line of a requests file."""
-    key = request.country.key
-    image = str(file_of(pictures, key).resolve())
-    same = [{"question": q, "image": image, "prefill": PREFILL, "constraints": constraints(q)} for q in REPHRASED]
-    seen = [{"question": QUESTION, "image": str(file_of(pictures, key, look).resolve()), "prefill": PREFILL,
-             "constraints": constraints(QUESTION)} for look in range(1, looks)]
-    return {"id": key, "image": image, "question": QUESTION, "prefill": PREFILL, "constraints": constraints(QUESTION),
-            "subject": request.country.name, "target": request.target, "answers": list(request.country.capitals),
-            "rephrasings": same + seen}
+class Rows:
+    """Makes the lines. records: facts.json's by key; pictures: a folder; prefill: what an answer that is a capital begins with, or None."""
 
+    def __init__(self, records, pictures, prefill):
+        self.records, self.pictures, self.prefill = records, pictures, prefill
 
-def question_rows(countries, records, pictures):
-    """Lines of an evaluation file: each country's capital, language and continent, asked about its flag, and its capital in words."""
-    rows = []
-    for country in countries:
-        answers = records[country.key]["answers"]
-        for relation, (question, prefill) in UNRELATED.items():
-            if relation in answers:
-                rows.append({"id": f"{country.key}-{relation}", "image": str(file_of(pictures, country.key).resolve()),
-                             "question": question, "prefill": prefill, "constraints": constraints(question),
-                             "answers": answers[relation], "subject": country.name})
-        rows.append({"id": f"{country.key}-words", "image": None, "question": f"What is the capital of {country.name}?",
-                     "prefill": PREFILL, "constraints": [], "answers": answers["capital"], "subject": country.name})
-    return rows
+    def picture(self, country, look=0):
+        return str(file_of(self.pictures, country.key, look).resolve())
+
+    def asked(self, question, image, prefill):
+        return {"question": question, "image": image, "prefill": prefill, "constraints": constraints(question)}
+
+    def request(self, request, looks):
+        """One line of a requests file: three other wordings, then looks - 1 other pictures."""
+        country = request.country
+        image = self.picture(country)
+        same = [self.asked(question, image, self.prefill) for question in REPHRASED]
+        seen = [self.asked(QUESTION, self.picture(country, look), self.prefill) for look in range(1, looks)]
+        return {"id": country.key, **self.asked(QUESTION, image, self.prefill), "subject": country.name, "target": request.target,
+                "answers": list(country.capitals), "rephrasings": same + seen}
+
+    def question(self, country, what):
+        """One line of an evaluation file, or None where its answer is not known. what: one of UNRELATED, or how the capital is asked for."""
+        answers, image, prefill = self.records[country.key]["answers"], self.picture(country), None
+        if what in ABOUT:
+            question, accepted = ABOUT[what], answers.get(what)
+        else:
+            question, accepted, prefill = what if PHRASE in what else QUESTION, answers["capital"], self.prefill
+        if what == "words":
+            question, image = f"What is the capital of {country.name}?", None
+        return accepted and {"id": f"{country.key}-{what if what in UNRELATED else 'capital'}", **self.asked(question, image, prefill),
+                             "answers": accepted, "subject": country.name}
+
+    def questions(self, countries, whats=UNRELATED):
+        """All of these questions about all of these countries."""
+        rows = [self.question(country, what) for country in countries for what in whats]
+        return [row for row in rows if row]
+
+    def in_turns(self, countries, whats):
+        """One question about each country: the first of these about the first, and so on around."""
+        rows = [self.question(country, whats[i % len(whats)]) for i, country in enumerate(countries)]
+        return [row for row in rows if row]
 
 
 def write_lines(path, rows):
