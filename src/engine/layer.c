@@ -21,6 +21,13 @@ pb_status layer_product(const layer_walk *k, float *y, const float *x, decoder_p
     return status;
 }
 
+/* Whether b's keys and values stand right behind a's. */
+static bool continues(const kv_segment *a, const kv_segment *b, size_t kv_width)
+{
+    size_t n = b->first - a->first;
+    return a->k_stride == b->k_stride && a->k + n == b->k && a->v + n * kv_width == b->v;
+}
+
 pb_status layer_job(const layer_walk *k, const replay_fork *f, const kv_segment *own, attention_job *job, pb_error *err)
 {
     const decoder_config *c = k->c;
@@ -28,7 +35,10 @@ pb_status layer_job(const layer_walk *k, const replay_fork *f, const kv_segment 
     kv_segment *segments;
     TRY(arena_try(k->memory, &segments, below + 1, sizeof *segments, "a chunk's segments", err));
     recording_segments(f->base, k->layer, f->first, segments);
-    segments[below] = *own;
+    if (below && continues(&segments[below - 1], own, c->kv_heads * c->head_dim))
+        segments[--below].end = own->end; /* of one recording: loads run over the end of a stretch, not of a row */
+    else
+        segments[below] = *own;
     *job = (attention_job){.heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim,
                            .scale = 1.0f / sqrtf((float)c->head_dim), .causal = true, .segments = segments,
                            .segment_count = below + 1};

@@ -2,6 +2,7 @@
 #include "engine/recording.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -78,6 +79,16 @@ const float *recording_row(const recording *r, site s, size_t layer, size_t posi
     case SITE_COUNT: break;
     }
     return NULL;
+}
+
+void recording_put(recording *r, size_t layer, size_t first, size_t n, const float *keys, const float *values,
+                   kv_segment *segment)
+{
+    size_t held = first - r->first;
+    float *k = r->k + layer * r->kv_width * r->k_stride, *v = r->v + (layer * (r->end - r->first) + held) * r->kv_width;
+    kv_append(k, held, keys, n, r->kv_width, r->k_stride);
+    memcpy(v, values, n * r->kv_width * sizeof *v);
+    *segment = (kv_segment){.first = first, .end = first + n, .k = k + held, .k_stride = r->k_stride, .v = v};
 }
 
 size_t recording_segments(const recording *r, size_t layer, size_t end, kv_segment *segments)

@@ -38,6 +38,10 @@ void recording_free(recording *r);
  * kept. resid_post of layer l is resid_pre of l + 1. */
 const float *recording_row(const recording *r, site s, size_t layer, size_t position);
 
+/* Puts in the keys and values [n][kv_width] of positions first .. first+n-1 of one layer; *segment: where they lie now. */
+void recording_put(recording *r, size_t layer, size_t first, size_t n, const float *keys, const float *values,
+                   kv_segment *segment);
+
 /* Appends the key/value segments of positions 0 .. end-1 of one layer, lowest first; returns how many there are (also
  * with segments NULL, to count). */
 size_t recording_segments(const recording *r, size_t layer, size_t end, kv_segment *segments);

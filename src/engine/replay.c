@@ -197,17 +197,14 @@ static pb_status lane_keys(const layer_walk *k, const replay_fork *f, const floa
 {
     size_t n = f->end - f->first, width = k->c->kv_heads * k->c->head_dim;
     *own = (kv_segment){.first = f->first, .end = f->end, .k_stride = kv_stride(n), .v = values};
-    float *kt;
     if (f->record) {
-        kt = f->record->k + k->layer * width * own->k_stride;
-        float *v = f->record->v + k->layer * n * width;
-        memcpy(v, values, n * width * sizeof *v);
-        own->v = v;
-    } else {
-        TRY(layer_rows(k, &kt, width, own->k_stride, err));
+        recording_put(f->record, k->layer, f->first, n, keys, values, own);
+        return PB_OK;
     }
-    own->k = kt;
+    float *kt;
+    TRY(layer_rows(k, &kt, width, own->k_stride, err));
     kv_transpose(kt, keys, n, width, own->k_stride);
+    own->k = kt;
     return PB_OK;
 }
 

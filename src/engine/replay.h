@@ -58,8 +58,9 @@ typedef struct replay_fork {
     size_t term_count;
     const tap *taps;
     size_t tap_count;
-    recording *record;     /* filled in while it runs (same first and end), from the layer on in which it starts, so
-                            * whole only with an input; NULL: nothing is kept */
+    recording *record;     /* filled in while it runs, from the layer on in which it starts, so whole only with an input;
+                            * NULL: nothing is kept. It begins where the fork does; or it is the base itself, which has
+                            * room for the fork's rows behind those that it holds: so a run grows row by row */
     size_t read_first;     /* rows read_first .. end-1 are read out at the end; `end`: none */
     const float *read;     /* [end - read_first][D], while `finished` runs: residuals after the last layer, before the
                             * final norm */

@@ -24,13 +24,20 @@ size_t kv_stride(size_t n)
     return (n + COLUMNS - 1) / COLUMNS * COLUMNS;
 }
 
+void kv_append(float *kt, size_t held, const float *k, size_t rows, size_t width, size_t stride)
+{
+    size_t end = held + rows;
+    for (size_t c = 0; c < width; c++) {
+        float *to = kt + c * stride;
+        for (size_t r = 0; r < rows; r++)
+            to[held + r] = k[r * width + c];
+        memset(to + end, 0, (stride - end) * sizeof *to);
+    }
+}
+
 void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t stride)
 {
-    for (size_t c = 0; c < width; c++) {
-        for (size_t r = 0; r < rows; r++)
-            kt[c * stride + r] = k[r * width + c];
-        memset(kt + c * stride + rows, 0, (stride - rows) * sizeof *kt);
-    }
+    kv_append(kt, 0, k, rows, width, stride);
 }
 
 /* Vectors that are wider than the processor's own go through memory, at a tenth of the speed; narrower ones are half as

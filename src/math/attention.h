@@ -23,6 +23,8 @@ size_t kv_stride(size_t n);
 
 /* kt[kv_heads * head_dim][stride] = transpose of k[rows][kv_heads * head_dim]; padding columns are set to 0. */
 void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t stride);
+/* The same beside `held` columns that stand there already. */
+void kv_append(float *kt, size_t held, const float *k, size_t rows, size_t width, size_t stride);
 
 /* The rows of one run that attend to the same keys. */
 typedef struct attention_job {

@@ -112,9 +112,8 @@ static speaker *families(const model *m, asking *list, size_t n, size_t max_toke
 /* What a question takes: its own rows while they run, the keys and values of what its answer rests on. */
 static size_t speaker_bytes(const decoder_config *c, const speaker *s)
 {
-    size_t tokens = ask_is_recorded(s) ? s->most - 1 : 0, rows = s->end - s->shared;
-    size_t recorded = recording_bytes(c, s->shared, s->end, s->end) + tokens * recording_bytes(c, 0, 1, 1);
-    return rows * c->d_model * sizeof(float) + (ask_is_recorded(s) ? recorded : 0);
+    size_t end = ask_run_end(s), recorded = ask_is_recorded(s) ? recording_bytes(c, s->shared, end, end) : 0;
+    return (s->end - s->shared) * c->d_model * sizeof(float) + recorded;
 }
 
 static size_t shared_bytes(const decoder_config *c, const speaker *s)

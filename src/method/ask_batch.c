@@ -1,7 +1,7 @@
 /* ask_batch.c: questions that are asked together. See ask_parts.h.
  *
  * The prompts are forks of one replay, those of a family resting on one more, of what they share. Then the answers grow
- * a token at a time: the next rows of all that go on are forks of one row, each on the recording before it. */
+ * a token at a time: the next rows of all that go on are forks of one row, each recorded behind what it rests on. */
 #include "method/ask_parts.h"
 
 #include <stdlib.h>
@@ -15,6 +15,11 @@ enum { READ_BYTES = 64 << 20 }; /* logits held at a time: rows enough to read th
 bool ask_is_recorded(const speaker *s)
 {
     return s->most > 1;
+}
+
+size_t ask_run_end(const speaker *s)
+{
+    return s->end + s->most - 1;
 }
 
 size_t ask_rows_at_once(const decoder *m)
@@ -177,9 +182,8 @@ static pb_status add_family(ask_batch *b, speaker *members, size_t count, size_t
         replay_fork f = prompt_fork(s->a, base, s->shared, s->end);
         f.read_first = s->end - 1;
         if (ask_is_recorded(s)) {
-            s->runs = mem_new(s->most, sizeof *s->runs);
-            TRY(recording_new(&s->runs[s->run_count++], c, base, s->shared, s->end, s->end, err));
-            f.record = s->runs[0];
+            TRY(recording_new(&s->run, c, base, s->shared, ask_run_end(s), ask_run_end(s), err));
+            f.record = s->run;
         }
         b->of_fork[*forks] = s;
         b->forks[(*forks)++] = f;
@@ -209,14 +213,9 @@ static pb_status run_prompts(ask_batch *b, pb_error *err)
 static pb_status add_token(ask_batch *b, speaker *s, float *row, replay_fork *f, pb_error *err)
 {
     size_t end = s->end + s->a->count;
-    const recording *base = s->runs[s->run_count - 1];
-    recording *r;
-    TRY(decoder_embed(&b->m->decoder, &s->a->ids[s->a->count - 1], 1, row, err));
-    TRY(recording_new(&r, &b->m->decoder.config, base, end - 1, end, end, err));
-    s->runs[s->run_count++] = r;
-    *f = (replay_fork){.base = base, .first = end - 1, .end = end, .input = row, .record = r, .read_first = end - 1,
+    *f = (replay_fork){.base = s->run, .first = end - 1, .end = end, .input = row, .record = s->run, .read_first = end - 1,
                        .terms = s->a->terms, .term_count = s->a->term_count};
-    return PB_OK;
+    return decoder_embed(&b->m->decoder, &s->a->ids[s->a->count - 1], 1, row, err);
 }
 
 /* A token more of every answer that goes on; *count: how many do. */
@@ -250,11 +249,8 @@ static pb_status run_answers(ask_batch *b, pb_error *err)
 static void batch_free(ask_batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
-        speaker *s = &b->speakers[i];
-        while (s->run_count)
-            recording_free(s->runs[--s->run_count]);
-        free(s->runs);
-        s->runs = NULL;
+        recording_free(b->speakers[i].run);
+        b->speakers[i].run = NULL;
     }
     for (size_t i = 0; i < b->shared_count; i++)
         recording_free(b->shared[i]);

@@ -11,8 +11,7 @@ typedef struct speaker {
     size_t shared;      /* rows that it has in common with the others of its family; 0: none */
     size_t end;         /* rows of its prompt */
     size_t most;        /* tokens that it may say */
-    recording **runs;   /* [run_count] its prompt's own rows, then one for each token; each rests on the one before */
-    size_t run_count;
+    recording *run;     /* its prompt's own rows, and then its answer's, as they come; NULL: none are kept */
     bool silent;        /* it has said all */
 } speaker;
 
@@ -36,6 +35,8 @@ pb_status ask_batch_run(ask_batch *b, pb_error *err);
 
 /* Whether its keys and values are kept: an answer of one token rests on nothing. */
 bool ask_is_recorded(const speaker *s);
+/* The end of the rows that are: nothing rests on an answer's last token. */
+size_t ask_run_end(const speaker *s);
 /* Rows whose logits are held at a time: enough to read the unembedding seldom. */
 size_t ask_rows_at_once(const decoder *m);
 

@@ -175,6 +175,30 @@ static void a_chain_of_runs_is_one_run(void **state)
     }
 }
 
+/* The same, each piece recorded behind what it rests on; from row 0, and on top of another run. */
+static void a_recording_grows_piece_by_piece(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    for (size_t seed = 0; seed < 12; seed++) {
+        size_t begin = seed % 2 ? CHANGED : 0;
+        recording *grown;
+        random_state r = random_from(seed);
+        assert_ok(recording_new(&grown, &s->m->config, begin ? s->clean : NULL, begin, T + 2 * seed, begin, err));
+        for (size_t first = begin, end; first < T; first = end) {
+            end = first + 1 + (seed ? random_below(&r, seed) : 0);
+            end = end > T ? T : end;
+            replay_fork f = {.base = first == begin ? grown->base : grown, .first = first, .end = end,
+                             .input = s->corrupted_input + first * s->D, .record = grown, .read_first = first};
+            float **rows = run_forks(s->m, &f, 1, 0, NULL);
+            assert_same_bits(rows[0], s->corrupted_final + first * s->D, (end - first) * s->D, "final rows");
+            rows_free(rows, 1);
+        }
+        assert_recorded(grown, s->corrupted, begin);
+        recording_free(grown);
+    }
+}
+
 static void a_base_may_be_recorded_in_the_same_call(void **state)
 {
     (void)state;
@@ -602,6 +626,7 @@ int main(void)
         cmocka_unit_test(rows_beyond_a_recording_are_none),
         cmocka_unit_test(segments_cover_what_lies_below),
         cmocka_unit_test(a_chain_of_runs_is_one_run),
+        cmocka_unit_test(a_recording_grows_piece_by_piece),
         cmocka_unit_test(a_base_may_be_recorded_in_the_same_call),
         cmocka_unit_test(a_runs_own_activations_change_no_bit),
         cmocka_unit_test(all_changed_rows_restored_at_the_start_are_the_clean_run),

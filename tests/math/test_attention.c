@@ -179,6 +179,21 @@ static void keys_are_transposed_with_zeros_behind(void **state)
     }
 }
 
+static void keys_are_appended_column_by_column(void **state)
+{
+    (void)state;
+    enum { ROWS = 45, WIDTH = 3 };
+    size_t stride = kv_stride(ROWS);
+    float *k = gaussians(ROWS * WIDTH, 1), *whole = zeros(WIDTH * stride), *grown = gaussians(WIDTH * stride, 2);
+    kv_transpose(whole, k, ROWS, WIDTH, stride);
+    for (size_t held = 0, n = 1; held < ROWS; held += n, n = n % 7 + 1) {
+        n = held + n > ROWS ? ROWS - held : n;
+        kv_append(grown, held, k + held * WIDTH, n, WIDTH, stride);
+    }
+    assert_same_bits(grown, whole, WIDTH * stride, "key");
+    free(k), free(whole), free(grown);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +205,7 @@ int main(void)
         cmocka_unit_test(widths_of_vectors_do_not_show),
         cmocka_unit_test(nothing_to_attend_is_fine),
         cmocka_unit_test(keys_are_transposed_with_zeros_behind),
+        cmocka_unit_test(keys_are_appended_column_by_column),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
