@@ -45,7 +45,8 @@ def edited(editor: Editor, case: EditCase, work: Path) -> Comparison:
     edits = editor.edit(list(case.wanted), case.settings)
     result = compare_edit(editor.oracle, case, edits, found, arrays)
     if case.evaluation:
-        measured = [measure(editor, wanted, subject, edit, case.evaluation, case.wanted, case.subjects)
+        asked = case.settings.key, case.evaluation, case.wanted, case.subjects
+        measured = [measure(editor, wanted, subject, edit, *asked)
                     for wanted, subject, edit in zip(case.wanted, case.subjects, edits)]
         compare_measured(result, editor.oracle, measured, found)
     return result

@@ -46,9 +46,7 @@ class Kept:
         yield "nothing: u = 0", self.zero
         if self.oracle.path.is_file():                     # GGUF is no form of checkpoint to merge into
             return
-        tower = self.oracle.path / "tower"                 # one that lies apart stays where it is
-        apart = ("--vision-tower", str(tower)) if tower.is_dir() else ()
-        yield "merged", lambda: self._asked(self.merged, self.rounded, *apart)
+        yield "merged", lambda: self._asked(self.merged, self.rounded)
         yield "merged, tensor by tensor", self.tensors
         config = json.loads((self.oracle.folder / "config.json").read_text())
         if config["model_type"] in IN_HF and "mm_vision_tower" not in config:

@@ -40,9 +40,9 @@ class Measured:
     evaluation: list[Pair]                                 # questions about other subjects
 
 
-def measure(editor: Editor, wanted: Wanted, subject: str, edited: Edited, evaluation: tuple[Evaluated, ...],
+def measure(editor: Editor, wanted: Wanted, subject: str, edited: Edited, key: str, evaluation: tuple[Evaluated, ...],
             requests: tuple[Wanted, ...], subjects: tuple[str, ...]) -> Measured:
-    """Everything there is: for so few pictures nothing is drawn."""
+    """Everything there is: for so few pictures nothing is drawn. key: the span whose last position gave the edit's."""
     pool = [(row.request.image, row.subject, row.answers) for row in evaluation if row.request.image]
     pool += [(other.request.image, name, ()) for other, name in zip(requests, subjects) if other.request.image]
     others = {image for image, _, _ in pool} - {wanted.request.image}
@@ -51,9 +51,10 @@ def measure(editor: Editor, wanted: Wanted, subject: str, edited: Edited, evalua
              if any(image == i and contains(a, wanted.target) for i, _, answers in pool for a in answers)}
     about = lambda images: [replace(wanted.request, image=image) for image in sorted(images)]
     unrelated = [row for row in evaluation if row.subject != subject]
-    return Measured([_pair(editor, edited, request, (wanted.target,)) for request in about(same)],
-                    [_neighbour(editor, edited, request, wanted.target) for request in about(others - same - taken)],
-                    [_unrelated(editor, edited, row) for row in unrelated])
+    return Measured(
+        [_pair(editor, edited, request, (wanted.target,)) for request in about(same)],
+        [_neighbour(editor, edited, request, wanted.target, key) for request in about(others - same - taken)],
+        [_unrelated(editor, edited, row) for row in unrelated])
 
 
 def _pair(editor: Editor, edited: Edited, request: Request, accepted: tuple[str, ...]) -> Pair:
@@ -65,10 +66,10 @@ def _pair(editor: Editor, edited: Edited, request: Request, accepted: tuple[str,
     return Pair(request, before, after, right, same(*texts))
 
 
-def _neighbour(editor: Editor, edited: Edited, request: Request, target: str) -> Pair:
+def _neighbour(editor: Editor, edited: Edited, request: Request, target: str, span: str) -> Pair:
     pair, prompt = _pair(editor, edited, request, (target,)), editor.oracle.prompt(request)
     top = edited.terms[-1]
-    key = editor.look(prompt, request, top.layer, prompt.span("constraint:0")[-1])["mlp_post"]
+    key = editor.look(prompt, request, top.layer, prompt.span(span)[-1])["mlp_post"]
     pair.key_cosine = cosine(top.key, key)
     return pair
 
