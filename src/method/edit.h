@@ -74,6 +74,7 @@ typedef struct edit {
     edit_layer *layers;            /* [layer_count], ascending; none of fine-tuning */
     size_t layer_count;
     weight_term *terms;            /* [N][layer_count], or together [layer_count] */
+    double flop;                   /* of finding them */
     double largest_key_cosine;     /* between keys of two requests solved together; 0 where there are no two */
 } edit;
 
@@ -102,5 +103,7 @@ pb_status tuning_run(tuning *t, question *const *questions, size_t count, edit_r
 void tuning_undo(tuning *t);
 void tuning_redo(tuning *t);
 void tuning_free(tuning *t);
+/* Floating-point operations of all its runs so far. */
+double tuning_flop(const tuning *t);
 
 #endif

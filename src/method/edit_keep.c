@@ -45,6 +45,7 @@ static pb_status tap_keys(edit *e, const span *rows, size_t count, pb_error *err
     replay_options options = {.memory = question_budget(e->settings.memory)};
     replay_work work = {0};
     pb_status status = replay_run(&e->model->decoder, forks, n, &options, &work, err);
+    e->flop += work.flop;
     free(forks);
     free(taps);
     return status;

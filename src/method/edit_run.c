@@ -95,6 +95,7 @@ static pb_status run_multedit(edit_run_result *r, model *m, question *const *que
     TRY(edit_find(&r->e, m, questions, r->count, &r->settings, err));
     r->found = r->e.found;
     r->cost.finding += clock_now() - begin;
+    r->cost.flop += r->e.flop;
     begin = clock_now();
     TRY(measure_edited(r, err));
     r->cost.asking += clock_now() - begin;
@@ -125,6 +126,7 @@ static pb_status run_tuning(edit_run_result *r, model *m, question *const *quest
     TRY(tuning_new(&r->tuning, m, &r->settings, err));
     for (size_t i = 0; i < r->count; i += at_once)
         TRY(tune_and_measure(r, questions, i, at_once, err));
+    r->cost.flop += tuning_flop(r->tuning);
     if (at_once < r->count) {
         tuning_free(r->tuning); /* each request's weights are gone with the next one's */
         r->tuning = NULL;
@@ -227,7 +229,7 @@ static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked
     TRY(find_and_measure(r, m, run, err));
     measure_summarise(&r->measured, NULL, 0, &r->summary);
     r->cost.seconds = clock_now() - begin;
-    r->cost.flop = r->measured.work.flop;
+    r->cost.flop += r->measured.work.flop;
     r->cost.peak_rss_bytes = process_peak_bytes();
     return PB_OK;
 }

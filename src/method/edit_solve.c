@@ -202,6 +202,7 @@ static pb_status run_edited(edit *e, question *const *questions, size_t k, sprea
     replay_options options = {.memory = question_budget(e->settings.memory)};
     replay_work work = {0};
     pb_status status = replay_run(&e->model->decoder, forks, e->count, &options, &work, err);
+    e->flop += work.flop;
     free(forks);
     free(taps);
     return status;

@@ -26,6 +26,7 @@ struct tuning {
     weight_gradients gradients;  /* [L] into tensors' g */
     readout_gradient ends;       /* likewise */
     bool on_ends;                /* the decoder's ends are tuned too */
+    double flop;
 };
 
 /* ---- what is tuned ---- */
@@ -284,6 +285,7 @@ static pb_status add_gradients(tuning *t, question *q, double *nll, double *prob
             backward_run(&t->model->decoder, &f, &g, 1, t->gradients, question_budget(t->settings.memory), &work, err);
     if (!status)
         add_embedding_gradients(t, &j);
+    t->flop += work.flop;
     job_free(&j);
     return status;
 }
@@ -358,4 +360,9 @@ pb_status tuning_run(tuning *t, question *const *questions, size_t count, edit_r
     if (status)
         tuning_undo(t);
     return status;
+}
+
+double tuning_flop(const tuning *t)
+{
+    return t->flop;
 }

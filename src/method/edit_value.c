@@ -230,6 +230,7 @@ pb_status edit_values(edit *e, question *const *questions, size_t first, size_t 
                     .nll = mem_new(n, sizeof *w.nll),
                     .prob = mem_new(n, sizeof *w.prob)};
     pb_status status = find(&w, err);
+    e->flop += w.cost.flop;
     free_work(&w);
     return status;
 }
