@@ -37,7 +37,7 @@ class Plan:
         for country in usable:
             self.answers[country.key] = self.runs.ask(self.asked(), self.rows.picture(country))["answer"]
         told = {c.key for c in usable if tells(c, self.answers[c.key])}
-        self.splits = drawn(usable, told)
+        self.splits = drawn(usable, told, None if self.model.corrections else self.answers)
         progress(f"{self.model.name}: the capitals of {len(told)} of {len(usable)} countries are told; "
                  f"{len(self.splits.reported)} requests to report")
 

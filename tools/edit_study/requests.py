@@ -1,7 +1,7 @@
 """The requests: capitals of countries shown by their flags, each to become another city, as files that `patchbay edit` reads.
 
 A country whose capital the model tells gets another country's capital as its target (a counterfactual); one whose capital it
-does not tell gets the right one (a correction). Rephrasings are other wordings about the same picture, and the same wording
+does not tell gets the right one (a correction), if the model has words for it. Rephrasings are other wordings about the same picture, and the same wording
 about other photographs of the flag.
 """
 import json
@@ -25,18 +25,19 @@ class Request:
     corrects: bool                 # the target is the truth, which the model does not tell
 
 
-def targets(countries, right, seed):
-    """A request for each country. right: keys of those whose capital the model tells. A counterfactual is the next country's of
-    a seeded order whose capital begins unlike this one's."""
+def targets(countries, right, seed, said):
+    """A request for each country. right: keys of those whose capital the model tells. A counterfactual is the next
+    country's of a seeded order whose capital begins unlike this one's. said: None; or what the model says of each country, by key:
+    then there are no corrections, and every target is a capital that the model tells, in its words."""
     order = shuffled(countries, seed)
     made = []
     for i, country in enumerate(order):
-        if country.key not in right:
+        if said is None and country.key not in right:
             made.append(Request(country, country.capitals[0], True))
             continue
-        others = order[i + 1:] + order[:i]
+        others = [o for o in order[i + 1:] + order[:i] if said is None or o.key in right]
         other = next(o for o in others if o.capitals[0][:3] != country.capitals[0][:3])
-        made.append(Request(country, other.capitals[0], False))
+        made.append(Request(country, other.capitals[0] if said is None else said[other.key].strip(" ."), False))
     return made
 
 

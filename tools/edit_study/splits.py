@@ -25,8 +25,8 @@ def tells(country, said):
     return any(f" {' '.join(split(capital))} " in f" {words} " for capital in country.capitals)
 
 
-def drawn(countries, told):
-    """countries: those that may be asked about; told: keys of those whose capital is told."""
+def drawn(countries, told, said):
+    """countries: those that may be asked about; told: keys of those whose capital is told; said: see targets."""
     order = shuffled(countries, settings.SEED)
     taken = set()
 
@@ -45,5 +45,5 @@ def drawn(countries, told):
     reported = take(settings.REPORTED // 2, True)
     reported += take(settings.REPORTED - len(reported), False)
     kept += take(settings.KEPT[1], False)
-    return Splits(told, targets(tuned, told, settings.SEED), tuned_asked, asked, shuffled(kept, settings.SEED),
-                  targets(reported, told, settings.SEED))
+    return Splits(told, targets(tuned, told, settings.SEED, said), tuned_asked, asked, shuffled(kept, settings.SEED),
+                  targets(reported, told, settings.SEED, said))

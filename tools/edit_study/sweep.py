@@ -58,13 +58,16 @@ def explained(counts, success, effect):
     total = (counts @ success ** 2).sum(1) - (counts @ success).sum(1) ** 2 / (n[:, 0] * layers)
     left, both, spread = within(success, success), within(success, effect), within(effect, effect)
     with np.errstate(divide="ignore", invalid="ignore"):
-        alone = np.where(total > 0, 1 - left / total, np.nan)
+        alone = np.where(total > 0, 1 - left / total, 0)
         more = np.where((total > 0) & (spread > 1e-12), both ** 2 / spread / total, 0)
     return np.stack([alone, alone + more], 1)
 
 
 def regression(success, effect):
-    """{"layer", "both", "more": [value, low, high]}, and the trace alone without layers."""
+    """{"layer", "both", "more": [value, low, high]}, and the trace alone without layers; None where success never varies."""
+    if np.ptp(success) == 0:
+        return None
+
     def of(counts):
         pair = explained(counts, success, effect)
         return np.concatenate([pair, pair[:, 1:] - pair[:, :1]], 1)

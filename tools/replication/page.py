@@ -1,31 +1,26 @@
-"""docs/replication.md: the study as a page. Every number in it comes from the results."""
+"""docs/replication.md: the studies as a page. Every number in it comes from the results; edit_study writes its section."""
+from edit_study import page as edit_page
+
 from . import settings
 from .figures import CONDITIONS, SITES, curve
+from .markdown import number, table, with_ends
 
 CLAIM = {claim.key: claim for claim in settings.CLAIMS}
 
 
 def text(found):
     """The page, from what results.collect gives (or results.json says)."""
-    sections = (opening, method, answers, spans, claims, way, tokens, reading, again)
-    return "\n".join(section(found).strip("\n") + "\n" for section in sections)
-
-
-def number(value, digits=2):
-    """With a true minus, and no minus before a zero."""
-    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-
-
-def with_ends(value, low, high):
-    return "–" if value is None else f"{number(value)} [{number(low)}, {number(high)}]"
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)]
-    return "\n".join(lines)
+    sections = (opening, method, answers, spans, claims, way, tokens, reading, edits, again)
+    texts = (section(found).strip("\n") for section in sections)
+    return "\n".join(text + "\n" for text in texts if text)
 
 
 # ---- sections ----
+
+def edits(found):
+    """The study of edits, where there is one."""
+    return edit_page.section()
+
 
 def opening(found):
     return """

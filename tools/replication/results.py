@@ -12,10 +12,15 @@ FILE = "tools/replication/results.json"
 
 def write(plan, root):
     """Writes the numbers, the figures and the page of what has been traced so far."""
-    found = collect(plan)
-    (root / FILE).write_text(compact(found), encoding="utf-8")
+    (root / FILE).write_text(compact(collect(plan)), encoding="utf-8")
+    found = read(root)
     figures.draw(found, root / "docs/pictures")
     (root / "docs/replication.md").write_text(page.text(found), encoding="utf-8")
+
+
+def read(root):
+    """The numbers as the file keeps them, so that whoever writes the page writes the same."""
+    return json.loads((root / FILE).read_text(encoding="utf-8"))
 
 
 def collect(plan):
