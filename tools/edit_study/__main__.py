@@ -1,10 +1,10 @@
-"""The study of edits: MultEdit at two kinds of keys, and fine-tuning, each tuned on other countries than those reported.
+"""The study of edits: MultEdit at two kinds of keys and fine-tuning, each tuned on other countries than those reported.
 
     scripts/edit-study [--models flags demo] [--work build-replication/edits]
 
-runs what settings.py lists, with build/patchbay, and writes tools/edit_study/results.json, the figures docs/pictures/edits-*.svg
-and the section "Edits" of docs/replication.md. Every run of the program is kept in --work, so that a study that was stopped,
-or cut short by --minutes, goes on where it was; --only-write takes what is there.
+runs what settings.py lists, with build/patchbay, and writes tools/edit_study/results.json, the figures
+docs/pictures/edits-*.svg and the section "Edits" of docs/replication.md. Every run of the program is kept in --work, so that a
+study that was stopped, or cut short by --minutes, goes on where it was; --only-write takes what is there.
 """
 import argparse
 import json
@@ -30,7 +30,8 @@ def main():
     plans = {}
     for model in settings.MODELS:
         if model.name in options.models:
-            plans[model.name] = Plan(model, Runs(options.program, ROOT / model.path, options.work), everyone, records, shown)
+            runs = Runs(options.program, ROOT / model.path, options.work)
+            plans[model.name] = Plan(model, runs, everyone, records, shown)
             plans[model.name].begin(progress)
     if not options.only_write:
         run(plans, options)
@@ -61,7 +62,8 @@ def read_options():
     parser = argparse.ArgumentParser(prog="scripts/edit-study", description=__doc__.split("\n")[0])
     names = [model.name for model in settings.MODELS]
     parser.add_argument("--models", nargs="+", choices=names, default=names)
-    parser.add_argument("--pictures", type=Path, default=ROOT / "build-replication/pictures", help="of each country KEY.png [drawn there]")
+    parser.add_argument("--pictures", type=Path, default=ROOT / "build-replication/pictures",
+                        help="of each country KEY.png [drawn there]")
     parser.add_argument("--program", type=Path, default=ROOT / "build/patchbay")
     parser.add_argument("--work", type=Path, default=ROOT / "build-replication/edits", help="where runs are kept")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no run after so many [no end]")

@@ -5,7 +5,8 @@ from replication.svg import Canvas, Panel
 from . import settings
 
 COLOURS = {"kept": "#0072b2", "paper": "#009e73", "ft": "#d55e00", "ft-constrained": "#cc79a7", "official": "#999999"}
-SHORT = {"kept": "MultEdit, other key, rows kept", "paper": "MultEdit, paper's key", "ft": "fine-tuning", "ft-constrained": "in a ball"}
+SHORT = {"kept": "MultEdit, other key, rows kept", "paper": "MultEdit, paper's key", "ft": "fine-tuning",
+         "ft-constrained": "in a ball"}
 CURVES = {"efficacy": "#d55e00", "generalisation": "#e69f00", "neighbourhood": "#0072b2", "specificity": "#009e73"}
 SITES = {"mlp_out": ("MLP output, 5 layers", "#000000"), "resid_post": ("residual stream, 1 layer", "#999999")}
 PRESET_LAMBDA = 0.01
@@ -20,17 +21,18 @@ def draw(found, folder):
 
 
 def tradeoff(found):
-    """Efficacy and generalisation against neighbourhood: a panel a model and measure; lines join the strengths of one setting."""
+    """Efficacy and generalisation against neighbourhood: a panel a model and measure; lines join one setting's strengths."""
     models = [m["model"] for m in found["models"] if any(t["model"] == m["model"] for t in found["trials"])]
     if not models:
         return None
     left, width, height = 34, 212, 130
     canvas = Canvas(WIDTH, 32 + len(models) * (height + 34), "What an edit's strength buys, and costs",
-                    "Efficacy and generalisation against neighbourhood; small squares are trials, lines the chosen one at other strengths")
+                    "Efficacy and generalisation against neighbourhood; squares are trials, lines the chosen one at other strengths")
     legend(canvas, left, 12, [(SHORT[m], COLOURS[m], None) for m in SHORT])
     for down, model in enumerate(models):
         for across, measure in enumerate(("efficacy", "generalisation")):
-            panel = Panel(canvas, left + across * (width + 24), 32 + down * (height + 34), width, height, (0, 1), (0, 1.02))
+            x, y = left + across * (width + 24), 32 + down * (height + 34)
+            panel = Panel(canvas, x, y, width, height, (0, 1), (0, 1.02))
             panel.frame((0, 0.25, 0.5, 0.75, 1), (0, 0.25, 0.5, 0.75, 1), across == 0)
             canvas.text(panel.x, panel.y - 4, f"{MODELS[model]}: {measure}", 7, bold=True)
             aim(panel, measure)

@@ -1,6 +1,6 @@
 """From edit.json to numbers: what each request did, and over requests shares with bootstrap intervals.
 
-A request's countries are resampled, each with all that was asked under its edit (replication.averages). Shares are ratios of sums.
+The edited countries are resampled, each with all that was asked under its edit (replication.averages). Shares are ratios of sums.
 """
 import numpy as np
 
@@ -9,9 +9,10 @@ from replication import averages
 from .requests import REPHRASED
 
 # Of each: what is summed above and below the line.
-SHARES = {"efficacy": ("exact", "one"), "probability": ("prob", "one"), "generalisation": ("again", "agains"),
-          "wordings": ("worded", "wordings"), "pictures": ("seen", "pictures"), "neighbourhood": ("stayed", "neighbours"),
-          "told neighbours": ("told_stayed", "told_neighbours"), "taken": ("taken", "neighbours"),
+SHARES = {"efficacy": ("exact", "one"), "probability": ("prob", "one"),
+          "generalisation": ("again", "agains"), "wordings": ("worded", "wordings"), "pictures": ("seen", "pictures"),
+          "neighbourhood": ("stayed", "neighbours"), "told neighbours": ("told_stayed", "told_neighbours"),
+          "taken": ("taken", "neighbours"),
           "before": ("right_before", "questions"), "after": ("right_after", "questions"), "kl": ("kl", "questions")}
 
 
@@ -23,7 +24,8 @@ def edits_of(result, requests, told):
         if asked["subject"] in told:
             add(found[asked["request"]], told_neighbours=1, told_stayed=asked["kept"])
     for asked in result["specificity"]["asked"]:
-        add(found[asked["request"]], questions=1, right_before=asked["before"]["right"], right_after=asked["after"]["right"], kl=asked["kl"])
+        add(found[asked["request"]], questions=1, right_before=asked["before"]["right"], right_after=asked["after"]["right"],
+            kl=asked["kl"])
     return found
 
 

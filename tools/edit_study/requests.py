@@ -1,8 +1,8 @@
-"""The requests: capitals of countries shown by their flags, each to become another city, as files that `patchbay edit` reads.
+"""The requests: capitals of countries shown by their flags, each to become another city; files that `patchbay edit` reads.
 
-A country whose capital the model tells gets another country's capital as its target (a counterfactual); one whose capital it
-does not tell gets the right one (a correction), if the model has words for it. Rephrasings are other wordings about the same picture, and the same wording
-about other photographs of the flag.
+A country whose capital the model tells gets another country's capital as its target (a counterfactual); one whose capital
+it does not tell gets the right one (a correction), if the model has words for it. Rephrasings are other wordings about the same
+picture, and the same wording about other photographs of the flag.
 """
 import json
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from replication.pictures import file_of
 
 PHRASE = "this country"
 QUESTION = f"What is the capital of {PHRASE}?"
-REPHRASED = (f"Which city is the capital of {PHRASE}?", f"Name the capital of {PHRASE}.", f"What is the capital city of {PHRASE}?")
+REPHRASED = (f"Which city is the capital of {PHRASE}?", f"Name the capital of {PHRASE}.",
+             f"What is the capital city of {PHRASE}?")
 ABOUT = {"language": f"Which language is spoken in {PHRASE}?", "continent": f"On which continent is {PHRASE}?"}
 UNRELATED = ("capital", "language", "continent", "words")       # what is asked of countries that are not edited
 
@@ -26,9 +27,9 @@ class Request:
 
 
 def targets(countries, right, seed, said):
-    """A request for each country. right: keys of those whose capital the model tells. A counterfactual is the next
-    country's of a seeded order whose capital begins unlike this one's. said: None; or what the model says of each country, by key:
-    then there are no corrections, and every target is a capital that the model tells, in its words."""
+    """A request for each country. right: keys of those whose capital the model tells. A counterfactual is the next country's of
+    a seeded order whose capital begins unlike this one's. said: None; or what the model says of each country, by key: then
+    there are no corrections, and every target is a capital that the model tells, in its words."""
     order = shuffled(countries, seed)
     made = []
     for i, country in enumerate(order):
@@ -37,7 +38,8 @@ def targets(countries, right, seed, said):
             continue
         others = [o for o in order[i + 1:] + order[:i] if said is None or o.key in right]
         other = next(o for o in others if o.capitals[0][:3] != country.capitals[0][:3])
-        made.append(Request(country, other.capitals[0] if said is None else said[other.key].strip(" ."), False))
+        target = other.capitals[0] if said is None else said[other.key].strip(" .")
+        made.append(Request(country, target, False))
     return made
 
 
@@ -57,7 +59,8 @@ def constraints(question):
 
 
 class Rows:
-    """Makes the lines. records: facts.json's by key; pictures: a folder; prefill: what an answer that is a capital begins with, or None."""
+    """Makes the lines. records: facts.json's by key; pictures: a folder; prefill: what an answer that is a capital begins
+    with, or None."""
 
     def __init__(self, records, pictures, prefill):
         self.records, self.pictures, self.prefill = records, pictures, prefill
@@ -74,11 +77,12 @@ class Rows:
         image = self.picture(country)
         same = [self.asked(question, image, self.prefill) for question in REPHRASED]
         seen = [self.asked(QUESTION, self.picture(country, look), self.prefill) for look in range(1, looks)]
-        return {"id": country.key, **self.asked(QUESTION, image, self.prefill), "subject": country.name, "target": request.target,
-                "answers": list(country.capitals), "rephrasings": same + seen}
+        return {"id": country.key, **self.asked(QUESTION, image, self.prefill), "subject": country.name,
+                "target": request.target, "answers": list(country.capitals), "rephrasings": same + seen}
 
     def question(self, country, what):
-        """One line of an evaluation file, or None where its answer is not known. what: one of UNRELATED, or how the capital is asked for."""
+        """One line of an evaluation file, or None where its answer is not known. what: one of UNRELATED, or the question by
+        which the capital is asked for."""
         answers, image, prefill = self.records[country.key]["answers"], self.picture(country), None
         if what in ABOUT:
             question, accepted = ABOUT[what], answers.get(what)
@@ -86,8 +90,9 @@ class Rows:
             question, accepted, prefill = what if PHRASE in what else QUESTION, answers["capital"], self.prefill
         if what == "words":
             question, image = f"What is the capital of {country.name}?", None
-        return accepted and {"id": f"{country.key}-{what if what in UNRELATED else 'capital'}", **self.asked(question, image, prefill),
-                             "answers": accepted, "subject": country.name}
+        name = what if what in UNRELATED else "capital"
+        return accepted and {"id": f"{country.key}-{name}", **self.asked(question, image, prefill), "answers": accepted,
+                             "subject": country.name}
 
     def questions(self, countries, whats=UNRELATED):
         """All of these questions about all of these countries."""

@@ -16,8 +16,8 @@ def write(plans, root):
 
 def collect(plans):
     """Flat lists, one entry a line of the file."""
-    found = {"schema": "patchbay.edits/1", "models": [about(plan) for plan in plans.values()], "trials": [], "reports": [],
-             "tradeoffs": [], "sweeps": [], "edits": []}
+    found = {"schema": "patchbay.edits/1", "models": [about(plan) for plan in plans.values()],
+             "trials": [], "reports": [], "tradeoffs": [], "sweeps": [], "edits": []}
     for plan in plans.values():
         for method in plan.model.trials:
             found["trials"] += trials(plan, method)
@@ -35,8 +35,8 @@ def about(plan):
     keys = {"tuned": [r.country.key for r in splits.tuned], "tuned_asked": [c.key for c in splits.tuned_asked],
             "asked": [c.key for c in splits.asked], "kept": [c.key for c in splits.kept],
             "reported": [r.country.key for r in splits.reported]}
-    return {"model": plan.model.name, "weights": plan.runs.whole, "countries": len(plan.answers), "told": len(splits.told),
-            "corrections": sum(r.corrects for r in splits.reported), **keys}
+    return {"model": plan.model.name, "weights": plan.runs.whole, "countries": len(plan.answers),
+            "told": len(splits.told), "corrections": sum(r.corrects for r in splits.reported), **keys}
 
 
 # ---- edits ----
@@ -51,7 +51,8 @@ def trials(plan, method):
     if method == "official":
         return []
     chosen = plan.chosen(method)
-    return [{"model": plan.model.name, "method": method, "arguments": trial.line, "chosen": i == chosen, **measures.summary(edits)}
+    return [{"model": plan.model.name, "method": method, "arguments": trial.line, "chosen": i == chosen,
+             **measures.summary(edits)}
             for i, (trial, run) in enumerate(zip(plan.model.trials[method], plan.trials(method)))
             for edits in [of(plan, run, plan.splits.tuned)] if edits]
 
@@ -63,9 +64,10 @@ def reported(plan, method):
 
 
 def report(plan, method, edits):
-    parts = {"corrections": [e for e in edits if e["corrects"]], "counterfactuals": [e for e in edits if not e["corrects"]]}
-    return {"model": plan.model.name, "method": method, "arguments": plan.model.trials[method][plan.chosen(method)].line,
-            "wanted": len(plan.splits.reported), **measures.summary(edits),
+    parts = {"corrections": [e for e in edits if e["corrects"]],
+             "counterfactuals": [e for e in edits if not e["corrects"]]}
+    trial = plan.model.trials[method][plan.chosen(method)]
+    return {"model": plan.model.name, "method": method, "arguments": trial.line, "wanted": len(plan.splits.reported), **measures.summary(edits),
             "parts": {name: measures.summary(some) for name, some in parts.items() if some}}
 
 
@@ -78,7 +80,8 @@ def listed(plan, method, edit):
 
 def tradeoffs(plan, method):
     option = settings.STRENGTHS[method][0]
-    return [{"model": plan.model.name, "method": method, "option": option, "value": run.about[2], **measures.summary(edits)}
+    about = {"model": plan.model.name, "method": method, "option": option}
+    return [{**about, "value": run.about[2], **measures.summary(edits)}
             for run in plan.tradeoffs(method) for edits in [of(plan, run, plan.splits.tuned)] if edits]
 
 
@@ -93,11 +96,12 @@ def swept(plan, one):
     requests = [r for first in done for r in plan.swept()[first:first + settings.SWEEP_CHUNK]]
     found = sweep.joined([results[first] for first in done])
     found["score"] = sweep.harmonic(found)
-    about = {"model": plan.model.name, "sweep": one.name, "arguments": one.trial.line, "span": one.span, "requests": len(requests),
-             "wanted": len(plan.swept()), "curves": {name: sweep.curve(found[name]) for name in ("success", "score", *sweep.MEASURES)},
-             "specificity": found["specificity"].tolist(), "best": int(found["score"].mean(0).argmax()), "traces": []}
-    about["traces"] = [t for t in (beside(plan, one, site, window, requests, found) for site, window in settings.TRACED) if t]
-    return about
+    traces = [beside(plan, one, site, window, requests, found) for site, window in settings.TRACED]
+    return {"model": plan.model.name, "sweep": one.name, "arguments": one.trial.line, "span": one.span,
+            "requests": len(requests), "wanted": len(plan.swept()),
+            "curves": {name: sweep.curve(found[name]) for name in ("success", "score", *sweep.MEASURES)},
+            "specificity": found["specificity"].tolist(), "best": int(found["score"].mean(0).argmax()),
+            "traces": [t for t in traces if t]}
 
 
 def beside(plan, one, site, window, requests, found):
@@ -109,7 +113,7 @@ def beside(plan, one, site, window, requests, found):
     effect = np.array([effects(trace, site, one.span) for trace in traces])
     return {"site": site, "window": window, "effect": sweep.curve(effect), "best": int(effect.mean(0).argmax()),
             "taken": float(np.mean([t["clean"]["prob"] - t["corrupted"]["prob"] for t in traces])),
-            "explained": {name: sweep.regression(found[name], effect) for name in ("success", *sweep.MEASURES, "score")}}
+            "explained": {n: sweep.regression(found[n], effect) for n in ("success", *sweep.MEASURES, "score")}}
 
 
 def effects(trace, site, span):

@@ -1,7 +1,7 @@
 """Runs `patchbay edit` and keeps what it says, one file a run, as replication.program keeps traces.
 
-A run is known by its arguments and by the bits that it depends on: the model's tensors, the lines of its files, and in the place
-of each picture's path the picture's digest.
+A run is known by its arguments and by the bits that it depends on: the model's tensors, the lines of its files, and in the
+place of each picture's path the picture's digest.
 """
 import hashlib
 import json
@@ -29,17 +29,19 @@ class Runs(Program):
         done = subprocess.run(line, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1", **os.environ})
         if done.returncode != 0:
             raise ProgramError(done.stderr.strip() or f"ended with status {done.returncode}")
+        result = json.loads(done.stdout)
         partial = file.with_suffix(".part")
-        partial.write_text(json.dumps(json.loads(done.stdout), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        partial.write_text(json.dumps(result, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
         partial.replace(file)
-        return json.loads(done.stdout)
+        return result
 
     def edit_is_known(self, arguments, files):
         return self._edited(arguments, files).exists()
 
     def _edited(self, arguments, files):
-        key = ["edit", self.whole, list(arguments), {option: [by_digest(row) for row in rows] for option, rows in files.items()}]
-        return self.runs / ("edit-" + hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24] + ".json")
+        lines = {option: [by_digest(row) for row in rows] for option, rows in files.items()}
+        key = json.dumps(["edit", self.whole, list(arguments), lines], sort_keys=True)
+        return self.runs / ("edit-" + hashlib.sha256(key.encode()).hexdigest()[:24] + ".json")
 
 
 def by_digest(row):

@@ -1,11 +1,12 @@
 """What is edited, how it is tuned, and what would count as success: written down before there was a result.
 
 Known beforehand, from a first look at eight requests (EXPLORED below) and eight questions about three other countries, on
-models/flags/assembled: at the paper's key (the constraint's last token, an early layer) an edit cannot tell flags apart; at the
-last row, around layer 18 of 30, and with the rows of other countries' questions kept, it can in part; --lambda then trades efficacy against
-neighbourhood. Some fifteen settings of multedit had been looked at then, and none of fine-tuning. These countries are tuned on here, or not used. Of the demo model some nine settings were tried on three of the requests that are
-tuned on: 20 steps of 0.5 are too few for multedit, fine-tuning needs ten times ROME's learning rate, and what has no words of its own in the
-tokenizer, capitals that were not taught, cannot be made the answer.
+models/flags/assembled: at the paper's key (the constraint's last token, an early layer) an edit cannot tell flags apart; at
+the last row, around layer 18 of 30, and with the rows of other countries' questions kept, it can in part; --lambda then
+trades efficacy against neighbourhood. Some fifteen settings of multedit had been looked at then, and none of fine-tuning.
+These countries are tuned on here, or not used. Of the demo model some nine settings were tried on three of the requests
+that are tuned on: 20 steps of 0.5 are too few for multedit, fine-tuning needs ten times ROME's learning rate, and what has
+no words of its own in the tokenizer, capitals that were not taught, cannot be made the answer.
 """
 from dataclasses import dataclass
 
@@ -21,11 +22,12 @@ TUNED = (8, 8)                   # requests that trials are judged by: of countr
 TUNED_ASKED = 8                  # countries whose questions trials are asked for specificity, all of them told
 ASKED = 12                       # the same of what is reported
 KEPT = (8, 56)                   # countries whose questions an edit is to leave alone (--keep): told, others
-REPORTED = 104                   # requests that are reported, half of them of countries that are told if there are as many
+REPORTED = 104                   # requests that are reported; as many as there are, up to half, of countries that are told
 
 # ---- the questions that --keep names ----
 
-KEPT_WORDINGS = ("What is the capital of this country?", "What is this country's capital?", "What city is the capital of this country?")
+KEPT_WORDINGS = ("What is the capital of this country?", "What is this country's capital?",
+                 "What city is the capital of this country?")
 KEPT_CAPITALS = 40               # "capitals": the first wording about the first so many of KEPT
 KEPT_MIXED = (0, 1, 2, 0, 1, "language", "continent", "words")          # "mixed": what each of KEPT is asked, in turns
 KEPT_BRIEF = 24                  # "brief": as "capitals", for the sweeps
@@ -67,25 +69,31 @@ def tuned(method, *numbers):
     return tuple(Trial(f"--method {method} --ft-scope matrix {WHOLE} --steps 25 {n}") for n in numbers)
 
 
-METHODS = {"paper": "MultEdit, the paper's key", "kept": "MultEdit, another key, rows kept", "ft": "fine-tuning one matrix",
-           "ft-constrained": "the same, in a ball", "official": "MultEdit, the official numbers"}
+METHODS = {"paper": "MultEdit, the paper's key", "kept": "MultEdit, another key, rows kept",
+           "ft": "fine-tuning one matrix", "ft-constrained": "the same, in a ball", "official": "MultEdit, the official numbers"}
 
 # Six each; all numbers that are not given are the default preset's.
+
+
+def at_last(layers, steps, ridge, keep_ridge, keep):
+    numbers = f"--lr 0.5 --steps {steps} --clamp 6 --lambda {ridge} --keep-lambda {keep_ridge}"
+    return multedit(f"--key last {layers} {numbers}", keep, "all")
+
+
 FLAGS_TRIALS = {
     "kept": (
-        multedit("--key last --layer 18 --lr 0.5 --steps 40 --clamp 6 --lambda 0.1 --keep-lambda 0.1", "capitals", "all"),
-        multedit("--key last --layer 18 --lr 0.5 --steps 40 --clamp 6 --lambda 0.1 --keep-lambda 0.1", "mixed", "all"),
-        multedit("--key last --layer 18 --lr 0.5 --steps 40 --clamp 6 --lambda 0.03 --keep-lambda 0.1", "mixed", "all"),
-        multedit("--key last --layer 18 --lr 0.5 --steps 40 --clamp 6 --lambda 0.1 --keep-lambda 0.3", "mixed", "all"),
-        multedit("--key last --layer 18 --lr 0.5 --steps 25 --clamp 6 --lambda 0.03 --keep-lambda 0.1", "mixed", "all"),
-        multedit("--key last --layers 16:20 --lr 0.5 --steps 40 --clamp 6 --lambda 0.03 --keep-lambda 0.1", "mixed", "all"),
+        at_last("--layer 18", 40, 0.1, 0.1, "capitals"), at_last("--layer 18", 40, 0.1, 0.1, "mixed"),
+        at_last("--layer 18", 40, 0.03, 0.1, "mixed"),
+        # these once the first three were known, which are too weak
+        at_last("--layer 18", 40, 0.003, 0.1, "mixed"), at_last("--layer 18", 40, 0.01, 0.3, "mixed"),
+        at_last("--layers 16:20", 40, 0.01, 0.1, "mixed"),
     ),
     "paper": tuple(multedit(n) for n in (
         "--layer 2 --lr 0.5 --steps 20 --clamp 4", "--layer 2 --lr 0.1 --steps 20 --clamp 4",
         "--layer 2 --lr 0.5 --steps 20 --clamp 1", "--layer 6 --lr 0.5 --steps 20 --clamp 4",
         "--layer 10 --lr 0.5 --steps 20 --clamp 4", "--layer 14 --lr 0.5 --steps 20 --clamp 4")),
-    "ft": tuned("ft", "--layer 2 --lr 0.0005", "--layer 2 --lr 0.0001", "--layer 10 --lr 0.0002", "--layer 18 --lr 0.0005",
-                "--layer 18 --lr 0.0002", "--layer 18 --lr 0.0001"),
+    "ft": tuned("ft", "--layer 2 --lr 0.0005", "--layer 2 --lr 0.0001", "--layer 10 --lr 0.0002",
+                "--layer 18 --lr 0.0005", "--layer 18 --lr 0.0002", "--layer 18 --lr 0.0001"),
     "ft-constrained": tuned(
         "ft-constrained", "--layer 2 --lr 0.0005 --epsilon 0.0005", "--layer 2 --lr 0.0005 --epsilon 0.0002",
         "--layer 10 --lr 0.0005 --epsilon 0.0002", "--layer 18 --lr 0.0005 --epsilon 0.0005",
@@ -121,12 +129,13 @@ DEMO_TRIALS = {
 # specificity     accuracy after - before over unrelated questions (capital, language, continent, capital in words)
 # score           the harmonic mean of efficacy, generalisation, neighbourhood and accuracy after / before (1 at most)
 
-AIMS = {"efficacy": 0.95, "generalisation": 0.85, "neighbourhood": 0.90, "specificity": -0.015}     # at least; specificity's is the paper's
+AIMS = {"efficacy": 0.95, "generalisation": 0.85, "neighbourhood": 0.90, "specificity": -0.015}     # at least
 
 # ---- trade-offs, over TUNED: the option that turns an edit's strength, from the chosen trial on ----
 
-STRENGTHS = {"paper": ("--lambda", (0.01, 0.1, 1, 3, 10, 100)), "kept": ("--lambda", (0.003, 0.03, 0.1, 0.3, 1, 3)),
-             "ft": ("--steps", (4, 8, 12, 16, 40)), "ft-constrained": ("--epsilon", (0.25, 0.5, 0.75, 1.5, 3))}    # epsilon: times the chosen one
+STRENGTHS = {"paper": ("--lambda", (0.01, 0.1, 1, 3, 10, 100)), "kept": ("--lambda", (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)),
+             "ft": ("--steps", (4, 8, 12, 16, 40)),
+             "ft-constrained": ("--epsilon", (0.25, 0.5, 0.75, 1.5, 3))}           # times the chosen one's
 
 # ---- sweeps over all layers, beside causal traces of the same questions ----
 
@@ -142,13 +151,16 @@ class Sweep:
 SWEPT = 24                       # requests: TUNED, then the first of REPORTED
 SWEEP_CHUNK = 4
 SWEEP_NEIGHBOURS = 5
-FLAGS_SWEEPS = (Sweep("constraint", multedit("--lr 0.5 --steps 20 --clamp 4"), "constraint"),
-                Sweep("last", multedit("--key last --lr 0.5 --steps 25 --clamp 6 --lambda 0.03 --keep-lambda 0.1", "brief", "text"), "last"))
-DEMO_SWEEPS = (Sweep("constraint", multedit("--lr 1 --clamp 100 --steps 50"), "constraint"),
-               Sweep("last", multedit("--key last --lr 1 --clamp 100 --steps 50 --lambda 0.03 --keep-lambda 0.1", "brief", "text"), "last"))
-TRACED = (("mlp_out", 5), ("resid_post", 1))             # site, window; " Paris" in the constraint's place, its rows restored
-# success of an edit, per request and layer: (P after - P before) / (1 - P before), of the target (Hase et al. 2023, "rewrite
-# score"). R2 of it, on the layer (one-hot) alone, and with the trace's effect (patched - corrupted) there beside it.
+KEPT_SWEPT = "--lambda 0.03 --keep-lambda 0.1"
+FLAGS_SWEEPS = (
+    Sweep("constraint", multedit("--lr 0.5 --steps 20 --clamp 4"), "constraint"),
+    Sweep("last", multedit(f"--key last --lr 0.5 --steps 25 --clamp 6 {KEPT_SWEPT}", "brief", "text"), "last"))
+DEMO_SWEEPS = (
+    Sweep("constraint", multedit("--lr 1 --clamp 100 --steps 50"), "constraint"),
+    Sweep("last", multedit(f"--key last --lr 1 --clamp 100 --steps 50 {KEPT_SWEPT}", "brief", "text"), "last"))
+TRACED = (("mlp_out", 5), ("resid_post", 1))             # site, window; " Paris" in the constraint's place
+# success of an edit, per request and layer: (P after - P before) / (1 - P before), of the target (Hase et al. 2023,
+# "rewrite score"). R2 of it, on the layer (one-hot) alone, and with the trace's effect (patched - corrupted) there.
 
 
 @dataclass(frozen=True)
@@ -156,8 +168,9 @@ class Model:
     name: str
     path: str
     prefill: str | None          # what the answer begins with; of questions about a capital
-    corrections: bool            # whether countries whose capital is not told are corrected: the demo model's tokenizer has no words for
-                                 # capitals that it was not taught, so there all targets are counterfactual, capitals that it tells
+    corrections: bool            # whether countries whose capital is not told are corrected: the demo model's tokenizer
+                                 # has no words for capitals that it was not taught, so there every target is another
+                                 # country's capital, which it tells
     trials: dict
     sweeps: tuple
 
@@ -174,5 +187,6 @@ ORDER = (
     ("flags", "reports", ("paper", "ft", "ft-constrained", "official")),
     ("demo", "traces", ()), ("demo", "sweeps", ("constraint", "last")), ("flags", "traces", ()),
     ("flags", "tradeoffs", ("kept", "paper")), ("demo", "tradeoffs", ("kept", "paper", "ft", "ft-constrained")),
-    ("flags", "sweeps", ("constraint",)), ("flags", "tradeoffs", ("ft", "ft-constrained")), ("flags", "sweeps", ("last",)),
+    ("flags", "sweeps", ("constraint",)), ("flags", "tradeoffs", ("ft", "ft-constrained")),
+    ("flags", "sweeps", ("last",)),
 )

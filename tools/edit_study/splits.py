@@ -9,8 +9,8 @@ from .requests import shuffled, targets
 
 @dataclass
 class Splits:
-    """Requests (tuned, reported) and countries (asked while tuning, asked in the report, kept); told: keys of the countries whose capital the
-    model tells."""
+    """Requests (tuned, reported) and countries (asked while tuning, asked in the report, kept); told: keys of the countries
+    whose capital the model tells."""
     told: set
     tuned: list
     tuned_asked: list
@@ -33,7 +33,8 @@ def drawn(countries, told, said):
     def take(count, is_told, first=()):
         """So many of one kind, those of `first` before others."""
         explored = {*settings.EXPLORED, *settings.EXPLORED_ASKED}
-        free = [c for c in order if c.key not in taken and (c.key in told) == is_told and (c.key in first or c.key not in explored)]
+        free = [c for c in order if c.key not in taken and (c.key in told) == is_told]
+        free = [c for c in free if c.key in first or c.key not in explored]
         some = sorted(free, key=lambda c: c.key not in first)[:count]
         taken.update(c.key for c in some)
         return some

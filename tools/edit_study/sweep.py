@@ -1,5 +1,5 @@
-"""Edits of every layer beside causal traces of the same questions: curves over layers, and how much of the variance of edit
-success the trace explains beyond the choice of the layer (Hase et al. 2023)."""
+"""Edits of every layer beside causal traces of the same questions: curves over layers, and how much of the variance of
+edit success the trace explains beyond the choice of the layer (Hase et al. 2023)."""
 import numpy as np
 
 from replication import averages
@@ -8,13 +8,13 @@ MEASURES = ("efficacy", "generalisation", "neighbourhood")
 
 
 def outcomes(result):
-    """{measure or "success": [requests, layers]} of one run with --each-layer, and under "right" (before, after, questions) [3, layers]."""
+    """{measure or "success": [requests, layers]} of one run with --each-layer; under "right" accuracy before and after, and
+    the number of questions, [3, layers]."""
     before = np.array([one["before"]["prob"] for one in result["requests"]])
     layers = result["sweep"]
-    after, exact, again, kept = (np.array([[np.nan if o[name] is None else float(o[name]) for o in layer["outcomes"]] for layer in layers]).T
+    after, exact, again, kept = (np.array([[float(o[name]) for o in layer["outcomes"]] for layer in layers]).T
                                  for name in ("prob", "exact", "generalisation", "kept"))
-    right = np.array([[layer["specificity"][w]["mean"] if isinstance(layer["specificity"][w], dict) else layer["specificity"][w]
-                       for layer in layers] for w in ("before", "after", "questions")], float)
+    right = np.array([[layer["specificity"][w] for layer in layers] for w in ("before", "after", "questions")], float)
     return {"success": (after - before[:, None]) / (1 - before[:, None]), "efficacy": exact, "generalisation": again,
             "neighbourhood": kept, "right": right}
 
@@ -46,8 +46,8 @@ def curve(values):
 
 
 def explained(counts, success, effect):
-    """R2 of success [n, L] on the layer alone, and with the effect [n, L] beside it: counts [B, n] -> [B, 2]. Least squares with
-    an intercept for each layer and one slope."""
+    """R2 of success [n, L] on the layer alone, and with the effect [n, L] beside it: counts [B, n] -> [B, 2]. Least squares
+    with an intercept for each layer and one slope."""
     n = counts.sum(1, keepdims=True)
 
     def within(x, y):
@@ -73,8 +73,9 @@ def regression(success, effect):
         return np.concatenate([pair, pair[:, 1:] - pair[:, :1]], 1)
 
     value, low, high = averages.with_interval(of, len(success))
-    return {name: [float(v[i]) for v in (value, low, high)] for i, name in enumerate(("layer", "both", "more"))} | \
-        {"trace": correlation(success.ravel(), effect.ravel()) ** 2, "curves": correlation(ranks(success.mean(0)), ranks(effect.mean(0)))}
+    found = {name: [float(v[i]) for v in (value, low, high)] for i, name in enumerate(("layer", "both", "more"))}
+    return found | {"trace": correlation(success.ravel(), effect.ravel()) ** 2,
+                    "curves": correlation(ranks(success.mean(0)), ranks(effect.mean(0)))}
 
 
 def correlation(x, y):
