@@ -141,8 +141,8 @@ def check_spread(editor: Editor, case: EditCase) -> int:
 def check_conditioning(editor: Editor, case: EditCase) -> int:
     """Rounding-sized noise on every input row moves no result by a third of what the comparison allows."""
     plain = EditCase(case.name, tuple(replace(wanted, rephrasings=()) for wanted in case.wanted), case.settings)
-    exact = editor.edit(list(plain.wanted), plain.settings)
-    noisy = Editor(editor.oracle, JITTER).edit(list(plain.wanted), plain.settings)
+    exact, noisy = (Editor(editor.oracle, jitter, answer_tokens=1).edit(list(plain.wanted), plain.settings)
+                    for jitter in (0.0, JITTER))
     for a, b in zip(exact, noisy):
         assert max(abs(x / y - 1) for x, y in zip(b.loss, a.loss)) < 1e-4 / 3, case.name
         assert abs(b.after[0].prob / a.after[0].prob - 1) < AFTER_ADAM / 3, case.name

@@ -128,8 +128,8 @@ class Editor:
 
     jitter: relative noise on every input row of the searches, to see how far rounding can carry a result."""
 
-    def __init__(self, oracle: Oracle, jitter: float = 0.0):
-        self.oracle, self.jitter = oracle, jitter
+    def __init__(self, oracle: Oracle, jitter: float = 0.0, answer_tokens: int = MAX_ANSWER):
+        self.oracle, self.jitter, self.answer_tokens = oracle, jitter, answer_tokens
         self.layers = oracle.layers
         self._unedited: dict[Request, tuple] = {}
         oracle.model.requires_grad_(False)
@@ -219,12 +219,12 @@ class Editor:
 
     def answer(self, request: Request, token: int) -> Answer:
         """One question to the model as it is now."""
-        return _answer(token, self.logprobs(request), *self.oracle.ask(request, MAX_ANSWER))
+        return _answer(token, self.logprobs(request), *self.oracle.ask(request, self.answer_tokens))
 
     def unedited(self, request: Request, token: int) -> Answer:
         """The same before any edit; each question is asked once."""
         if request not in self._unedited:
-            self._unedited[request] = self.logprobs(request), *self.oracle.ask(request, MAX_ANSWER)
+            self._unedited[request] = self.logprobs(request), *self.oracle.ask(request, self.answer_tokens)
         return _answer(token, *self._unedited[request])
 
     # -- edits --------------------------------------------------------------------------------------------------
