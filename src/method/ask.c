@@ -67,16 +67,65 @@ static size_t common_rows(const question *a, const question *b, size_t most)
     return rows;
 }
 
-/* Gives the members of a family, which stand together, what they share: never the last row, which is read. */
-static void share_rows(speaker *members, size_t count)
+/* What the members of a family, which stand together, begin with: never the last row, which is read. */
+static void find_common_rows(speaker *members, size_t count)
 {
     size_t rows = members[0].a->q->last;
     for (size_t i = 1; i < count; i++) {
         const question *q = members[i].a->q;
         rows = common_rows(members[0].a->q, q, rows < q->last ? rows : q->last);
     }
-    for (size_t i = 0; i < count && count > 1; i++)
-        members[i].shared = rows;
+    for (size_t i = 0; i < count; i++)
+        members[i].common = rows;
+}
+
+bool ask_keeps_run(const speaker *members, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (members[i].a->keep_run && members[i].a->term_count == 0)
+            return true;
+    return false;
+}
+
+/* What an earlier run has is not run again: rows of which something is tapped are. */
+static const recording *earlier_base(const speaker *members, size_t count, const earlier_runs *earlier, size_t *rows)
+{
+    const speaker *s = &members[0];
+    size_t most = s->common;
+    for (size_t i = 0; i < count; i++)
+        for (size_t t = 0; t < members[i].a->tap_count; t++)
+            most = members[i].a->taps[t].position < most ? members[i].a->taps[t].position : most;
+    const recording *base = s->a->term_count ? NULL : earlier_find(earlier, s->a->q, most, rows);
+    /* each member runs what is missing: not worth it where they have much more in common */
+    return base && (s->common - *rows) * count <= s->common ? base : NULL;
+}
+
+/* Decides what the members of a family share. */
+static void share_rows(speaker *members, size_t count, const earlier_runs *earlier)
+{
+    size_t rows = 0;
+    const recording *base = earlier_base(members, count, earlier, &rows);
+    bool together = count > 1 || (earlier && ask_keeps_run(members, count));
+    for (size_t i = 0; i < count; i++) {
+        members[i].base = base;
+        members[i].shared = base ? rows : together ? members[i].common : 0;
+    }
+}
+
+size_t ask_family_length(const speaker *s, size_t n)
+{
+    size_t count = 1;
+    while (count < n && s[count].kin == s[0].kin)
+        count++;
+    return count;
+}
+
+static void share_all_rows(speaker *s, size_t n, const earlier_runs *earlier)
+{
+    for (size_t i = 0, count; i < n; i += count) {
+        count = ask_family_length(s + i, n - i);
+        share_rows(s + i, count, earlier);
+    }
 }
 
 static speaker speaker_of(const model *m, asking *a, size_t kin, size_t max_tokens)
@@ -100,7 +149,7 @@ static speaker *families(const model *m, asking *list, size_t n, size_t max_toke
                 s[count++] = speaker_of(m, &list[k], kin, max_tokens);
                 taken[k] = true;
             }
-        share_rows(s + first, count - first);
+        find_common_rows(s + first, count - first);
         kin++;
     }
     free(taken);
@@ -118,7 +167,13 @@ static size_t speaker_bytes(const decoder_config *c, const speaker *s)
 
 static size_t shared_bytes(const decoder_config *c, const speaker *s)
 {
-    return s->shared ? s->shared * c->d_model * sizeof(float) + recording_bytes(c, 0, s->shared, s->shared) : 0;
+    bool runs = s->shared && !s->base;
+    return runs ? s->shared * c->d_model * sizeof(float) + recording_bytes(c, 0, s->shared, s->shared) : 0;
+}
+
+static size_t takes(const decoder_config *c, const speaker *s)
+{
+    return speaker_bytes(c, s) + shared_bytes(c, s);
 }
 
 /* What does not depend on the number of questions, where the longest has so many rows. */
@@ -128,21 +183,38 @@ static size_t fixed_bytes(const decoder *m, size_t n, size_t longest)
     return replay_fixed_bytes(m, longest) + score_bytes(m, rows, 1) + rows * m->config.vocab * sizeof(float);
 }
 
-/* Bytes for the questions of one batch; an error when they are too few for one of them. */
-static pb_status batch_bytes(const model *m, const speaker *s, size_t n, const ask_options *options, size_t *bytes,
-                             pb_error *err)
+/* Bytes that a batch may hold, and what the largest question takes of them. */
+typedef struct batch_room {
+    size_t bytes, largest;
+} batch_room;
+
+/* An error when there is no room for one of the questions. */
+static pb_status find_room(const model *m, const speaker *s, size_t n, const ask_options *options, batch_room *room,
+                           pb_error *err)
 {
     const decoder_config *c = &m->decoder.config;
-    size_t longest = 0, most = 0;
+    size_t longest = 0;
+    *room = (batch_room){0};
     for (size_t i = 0; i < n; i++) {
-        size_t takes = speaker_bytes(c, &s[i]) + shared_bytes(c, &s[i]), end = s[i].end + s[i].most;
-        most = takes > most ? takes : most;
+        size_t end = s[i].end + s[i].most;
+        room->largest = takes(c, &s[i]) > room->largest ? takes(c, &s[i]) : room->largest;
         longest = end > longest ? end : longest;
     }
     size_t fixed = options->taken + fixed_bytes(&m->decoder, n, longest);
-    TRY(question_fits(fixed + most, options->memory, n == 1 ? "this question" : "the largest of these questions", err));
-    *bytes = question_budget(options->memory) - fixed;
+    TRY(question_fits(fixed + room->largest, options->memory,
+                      n == 1 ? "this question" : "the largest of these questions", err));
+    room->bytes = question_budget(options->memory) - fixed;
     return PB_OK;
+}
+
+/* What is left beside the earlier runs, which are dropped when that is too little. */
+static size_t bytes_left(const batch_room *room, earlier_runs *earlier)
+{
+    if (!earlier)
+        return room->bytes;
+    if (earlier->bytes > room->bytes - room->largest)
+        earlier_free(earlier);
+    return room->bytes - earlier->bytes;
 }
 
 /* How many of the questions fit, at least one. */
@@ -163,10 +235,16 @@ static size_t batch_length(const decoder_config *c, const speaker *s, size_t n, 
 static pb_status run_batches(model *m, speaker *s, size_t n, const ask_options *options, replay_work *work,
                              pb_error *err)
 {
-    size_t bytes;
-    TRY(batch_bytes(m, s, n, options, &bytes, err));
+    const decoder_config *c = &m->decoder.config;
+    batch_room room;
+    share_all_rows(s, n, NULL);
+    TRY(find_room(m, s, n, options, &room, err));
     for (size_t i = 0, count; i < n; i += count) {
-        count = batch_length(&m->decoder.config, s + i, n - i, bytes);
+        size_t bytes = bytes_left(&room, options->earlier);
+        share_all_rows(s + i, n - i, options->earlier);
+        if (takes(c, &s[i]) > bytes) /* no room for a run that is to be kept */
+            share_all_rows(s + i, n - i, NULL);
+        count = batch_length(c, s + i, n - i, bytes);
         ask_batch b = {.m = m, .options = options, .work = work, .speakers = s + i, .count = count, .asked = (double)i};
         TRY(ask_batch_run(&b, err));
     }

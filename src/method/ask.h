@@ -13,6 +13,7 @@
 #define METHOD_ASK_H
 
 #include "engine/replay.h"
+#include "method/earlier.h"
 #include "method/question.h"
 
 /* What a run says of the token after its last row: log P(id) = logits[id] - log_sum_exp, in nats. */
@@ -32,6 +33,8 @@ typedef struct asking {
     size_t term_count;
     const tap *taps;          /* rows of the prompt that are copied out, from any layer */
     size_t tap_count;
+    bool keep_run;            /* of a question without terms: what it shares with others, or all but its last row, is
+                               * wanted as an earlier run */
     next_token next;          /* filled in: at `last`; no logits without keep_next */
     int32_t *ids;             /* [count] filled in: the greedy answer, the token that ended it left out */
     size_t count;
@@ -44,7 +47,10 @@ typedef struct ask_options {
                         * the model's positions end */
     bool keep_next;    /* hand out the logits at `last` */
     size_t memory;     /* bytes to work in; 0: the default */
-    size_t taken;      /* how many of them the caller holds already, the questions and the logits handed out included */
+    size_t taken;      /* how many of them the caller holds already, the questions and the logits handed out included,
+                        * the earlier runs not */
+    earlier_runs *earlier; /* what questions without terms rest on, and where runs that are to be kept go as long as
+                            * they fit; all are dropped where memory is wanted. NULL: none */
     void (*progress)(void *context, double done); /* how many of the questions, now and then; may be NULL */
     void *context;
 } ask_options;

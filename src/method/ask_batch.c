@@ -152,31 +152,31 @@ static tap *shared_taps(const speaker *members, size_t count, size_t *tap_count)
     return taps;
 }
 
-static size_t family_length(const speaker *s, size_t n)
+/* Adds the fork of what a family's members share; *run: its recording. */
+static pb_status add_shared(ask_batch *b, const speaker *members, size_t count, size_t *forks, const recording **run,
+                            pb_error *err)
 {
-    size_t count = 1;
-    while (count < n && s[count].kin == s[0].kin)
-        count++;
-    return count;
+    shared_run *shared = &b->shared[b->shared_count++];
+    size_t end = members[0].shared;
+    *shared = (shared_run){.q = members[0].a->q, .kept = b->options->earlier && ask_keeps_run(members, count)};
+    TRY(recording_new(&shared->run, &b->m->decoder.config, NULL, 0, end, end, err));
+    replay_fork f = prompt_fork(members[0].a, NULL, 0, end);
+    f.record = shared->run;
+    f.taps = shared_taps(members, count, &f.tap_count);
+    b->forks[(*forks)++] = f;
+    *run = shared->run;
+    return PB_OK;
 }
 
-/* Adds the forks of one family: of what its members share, if they do, and of each. */
+/* Adds the forks of one family: of what its members share, if they do and it has not been run, and of each. */
 static pb_status add_family(ask_batch *b, speaker *members, size_t count, size_t *forks, pb_error *err)
 {
     const decoder_config *c = &b->m->decoder.config;
-    const recording *base = NULL;
-    if (count == 1)
+    const recording *base = members[0].base;
+    if (count == 1 && !base && !ask_keeps_run(members, count))
         members[0].shared = 0;
-    if (members[0].shared) {
-        recording **record = &b->shared[b->shared_count++];
-        size_t end = members[0].shared;
-        TRY(recording_new(record, c, NULL, 0, end, end, err));
-        replay_fork f = prompt_fork(members[0].a, NULL, 0, end);
-        f.record = *record;
-        f.taps = shared_taps(members, count, &f.tap_count);
-        b->forks[(*forks)++] = f;
-        base = *record;
-    }
+    if (members[0].shared && !base)
+        TRY(add_shared(b, members, count, forks, &base, err));
     for (size_t i = 0; i < count; i++) {
         speaker *s = &members[i];
         replay_fork f = prompt_fork(s->a, base, s->shared, s->end);
@@ -196,7 +196,7 @@ static pb_status run_prompts(ask_batch *b, pb_error *err)
     size_t forks = 0;
     pb_status status = PB_OK;
     for (size_t i = 0, n; i < b->count && !status; i += n) {
-        n = family_length(b->speakers + i, b->count - i);
+        n = ask_family_length(b->speakers + i, b->count - i);
         status = add_family(b, b->speakers + i, n, &forks, err);
     }
     if (!status)
@@ -213,8 +213,8 @@ static pb_status run_prompts(ask_batch *b, pb_error *err)
 static pb_status add_token(ask_batch *b, speaker *s, float *row, replay_fork *f, pb_error *err)
 {
     size_t end = s->end + s->a->count;
-    *f = (replay_fork){.base = s->run, .first = end - 1, .end = end, .input = row, .record = s->run, .read_first = end - 1,
-                       .terms = s->a->terms, .term_count = s->a->term_count};
+    *f = (replay_fork){.base = s->run, .first = end - 1, .end = end, .input = row, .record = s->run,
+                       .read_first = end - 1, .terms = s->a->terms, .term_count = s->a->term_count};
     return decoder_embed(&b->m->decoder, &s->a->ids[s->a->count - 1], 1, row, err);
 }
 
@@ -246,6 +246,14 @@ static pb_status run_answers(ask_batch *b, pb_error *err)
     return status;
 }
 
+/* Hands on what is wanted later, as far as there is room. */
+static void keep_runs(ask_batch *b)
+{
+    for (size_t i = 0; i < b->shared_count; i++)
+        if (b->shared[i].kept && earlier_keep(b->options->earlier, b->shared[i].run, b->shared[i].q))
+            b->shared[i].run = NULL;
+}
+
 static void batch_free(ask_batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -253,7 +261,7 @@ static void batch_free(ask_batch *b)
         b->speakers[i].run = NULL;
     }
     for (size_t i = 0; i < b->shared_count; i++)
-        recording_free(b->shared[i]);
+        recording_free(b->shared[i].run);
     free(b->shared);
     free(b->forks);
     free(b->of_fork);
@@ -269,6 +277,8 @@ pb_status ask_batch_run(ask_batch *b, pb_error *err)
     pb_status status = run_prompts(b, err);
     if (!status)
         status = run_answers(b, err);
+    if (!status)
+        keep_runs(b);
     batch_free(b);
     return status;
 }

@@ -8,12 +8,21 @@
 typedef struct speaker {
     asking *a;
     size_t kin;         /* the number of its family */
-    size_t shared;      /* rows that it has in common with the others of its family; 0: none */
+    size_t common;      /* rows that all of its family begin with; of one alone all but the last */
+    size_t shared;      /* of these, those that are run for all, or have been; 0: none */
+    const recording *base; /* the earlier run that has them; NULL: none does */
     size_t end;         /* rows of its prompt */
     size_t most;        /* tokens that it may say */
     recording *run;     /* its prompt's own rows, and then its answer's, as they come; NULL: none are kept */
     bool silent;        /* it has said all */
 } speaker;
+
+/* Rows that a family shares. */
+typedef struct shared_run {
+    recording *run;
+    const question *q;      /* one that has them */
+    bool kept;              /* wanted as an earlier run */
+} shared_run;
 
 /* What memory holds of them at a time. The caller fills in the first five and `asked`. */
 typedef struct ask_batch {
@@ -24,7 +33,7 @@ typedef struct ask_batch {
     size_t count;
     replay_fork *forks;     /* of the replay that runs */
     speaker **of_fork;      /* whose each is; NULL: rows that a family shares */
-    recording **shared;     /* [shared_count] those rows */
+    shared_run *shared;     /* [shared_count] */
     size_t shared_count;
     double asked;           /* questions before this batch, for progress */
     bool grows;             /* the prompts have run */
@@ -37,6 +46,10 @@ pb_status ask_batch_run(ask_batch *b, pb_error *err);
 bool ask_is_recorded(const speaker *s);
 /* The end of the rows that are: nothing rests on an answer's last token. */
 size_t ask_run_end(const speaker *s);
+/* How many of the speakers are of the first one's family. */
+size_t ask_family_length(const speaker *s, size_t n);
+/* Whether one of a family's members says so. */
+bool ask_keeps_run(const speaker *members, size_t count);
 /* Rows whose logits are held at a time: enough to read the unembedding seldom. */
 size_t ask_rows_at_once(const decoder *m);
 

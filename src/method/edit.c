@@ -176,19 +176,38 @@ static pb_status allocate(edit *e, question *const *questions, pb_error *err)
     return PB_OK;
 }
 
+/* What a group of questions takes that holds so many bytes for its questions, of which the longest is q. */
+static size_t group_bytes(const edit *e, const question *q, size_t held, size_t rows)
+{
+    return held + backward_fixed_bytes(&e->model->decoder, q->length) + edit_losses_bytes(e->model, rows);
+}
+
+/* What the first question of a group needs: earlier runs that are in its way are dropped. *left: the budget but for
+ * them. */
+static pb_status make_room(const edit *e, const question *q, size_t position, size_t *left, pb_error *err)
+{
+    earlier_runs *earlier = e->settings.earlier;
+    size_t budget = question_budget(e->settings.memory), taken = earlier ? earlier->bytes : 0;
+    if (taken && taken + group_bytes(e, q, edit_values_bytes(e, q, position), q->answer_count) > budget) {
+        earlier_free(earlier);
+        taken = 0;
+    }
+    *left = budget - taken;
+    return question_fits(group_bytes(e, q, edit_values_bytes(e, q, position), q->answer_count), e->settings.memory,
+                         "an edit", err);
+}
+
 /* How many of the questions from `first` on fit the budget together; at least one must. */
 static pb_status group_size(const edit *e, question *const *questions, size_t first, size_t *n, pb_error *err)
 {
-    size_t budget = question_budget(e->settings.memory), rows = 0, held = 0, needed = 0;
+    size_t left, rows = 0, held = 0;
+    TRY(make_room(e, questions[first], e->found[first].key_position, &left, err));
     for (*n = 0; first + *n < e->count; ++*n) {
         const question *q = questions[first + *n];
         rows += q->answer_count;
         held += edit_values_bytes(e, q, e->found[first + *n].key_position);
-        needed = held + backward_fixed_bytes(&e->model->decoder, q->length) + edit_losses_bytes(e->model, rows);
-        if (*n > 0 && needed > budget)
+        if (*n > 0 && group_bytes(e, q, held, rows) > left)
             return PB_OK;
-        if (*n == 0)
-            TRY(question_fits(needed, e->settings.memory, "an edit", err));
     }
     return PB_OK;
 }

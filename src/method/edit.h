@@ -10,6 +10,7 @@
 #define METHOD_EDIT_H
 
 #include "engine/replay.h"
+#include "method/earlier.h"
 #include "method/question.h"
 
 typedef enum edit_method { EDIT_MULTEDIT, EDIT_FT, EDIT_FT_CONSTRAINED } edit_method;
@@ -37,6 +38,7 @@ typedef struct edit_settings {
     double keep_lambda; /* how much they may give: 0 (with rows fewer than F) nothing; above it, the more the less of a
                          * key is left when what it shares with them is taken off */
     size_t memory;                 /* bytes to work in; 0: the default */
+    earlier_runs *earlier;         /* what the questions may rest on; dropped where memory is wanted; NULL: none */
     void (*progress)(void *context, const char *what, double done, double total); /* may be NULL */
     void *context;
 } edit_settings;

@@ -93,6 +93,8 @@ static pb_status run_multedit(edit_run_result *r, model *m, question *const *que
 {
     double begin = clock_now();
     TRY(edit_find(&r->e, m, questions, r->count, &r->settings, err));
+    if (!r->layers) /* a sweep's next layer rests on them too */
+        earlier_free(&r->earlier);
     r->found = r->e.found;
     r->cost.finding += clock_now() - begin;
     r->cost.flop += r->e.flop;
@@ -219,8 +221,13 @@ static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked
     TRY(find_targets(r, m, err));
     TRY(edit_check_layers(m, &r->settings, err));
     plan.requests = r->requests;
-    plan.key_layer = r->settings.method == EDIT_MULTEDIT ? r->settings.end_layer - 1 : MEASURE_NO_KEY;
-    plan.key = r->settings.key;
+    plan.key_layer = MEASURE_NO_KEY;
+    if (r->settings.method == EDIT_MULTEDIT) {
+        plan.key_layer = r->settings.end_layer - 1;
+        plan.key = r->settings.key;
+        r->earlier.limit = question_budget(plan.memory) / 2;
+        plan.earlier = r->settings.earlier = &r->earlier;
+    }
     TRY(measure_open(&r->measured, m, &plan, err));
     double before = clock_now();
     TRY(measure_before(&r->measured, err));
@@ -276,6 +283,7 @@ void edit_run_free(edit_run_result *r)
     }
     free(r->layers);
     edit_free(&r->e);
+    earlier_free(&r->earlier);
     tuning_free(r->tuning);
     measure_summary_free(&r->summary);
     measure_free(&r->measured);

@@ -44,6 +44,7 @@ typedef struct edit_run_result {
                      * weights; else NULL */
     edit_at_layer *layers;      /* [layer_count] of a sweep */
     size_t layer_count;
+    earlier_runs earlier;       /* what the requests' questions begin with, until all edits are found */
     measure measured;           /* of a sweep: `after` is that of its last layer */
     measure_summary summary;
     edit_cost cost;

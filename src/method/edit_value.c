@@ -4,8 +4,8 @@
  *     delta = Adam on  -log P(target | mlp_out there is v0 + delta) + weight_decay |delta| / |v0|^2,  |delta| <= clamp
  * |v0|
  *
- * Each request has two runs: the clean one, recorded once, and a fork of it from the key's row on, which is run and
- * differentiated at every step. All requests' forks go through the layers together. */
+ * Each request has two runs: the clean one, recorded once, on what earlier runs have of it, and a fork of it from the
+ * key's row on, which is run and differentiated at every step. All requests' forks go through the layers together. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,9 @@
 typedef struct value_job {
     const question *q;
     size_t position;             /* the key's */
-    recording *clean, *own;      /* rows 0 .. T-1; the fork's, from the key's row on */
+    const recording *earlier;    /* has the clean run's rows below `first`; NULL when that is 0 */
+    size_t first;
+    recording *clean, *own;      /* rows first .. T-1; the fork's, from the key's row on */
     const float *v0;             /* [D] in e->layers, like v */
     float *v;                    /* [D] v0 + delta */
     float *delta, *g, *m, *s;    /* [D] delta, its gradient, Adam's moments */
@@ -78,8 +80,10 @@ static pb_status run_clean(value_work *w, pb_error *err)
             taps[(i * K + k) * 2] = (tap){SITE_MLP_POST, l->layer, j->position, l->key + (w->first + i) * F};
             taps[(i * K + k) * 2 + 1] = (tap){SITE_MLP_OUT, l->layer, j->position, l->v0 + (w->first + i) * D};
         }
-        w->forks[i] = (replay_fork){.end = j->q->length,
-                                    .input = j->q->input,
+        w->forks[i] = (replay_fork){.base = j->earlier,
+                                    .first = j->first,
+                                    .end = j->q->length,
+                                    .input = j->q->input + j->first * D,
                                     .record = j->clean,
                                     .read_first = j->q->last,
                                     .taps = taps + i * K * 2,
@@ -187,7 +191,8 @@ static pb_status prepare_job(value_work *w, size_t i, pb_error *err)
         *vectors[v] = mem_new(D, sizeof **vectors[v]);
     TRY(mem_try(&w->read[i], q->answer_count, D * sizeof(float), "rows to read out", err));
     TRY(mem_try(&w->d_read[i], q->answer_count, D * sizeof(float), "rows to read out", err));
-    TRY(recording_new(&j->clean, c, NULL, 0, q->length, j->position, err));
+    j->earlier = earlier_find(w->e->settings.earlier, q, j->position, &j->first);
+    TRY(recording_new(&j->clean, c, j->earlier, j->first, q->length, j->position, err));
     return recording_new(&j->own, c, j->clean, j->position, q->length, j->position, err);
 }
 
@@ -238,7 +243,8 @@ pb_status edit_values(edit *e, question *const *questions, size_t first, size_t 
 size_t edit_values_bytes(const edit *e, const question *q, size_t position)
 {
     const decoder_config *c = &e->model->decoder.config;
-    size_t T = q->length, vectors = 4 + 2 * q->answer_count + T;
-    return recording_bytes(c, 0, T, position) + recording_bytes(c, position, T, position) +
+    size_t T = q->length, vectors = 4 + 2 * q->answer_count + T, first;
+    earlier_find(e->settings.earlier, q, position, &first);
+    return recording_bytes(c, first, T, position) + recording_bytes(c, position, T, position) +
            vectors * c->d_model * sizeof(float);
 }

@@ -130,7 +130,7 @@ static pb_status open_job(const measure_pass *p, slice *s, pb_error *err)
     pb_status status = question_open_shared(q, state->m, &e->question->asked, &state->pictures, err);
     if (status)
         return failed_at(e->question, status, err);
-    *a = (asking){.q = q, .terms = job->terms, .term_count = job->term_count};
+    *a = (asking){.q = q, .terms = job->terms, .term_count = job->term_count, .keep_run = e->edited && !p->after};
     s->bytes += (q->length * c->d_model + c->vocab + (e->keyed ? c->d_ff : 0)) * sizeof(float);
     tap *t = &s->taps[s->count++];
     return tap_key(p, e, q, t, a, err);
@@ -215,7 +215,8 @@ static pb_status ask_slice(measure_pass *p, slice *s, size_t kept, pb_error *err
 {
     measure_state *state = p->x->state;
     ask_options options = {.max_tokens = MEASURE_TOKENS, .keep_next = true, .memory = p->x->plan.memory,
-                           .taken = kept + s->bytes + state->pictures.bytes, .progress = report, .context = p};
+                           .taken = kept + s->bytes + state->pictures.bytes, .earlier = p->x->plan.earlier,
+                           .progress = report, .context = p};
     TRY(ask_many(state->m, s->askings, s->count, &options, &p->x->work, err));
     for (size_t i = 0; i < s->count; i++)
         hand_out(p, &s->jobs[i], &s->askings[i]);

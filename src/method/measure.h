@@ -31,6 +31,7 @@
 #define METHOD_MEASURE_H
 
 #include "engine/replay.h"
+#include "method/earlier.h"
 #include "method/interval.h"
 #include "model/model.h"
 #include "patchbay/patchbay.h"
@@ -67,6 +68,8 @@ typedef struct measure_plan {
     const char *key;            /* a span; NULL: constraint:0. A question without it has no key */
     uint64_t seed;              /* of the draws, and of the intervals */
     size_t memory;              /* bytes to work in; 0: the default */
+    earlier_runs *earlier;      /* where measure_before leaves what the edited questions begin with; NULL: nowhere. As
+                                 * long as it holds anything the model itself must not change */
     void (*progress)(void *context, const char *what, double done, double total); /* may be NULL */
     void *context;
 } measure_plan;

@@ -25,6 +25,7 @@ typedef struct measure_entry {
     bool compared;
     float *key;         /* [F] of the unedited run, where it is needed and there is one; until the cosines are known */
     bool keyed;
+    bool edited;        /* of a request */
 } measure_entry;
 
 /* One place in the results that wants an answer. */

@@ -269,6 +269,7 @@ static void make_entries(measure_state *s, bool keys)
         measure_entry *e = &s->entries[s->entry_count - 1];
         sorted[i]->entry = s->entry_count - 1;
         e->compared |= sorted[i]->kind == MEASURE_EVALUATION;
+        e->edited |= sorted[i]->kind == MEASURE_EDITED;
         e->keyed |= keys && (sorted[i]->kind == MEASURE_EDITED || sorted[i]->kind == MEASURE_NEIGHBOURS);
     }
     free(sorted);

@@ -203,6 +203,90 @@ static void little_memory_changes_nothing(void **state)
     crowd_close(&c);
 }
 
+/* Asked once more, the same questions rest on what was kept. With no run allowed, or a budget that has no room for any,
+ * they are answered all the same. */
+static void earlier_runs_change_nothing_but_the_work(void **state)
+{
+    (void)state;
+    crowd c;
+    crowd_open(&c, LLAVA);
+    ask_crowd(&c, TOKENS, 0);
+    next_token before[ALL];
+    for (size_t i = 0; i < ALL; i++) {
+        before[i] = c.list[i].next;
+        free(c.list[i].ids);
+        c.list[i].keep_run = true;
+    }
+    pb_error failure;
+    ask_options o = {.max_tokens = TOKENS, .keep_next = true, .memory = 1};
+    replay_work unused = {0};
+    assert_int_equal(ask_many(c.m, c.list, ALL, &o, &unused, &failure), PB_ENOMEM);
+    size_t least = needed_bytes(&failure), D = c.m->decoder.config.d_model;
+    const struct {
+        size_t limit, memory;
+        bool kept;
+    } cases[] = {{SIZE_MAX, 0, true}, {SIZE_MAX, least, false}, {0, 0, false}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        earlier_runs earlier = {.limit = cases[k].limit};
+        o.memory = cases[k].memory;
+        o.earlier = &earlier;
+        replay_work work[2] = {{0}};
+        for (size_t again = 0; again < 2; again++) {
+            assert_ok(ask_many(c.m, c.list, ALL, &o, &work[again], err));
+            for (size_t i = 0; i < ALL; i++) {
+                assert_answered(&c.list[i], TOKENS);
+                if (slack() == 0)
+                    assert_same_bits(c.list[i].next.logits, before[i].logits, c.m->decoder.config.vocab, "logits");
+            }
+            free_answers(&c);
+        }
+        if (cases[k].kept) {
+            const question *q = &c.questions[0];
+            size_t rows;
+            assert_true(earlier.count == PICTURES && work[1].rows < work[0].rows);
+            assert_true(earlier.bytes > 0);
+            assert_non_null(earlier_find(&earlier, q, q->last, &rows));
+            assert_true(rows >= q->prompt.image_first + q->prompt.image_count && rows <= q->last);
+            assert_non_null(earlier_find(&earlier, q, 2, &rows));
+            assert_int_equal(rows, 2);
+            for (size_t e = 0; e < earlier.count; e++)
+                assert_true(earlier.items[e].run->base == NULL && earlier.items[e].run->first == 0 && D > 0);
+        }
+        earlier_free(&earlier);
+        assert_true(earlier.count == 0 && earlier.bytes == 0 && earlier.limit == cases[k].limit);
+    }
+    for (size_t i = 0; i < ALL; i++)
+        free(before[i].logits);
+    crowd_close(&c);
+}
+
+/* What is tapped is run, even where an earlier run has the row. */
+static void taps_see_rows_that_were_run_earlier(void **state)
+{
+    (void)state;
+    crowd c;
+    crowd_open(&c, LLAVA);
+    size_t F = c.m->decoder.config.d_ff;
+    earlier_runs earlier = {.limit = SIZE_MAX};
+    ask_options o = {.max_tokens = 1, .earlier = &earlier};
+    replay_work work = {0};
+    float *seen[2] = {zeros(F), zeros(F)};
+    for (size_t position = 0; position < 3; position++) {
+        for (size_t again = 0; again < 2; again++) {
+            tap t = {SITE_MLP_POST, 1, position, seen[again]};
+            asking a = {.q = &c.questions[0], .taps = &t, .tap_count = 1, .keep_run = true};
+            memset(seen[again], 0, F * sizeof(float));
+            assert_ok(ask_many(c.m, &a, 1, &o, &work, err));
+            asking_free(&a);
+        }
+        assert_same(seen[0][0], seen[1][0], "a tapped row");
+        assert_true(seen[1][0] != 0);
+    }
+    free(seen[0]), free(seen[1]);
+    earlier_free(&earlier);
+    crowd_close(&c);
+}
+
 static void no_tokens_no_answers(void **state)
 {
     (void)state;
@@ -338,6 +422,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_answers_are_each_ones_own),
         cmocka_unit_test(little_memory_changes_nothing),
+        cmocka_unit_test(earlier_runs_change_nothing_but_the_work),
+        cmocka_unit_test(taps_see_rows_that_were_run_earlier),
         cmocka_unit_test(no_tokens_no_answers),
         cmocka_unit_test(answers_are_greedy),
         cmocka_unit_test(answers_end_where_positions_do),

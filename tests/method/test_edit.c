@@ -2,6 +2,7 @@
  * requests alone and together, ranges of layers, fine-tuning and its undoing. */
 #include "tests/method/asked.h"
 
+#include "method/ask.h"
 #include "method/edit.h"
 
 enum { N = 3 };
@@ -138,6 +139,44 @@ static void requests_do_not_see_each_other(void **state)
     }
     edit_free(&all);
     requests_close(&r);
+}
+
+/* The questions are asked first, and what they begin with is kept: all of it but the last row, of which an edit takes
+ * what lies below its key. */
+static void an_edit_may_rest_on_earlier_runs(void **state)
+{
+    (void)state;
+    if (!matmul_row_invariant())
+        skip();
+    static const char *const folders[] = {LLAVA, PHI};
+    for (size_t n = 0; n < 2; n++) {
+        requests r = requests_open(folders[n], 2);
+        point(&r);
+        earlier_runs earlier = {.limit = SIZE_MAX};
+        ask_options options = {.max_tokens = 2, .earlier = &earlier};
+        replay_work work = {0};
+        asking asked = {.q = &r.q[0], .keep_run = true};
+        assert_ok(ask_many(r.m, &asked, 1, &options, &work, err));
+        asking_free(&asked);
+        assert_int_equal(earlier.count, 1);
+        edit fresh, resting, tight;
+        edit_settings s = strong(1, 2);
+        assert_ok(edit_find(&fresh, r.m, r.list, N, &s, err));
+        s.earlier = &earlier;
+        assert_ok(edit_find(&resting, r.m, r.list, N, &s, err));
+        assert_true(resting.flop < fresh.flop && earlier.count == 1);
+        pb_error failure;
+        s.memory = 1;
+        assert_int_equal(edit_find(&tight, r.m, r.list, N, &s, &failure), PB_ENOMEM);
+        assert_int_equal(earlier.count, 0); /* they were in the way */
+        for (size_t i = 0; i < N; i++)
+            assert_memory_equal(fresh.found[i].loss, resting.found[i].loss, s.steps * sizeof(double));
+        assert_same_bits(fresh.layers[0].key, resting.layers[0].key, N * r.F, "key");
+        assert_same_bits(fresh.layers[0].u, resting.layers[0].u, N * r.D, "u");
+        edit_free(&fresh), edit_free(&resting);
+        earlier_free(&earlier);
+        requests_close(&r);
+    }
 }
 
 static void a_whole_targets_loss_is_the_sum_over_its_tokens(void **state)
@@ -419,6 +458,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edit_is_its_definition),
         cmocka_unit_test(requests_do_not_see_each_other),
+        cmocka_unit_test(an_edit_may_rest_on_earlier_runs),
         cmocka_unit_test(a_whole_targets_loss_is_the_sum_over_its_tokens),
         cmocka_unit_test(a_delta_of_nothing_changes_no_bit),
         cmocka_unit_test(together_is_the_direct_solve),
