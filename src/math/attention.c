@@ -1,7 +1,7 @@
 /* attention.c: see attention.h.
  *
  * Work is cut into units of one key/value head and a block of rows; within a unit the query vectors (rows x the query
- * heads of the group) are taken four at a time against 32 positions, or 32 value columns, held in registers. */
+ * heads of the group) are taken eight or four at a time against 32 positions, or 32 value columns, held in registers. */
 #include "math/attention.h"
 
 #include <math.h>
@@ -13,7 +13,8 @@
 #include "math/multiversion.h"
 
 enum {
-    QUERIES = 4,    /* query vectors in a register tile */
+    QUERIES = 8,    /* query vectors that go together */
+    FEW = 4,        /* or so many, where there are no more */
     COLUMNS = 32,   /* positions, or value columns, in it */
     LANES = 16,     /* sums over positions are kept in as many */
     UNIT_ROWS = 32, /* rows of a unit */
@@ -43,8 +44,13 @@ void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t s
 /* Vectors that are wider than the processor's own go through memory, at a tenth of the speed; narrower ones are half as
  * fast. Both give the same bits: lanes do not meet. */
 #define VECTOR 16
+#define HELD 8
+#include "math/attention_tile.h"
+#define VECTOR 16
+#define HELD 4
 #include "math/attention_tile.h"
 #define VECTOR 8
+#define HELD 4
 #include "math/attention_tile.h"
 
 static bool wide_vectors(void)
@@ -56,12 +62,17 @@ static bool wide_vectors(void)
 #endif
 }
 
+/* How a tile is computed: with the processor's vectors, all of its queries or the first FEW, which is all that differ. */
+typedef struct tile_kind {
+    bool wide, few;
+} tile_kind;
+
 /* ---- scores: s[query][position] = q . k ---- */
 
 /* Tiles may run over a segment's end: what they write there is overwritten by the next segment, or lies beyond the
  * row's own position. */
 INLINE void scores(float *const s[QUERIES], const float *const q[QUERIES], const attention_job *job, size_t kv_head,
-                   size_t keys, bool wide)
+                   size_t keys, tile_kind kind)
 {
     for (size_t g = 0; g < job->segment_count; g++) {
         const kv_segment *segment = &job->segments[g];
@@ -72,10 +83,15 @@ INLINE void scores(float *const s[QUERIES], const float *const q[QUERIES], const
             for (size_t n = 0; n < QUERIES; n++)
                 at[n] = s[n] + t;
             const float *from = k + (t - segment->first);
-            if (wide)
-                score_tile_16(at, q, from, segment->k_stride, job->head_dim);
-            else
-                score_tile_8(at, q, from, segment->k_stride, job->head_dim);
+            if (kind.wide && !kind.few) {
+                score_tile_16x8(at, q, from, segment->k_stride, job->head_dim);
+                continue;
+            }
+            for (size_t n = 0; n < (kind.few ? FEW : QUERIES); n += FEW)
+                if (kind.wide)
+                    score_tile_16x4(at + n, q + n, from, segment->k_stride, job->head_dim);
+                else
+                    score_tile_8x4(at + n, q + n, from, segment->k_stride, job->head_dim);
         }
     }
 }
@@ -89,11 +105,13 @@ INLINE void softmax(float *s, size_t keys, size_t padded, float scale)
         s[t] = -INFINITY;
     for (size_t j = 0; j < LANES; j++)
         highest[j] = -INFINITY;
-    for (size_t t = 0; t < padded; t += LANES)
+    for (size_t t = 0; t < padded; t += LANES) {
+#pragma omp simd /* else it is taken for sixteen scalars */
         for (size_t j = 0; j < LANES; j++) {
             s[t + j] *= scale;
             highest[j] = s[t + j] > highest[j] ? s[t + j] : highest[j];
         }
+    }
     float most = highest[0];
     for (size_t j = 1; j < LANES; j++)
         most = highest[j] > most ? highest[j] : most;
@@ -112,39 +130,44 @@ INLINE void softmax(float *s, size_t keys, size_t padded, float scale)
 /* ---- mix: z[query][column] = sum over positions of s v ---- */
 
 /* The columns of a head that do not fill a tile. */
-INLINE void mix_rest(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t column,
-                     size_t columns, size_t keys)
+INLINE void mix_rest(float *const z[FEW], float *const s[FEW], const attention_job *job, size_t column, size_t columns,
+                     size_t keys)
 {
     size_t width = job->kv_heads * job->head_dim;
-    float sum[QUERIES][COLUMNS] = {{0}};
+    float sum[FEW][COLUMNS] = {{0}};
     for (size_t g = 0; g < job->segment_count; g++) {
         const kv_segment *segment = &job->segments[g];
         const float *v = segment->v + column;
         size_t end = segment->end < keys ? segment->end : keys;
         for (size_t t = segment->first; t < end; t++, v += width)
-            for (size_t n = 0; n < QUERIES; n++)
+            for (size_t n = 0; n < FEW; n++)
                 for (size_t c = 0; c < columns; c++)
                     sum[n][c] += s[n][t] * v[c];
     }
-    for (size_t n = 0; n < QUERIES; n++)
+    for (size_t n = 0; n < FEW; n++)
         memcpy(z[n], sum[n], columns * sizeof **z);
 }
 
 /* z[query] = one head's mixed values, of the positions below `keys` */
 INLINE void mix(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t kv_head, size_t keys,
-                bool wide)
+                tile_kind kind)
 {
     for (size_t c = 0; c < job->head_dim; c += COLUMNS) {
         size_t columns = job->head_dim - c, first = kv_head * job->head_dim + c;
         float *at[QUERIES];
         for (size_t n = 0; n < QUERIES; n++)
             at[n] = z[n] + c;
-        if (columns < COLUMNS)
-            mix_rest(at, s, job, first, columns, keys);
-        else if (wide)
-            mix_tile_16(at, s, job, first, keys);
-        else
-            mix_tile_8(at, s, job, first, keys);
+        if (kind.wide && !kind.few && columns >= COLUMNS) {
+            mix_tile_16x8(at, s, job, first, keys);
+            continue;
+        }
+        for (size_t n = 0; n < (kind.few ? FEW : QUERIES); n += FEW)
+            if (columns < COLUMNS)
+                mix_rest(at + n, s + n, job, first, columns, keys);
+            else if (kind.wide)
+                mix_tile_16x4(at + n, s + n, job, first, keys);
+            else
+                mix_tile_8x4(at + n, s + n, job, first, keys);
     }
 }
 
@@ -160,17 +183,18 @@ static size_t all_keys(const attention_job *job)
     return job->segments[job->segment_count - 1].end;
 }
 
-/* Four query vectors; the last ones of a unit are repeated to fill the tile. */
+/* Some query vectors; the last one of a unit is repeated to fill the tile. */
 typedef struct tile {
     size_t at[QUERIES]; /* where each stands in the job's q and z */
     size_t keys[QUERIES], most;
+    size_t held;        /* QUERIES of them, or FEW: what is computed */
 } tile;
 
 static tile tile_of(const unit *u, size_t first_query, size_t queries)
 {
     const attention_job *job = u->job;
     size_t group = job->heads / job->kv_heads;
-    tile t = {.most = 0};
+    tile t = {.held = queries <= FEW ? FEW : QUERIES};
     for (size_t n = 0; n < QUERIES; n++) {
         size_t index = first_query + (n < queries ? n : queries - 1);
         size_t row = u->first_row + index / group, head = u->kv_head * group + index % group;
@@ -188,13 +212,13 @@ INLINE size_t padded(const tile *t)
 }
 
 /* s[query][position] = the share that each position has in the mix */
-INLINE void shares(float *const s[QUERIES], const unit *u, const tile *t, bool wide)
+INLINE void shares(float *const s[QUERIES], const unit *u, const tile *t, tile_kind kind)
 {
     const float *q[QUERIES];
     for (size_t n = 0; n < QUERIES; n++)
         q[n] = u->job->q + t->at[n];
-    scores(s, q, u->job, u->kv_head, t->most, wide);
-    for (size_t n = 0; n < QUERIES; n++)
+    scores(s, q, u->job, u->kv_head, t->most, kind);
+    for (size_t n = 0; n < t->held; n++)
         softmax(s[n], t->keys[n], padded(t), u->job->scale);
 }
 
@@ -206,8 +230,9 @@ MULTIVERSION static void attend_tile(const unit *u, tile t, float *s_store, size
         s[n] = s_store + n * s_stride;
         z[n] = u->job->z + t.at[n];
     }
-    shares(s, u, &t, wide);
-    mix(z, s, u->job, u->kv_head, t.most, wide);
+    tile_kind kind = {wide, t.held == FEW};
+    shares(s, u, &t, kind);
+    mix(z, s, u->job, u->kv_head, t.most, kind);
 }
 
 static size_t queries_of(const unit *u)
@@ -271,11 +296,11 @@ INLINE void softmax_backward(float *dp, const float *p, size_t padded, float sca
 }
 
 /* The columns of a head that do not fill a tile: as spread_tile. */
-INLINE void spread_rest(float *to, size_t width, float *const s[QUERIES], const float *const x[QUERIES], size_t columns,
+INLINE void spread_rest(float *to, size_t width, float *const s[FEW], const float *const x[FEW], size_t columns,
                         size_t begin, size_t end)
 {
     for (size_t t = begin; t < end; t++, to += width)
-        for (size_t n = 0; n < QUERIES; n++)
+        for (size_t n = 0; n < FEW; n++)
             for (size_t c = 0; c < columns; c++)
                 to[c] += s[n][t] * x[n][c];
 }
@@ -283,18 +308,23 @@ INLINE void spread_rest(float *to, size_t width, float *const s[QUERIES], const 
 /* Backward of mix's `z = s v` for v, and of scores' `s = q k` for k, of one head: to[position - begin][head_dim] += sum
  * over queries of s x[query], for the positions begin .. end-1. */
 INLINE void spread(float *to, float *const s[QUERIES], const float *const x[QUERIES], size_t head_dim, size_t begin,
-                   size_t end, bool wide)
+                   size_t end, tile_kind kind)
 {
     for (size_t c = 0; c < head_dim; c += COLUMNS) {
         const float *from[QUERIES];
         for (size_t n = 0; n < QUERIES; n++)
             from[n] = x[n] + c;
-        if (head_dim - c < COLUMNS)
-            spread_rest(to + c, head_dim, s, from, head_dim - c, begin, end);
-        else if (wide)
-            spread_tile_16(to + c, head_dim, s, from, begin, end);
-        else
-            spread_tile_8(to + c, head_dim, s, from, begin, end);
+        if (kind.wide && !kind.few && head_dim - c >= COLUMNS) {
+            spread_tile_16x8(to + c, head_dim, s, from, begin, end);
+            continue;
+        }
+        for (size_t n = 0; n < (kind.few ? FEW : QUERIES); n += FEW)
+            if (head_dim - c < COLUMNS)
+                spread_rest(to + c, head_dim, s + n, from + n, head_dim - c, begin, end);
+            else if (kind.wide)
+                spread_tile_16x4(to + c, head_dim, s + n, from + n, begin, end);
+            else
+                spread_tile_8x4(to + c, head_dim, s + n, from + n, begin, end);
     }
 }
 
@@ -319,17 +349,18 @@ MULTIVERSION static void attend_tile_backward(const backward_unit *u, tile t, si
         p[n] = u->p + n * u->stride, dp[n] = u->dp + n * u->stride;
         q[n] = job->q + t.at[n], dz[n] = gradient->dz + t.at[n], dq[n] = gradient->dq + t.at[n];
     }
-    shares(p, &u->forward, &t, wide);
-    scores(dp, dz, &u->exchanged, 0, t.most, wide);
-    for (size_t n = 0; n < QUERIES; n++)
+    tile_kind kind = {wide, t.held == FEW};
+    shares(p, &u->forward, &t, kind);
+    scores(dp, dz, &u->exchanged, 0, t.most, kind);
+    for (size_t n = 0; n < t.held; n++)
         softmax_backward(dp[n], p[n], padded(&t), job->scale);
-    mix(dq, dp, &u->exchanged, 0, t.most, wide);
-    for (size_t n = queries; n < QUERIES; n++) { /* repeated queries count once */
+    mix(dq, dp, &u->exchanged, 0, t.most, kind);
+    for (size_t n = queries; n < t.held; n++) { /* repeated queries count once */
         memset(p[n], 0, t.most * sizeof *p[n]);
         memset(dp[n], 0, t.most * sizeof *dp[n]);
     }
-    spread(u->dv, p, dz, job->head_dim, gradient->first, t.most, wide);
-    spread(u->dk, dp, q, job->head_dim, gradient->first, t.most, wide);
+    spread(u->dv, p, dz, job->head_dim, gradient->first, t.most, kind);
+    spread(u->dk, dp, q, job->head_dim, gradient->first, t.most, kind);
 }
 
 /* vt[head_dim][stride] and k[position][head_dim] of one head. */

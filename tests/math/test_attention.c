@@ -6,10 +6,15 @@
 
 #include "math/multiversion.h"
 
-enum { QUERIES = 4, COLUMNS = 32 };
+enum { QUERIES = 8, FEW = 4, COLUMNS = 32 };
 #define VECTOR 16
+#define HELD 8
+#include "math/attention_tile.h"
+#define VECTOR 16
+#define HELD 4
 #include "math/attention_tile.h"
 #define VECTOR 8
+#define HELD 4
 #include "math/attention_tile.h"
 
 static void compare_with_plain(const scene *s)
@@ -129,27 +134,40 @@ static void threads_do_not_show(void **state)
     scene_free(&s);
 }
 
-/* attention takes the one that suits the processor; whichever it is, the numbers are the same. */
-static void widths_of_vectors_do_not_show(void **state)
+/* attention takes the one that suits the processor and the number of queries; whichever it is, the numbers are the same. */
+static void shapes_of_tiles_do_not_show(void **state)
 {
     (void)state;
-    scene s = scene_new(64, 4, 1, 48, true);
+    scene s = scene_new(64, 8, 1, 48, true);
     cut(&s, (size_t[]){32}, 1);
-    float *narrow = zeros(QUERIES * COLUMNS), *wide = zeros(QUERIES * COLUMNS), *shares = gaussians(QUERIES * s.T, 4);
+    float *shares = gaussians(QUERIES * s.T, 4), *z[3];
+    float *at[3][QUERIES], *p[QUERIES];
     const float *q[QUERIES];
-    float *n[QUERIES], *w[QUERIES], *p[QUERIES];
+    for (size_t k = 0; k < 3; k++)
+        z[k] = zeros(QUERIES * COLUMNS);
     for (size_t i = 0; i < QUERIES; i++) {
         q[i] = s.q + i * s.head_dim, p[i] = shares + i * s.T;
-        n[i] = narrow + i * COLUMNS, w[i] = wide + i * COLUMNS;
+        for (size_t k = 0; k < 3; k++)
+            at[k][i] = z[k] + i * COLUMNS;
     }
-    score_tile_8(n, q, s.kt[0], s.segments[0].k_stride, s.head_dim);
-    score_tile_16(w, q, s.kt[0], s.segments[0].k_stride, s.head_dim);
-    assert_same_bits(narrow, wide, QUERIES * COLUMNS, "score");
+    score_tile_16x8(at[0], q, s.kt[0], s.segments[0].k_stride, s.head_dim);
+    for (size_t n = 0; n < QUERIES; n += FEW) {
+        score_tile_16x4(at[1] + n, q + n, s.kt[0], s.segments[0].k_stride, s.head_dim);
+        score_tile_8x4(at[2] + n, q + n, s.kt[0], s.segments[0].k_stride, s.head_dim);
+    }
+    for (size_t k = 1; k < 3; k++)
+        assert_same_bits(z[0], z[k], QUERIES * COLUMNS, "score");
     attention_job job = job_of(&s, NULL, 0, NULL, NULL);
-    mix_tile_8(n, p, &job, 5, 50);
-    mix_tile_16(w, p, &job, 5, 50);
-    assert_same_bits(narrow, wide, QUERIES * COLUMNS, "mixed value");
-    free(narrow), free(wide), free(shares);
+    mix_tile_16x8(at[0], p, &job, 5, 50);
+    for (size_t n = 0; n < QUERIES; n += FEW) {
+        mix_tile_16x4(at[1] + n, p + n, &job, 5, 50);
+        mix_tile_8x4(at[2] + n, p + n, &job, 5, 50);
+    }
+    for (size_t k = 1; k < 3; k++)
+        assert_same_bits(z[0], z[k], QUERIES * COLUMNS, "mixed value");
+    for (size_t k = 0; k < 3; k++)
+        free(z[k]);
+    free(shares);
     scene_free(&s);
 }
 
@@ -202,7 +220,7 @@ int main(void)
         cmocka_unit_test(segments_may_be_cut_anywhere),
         cmocka_unit_test(rows_do_not_depend_on_their_neighbours),
         cmocka_unit_test(threads_do_not_show),
-        cmocka_unit_test(widths_of_vectors_do_not_show),
+        cmocka_unit_test(shapes_of_tiles_do_not_show),
         cmocka_unit_test(nothing_to_attend_is_fine),
         cmocka_unit_test(keys_are_transposed_with_zeros_behind),
         cmocka_unit_test(keys_are_appended_column_by_column),

@@ -7,10 +7,15 @@
 
 #include "math/multiversion.h"
 
-enum { QUERIES = 4, COLUMNS = 32 };
+enum { QUERIES = 8, FEW = 4, COLUMNS = 32 };
 #define VECTOR 16
+#define HELD 8
+#include "math/attention_tile.h"
+#define VECTOR 16
+#define HELD 4
 #include "math/attention_tile.h"
 #define VECTOR 8
+#define HELD 4
 #include "math/attention_tile.h"
 
 /* dq of all rows; dk and dv of the positions from `first` on. */
@@ -369,19 +374,26 @@ static void threads_do_not_show(void **state)
     scene_free(&s);
 }
 
-static void widths_of_vectors_do_not_show(void **state)
+static void shapes_of_tiles_do_not_show(void **state)
 {
     (void)state;
     enum { T = 50, WIDTH = 37 };
-    float *narrow = gaussians(T * WIDTH, 1), *wide = gaussians(T * WIDTH, 1), *s = gaussians(QUERIES * T, 2);
-    float *x = gaussians(QUERIES * COLUMNS, 3), *shares[QUERIES];
+    float *to[3], *s = gaussians(QUERIES * T, 2), *x = gaussians(QUERIES * COLUMNS, 3), *shares[QUERIES];
     const float *from[QUERIES];
+    for (size_t k = 0; k < 3; k++)
+        to[k] = gaussians(T * WIDTH, 1);
     for (size_t i = 0; i < QUERIES; i++)
         shares[i] = s + i * T, from[i] = x + i * COLUMNS;
-    spread_tile_8(narrow + 5, WIDTH, shares, from, 0, T);
-    spread_tile_16(wide + 5, WIDTH, shares, from, 0, T);
-    assert_same_bits(narrow, wide, T * WIDTH, "spread");
-    free(narrow), free(wide), free(s), free(x);
+    spread_tile_16x8(to[0] + 5, WIDTH, shares, from, 0, T);
+    for (size_t n = 0; n < QUERIES; n += FEW) {
+        spread_tile_16x4(to[1] + 5, WIDTH, shares + n, from + n, 0, T);
+        spread_tile_8x4(to[2] + 5, WIDTH, shares + n, from + n, 0, T);
+    }
+    for (size_t k = 1; k < 3; k++)
+        assert_same_bits(to[0], to[k], T * WIDTH, "spread");
+    for (size_t k = 0; k < 3; k++)
+        free(to[k]);
+    free(s), free(x);
 }
 
 static void no_rows_are_fine(void **state)
@@ -407,7 +419,7 @@ int main(void)
         cmocka_unit_test(rows_do_not_depend_on_their_neighbours),
         cmocka_unit_test(gradients_are_added_to),
         cmocka_unit_test(threads_do_not_show),
-        cmocka_unit_test(widths_of_vectors_do_not_show),
+        cmocka_unit_test(shapes_of_tiles_do_not_show),
         cmocka_unit_test(no_rows_are_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
