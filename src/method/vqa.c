@@ -136,6 +136,12 @@ static void add_word(const char *word, buffer *out)
     buffer_text(out, look_up(contractions, COUNT(contractions), word));
 }
 
+/* Where Python's split() parts words: at spaces, and at the information separators U+001C to U+001F. */
+static bool parts_words(uint32_t point)
+{
+    return (unicode_classes(point) & CLASS_SPACE) || (point >= 0x1c && point <= 0x1f);
+}
+
 /* Adds the words of text[size], in small letters; what is no UTF-8 stays as it is. */
 static void add_words(const char *text, size_t size, buffer *out)
 {
@@ -144,7 +150,7 @@ static void add_words(const char *text, size_t size, buffer *out)
         uint32_t point;
         char small[4];
         n = utf8_read(text + at, size - at, &point);
-        if (n && (unicode_classes(point) & CLASS_SPACE)) {
+        if (n && parts_words(point)) {
             if (word.size)
                 add_word(word.data, out);
             buffer_free(&word);

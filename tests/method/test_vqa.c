@@ -6,6 +6,7 @@
 
 static const char *const table[][2] = {
     {"", ""},
+    {"red\x1c" "blue", "red blue"}, /* an information separator parts words in Python */
     {"Lisbon", "lisbon"},
     {"  The capital is Lisbon.\n", "capital is lisbon"},
     {"A man, an apple and the dog", "man apple and dog"},
