@@ -129,7 +129,7 @@ def trials(found):
     return f"""
 ### Trials
 
-Six for each method, on {sum(settings.TUNED)} requests of which none is reported. Chosen (bold) is the highest score: the
+Equally many of each method, on {sum(settings.TUNED)} requests of which none is reported. Chosen (bold) is the highest score: the
 harmonic mean of efficacy, generalisation, neighbourhood and accuracy after / before. What had been looked at before, on some
 of these requests, stands at the top of the settings: more of MultEdit with rows kept than of the other methods.
 
