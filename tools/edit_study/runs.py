@@ -27,6 +27,8 @@ class Runs(Program):
             named += [option, str(write_lines(folder / f"{file.stem}{option}.jsonl", rows))]
         line = [str(self.path), "edit", str(self.model), *arguments, *named, "--json", "--quiet"]
         done = subprocess.run(line, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1", **os.environ})
+        if done.returncode < 0:
+            raise SystemExit(f"edits: the program was ended by signal {-done.returncode}")       # it would do: not a refusal
         if done.returncode != 0:
             raise ProgramError(done.stderr.strip() or f"ended with status {done.returncode}")
         result = json.loads(done.stdout)
