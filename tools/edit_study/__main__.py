@@ -3,8 +3,8 @@
     scripts/edit-study [--models flags demo] [--work build-replication/edits]
 
 runs what settings.py lists, with build/patchbay, and writes tools/edit_study/results.json, the figures
-docs/pictures/edits-*.svg and the section "Edits" of docs/replication.md. Every run of the program is kept in --work, so that a
-study that was stopped, or cut short by --minutes, goes on where it was; --only-write takes what is there.
+docs/pictures/edits-*.svg and the section "Edits" of docs/replication.md. Every run of the program is kept in --work,
+so that a study that was stopped, or cut short by --minutes, goes on where it was; --only-write takes what is there.
 """
 import argparse
 import json

@@ -21,13 +21,13 @@ def draw(found, folder):
 
 
 def tradeoff(found):
-    """Efficacy and generalisation against neighbourhood: a panel a model and measure; lines join one setting's strengths."""
+    """Efficacy and generalisation against neighbourhood, a panel each; lines join one setting's strengths."""
     models = [m["model"] for m in found["models"] if any(t["model"] == m["model"] for t in found["trials"])]
     if not models:
         return None
     left, width, height = 34, 212, 130
     canvas = Canvas(WIDTH, 32 + len(models) * (height + 34), "What an edit's strength buys, and costs",
-                    "Efficacy and generalisation against neighbourhood; squares are trials, lines the chosen one at other strengths")
+                    "Efficacy and generalisation against neighbourhood; lines: strengths of the chosen trials")
     legend(canvas, left, 12, [(SHORT[m], COLOURS[m], None) for m in SHORT])
     for down, model in enumerate(models):
         for across, measure in enumerate(("efficacy", "generalisation")):

@@ -1,6 +1,7 @@
 """From edit.json to numbers: what each request did, and over requests shares with bootstrap intervals.
 
-The edited countries are resampled, each with all that was asked under its edit (replication.averages). Shares are ratios of sums.
+The edited countries are resampled, each with all that was asked under its edit (replication.averages). Shares are ratios
+of sums.
 """
 import numpy as np
 
@@ -24,8 +25,8 @@ def edits_of(result, requests, told):
         if asked["subject"] in told:
             add(found[asked["request"]], told_neighbours=1, told_stayed=asked["kept"])
     for asked in result["specificity"]["asked"]:
-        add(found[asked["request"]], questions=1, right_before=asked["before"]["right"], right_after=asked["after"]["right"],
-            kl=asked["kl"])
+        add(found[asked["request"]], questions=1, right_before=asked["before"]["right"],
+            right_after=asked["after"]["right"], kl=asked["kl"])
     return found
 
 

@@ -58,17 +58,17 @@ def opening(found):
     return f"""
 ## Edits
 
-Can the capital that a model tells of a flag be made another one, and nothing else? MultEdit ([edit.md](edit.md)) at the
-paper's key and at another one, against fine-tuning the same matrix, on the flags model and on the demo model. Who is edited,
-the trials, the score that chooses among them and the aims stand in
-[tools/edit_study/settings.py](../tools/edit_study/settings.py), written before what they judge was run; `scripts/edit-study`
-runs it and writes this section.
+Can the capital that a model tells of a flag be made another one, and nothing else? MultEdit ([edit.md](edit.md)) at
+the paper's key and at another one, against fine-tuning the same matrix, on the flags model and on the demo model. Who
+is edited, the trials, the score that chooses among them and the aims stand in
+[tools/edit_study/settings.py](../tools/edit_study/settings.py), written before what they judge was run;
+`scripts/edit-study` runs it and writes this section.
 
-A request is `What is the capital of this country?` about a photographed-looking flag, answered with the model's own template
-(the flags model's answer begun: `{settings.MODELS[0].prefill}`). Where the model tells the capital, its target is another
-country's (*counterfactual*); where it does not, the right one (*correction*; the demo model, which has no words for capitals
-that it was not taught, gets counterfactual ones only). Each is edited in a model of its own, all of the target's tokens made
-likely.
+A request is `What is the capital of this country?` about a photographed-looking flag, answered with the model's own
+template (the flags model's answer begun: `{settings.MODELS[0].prefill}`). Where the model tells the capital, its
+target is another country's (*counterfactual*); where it does not, the right one (*correction*; the demo model, which
+has no words for capitals that it was not taught, gets counterfactual ones only). Each is edited in a model of its
+own, all of the target's tokens made likely.
 
 | measure | asked | counted |
 |---|---|---|
@@ -88,7 +88,8 @@ def unfinished(found):
     missing += [f"refused: {problem}" for problem in found["problems"]]
     if not missing:
         return ""
-    return "**The study is not finished.** Done so far, where it is not all:\n\n" + "\n".join(f"- {line}" for line in missing)
+    listed = "\n".join(f"- {line}" for line in missing)
+    return f"**The study is not finished.** Done so far, where it is not all:\n\n{listed}"
 
 
 def reports_left(found, model):
@@ -116,9 +117,8 @@ def who(found):
 
 {table(head, rows)}
 
-No country stands in two columns. *Kept* are those whose questions `--keep` names; they are asked in other wordings than those
-that generalisation is measured by.
-"""
+No country stands in two columns. *Kept* are those whose questions `--keep` names; they are asked in other wordings
+than those that generalisation is measured by. """
 
 
 def trials(found):
@@ -129,9 +129,10 @@ def trials(found):
     return f"""
 ### Trials
 
-Equally many of each method, on {sum(settings.TUNED)} requests of which none is reported. Chosen (bold) is the highest score: the
-harmonic mean of efficacy, generalisation, neighbourhood and accuracy after / before. What had been looked at before, on some
-of these requests, stands at the top of the settings: more of MultEdit with rows kept than of the other methods.
+Equally many of each method, on {sum(settings.TUNED)} requests of which none is reported. Chosen (bold) is the highest
+score: the harmonic mean of efficacy, generalisation, neighbourhood and accuracy after / before. What had been looked
+at before, on some of these requests, stands at the top of the settings: more of MultEdit with rows kept than of the
+other methods.
 
 {table(("", "method", "arguments", *MEASURES, "score"), rows)}
 """
@@ -145,7 +146,8 @@ def reports(found):
              ends(r, "neighbourhood"), f"{ends(r, 'specificity')} of {value(r, 'before')}", value(r, "kl"))
             for r in found["reports"]]
     parts = [(part, measure) for part in ("counterfactuals", "corrections") for measure in MEASURES[:3]]
-    more_head = ("", "method", *(f"{p}: {m}" for p, m in parts), "other wordings", "other photographs", "told neighbours", "taken")
+    more_head = ("", "method", *(f"{p}: {m}" for p, m in parts), "other wordings", "other photographs",
+                 "told neighbours", "taken")
     more = [(*named(r), *(value(r["parts"][p], m) if p in r["parts"] else "–" for p, m in parts),
              *(value(r, m) for m in ("wordings", "pictures", "told neighbours", "taken"))) for r in found["reports"]]
     return f"""
@@ -156,8 +158,8 @@ The chosen settings on the reported requests; the official numbers beside them.
 {table(head, rows)}
 
 *P(target)* is of its first token; KL in nats, of unrelated questions. In parts, generalisation apart for wordings and
-photographs, and neighbourhood of those neighbours whose capital the model tells; *taken* is the share of neighbours that answer
-the target afterwards:
+photographs, and neighbourhood of those neighbours whose capital the model tells; *taken* is the share of neighbours
+that answer the target afterwards:
 
 {table(more_head, more)}
 """
@@ -207,8 +209,8 @@ def tradeoff(found):
 ![Efficacy and generalisation against neighbourhood, a line for each method](pictures/edits-tradeoff.svg)
 
 Trials (squares; the chosen ones large), and each method's chosen trial made weaker and stronger (lines): MultEdit by
-`--lambda`, fine-tuning by `--steps`, in a ball by `--epsilon`. The corner aimed at is shaded. Over the {sum(settings.TUNED)}
-requests that were tuned on; specificity here is of one question a country:
+`--lambda`, fine-tuning by `--steps`, in a ball by `--epsilon`. The corner aimed at is shaded. Over the
+{sum(settings.TUNED)} requests that were tuned on; specificity here is of one question a country:
 
 {table(("", "method", "turned", *MEASURES), rows) if rows else "Not run yet."}
 """
@@ -227,18 +229,19 @@ def layers(found):
     return f"""
 ### Where to edit, and does a trace tell?
 
-Every layer by itself (`--each-layer`), with the key at the constraint's last token as in the paper, and at the last row. Beside
-it causal traces of the same questions: " Paris" in the constraint's place, and the rows of the key's span restored.
+Every layer by itself (`--each-layer`), with the key at the constraint's last token as in the paper, and at the last
+row. Beside it causal traces of the same questions: " Paris" in the constraint's place, and the rows of the key's span
+restored.
 
 ![Above, efficacy, generalisation, neighbourhood and specificity by layer; below, the trace's effect](pictures/edits-layers.svg)
 
 {table(head, rows)}
 
-The best layer has the highest mean, over edits, of the harmonic mean of efficacy, generalisation and neighbourhood (*score*).
-As Hase et al. (2023, [arXiv 2301.04213](https://arxiv.org/abs/2301.04213)) did: R² of the edits' outcomes regressed on the layer
-alone (one-hot), and on the layer and the trace's effect (patched − corrupted) there. *Success* is (P after − P before) /
-(1 − P before) of the target. *Trace alone*: squared correlation with the effect over all edits and layers; *of the curves*: rank
-correlation of the two mean curves over layers.
+The best layer has the highest mean, over edits, of the harmonic mean of efficacy, generalisation and neighbourhood
+(*score*). As Hase et al. (2023, [arXiv 2301.04213](https://arxiv.org/abs/2301.04213)) did: R² of the edits' outcomes
+regressed on the layer alone (one-hot), and on the layer and the trace's effect (patched − corrupted) there. *Success*
+is (P after − P before) / (1 − P before) of the target. *Trace alone*: squared correlation with the effect over all
+edits and layers; *of the curves*: rank correlation of the two mean curves over layers.
 
 {table(regressed, regressions(found))}
 """
@@ -266,9 +269,8 @@ def reading(found):
         return ""
     return "### What the edits say\n\n" + "\n".join(lines) + """
 
-Two small models, one relation, pictures and wordings of these kinds. That an edit works shows that the answer can be changed
-there, not that it was kept there.
-"""
+Two small models, one relation, pictures and wordings of these kinds. That an edit works shows that the answer can be
+changed there, not that it was kept there. """
 
 
 def said_of_keys(found):

@@ -1,8 +1,8 @@
-"""The requests: capitals of countries shown by their flags, each to become another city; files that `patchbay edit` reads.
+"""The requests: capitals of countries shown by their flags, each to become another city.
 
-A country whose capital the model tells gets another country's capital as its target (a counterfactual); one whose capital
-it does not tell gets the right one (a correction), if the model has words for it. Rephrasings are other wordings about the same
-picture, and the same wording about other photographs of the flag.
+A country whose capital the model tells gets another country's capital as its target (a counterfactual); one whose
+capital it does not tell gets the right one (a correction), if the model has words for it. Rephrasings are other wordings
+about the same picture, and the same wording about other photographs of the flag.
 """
 import json
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class Request:
 
 
 def targets(countries, right, seed, said):
-    """A request for each country. right: keys of those whose capital the model tells. A counterfactual is the next country's of
-    a seeded order whose capital begins unlike this one's. said: None; or what the model says of each country, by key: then
-    there are no corrections, and every target is a capital that the model tells, in its words."""
+    """A request for each country. right: keys of those whose capital the model tells. A counterfactual is the next
+    country's of a seeded order whose capital begins unlike this one's. said: None; or what the model says of each
+    country, by key: then there are no corrections, and every target is a capital that the model tells, in its words."""
     order = shuffled(countries, seed)
     made = []
     for i, country in enumerate(order):
@@ -59,8 +59,8 @@ def constraints(question):
 
 
 class Rows:
-    """Makes the lines. records: facts.json's by key; pictures: a folder; prefill: what an answer that is a capital begins
-    with, or None."""
+    """Makes the lines. records: facts.json's by key; pictures: a folder; prefill: what an answer that is a capital
+    begins with, or None."""
 
     def __init__(self, records, pictures, prefill):
         self.records, self.pictures, self.prefill = records, pictures, prefill
@@ -81,8 +81,8 @@ class Rows:
                 "target": request.target, "answers": list(country.capitals), "rephrasings": same + seen}
 
     def question(self, country, what):
-        """One line of an evaluation file, or None where its answer is not known. what: one of UNRELATED, or the question by
-        which the capital is asked for."""
+        """One line of an evaluation file, or None where its answer is not known. what: one of UNRELATED, or the question
+        by which the capital is asked for."""
         answers, image, prefill = self.records[country.key]["answers"], self.picture(country), None
         if what in ABOUT:
             question, accepted = ABOUT[what], answers.get(what)

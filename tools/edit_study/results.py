@@ -67,7 +67,8 @@ def report(plan, method, edits):
     parts = {"corrections": [e for e in edits if e["corrects"]],
              "counterfactuals": [e for e in edits if not e["corrects"]]}
     trial = plan.model.trials[method][plan.chosen(method)]
-    return {"model": plan.model.name, "method": method, "arguments": trial.line, "wanted": len(plan.splits.reported), **measures.summary(edits),
+    return {"model": plan.model.name, "method": method, "arguments": trial.line,
+            "wanted": len(plan.splits.reported), **measures.summary(edits),
             "parts": {name: measures.summary(some) for name, some in parts.items() if some}}
 
 

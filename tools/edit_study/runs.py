@@ -1,7 +1,7 @@
 """Runs `patchbay edit` and keeps what it says, one file a run, as replication.program keeps traces.
 
-A run is known by its arguments and by the bits that it depends on: the model's tensors, the lines of its files, and in the
-place of each picture's path the picture's digest.
+A run is known by its arguments and by the bits that it depends on: the model's tensors, the lines of its files, and in
+the place of each picture's path the picture's digest.
 """
 import hashlib
 import json
@@ -28,7 +28,7 @@ class Runs(Program):
         line = [str(self.path), "edit", str(self.model), *arguments, *named, "--json", "--quiet"]
         done = subprocess.run(line, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1", **os.environ})
         if done.returncode < 0:
-            raise SystemExit(f"edits: the program was ended by signal {-done.returncode}")       # it would do: not a refusal
+            raise SystemExit(f"edits: the program was ended by signal {-done.returncode}")      # no refusal
         if done.returncode != 0:
             raise ProgramError(done.stderr.strip() or f"ended with status {done.returncode}")
         result = json.loads(done.stdout)

@@ -1,12 +1,13 @@
 """What is edited, how it is tuned, and what would count as success: written down before there was a result.
 
-Known beforehand, from a first look at eight requests (EXPLORED below) and eight questions about three other countries, on
-models/flags/assembled: at the paper's key (the constraint's last token, an early layer) an edit cannot tell flags apart; at
-the last row, around layer 18 of 30, and with the rows of other countries' questions kept, it can in part; --lambda then
-trades efficacy against neighbourhood. Some fifteen settings of multedit had been looked at then, and none of fine-tuning.
-These countries are tuned on here, or not used. Of the demo model some nine settings were tried on three of the requests
-that are tuned on: 20 steps of 0.5 are too few for multedit, fine-tuning needs ten times ROME's learning rate, and what has
-no words of its own in the tokenizer, capitals that were not taught, cannot be made the answer.
+Known beforehand, from a first look at eight requests (EXPLORED below) and eight questions about three other
+countries, on models/flags/assembled: at the paper's key (the constraint's last token, an early layer) an edit cannot
+tell flags apart; at the last row, around layer 18 of 30, and with the rows of other countries' questions kept, it can
+in part; --lambda then trades efficacy against neighbourhood. Some fifteen settings of multedit had been looked at
+then, and none of fine-tuning. These countries are tuned on here, or not used. Of the demo model some nine settings
+were tried on three of the requests that are tuned on: 20 steps of 0.5 are too few for multedit, fine-tuning needs ten
+times ROME's learning rate, and what has no words of its own in the tokenizer, capitals that were not taught, cannot
+be made the answer.
 """
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ TUNED = (8, 8)                   # requests that trials are judged by: of countr
 TUNED_ASKED = 8                  # countries whose questions trials are asked for specificity, all of them told
 ASKED = 12                       # the same of what is reported
 KEPT = (8, 56)                   # countries whose questions an edit is to leave alone (--keep): told, others
-REPORTED = 104                   # requests that are reported; as many as there are, up to half, of countries that are told
+REPORTED = 104                   # requests that are reported, up to half of them of countries that are told
 
 # ---- the questions that --keep names ----
 
@@ -70,7 +71,8 @@ def tuned(method, *numbers):
 
 
 METHODS = {"paper": "MultEdit, the paper's key", "kept": "MultEdit, another key, rows kept",
-           "ft": "fine-tuning one matrix", "ft-constrained": "the same, in a ball", "official": "MultEdit, the official numbers"}
+           "ft": "fine-tuning one matrix", "ft-constrained": "the same, in a ball",
+           "official": "MultEdit, the official numbers"}
 
 # Equally many of each; all numbers that are not given are the default preset's.
 
@@ -139,7 +141,8 @@ AIMS = {"efficacy": 0.95, "generalisation": 0.85, "neighbourhood": 0.90, "specif
 
 # ---- trade-offs, over TUNED: the option that turns an edit's strength, from the chosen trial on ----
 
-STRENGTHS = {"paper": ("--lambda", (0.01, 0.1, 1, 3, 10, 100)), "kept": ("--lambda", (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)),
+STRENGTHS = {"paper": ("--lambda", (0.01, 0.1, 1, 3, 10, 100)),
+             "kept": ("--lambda", (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)),
              "ft": ("--steps", (4, 8, 12, 16, 40)),
              "ft-constrained": ("--epsilon", (0.25, 0.5, 0.75, 1.5, 3))}           # times the chosen one's
 

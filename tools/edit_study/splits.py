@@ -9,8 +9,8 @@ from .requests import shuffled, targets
 
 @dataclass
 class Splits:
-    """Requests (tuned, reported) and countries (asked while tuning, asked in the report, kept); told: keys of the countries
-    whose capital the model tells."""
+    """Requests (tuned, reported) and countries (asked while tuning, asked in the report, kept); told: keys of the
+    countries whose capital the model tells."""
     told: set
     tuned: list
     tuned_asked: list

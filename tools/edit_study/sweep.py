@@ -8,8 +8,8 @@ MEASURES = ("efficacy", "generalisation", "neighbourhood")
 
 
 def outcomes(result):
-    """{measure or "success": [requests, layers]} of one run with --each-layer; under "right" accuracy before and after, and
-    the number of questions, [3, layers]."""
+    """{measure or "success": [requests, layers]} of one run with --each-layer; under "right" accuracy before and after,
+    and the number of questions, [3, layers]."""
     before = np.array([one["before"]["prob"] for one in result["requests"]])
     layers = result["sweep"]
     after, exact, again, kept = (np.array([[float(o[name]) for o in layer["outcomes"]] for layer in layers]).T
@@ -46,8 +46,8 @@ def curve(values):
 
 
 def explained(counts, success, effect):
-    """R2 of success [n, L] on the layer alone, and with the effect [n, L] beside it: counts [B, n] -> [B, 2]. Least squares
-    with an intercept for each layer and one slope."""
+    """R2 of success [n, L] on the layer alone, and with the effect [n, L] beside it: counts [B, n] -> [B, 2]. Least
+    squares with an intercept for each layer and one slope."""
     n = counts.sum(1, keepdims=True)
 
     def within(x, y):
@@ -64,7 +64,7 @@ def explained(counts, success, effect):
 
 
 def regression(success, effect):
-    """{"layer", "both", "more": [value, low, high]}, and the trace alone without layers; None where success never varies."""
+    """{"layer", "both", "more": [value, low, high]}, and the trace without layers; None where success never varies."""
     if np.ptp(success) == 0:
         return None
 
