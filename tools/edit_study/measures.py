@@ -8,6 +8,7 @@ import numpy as np
 from replication import averages
 
 from .requests import REPHRASED
+from .splits import contains
 
 # Of each: what is summed above and below the line.
 SHARES = {"efficacy": ("exact", "one"), "probability": ("prob", "one"),
@@ -21,9 +22,10 @@ def edits_of(result, requests, told):
     """One dict of sums a request, of what SHARES names. told: names of the countries whose capital the model tells."""
     found = [edit_of(one, request) for one, request in zip(result["requests"], requests, strict=True)]
     for asked in result["neighbourhood"]["asked"]:
-        add(found[asked["request"]], neighbours=1, stayed=asked["kept"], taken=asked["after"]["exact"])
+        edit = found[asked["request"]]
+        add(edit, neighbours=1, stayed=asked["kept"], taken=contains(asked["after"]["answer"], edit["target"]))
         if asked["subject"] in told:
-            add(found[asked["request"]], told_neighbours=1, told_stayed=asked["kept"])
+            add(edit, told_neighbours=1, told_stayed=asked["kept"])
     for asked in result["specificity"]["asked"]:
         add(found[asked["request"]], questions=1, right_before=asked["before"]["right"],
             right_after=asked["after"]["right"], kl=asked["kl"])
@@ -31,11 +33,11 @@ def edits_of(result, requests, told):
 
 
 def edit_of(one, request):
-    worded, seen = ([q["after"]["exact"] for q in part] for part in
+    worded, seen = ([contains(q["after"]["answer"], request.target) for q in part] for part in
                     (one["rephrasings"][:len(REPHRASED)], one["rephrasings"][len(REPHRASED):] + one["pictures"]))
     sums = {name: 0 for pair in SHARES.values() for name in pair}
     return sums | {"country": request.country, "target": request.target, "corrects": request.corrects, "one": 1,
-                   "exact": int(one["after"]["exact"]), "prob": one["after"]["prob"], "says": one["after"]["answer"],
+                   "exact": int(contains(one["after"]["answer"], request.target)), "prob": one["after"]["prob"], "says": one["after"]["answer"],
                    "said": one["before"]["answer"], "worded": sum(worded), "wordings": len(worded), "seen": sum(seen),
                    "pictures": len(seen), "again": sum(worded) + sum(seen), "agains": len(worded) + len(seen)}
 

@@ -72,7 +72,7 @@ own, all of the target's tokens made likely.
 
 | measure | asked | counted |
 |---|---|---|
-| efficacy | the edited question | answers that contain the target |
+| efficacy | the edited question | answers that contain the target, accents aside |
 | generalisation | three other wordings, two other photographs of the flag | the same |
 | neighbourhood | the edited question about 10 other countries' pictures | answers that stay as they were |
 | specificity | of {settings.ASKED} other countries capital, language, continent, and the capital in words | right after − right before |
@@ -202,7 +202,8 @@ def verdict(measured, aim):
 def tradeoff(found):
     if not found["trials"]:
         return ""
-    rows = [(*named(t), f"`{t['option']} {t['value']:g}`", *(value(t, m) for m in MEASURES)) for t in found["tradeoffs"]]
+    rows = [(*named(t), f"`{t['option']} {t['value']:g}`", *(value(t, m) for m in MEASURES))
+            for t in found["tradeoffs"]]
     return f"""
 ### What strength buys, and costs
 

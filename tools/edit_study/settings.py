@@ -86,26 +86,29 @@ FLAGS_TRIALS = {
     "kept": (
         at_last("--layer 18", 40, 0.1, 0.1, "capitals"), at_last("--layer 18", 40, 0.1, 0.1, "mixed"),
         at_last("--layer 18", 40, 0.03, 0.1, "mixed"),
-        # these once the first three were known, which are too weak; the last two also after a look at the keys of the
-        # countries that are tuned on and kept, which tell flags apart the better the later the layer, and at four of the
-        # requests with smaller steps, whose delta is half as long
+        # these once the first three were known, which are too weak; the last four also after a look at the keys of the
+        # countries that are tuned on and kept, which tell flags apart the better the later the layer, at smaller steps
+        # for four of the requests, whose delta is half as long, and at three ways to weigh what is kept
         at_last("--layer 18", 40, 0.003, 0.1, "mixed"), at_last("--layer 18", 40, 0.01, 0.3, "mixed"),
         at_last("--layers 16:20", 40, 0.01, 0.1, "mixed"),
         at_last("--layer 18", 100, 0.01, 0.3, "mixed", 0.1), at_last("--layer 20", 100, 0.01, 0.3, "mixed", 0.1),
+        at_last("--layer 19", 60, 0.01, 0.3, "mixed", 0.2), at_last("--layer 20", 60, 0.01, 0.3, "mixed", 0.2),
     ),
     "paper": tuple(multedit(n) for n in (
         "--layer 2 --lr 0.5 --steps 20 --clamp 4", "--layer 2 --lr 0.1 --steps 20 --clamp 4",
         "--layer 2 --lr 0.5 --steps 20 --clamp 1", "--layer 6 --lr 0.5 --steps 20 --clamp 4",
         "--layer 10 --lr 0.5 --steps 20 --clamp 4", "--layer 14 --lr 0.5 --steps 20 --clamp 4",
-        "--layer 4 --lr 0.5 --steps 20 --clamp 4", "--layer 12 --lr 0.5 --steps 20 --clamp 4")),
+        "--layer 4 --lr 0.5 --steps 20 --clamp 4", "--layer 12 --lr 0.5 --steps 20 --clamp 4",
+        "--layer 14 --lr 0.1 --steps 100 --clamp 4", "--layer 18 --lr 0.1 --steps 100 --clamp 4")),
     "ft": tuned("ft", "--layer 2 --lr 0.0005", "--layer 2 --lr 0.0001", "--layer 10 --lr 0.0002",
                 "--layer 18 --lr 0.0005", "--layer 18 --lr 0.0002", "--layer 18 --lr 0.0001",
-                "--layer 20 --lr 0.0002", "--layer 22 --lr 0.0002"),
+                "--layer 20 --lr 0.0002", "--layer 22 --lr 0.0002", "--layer 20 --lr 0.0001", "--layer 22 --lr 0.0001"),
     "ft-constrained": tuned(
         "ft-constrained", "--layer 2 --lr 0.0005 --epsilon 0.0005", "--layer 2 --lr 0.0005 --epsilon 0.0002",
         "--layer 10 --lr 0.0005 --epsilon 0.0002", "--layer 18 --lr 0.0005 --epsilon 0.0005",
         "--layer 18 --lr 0.0005 --epsilon 0.0002", "--layer 18 --lr 0.0005 --epsilon 0.0001",
-        "--layer 20 --lr 0.0005 --epsilon 0.0002", "--layer 22 --lr 0.0005 --epsilon 0.0002"),
+        "--layer 20 --lr 0.0005 --epsilon 0.0002", "--layer 22 --lr 0.0005 --epsilon 0.0002",
+        "--layer 20 --lr 0.0005 --epsilon 0.0001", "--layer 22 --lr 0.0005 --epsilon 0.0001"),
     "official": (Trial("--preset official"),),
 }
 DEMO_TRIALS = {
@@ -131,7 +134,7 @@ DEMO_TRIALS = {
 }
 
 # ---- what is measured, and the one number by which a trial is chosen ----
-# efficacy        the share of edited questions whose answer contains the target
+# efficacy        the share of edited questions whose answer contains the target as whole words, case and accents aside
 # generalisation  the same of three other wordings and two other photographs each
 # neighbourhood   the share of the same question about 10 other countries' pictures whose answer stays
 # specificity     accuracy after - before over unrelated questions (capital, language, continent, capital in words)
