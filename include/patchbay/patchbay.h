@@ -84,6 +84,19 @@ typedef struct pb_run_options {
     void *context;
 } pb_run_options;
 
+/* The answer that is followed. */
+typedef struct pb_answer_choice {
+    const char *text; /* NULL: the clean run's most likely next token */
+    bool has_id;
+    int32_t id;       /* this token instead */
+    bool whole;       /* score all of the text's tokens, teacher-forced, instead of the first */
+} pb_answer_choice;
+
+/* From which rows to which (docs/trace.md, "Spans"). */
+typedef struct pb_span_pair {
+    const char *from, *to;
+} pb_span_pair;
+
 /* ---- ask ---- */
 
 typedef struct pb_answer pb_answer;
@@ -116,10 +129,7 @@ typedef struct pb_trace_options {
     size_t first_layer, end_layer;  /* the layers to trace; end 0: all */
     const char *positions;          /* spans; NULL: text, or all when the image is corrupted */
     bool group;                     /* each span of `positions` is one cell */
-    const char *answer;             /* NULL: the clean run's most likely token */
-    bool has_answer_id;
-    int32_t answer_id;              /* this token instead */
-    bool whole_answer;              /* score all of the answer's tokens, teacher-forced */
+    pb_answer_choice answer;
     const char *foil;               /* also report logit(answer) - logit(foil) */
     size_t verify;                  /* cells to recompute by full, unshared passes */
     bool naive;                     /* compute every cell so */

@@ -41,6 +41,21 @@ void pb_model_free(pb_model *pm)
     free(pm);
 }
 
+report_about api_about(const model *m, const question *q)
+{
+    const decoder_config *c = &m->decoder.config;
+    report_about a = {.model_path = m->path, .family = m->family, .dtype = "f32", .changes = m->changes,
+                      .change_count = m->change_count, .layers = c->layers, .d_model = c->d_model,
+                      .tokenizer = m->tokenizer};
+    if (q) {
+        a.prompt = &q->prompt;
+        a.image_path = q->image_path;
+        a.image_width = q->picture.width;
+        a.image_height = q->picture.height;
+    }
+    return a;
+}
+
 void api_dump(json_t *tree, char **json)
 {
     buffer text = {0};
@@ -180,15 +195,7 @@ pb_trace_options pb_trace_defaults(void)
 
 static trace_report report_of(const pb_trace *t)
 {
-    const decoder_config *c = &t->model->decoder.config;
-    return (trace_report){
-        .trace = &t->trace, .prompt = &t->question.prompt, .tokenizer = t->model->tokenizer,
-        .model_path = t->model->path, .family = t->model->family, .dtype = "f32",
-        .changes = t->model->changes, .change_count = t->model->change_count,
-        .layers = c->layers, .d_model = c->d_model,
-        .image_path = t->question.image_path, .image_width = t->question.picture.width,
-        .image_height = t->question.picture.height,
-    };
+    return (trace_report){.trace = &t->trace, .about = api_about(t->model, &t->question)};
 }
 
 static void name_tokens(pb_trace *t)

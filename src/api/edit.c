@@ -384,10 +384,8 @@ void pb_edit_free(pb_edit *e)
 
 static edit_report report_of(const pb_edit *e)
 {
-    const decoder_config *c = &e->model->decoder.config;
-    return (edit_report){.model_path = e->model->path, .family = e->model->family, .dtype = "f32", .layers = c->layers,
-                         .d_model = c->d_model, .changes = e->model->changes, .change_count = e->model->change_count,
-                         .preset = e->preset, .run = &e->run, .factors = e->factors.count ? &e->factors : NULL};
+    return (edit_report){.about = api_about(e->model, NULL), .preset = e->preset, .run = &e->run,
+                         .factors = e->factors.count ? &e->factors : NULL};
 }
 
 pb_status pb_edit_write(const pb_edit *e, const char *directory, pb_error *err)

@@ -108,6 +108,21 @@ pb_question command_question(const settings *s)
     };
 }
 
+const char *command_answer_wrong(const settings *s)
+{
+    return s->answer && s->has_answer_id ? "--answer and --answer-id exclude each other" : NULL;
+}
+
+pb_answer_choice command_answer(const settings *s)
+{
+    return (pb_answer_choice){
+        .text = s->answer,
+        .has_id = s->has_answer_id,
+        .id = s->answer_id > INT32_MAX ? INT32_MAX : (int32_t)s->answer_id,
+        .whole = s->answer_tokens && strcmp(s->answer_tokens, "all") == 0,
+    };
+}
+
 /* ---- progress ---- */
 
 /* A line that is written over on a terminal; elsewhere one every ten seconds. */

@@ -23,6 +23,9 @@ extern const command command_info, command_ask, command_trace, command_edit, com
     MODEL_OPTIONS, "image", "question", "constraint", "occurrences", "prefill", "template", "prompt", "dtype",        \
         "threads", "memory", "seed", "quiet", "json"
 
+/* And of those that follow an answer. */
+#define ANSWER_OPTIONS "answer", "answer-id", "answer-tokens"
+
 /* Prints the error to standard error; returns EXIT_FAILED. */
 int command_failed(const char *name, const pb_error *err);
 /* Prints what is wrong with the line; returns EXIT_USAGE. */
@@ -38,6 +41,10 @@ pb_status command_demo_folder(char **folder, pb_error *err);
 const char *command_question_wrong(const settings *s);
 /* The question that the settings ask. QUESTION may stand second among the positional arguments, or after --question. */
 pb_question command_question(const settings *s);
+
+/* What is wrong with how the line names the answer; NULL: nothing. And the answer. */
+const char *command_answer_wrong(const settings *s);
+pb_answer_choice command_answer(const settings *s);
 
 /* How to run, with progress on standard error unless --quiet. */
 typedef struct progress {

@@ -28,10 +28,7 @@ pb_trace_options trace_options(const settings *s, progress *p)
     o.end_layer = s->end_layer;
     o.positions = s->positions;
     o.group = s->group;
-    o.answer = s->answer;
-    o.has_answer_id = s->has_answer_id;
-    o.answer_id = s->answer_id > INT32_MAX ? INT32_MAX : (int32_t)s->answer_id;
-    o.whole_answer = is(s->answer_tokens, "all");
+    o.answer = command_answer(s);
     o.foil = s->foil;
     o.verify = s->verify;
     o.naive = s->naive;
@@ -46,7 +43,7 @@ const char *trace_wrong(const settings *s)
         return wrong;
     if (s->has_window && s->has_radius)
         return "--window and --radius exclude each other";
-    return s->answer && s->has_answer_id ? "--answer and --answer-id exclude each other" : NULL;
+    return command_answer_wrong(s);
 }
 
 /* A site's highest cell, in words. */

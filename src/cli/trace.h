@@ -6,7 +6,7 @@
 
 /* The options that say what is traced. */
 #define TRACE_OPTIONS                                                                                                 \
-    "answer", "answer-id", "answer-tokens", "corrupt", "corrupt-span", "direction", "sites", "window", "radius",      \
+    ANSWER_OPTIONS, "corrupt", "corrupt-span", "direction", "sites", "window", "radius",      \
         "layers", "positions", "group", "samples", "noise-file", "foil", "naive"
 
 /* What is wrong with how the line asks for a trace; NULL: nothing. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "method/answer_choice.h"
 #include "method/trace_job.h"
 
 static pb_status choose_sites(trace_job *j, pb_error *err)
@@ -114,45 +115,18 @@ static void make_grids(trace_job *j)
     }
 }
 
-/* A text's tokens in mid-sentence, which the model must have rows for: its tokenizer may know more. */
-static pb_status answer_tokens(const trace_job *j, const char *text, const char *option, int32_t **ids, size_t *count,
-                               pb_error *err)
-{
-    size_t V = j->q->model->decoder.config.vocab;
-    TRY(tokenizer_mid_sentence(j->q->model->tokenizer, text, option, ids, count, err));
-    for (size_t i = 0; i < *count; i++)
-        if ((size_t)(*ids)[i] >= V) {
-            fail(err, PB_EINVAL, "%s: token %d of \"%s\" is outside the model's vocabulary of %zu", option, (*ids)[i],
-                 text, V);
-            free(*ids);
-            return PB_EINVAL;
-        }
-    return PB_OK;
-}
-
-/* --answer, --answer-id and --foil; without any answer it is set from the clean run. */
+/* --answer and --foil; without any answer it is set from the clean run. */
 static pb_status choose_answer(trace_job *j, pb_error *err)
 {
-    const pb_trace_options *o = j->options;
-    size_t count, V = j->q->model->decoder.config.vocab;
+    size_t count;
     int32_t *ids;
     j->t->foil = -1;
-    if (o->foil) {
-        TRY(answer_tokens(j, o->foil, "--foil", &ids, &count, err));
+    if (j->options->foil) {
+        TRY(answer_tokens(j->q, j->options->foil, "--foil", &ids, &count, err));
         j->t->foil = ids[0];
         free(ids);
     }
-    if (o->has_answer_id) {
-        if (o->answer_id < 0 || (size_t)o->answer_id >= V)
-            return fail(err, PB_EINVAL, "--answer-id %d: the vocabulary has %zu tokens", o->answer_id, V);
-        return question_set_answer(j->q, &o->answer_id, 1, err);
-    }
-    if (!o->answer)
-        return PB_OK;
-    TRY(answer_tokens(j, o->answer, "--answer", &ids, &count, err));
-    pb_status status = question_set_answer(j->q, ids, o->whole_answer ? count : 1, err);
-    free(ids);
-    return status;
+    return answer_choose(j->q, &j->options->answer, err);
 }
 
 pb_status trace_choose(trace_job *j, pb_error *err)

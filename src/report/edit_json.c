@@ -66,16 +66,6 @@ static json_t *make_pairs(const measured_list *list)
 
 /* ---- settings ---- */
 
-static json_t *make_model(const edit_report *r)
-{
-    json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(r->model_path), "family",
-                          make_text(r->family), "layers", make_count(r->layers), "d_model", make_count(r->d_model),
-                          "dtype", make_text(r->dtype));
-    if (r->change_count)
-        json_object_set_new(o, "changes", report_changes_json(r->changes, r->change_count));
-    return o;
-}
-
 /* The numbers that the method has. */
 static json_t *make_settings(const edit_report *r)
 {
@@ -315,7 +305,7 @@ json_t *report_edit_json(const edit_report *r)
 {
     json_t *o = json_object();
     json_object_set_new(o, "schema", json_string("patchbay.edit/1"));
-    json_object_set_new(o, "model", make_model(r));
+    json_object_set_new(o, "model", about_model_json(&r->about));
     json_object_set_new(o, "method", json_string(edit_method_name(r->run->settings.method)));
     json_object_set_new(o, "settings", make_settings(r));
     json_object_set_new(o, "requests", make_requests(r));

@@ -144,7 +144,7 @@ void edit_page_header(buffer *out, const edit_report *r)
 {
     buffer name = {0};
     size_t count = edit_request_count(r);
-    text_folder_name(&name, r->model_path);
+    text_folder_name(&name, r->about.model_path);
     buffer_text(out, "<header>\n<p class=\"eyebrow\">Edit &middot; ");
     markup(out, name.data);
     buffer_text(out, "</p>\n<h1>");

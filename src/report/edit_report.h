@@ -8,13 +8,11 @@
 #include "base/memory.h"
 #include "method/edit_run.h"
 #include "model/edit_factors.h"
+#include "report/about.h"
 
 /* All that a reader needs. Nothing is owned. */
 typedef struct edit_report {
-    const char *model_path, *family, *dtype;
-    size_t layers, d_model;      /* of the decoder */
-    const model_change *changes; /* [change_count] of its weights, by files, before the edit */
-    size_t change_count;
+    report_about about;          /* of the model as it was before the edit */
     const char *preset;          /* "default", "official" */
     const edit_run_result *run;
     const edit_factors *factors; /* NULL of fine-tuning, which has none */

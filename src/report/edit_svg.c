@@ -68,12 +68,12 @@ static void caption_measures(buffer *out, const edit_report *r)
 static void caption_model(buffer *out, const edit_report *r)
 {
     buffer name = {0};
-    text_folder_name(&name, r->model_path);
+    text_folder_name(&name, r->about.model_path);
     buffer_printf(out, " %s of ", edit_method_name(r->run->settings.method));
     edit_place(r, out);
     buffer_text(out, ". Model: ");
     text_shorten(out, name.data, 30);
-    buffer_printf(out, ", %s.", r->dtype);
+    buffer_printf(out, ", %s.", r->about.dtype);
     buffer_free(&name);
 }
 

@@ -231,11 +231,11 @@ void edit_page_evaluation(buffer *out, const edit_report *r)
 static void fact_model(buffer *out, const edit_report *r)
 {
     html_open_fact(out, "Model");
-    html_safe(out, r->model_path);
+    html_safe(out, r->about.model_path);
     buffer_text(out, " (");
-    html_safe(out, r->family);
-    buffer_printf(out, ", %zu layers, width %zu), computed in ", r->layers, r->d_model);
-    html_safe(out, r->dtype);
+    html_safe(out, r->about.family);
+    buffer_printf(out, ", %zu layers, width %zu), computed in ", r->about.layers, r->about.d_model);
+    html_safe(out, r->about.dtype);
     html_close_fact(out);
 }
 

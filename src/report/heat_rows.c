@@ -35,9 +35,9 @@ static char *label_of(const trace_report *r, size_t cell, double ems)
     if (r->trace->groups)
         text_visible(&name, r->trace->groups[cell], strlen(r->trace->groups[cell]));
     else
-        trace_token_label(r, r->prompt->ids[s->positions[0]], &name);
+        about_token_label(&r->about, r->about.prompt->ids[s->positions[0]], &name);
     text_shorten(&label, name.data, ems);
-    buffer_text(&label, all_in_constraint(r->prompt, s) ? "*" : "");
+    buffer_text(&label, all_in_constraint(r->about.prompt, s) ? "*" : "");
     if (r->trace->groups)
         buffer_printf(&label, s->count == 1 ? " (%zu row)" : " (%zu rows)", s->count);
     buffer_free(&name);
@@ -47,13 +47,13 @@ static char *label_of(const trace_report *r, size_t cell, double ems)
 /* Is this cell one row of the picture, to be drawn thin? */
 static bool is_thin(const trace_report *r, size_t cell)
 {
-    return !r->trace->groups && prompt_is_image(r->prompt, r->trace->cells[cell].positions[0]);
+    return !r->trace->groups && prompt_is_image(r->about.prompt, r->trace->cells[cell].positions[0]);
 }
 
 /* Marks the row after positions that were left out; names what is missing if it is the whole picture. */
 static void find_gap(heat_row *row, const trace_report *r, size_t cell)
 {
-    const prompt *p = r->prompt;
+    const prompt *p = r->about.prompt;
     if (r->trace->groups || cell == 0)
         return;
     size_t before = r->trace->cells[cell - 1].positions[0], here = r->trace->cells[cell].positions[0];

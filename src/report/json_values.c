@@ -37,3 +37,11 @@ json_t *make_text(const char *string)
 {
     return string ? make_text_n(string, strlen(string)) : json_null();
 }
+
+json_t *make_positions(const size_t *positions, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, make_count(positions[i]));
+    return list;
+}

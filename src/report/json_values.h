@@ -14,4 +14,7 @@ json_t *make_text_n(const char *text, size_t n);
 /* The same of a NUL-terminated text; NULL is null. */
 json_t *make_text(const char *text);
 
+/* [p, ...] */
+json_t *make_positions(const size_t *positions, size_t count);
+
 #endif

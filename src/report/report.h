@@ -6,28 +6,16 @@
 
 #include "base/memory.h"
 #include "method/trace.h"
-#include "model/model.h"
-#include "text/prompt.h"
-#include "text/tokenizer.h"
+#include "report/about.h"
 
 /* A trace with all that a reader needs to understand it. Nothing is owned. */
 typedef struct trace_report {
     const trace *trace;
-    const prompt *prompt;
-    const tokenizer *tokenizer;
-    const char *model_path, *family, *dtype; /* "llava", "f32" */
-    const model_change *changes;             /* [change_count] of its weights, by files */
-    size_t change_count;
-    size_t layers, d_model;                  /* of the whole decoder */
-    const char *image_path;                  /* the picture's file, or NULL */
-    size_t image_width, image_height;        /* its pixels; 0 without */
+    report_about about;
 } trace_report;
 
 /* trace.json, as docs/formats.md defines it. Free with json_decref. */
 json_t *report_trace_json(const trace_report *r);
-
-/* What --edit and --lora changed: [{"file", "kind", "terms", "rank"}, ...]. */
-json_t *report_changes_json(const model_change *changes, size_t count);
 
 /* An object as the text of a file: numbers with 9 significant digits, one line per key of the outermost object. What
  * `--json` prints and what the files hold. Appends. */

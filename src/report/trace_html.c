@@ -156,17 +156,17 @@ static void add_site_data(buffer *out, const trace *t, const trace_grid *g)
 static void add_row_data(buffer *out, const trace_report *r, size_t cell)
 {
     const trace *t = r->trace;
-    const prompt *p = r->prompt;
+    const prompt *p = r->about.prompt;
     size_t at = t->cells[cell].count ? t->cells[cell].positions[0] : 0;
     buffer label = {0}, name = {0};
     if (t->groups) {
         text_visible(&label, t->groups[cell], strlen(t->groups[cell]));
     } else {
-        trace_span_name(p, at, &name);
+        about_span_name(p, at, &name);
         if (prompt_is_image(p, at))
             buffer_printf(&label, "image row %zu of %zu", at - p->image_first, p->image_count);
         else
-            trace_token_label(r, p->ids[at], &label);
+            about_token_label(&r->about, p->ids[at], &label);
     }
     buffer_text(out, "[");
     add_string(out, label.data, label.size);
@@ -218,7 +218,7 @@ static void add_data(buffer *out, const trace_report *r, const heat_rows *rows)
 static void add_head(buffer *out, const trace_report *r)
 {
     buffer asked = {0}, shorter = {0};
-    trace_question(r->prompt, &asked);
+    about_question(r->about.prompt, &asked);
     text_shorten(&shorter, asked.data, 40);
     buffer_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
                      "content=\"width=device-width, initial-scale=1\">\n<title>Causal trace: ");

@@ -5,100 +5,12 @@
 #include "report/report.h"
 #include "report/trace_words.h"
 
-static json_t *make_token_text(const trace_report *r, int32_t id)
-{
-    buffer b = {0};
-    tokenizer_token_text(r->tokenizer, id, &b);
-    json_t *string = make_text_n(b.data, b.size);
-    buffer_free(&b);
-    return string;
-}
-
-static json_t *make_positions(const span *s)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < s->count; i++)
-        json_array_append_new(list, make_count(s->positions[i]));
-    return list;
-}
-
-json_t *report_changes_json(const model_change *changes, size_t count)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}", "file", make_text(changes[i].file), "kind",
-                                              make_text(changes[i].kind), "terms", make_count(changes[i].terms), "rank",
-                                              make_count(changes[i].rank)));
-    return list;
-}
-
-static json_t *make_model(const trace_report *r)
-{
-    json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(r->model_path), "family", make_text(r->family),
-                               "layers", make_count(r->layers), "d_model", make_count(r->d_model), "dtype", make_text(r->dtype));
-    if (r->change_count)
-        json_object_set_new(object, "changes", report_changes_json(r->changes, r->change_count));
-    return object;
-}
-
-static json_t *make_image(const trace_report *r)
-{
-    if (!r->image_path)
-        return json_null();
-    return json_pack("{s:o, s:o, s:o, s:o}", "path", make_text(r->image_path), "width", make_count(r->image_width), "height",
-                     make_count(r->image_height), "rows", make_count(r->prompt->image_count));
-}
-
-/* One entry per token; the image rows are one entry together. */
-static json_t *make_tokens(const trace_report *r)
-{
-    const prompt *p = r->prompt;
-    json_t *list = json_array();
-    for (size_t at = 0; at < p->length; at++) {
-        if (p->image_count && at == p->image_first) {
-            json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "position", make_count(at), "count",
-                                                  make_count(p->image_count), "span", "image"));
-            at += p->image_count - 1;
-            continue;
-        }
-        buffer name = {0};
-        trace_span_name(p, at, &name);
-        json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:o}", "position", make_count(at), "id", p->ids[at], "text",
-                                              make_token_text(r, p->ids[at]), "span", make_text(name.data)));
-        buffer_free(&name);
-    }
-    return list;
-}
-
-static json_t *make_constraints(const prompt *p)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < p->constraint_count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:o}", "text", make_text(p->constraint_texts[i]), "positions",
-                                              make_positions(&p->constraints[i])));
-    return list;
-}
-
 static json_t *make_corruption(const trace_report *r)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < r->trace->corruption_count; i++)
         json_array_append_new(list, make_text(r->trace->corruptions[i]));
     return list;
-}
-
-static json_t *make_answer(const trace_report *r)
-{
-    const trace *t = r->trace;
-    buffer name = {0};
-    trace_answer_text(r, &name);
-    json_t *ids = json_array();
-    for (size_t i = 0; i < t->answer_count; i++)
-        json_array_append_new(ids, json_integer(t->answer[i]));
-    json_t *first = t->answer_count ? json_integer(t->answer[0]) : json_null();
-    json_t *object = json_pack("{s:o, s:o, s:o}", "id", first, "text", make_text_n(name.data, name.size), "ids", ids);
-    buffer_free(&name);
-    return object;
 }
 
 static json_t *make_window(const trace *t)
@@ -112,7 +24,7 @@ static json_t *make_cell_positions(const trace *t)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < t->cell_count; i++)
-        json_array_append_new(list, t->groups ? make_positions(&t->cells[i]) : make_count(t->cells[i].positions[0]));
+        json_array_append_new(list, t->groups ? make_positions(t->cells[i].positions, t->cells[i].count) : make_count(t->cells[i].positions[0]));
     return list;
 }
 
@@ -137,7 +49,7 @@ static json_t *make_run(const trace_report *r, const trace_run *of)
     json_t *top = json_array();
     for (size_t i = 0; i < TRACE_TOP && of->top_id[i] >= 0; i++)
         json_array_append_new(top, json_pack("{s:i, s:o, s:o}", "id", of->top_id[i], "text",
-                                             make_token_text(r, of->top_id[i]), "prob", make_number(of->top_prob[i])));
+                                             about_token_text_json(&r->about, of->top_id[i]), "prob", make_number(of->top_prob[i])));
     return json_pack("{s:o, s:o, s:o}", "prob", make_number(of->prob), "logprob", make_number(of->logprob), "top", top);
 }
 
@@ -210,13 +122,9 @@ json_t *report_trace_json(const trace_report *r)
     const trace *t = r->trace;
     json_t *o = json_object();
     json_object_set_new(o, "schema", json_string("patchbay.trace/1"));
-    json_object_set_new(o, "model", make_model(r));
-    json_object_set_new(o, "image", make_image(r));
-    json_object_set_new(o, "prompt", make_text(r->prompt->text));
-    json_object_set_new(o, "tokens", make_tokens(r));
-    json_object_set_new(o, "constraints", make_constraints(r->prompt));
+    about_json(&r->about, o);
     json_object_set_new(o, "corruption", make_corruption(r));
-    json_object_set_new(o, "answer", make_answer(r));
+    json_object_set_new(o, "answer", about_answer_json(&r->about, t->answer, t->answer_count));
     json_object_set_new(o, "window", make_window(t));
     json_object_set_new(o, "positions", make_cell_positions(t));
     if (t->groups)

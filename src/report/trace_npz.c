@@ -28,20 +28,20 @@ static const rome_file files[SITE_COUNT] = {
 static void fill_scores(const trace_report *r, const trace_grid *g, float *scores)
 {
     const trace *t = r->trace;
-    size_t length = r->prompt->length;
+    size_t length = r->about.prompt->length;
     double reference = t->direction == TRACE_DENOISE ? t->corrupted.prob : t->clean.prob;
-    for (size_t i = 0; i < length * r->layers; i++)
-        scores[i] = i / r->layers < t->first_changed ? (float)reference : NAN;
+    for (size_t i = 0; i < length * r->about.layers; i++)
+        scores[i] = i / r->about.layers < t->first_changed ? (float)reference : NAN;
     for (size_t c = t->cell_count; c-- > 0;) /* backwards: of overlapping groups the first one named wins */
         for (size_t i = 0; i < t->cells[c].count; i++)
             for (size_t l = 0; l < t->layer_count; l++)
-                scores[t->cells[c].positions[i] * r->layers + t->layers[l]] = (float)g->prob[l * t->cell_count + c];
+                scores[t->cells[c].positions[i] * r->about.layers + t->layers[l]] = (float)g->prob[l * t->cell_count + c];
 }
 
 static pb_status add_scores(npz *z, const trace_report *r, const trace_grid *g, pb_error *err)
 {
     float *scores;
-    size_t shape[2] = {r->prompt->length, r->layers}, cells;
+    size_t shape[2] = {r->about.prompt->length, r->about.layers}, cells;
     if (!size_mul(shape[0], shape[1], &cells))
         return fail(err, PB_ENOMEM, "no memory for scores: %zu x %zu values", shape[0], shape[1]);
     TRY(mem_try(&scores, cells, sizeof *scores, "scores", err));
@@ -53,12 +53,12 @@ static pb_status add_scores(npz *z, const trace_report *r, const trace_grid *g, 
 
 static void add_tokens(npz *z, const trace_report *r)
 {
-    size_t length = r->prompt->length;
+    size_t length = r->about.prompt->length;
     int64_t *ids = mem_new(length, sizeof *ids);
     buffer *texts = mem_new(length, sizeof *texts);
     for (size_t i = 0; i < length; i++) {
-        ids[i] = r->prompt->ids[i];
-        prompt_row_text(r->prompt, r->tokenizer, i, &texts[i]);
+        ids[i] = r->about.prompt->ids[i];
+        prompt_row_text(r->about.prompt, r->about.tokenizer, i, &texts[i]);
     }
     npz_add_i64(z, "input_ids", ids, 1, &length);
     npz_add_texts(z, "input_tokens", texts, length);
@@ -88,7 +88,7 @@ static void add_rest(npz *z, const trace_report *r, const char *kind)
     npz_add_f64(z, "low_score", &t->corrupted.prob, 0, NULL);
     npz_add_f64(z, "high_score", &t->clean.prob, 0, NULL);
     add_tokens(z, r);
-    add_subject(z, r->prompt);
+    add_subject(z, r->about.prompt);
     trace_answer_text(r, &answer);
     npz_add_text(z, "answer", answer.data, answer.size);
     buffer_free(&answer);

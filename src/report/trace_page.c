@@ -13,7 +13,7 @@
 void html_token(buffer *out, const trace_report *r, int32_t id)
 {
     buffer label = {0};
-    trace_token_label(r, id, &label);
+    about_token_label(&r->about, id, &label);
     text_markup(out, label.data, label.size);
     buffer_free(&label);
 }
@@ -31,9 +31,9 @@ void html_answer(buffer *out, const trace_report *r)
 /* The question, each constraint in it marked where it first stands (by its words, ASCII case aside). */
 static void add_question(buffer *out, const trace_report *r)
 {
-    const prompt *p = r->prompt;
+    const prompt *p = r->about.prompt;
     buffer asked = {0};
-    trace_question(p, &asked);
+    about_question(p, &asked);
     const char *at = asked.data, *hit = NULL, *found = p->constraint_count ? p->constraint_texts[0] : "";
     size_t n = strlen(found);
     for (const char *c = at; n && *c && !hit; c++)
@@ -93,7 +93,7 @@ static void add_lead(buffer *out, const trace_report *r)
 void page_header(buffer *out, const trace_report *r)
 {
     buffer name = {0};
-    trace_model_name(r, &name);
+    about_model_name(&r->about, &name);
     buffer_text(out, "<header>\n<p class=\"eyebrow\">Causal trace &middot; ");
     text_markup(out, name.data, name.size);
     buffer_text(out, "</p>\n<h1>");
@@ -117,10 +117,10 @@ void page_header(buffer *out, const trace_report *r)
 
 static void add_picture(buffer *out, const trace_report *r)
 {
-    if (!r->image_path)
+    if (!r->about.image_path)
         return;
-    html_open_picture(out, r->image_path);
-    buffer_printf(out, ", %zu &times; %zu pixels, %zu rows", r->image_width, r->image_height, r->prompt->image_count);
+    html_open_picture(out, r->about.image_path);
+    buffer_printf(out, ", %zu &times; %zu pixels, %zu rows", r->about.image_width, r->about.image_height, r->about.prompt->image_count);
     html_close_picture(out);
 }
 
@@ -128,9 +128,9 @@ static void add_picture(buffer *out, const trace_report *r)
 static void add_prompt_token(buffer *out, const trace_report *r, size_t at)
 {
     buffer name = {0}, text = {0}, visible = {0};
-    int32_t id = r->prompt->ids[at];
-    trace_span_name(r->prompt, at, &name);
-    tokenizer_token_text(r->tokenizer, id, &text);
+    int32_t id = r->about.prompt->ids[at];
+    about_span_name(r->about.prompt, at, &name);
+    tokenizer_token_text(r->about.tokenizer, id, &text);
     text_visible(&visible, text.data, text.size);
     size_t class_size = strcspn(name.data, ":");
     buffer_printf(out, "<span class=\"t %.*s\" title=\"position %zu, id %d, %s\">", (int)class_size, name.data, at, id,
@@ -146,7 +146,7 @@ static void add_prompt_token(buffer *out, const trace_report *r, size_t at)
 
 static void add_prompt(buffer *out, const trace_report *r)
 {
-    const prompt *p = r->prompt;
+    const prompt *p = r->about.prompt;
     buffer_printf(out, "<div class=\"prompt\">\n<h2>The prompt, %zu rows</h2>\n<p class=\"tokens\">", p->length);
     for (size_t at = 0; at < p->length; at++) {
         if (!p->image_count || at != p->image_first) {

@@ -15,7 +15,7 @@
 static void caption_question(const trace_report *r, buffer *out)
 {
     buffer asked = {0};
-    trace_question(r->prompt, &asked);
+    about_question(r->about.prompt, &asked);
     buffer_text(out, "Question: \u201c");
     text_shorten(out, asked.data, 150);
     buffer_text(out, "\u201d");
@@ -50,7 +50,7 @@ static void caption_answer(const trace_report *r, buffer *out)
 
 static void caption_rows(const trace_report *r, buffer *out)
 {
-    const prompt *p = r->prompt;
+    const prompt *p = r->about.prompt;
     buffer name = {0};
     if (p->constraint_count) {
         buffer_text(out, " * marks the constraint");
@@ -61,10 +61,10 @@ static void caption_rows(const trace_report *r, buffer *out)
         }
         buffer_text(out, ".");
     }
-    trace_model_name(r, &name);
+    about_model_name(&r->about, &name);
     buffer_text(out, " Model: ");
     text_shorten(out, name.data, 30);
-    buffer_printf(out, ", %s.", r->dtype);
+    buffer_printf(out, ", %s.", r->about.dtype);
     buffer_free(&name);
 }
 
@@ -85,7 +85,7 @@ static size_t labelled_rows(const trace_report *r)
 {
     size_t labelled = r->trace->cell_count;
     for (size_t i = 0; i < r->trace->cell_count && !r->trace->groups; i++)
-        labelled -= prompt_is_image(r->prompt, r->trace->cells[i].positions[0]);
+        labelled -= prompt_is_image(r->about.prompt, r->trace->cells[i].positions[0]);
     return labelled;
 }
 
@@ -144,7 +144,7 @@ static void draw_maps(buffer *out, const trace_report *r, const heat_rows *rows,
 static void add_description(buffer *out, const trace_report *r)
 {
     buffer asked = {0}, answer = {0};
-    trace_question(r->prompt, &asked);
+    about_question(r->about.prompt, &asked);
     trace_answer_label(r, &answer);
     buffer_text(out, "<title>Causal trace: ");
     text_markup(out, asked.data, asked.size);

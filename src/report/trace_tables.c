@@ -44,11 +44,11 @@ static void add_row_name(buffer *out, const trace_report *r, size_t cell)
         buffer_printf(out, s->count == 1 ? " (%zu row)" : " (%zu rows)", s->count);
         return;
     }
-    trace_span_name(r->prompt, s->positions[0], &name);
+    about_span_name(r->about.prompt, s->positions[0], &name);
     if (strcmp(name.data, "image") == 0)
-        buffer_printf(out, "image row %zu", s->positions[0] - r->prompt->image_first);
+        buffer_printf(out, "image row %zu", s->positions[0] - r->about.prompt->image_first);
     else
-        html_token(out, r, r->prompt->ids[s->positions[0]]);
+        html_token(out, r, r->about.prompt->ids[s->positions[0]]);
     buffer_printf(out, " <span class=\"note\">position %zu, %s</span>", s->positions[0], name.data);
     buffer_free(&name);
 }
@@ -126,11 +126,11 @@ void page_runs(buffer *out, const trace_report *r)
 static void fact_model(buffer *out, const trace_report *r)
 {
     html_open_fact(out, "Model");
-    html_safe(out, r->model_path);
+    html_safe(out, r->about.model_path);
     buffer_text(out, " (");
-    html_safe(out, r->family);
-    buffer_printf(out, ", %zu layers, width %zu), computed in ", r->layers, r->d_model);
-    html_safe(out, r->dtype);
+    html_safe(out, r->about.family);
+    buffer_printf(out, ", %zu layers, width %zu), computed in ", r->about.layers, r->about.d_model);
+    html_safe(out, r->about.dtype);
     html_close_fact(out);
 }
 

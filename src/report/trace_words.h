@@ -4,23 +4,11 @@
 
 #include "report/report.h"
 
-/* The most telling span that a position belongs to: "image", "bos", "constraint:N" (the first that has it), "last",
- * "question", else "text". */
-void trace_span_name(const prompt *p, size_t position, buffer *out);
-
 /* The answer as it stands in a sentence: its leading space kept. */
 void trace_answer_text(const trace_report *r, buffer *out);
 
-/* A token, visible and without the space before it: for labels. */
-void trace_token_label(const trace_report *r, int32_t id, buffer *out);
-/* The answer likewise. */
+/* The answer as a label. */
 void trace_answer_label(const trace_report *r, buffer *out);
-
-/* The question as asked, without its template and without `<image>`. */
-void trace_question(const prompt *p, buffer *out);
-
-/* "llava-1.5-7b-hf" of "/models/llava-1.5-7b-hf/". */
-void trace_model_name(const trace_report *r, buffer *out);
 
 /* "MLP output" */
 const char *trace_site_name(site s);

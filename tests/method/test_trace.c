@@ -100,8 +100,8 @@ static void check_corruptions(const char *folder, const char *picture_file, cons
             o.window = windows[(c + k) % 5][1];
             o.noise_direction = k % 2;
             o.foil = k == 2 ? "Rome" : NULL;
-            o.answer = k == 3 ? "a river in Japan" : NULL;
-            o.whole_answer = k == 3;
+            o.answer.text = k == 3 ? "a river in Japan" : NULL;
+            o.answer.whole = k == 3;
             o.group = k == 1;
             o.positions = k == 1 ? groups.data : positions.data;
             check_request(m, picture_file, &o);
@@ -213,8 +213,8 @@ static void a_whole_answer_is_scored_token_by_token(void **state)
     (void)state;
     model *m = tiny_open(LLAVA);
     pb_trace_options o = pb_trace_defaults();
-    o.answer = "a river in Japan";
-    o.whole_answer = true;
+    o.answer.text = "a river in Japan";
+    o.answer.whole = true;
     trace t = traced(m, PICTURE, &o);
     question q = asked(m, PICTURE);
     assert_true(t.answer_count > 3);

@@ -157,8 +157,9 @@ void edit_made_up_make(edit_made_up *m, const edit_made_up_request *q)
                 .whole_target = q->requests > 1, .count = q->requests, .e = {.largest_key_cosine = 0.87},
                 .cost = {.seconds = 12.4, .finding = 3.1, .asking = 9.2, .flop = 3.4e13,
                          .peak_rss_bytes = (size_t)9 << 30}},
-        .report = {.model_path = "models/llava-1.5-7b-hf/", .family = "llava", .dtype = "f32", .layers = 32,
-                   .d_model = 4096, .preset = "default"}};
+        .report = {.about = {.model_path = "models/llava-1.5-7b-hf/", .family = "llava", .dtype = "f32", .layers = 32,
+                             .d_model = 4096},
+                   .preset = "default"}};
     m->report.run = &m->run;
     m->run.requests = mem_new(q->requests, sizeof *m->run.requests);
     m->run.measured.results = mem_new(q->requests, sizeof *m->run.measured.results);

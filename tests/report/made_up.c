@@ -198,9 +198,10 @@ void made_up_make(made_up *m, const made_up_request *q)
     make_prompt(m, q);
     make_trace(m, q);
     m->report = (trace_report){
-        .trace = &m->trace, .prompt = &m->prompt, .tokenizer = m->tokenizer, .model_path = "models/llava-1.5-7b-hf/",
-        .family = "llava", .dtype = "f32", .layers = q->layers, .d_model = 4096, .image_path = q->image_path,
-        .image_width = q->image_path ? 320 : 0, .image_height = q->image_path ? 240 : 0,
+        .trace = &m->trace,
+        .about = {.prompt = &m->prompt, .tokenizer = m->tokenizer, .model_path = "models/llava-1.5-7b-hf/",
+                  .family = "llava", .dtype = "f32", .layers = q->layers, .d_model = 4096, .image_path = q->image_path,
+                  .image_width = q->image_path ? 320 : 0, .image_height = q->image_path ? 240 : 0},
     };
 }
 

@@ -129,7 +129,7 @@ static void colour_ends_at_the_clean_score_and_says_what_lies_beyond(void **stat
 static void expect_span(const prompt *p, size_t position, const char *expected)
 {
     buffer b = {0};
-    trace_span_name(p, position, &b);
+    about_span_name(p, position, &b);
     assert_string_equal(b.data, expected);
     buffer_free(&b);
 }

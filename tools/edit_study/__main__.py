@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from replication import pictures
@@ -41,17 +42,29 @@ def main():
 
 
 def run(plans, options):
-    """Does what is not done yet, the most important first, until the time is up."""
-    end = time.monotonic() + 60 * options.minutes
-    for plan, one in wanted(plans):
-        if time.monotonic() > end:
-            return progress("the time is up")
-        if not plan.is_done(one):
-            begun, before = time.monotonic(), len(plan.problems)
-            plan.do(one)
-            refused = "".join(f": {problem}" for problem in plan.problems[before:])
-            progress(f"{one}: {time.monotonic() - begun:.0f} s{refused}")
-    progress("all runs are done")
+    """Does what is not done yet, the most important first, some at a time, until the time is up. What hangs on trials
+    shows up once they are done, so what is wanted is asked anew after each run."""
+    end, begun = time.monotonic() + 60 * options.minutes, set()
+    with ThreadPoolExecutor(options.jobs) as pool:
+        running = set()
+        while True:
+            ready = ((plan, one) for plan, one in wanted(plans) if one not in begun and not plan.is_done(one))
+            while len(running) < options.jobs and time.monotonic() < end and (next_one := next(ready, None)):
+                begun.add(next_one[1])
+                running.add(pool.submit(do, *next_one))
+            if not running:
+                break
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for job in done:
+                job.result()                    # raises what ended the program
+    progress("the time is up" if time.monotonic() > end else "all runs are done")
+
+
+def do(plan, one):
+    begun = time.monotonic()
+    plan.do(one)
+    refused = plan.problems.get(one)
+    progress(f"{one}: {time.monotonic() - begun:.0f} s" + (f": {refused}" if refused else ""))
 
 
 def progress(line):
@@ -66,6 +79,7 @@ def read_options():
                         help="of each country KEY.png [drawn there]")
     parser.add_argument("--program", type=Path, default=ROOT / "build/patchbay")
     parser.add_argument("--work", type=Path, default=ROOT / "build-replication/edits", help="where runs are kept")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, of one thread each [2]")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no run after so many [no end]")
     parser.add_argument("--only-write", action="store_true", help="edit nothing, write what is known")
     parser.add_argument("--no-write", dest="write", action="store_false", help="edit only")

@@ -26,7 +26,7 @@ class Plan:
     """Of one model."""
 
     def __init__(self, model, runs, everyone, records, pictures):
-        self.model, self.runs, self.everyone, self.problems = model, runs, everyone, []
+        self.model, self.runs, self.everyone, self.problems = model, runs, everyone, {}
         self.rows = Rows(records, pictures, model.prefill)
         self.splits = None
 
@@ -58,7 +58,7 @@ class Plan:
                 return self.runs.trace(run.arguments, self.rows.picture(run.country))
             return self.runs.edit(run.arguments, run.files)
         except ProgramError as error:
-            self.problems.append(f"{run}: {error}")
+            self.problems[run] = str(error)
             return None
 
     def known(self, run):

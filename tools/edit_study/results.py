@@ -27,7 +27,7 @@ def collect(plans):
                 found["edits"] += [listed(plan, method, edit) for edit in done]
             found["tradeoffs"] += tradeoffs(plan, method) if method in settings.STRENGTHS else []
         found["sweeps"] += [s for s in (swept(plan, one) for one in plan.model.sweeps) if s]
-    return found | {"problems": sorted({p for plan in plans.values() for p in plan.problems})}
+    return found | {"problems": sorted(f"{run}: {said}" for plan in plans.values() for run, said in plan.problems.items())}
 
 
 def about(plan):

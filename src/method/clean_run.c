@@ -1,0 +1,73 @@
+/* clean_run.c: see clean_run.h. */
+#include "method/clean_run.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/process.h"
+
+size_t clean_run_bytes(const question *q, size_t sites_first)
+{
+    return recording_bytes(&q->model->decoder.config, 0, q->length, sites_first);
+}
+
+pb_status clean_run_scores(clean_run *c, replay_fork *const *forks, size_t n, score *scores, pb_error *err)
+{
+    decoder *m = &c->q->model->decoder;
+    const float **rows = mem_new(n, sizeof *rows);
+    score_target target = {c->q->answer, c->q->answer_count, -1};
+    double begin = clock_now();
+    for (size_t i = 0; i < n; i++)
+        rows[i] = forks[i]->read;
+    pb_status status = score_runs(m, rows, n, &target, scores, err);
+    free(rows);
+    c->readout_seconds += clock_now() - begin;
+    c->readout_flop += (double)(n * target.count) * decoder_readout_flop(&m->config);
+    return status;
+}
+
+/* The next token's distribution; the answer, where none was named; what the answer scores. */
+static pb_status read_out(void *context, replay_fork *const *forks, size_t count, pb_error *err)
+{
+    clean_run *c = context;
+    decoder *m = &c->q->model->decoder;
+    size_t V = m->config.vocab;
+    double *prob = mem_new(V, sizeof *prob);
+    pb_status status = score_add_probabilities(m, forks[0]->read, prob, err);
+    score_top(prob, V, CLEAN_RUN_TOP, c->top_id);
+    for (size_t i = 0; i < CLEAN_RUN_TOP; i++)
+        c->top_prob[i] = c->top_id[i] >= 0 ? prob[c->top_id[i]] : 0;
+    free(prob);
+    c->readout_flop += decoder_readout_flop(&m->config);
+    if (!status && !c->q->answer)
+        status = question_set_answer(c->q, c->top_id, 1, err);
+    return status ? status : clean_run_scores(c, forks, count, &c->score, err);
+}
+
+pb_status clean_run_make(clean_run *c, question *q, size_t sites_first, size_t budget, pb_error *err)
+{
+    decoder *m = &q->model->decoder;
+    size_t T = q->length, rows = T * m->config.d_model * sizeof(float);
+    *c = (clean_run){.q = q};
+    TRY(question_fits(clean_run_bytes(q, sites_first) + rows + replay_fixed_bytes(m, T), budget, "this run", err));
+    TRY(recording_new(&c->recording, &m->config, NULL, 0, T, sites_first, err));
+    replay_fork f = {.end = T, .input = q->input, .record = c->recording, .read_first = q->last};
+    replay_options options = {.memory = rows, .finished = read_out, .context = c};
+    pb_status status = replay_run(m, &f, 1, &options, &c->work, err);
+    if (status)
+        clean_run_free(c);
+    return status;
+}
+
+method_cost clean_run_cost(const clean_run *c)
+{
+    return (method_cost){.seconds = clock_now() - c->q->began,
+                         .flop = c->work.flop + c->readout_flop + question_vision_flop(c->q),
+                         .peak_rss_bytes = process_peak_bytes()};
+}
+
+void clean_run_free(clean_run *c)
+{
+    recording_free(c->recording);
+    *c = (clean_run){0};
+}

@@ -1,0 +1,192 @@
+/* about.c: see about.h. */
+#include "report/about.h"
+
+#include <string.h>
+
+#include "report/json_values.h"
+#include "report/markup.h"
+
+/* ---- words ---- */
+
+void about_span_name(const prompt *p, size_t position, buffer *out)
+{
+    if (prompt_is_image(p, position)) {
+        buffer_text(out, "image");
+        return;
+    }
+    if (p->has_bos && position == 0) {
+        buffer_text(out, "bos");
+        return;
+    }
+    for (size_t i = 0; i < p->constraint_count; i++)
+        if (span_has(&p->constraints[i], position)) {
+            buffer_printf(out, "constraint:%zu", i);
+            return;
+        }
+    bool asked = prompt_overlaps(p, position, p->question_start, p->question_end);
+    buffer_text(out, position + 1 == p->length ? "last" : asked ? "question" : "text");
+}
+
+void about_answer_text(const report_about *a, const int32_t *ids, size_t count, buffer *out)
+{
+    buffer first = {0};
+    buffer_text(out, "");
+    if (count == 0)
+        return;
+    tokenizer_token_text(a->tokenizer, ids[0], &first);
+    if (count == 1) {
+        text_utf8(out, first.data, first.size);
+    } else {
+        buffer whole = {0};
+        tokenizer_decode(a->tokenizer, ids, count, false, &whole);
+        bool lost_space = first.size && first.data[0] == ' ' && !(whole.size && whole.data[0] == ' ');
+        buffer_text(out, lost_space ? " " : "");
+        text_utf8(out, whole.data, whole.size);
+        buffer_free(&whole);
+    }
+    buffer_free(&first);
+}
+
+/* Text as a label: visible, and the space that opens a word left out. */
+static void add_label(buffer *out, const buffer *text)
+{
+    size_t skip = text->size > 1 && text->data[0] == ' ' && text->data[1] != ' ';
+    text_visible(out, text->data + skip, text->size - skip);
+}
+
+void about_token_label(const report_about *a, int32_t id, buffer *out)
+{
+    buffer text = {0};
+    tokenizer_token_text(a->tokenizer, id, &text);
+    buffer_text(&text, "");
+    add_label(out, &text);
+    buffer_free(&text);
+}
+
+void about_answer_label(const report_about *a, const int32_t *ids, size_t count, buffer *out)
+{
+    buffer text = {0};
+    about_answer_text(a, ids, count, &text);
+    add_label(out, &text);
+    buffer_free(&text);
+}
+
+/* The byte at which code point `point` of text starts. */
+static size_t byte_of(const char *text, uint32_t point)
+{
+    size_t at = 0;
+    for (uint32_t seen = 0; text[at]; at++)
+        if (((unsigned char)text[at] & 0xC0) != 0x80 && seen++ == point)
+            break;
+    return at;
+}
+
+void about_question(const prompt *p, buffer *out)
+{
+    static const char mark[] = "<image>";
+    size_t at = byte_of(p->text, p->question_start), end = byte_of(p->text, p->question_end);
+    buffer plain = {0};
+    while (at < end) {
+        if (p->image_count && strncmp(p->text + at, mark, sizeof mark - 1) == 0)
+            at += sizeof mark - 1 + (p->text[at + sizeof mark - 1] == '\n');
+        else
+            buffer_add(&plain, p->text + at++, 1);
+    }
+    text_visible(out, plain.data, plain.size);
+    buffer_free(&plain);
+}
+
+void about_model_name(const report_about *a, buffer *out)
+{
+    text_folder_name(out, a->model_path);
+}
+
+/* ---- JSON ---- */
+
+json_t *about_token_text_json(const report_about *a, int32_t id)
+{
+    buffer b = {0};
+    tokenizer_token_text(a->tokenizer, id, &b);
+    json_t *string = make_text_n(b.data, b.size);
+    buffer_free(&b);
+    return string;
+}
+
+json_t *report_changes_json(const model_change *changes, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}", "file", make_text(changes[i].file), "kind",
+                                              make_text(changes[i].kind), "terms", make_count(changes[i].terms), "rank",
+                                              make_count(changes[i].rank)));
+    return list;
+}
+
+json_t *about_model_json(const report_about *a)
+{
+    json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(a->model_path), "family", make_text(a->family),
+                               "layers", make_count(a->layers), "d_model", make_count(a->d_model), "dtype", make_text(a->dtype));
+    if (a->change_count)
+        json_object_set_new(object, "changes", report_changes_json(a->changes, a->change_count));
+    return object;
+}
+
+json_t *about_image_json(const report_about *a)
+{
+    if (!a->image_path)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o}", "path", make_text(a->image_path), "width", make_count(a->image_width), "height",
+                     make_count(a->image_height), "rows", make_count(a->prompt->image_count));
+}
+
+json_t *about_tokens_json(const report_about *a)
+{
+    const prompt *p = a->prompt;
+    json_t *list = json_array();
+    for (size_t at = 0; at < p->length; at++) {
+        if (p->image_count && at == p->image_first) {
+            json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "position", make_count(at), "count",
+                                                  make_count(p->image_count), "span", "image"));
+            at += p->image_count - 1;
+            continue;
+        }
+        buffer name = {0};
+        about_span_name(p, at, &name);
+        json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:o}", "position", make_count(at), "id", p->ids[at], "text",
+                                              about_token_text_json(a, p->ids[at]), "span", make_text(name.data)));
+        buffer_free(&name);
+    }
+    return list;
+}
+
+json_t *about_constraints_json(const report_about *a)
+{
+    const prompt *p = a->prompt;
+    json_t *list = json_array();
+    for (size_t i = 0; i < p->constraint_count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:o}", "text", make_text(p->constraint_texts[i]), "positions",
+                                              make_positions(p->constraints[i].positions, p->constraints[i].count)));
+    return list;
+}
+
+json_t *about_answer_json(const report_about *a, const int32_t *answer, size_t count)
+{
+    buffer name = {0};
+    about_answer_text(a, answer, count, &name);
+    json_t *ids = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(ids, json_integer(answer[i]));
+    json_t *first = count ? json_integer(answer[0]) : json_null();
+    json_t *object = json_pack("{s:o, s:o, s:o}", "id", first, "text", make_text_n(name.data, name.size), "ids", ids);
+    buffer_free(&name);
+    return object;
+}
+
+void about_json(const report_about *a, json_t *object)
+{
+    json_object_set_new(object, "model", about_model_json(a));
+    json_object_set_new(object, "image", about_image_json(a));
+    json_object_set_new(object, "prompt", make_text(a->prompt->text));
+    json_object_set_new(object, "tokens", about_tokens_json(a));
+    json_object_set_new(object, "constraints", about_constraints_json(a));
+}

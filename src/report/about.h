@@ -1,0 +1,54 @@
+/* about.h: what a result is about: a model, and a question put to it. Every result's files say it in the same words. */
+#ifndef REPORT_ABOUT_H
+#define REPORT_ABOUT_H
+
+#include <jansson.h>
+
+#include "base/memory.h"
+#include "model/model.h"
+#include "text/prompt.h"
+#include "text/tokenizer.h"
+
+/* Nothing is owned. */
+typedef struct report_about {
+    const char *model_path, *family, *dtype; /* "llava", "f32" */
+    const model_change *changes;             /* [change_count] of its weights, by files */
+    size_t change_count;
+    size_t layers, d_model;                  /* of the whole decoder */
+    const tokenizer *tokenizer;
+    const prompt *prompt;                    /* from here on NULL and 0 of what is about several questions */
+    const char *image_path;                  /* the picture's file, or NULL */
+    size_t image_width, image_height;        /* its pixels; 0 without */
+} report_about;
+
+/* ---- JSON, as docs/formats.md defines it; free with json_decref ---- */
+
+json_t *about_model_json(const report_about *a);
+json_t *about_image_json(const report_about *a);
+/* One entry per token; the image rows are one entry together. */
+json_t *about_tokens_json(const report_about *a);
+json_t *about_constraints_json(const report_about *a);
+/* Sets "model", "image", "prompt", "tokens" and "constraints", in this order. */
+void about_json(const report_about *a, json_t *object);
+json_t *about_token_text_json(const report_about *a, int32_t id);
+/* {"id", "text", "ids"} of an answer; id is the first of them. */
+json_t *about_answer_json(const report_about *a, const int32_t *ids, size_t count);
+/* What --edit and --lora changed: [{"file", "kind", "terms", "rank"}, ...]. */
+json_t *report_changes_json(const model_change *changes, size_t count);
+
+/* ---- words; all append to `out` ---- */
+
+/* The most telling span that a position belongs to: "image", "bos", "constraint:N" (the first that has it), "last",
+ * "question", else "text". */
+void about_span_name(const prompt *p, size_t position, buffer *out);
+/* A token, visible and without the space before it: for labels. */
+void about_token_label(const report_about *a, int32_t id, buffer *out);
+/* An answer as it stands in a sentence, its leading space kept; and as a label. */
+void about_answer_text(const report_about *a, const int32_t *ids, size_t count, buffer *out);
+void about_answer_label(const report_about *a, const int32_t *ids, size_t count, buffer *out);
+/* The question as asked, without its template and without `<image>`. */
+void about_question(const prompt *p, buffer *out);
+/* "llava-1.5-7b-hf" of "/models/llava-1.5-7b-hf/". */
+void about_model_name(const report_about *a, buffer *out);
+
+#endif
