@@ -29,18 +29,24 @@ class Request:
 def targets(countries, right, seed, said):
     """A request for each country. right: keys of those whose capital the model tells. A counterfactual is the next
     country's of a seeded order whose capital begins unlike this one's. said: None; or what the model says of each
-    country, by key: then there are no corrections, and every target is a capital that the model tells, in its words."""
+    country, by key: then there are no corrections, and every target is a capital that the model tells, in its words, and
+    does not tell of this country."""
     order = shuffled(countries, seed)
     made = []
     for i, country in enumerate(order):
         if said is None and country.key not in right:
             made.append(Request(country, country.capitals[0], True))
             continue
-        others = [o for o in order[i + 1:] + order[:i] if said is None or o.key in right]
+        others = [o for o in order[i + 1:] + order[:i] if said is None or o.key in right and
+                  said_of(o, said) not in said[country.key]]
         other = next(o for o in others if o.capitals[0][:3] != country.capitals[0][:3])
-        target = other.capitals[0] if said is None else said[other.key].strip(" .")
+        target = other.capitals[0] if said is None else said_of(other, said)
         made.append(Request(country, target, False))
     return made
+
+
+def said_of(country, said):
+    return said[country.key].strip(" .")
 
 
 def shuffled(items, seed):
