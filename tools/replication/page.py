@@ -1,5 +1,6 @@
 """docs/replication.md: the studies as a page. Every number in it comes from the results; edit_study writes its section."""
 from edit_study import page as edit_page
+from transfer_study import page as transfer_page
 
 from . import settings
 from .figures import CONDITIONS, SITES, curve
@@ -10,12 +11,17 @@ CLAIM = {claim.key: claim for claim in settings.CLAIMS}
 
 def text(found):
     """The page, from what results.collect gives (or results.json says)."""
-    sections = (opening, method, answers, spans, claims, way, tokens, reading, edits, again)
+    sections = (opening, method, answers, spans, claims, way, tokens, reading, transfer, edits, again)
     texts = (section(found).strip("\n") for section in sections)
     return "\n".join(text + "\n" for text in texts if text)
 
 
 # ---- sections ----
+
+def transfer(found):
+    """The study of how the picture reaches the answer, where there is one."""
+    return transfer_page.section()
+
 
 def edits(found):
     """The study of edits, where there is one."""

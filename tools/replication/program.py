@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 KEPT = ("schema", "tokens", "corruption", "direction", "window", "positions", "groups", "layers", "answer", "answer_ids",
-        "top", "clean", "corrupted", "marks", "sites", "cost", "constraints")
+        "top", "clean", "corrupted", "marks", "sites", "cost", "constraints", "flows", "cuts")
 
 
 class ProgramError(Exception):
@@ -32,6 +32,9 @@ class Program:
 
     def trace(self, arguments, picture=None):
         return self._run("trace", arguments, picture)
+
+    def run(self, command, arguments, picture=None):
+        return self._run(command, arguments, picture)
 
     def known(self, command, arguments, picture=None):
         return self._file(command, arguments, picture).exists()
