@@ -119,17 +119,27 @@ DEMO_TRIALS = {
         multedit("--layer 4 --lr 1 --clamp 100 --steps 50 --keep-lambda 0.3", "mixed", "all"),
         multedit("--key last --layer 5 --lr 1 --clamp 100 --steps 50 --keep-lambda 0.3", "mixed", "all"),
         multedit("--key last --layer 6 --lr 1 --clamp 100 --steps 50 --keep-lambda 0.3", "mixed", "all"),
+        # of each method the last four once the first six were known; in a ball, those were far too small
+        multedit("--key last --layer 5 --lr 1 --clamp 100 --steps 50 --keep-lambda 1", "mixed", "all"),
+        multedit("--key last --layer 5 --lr 1 --clamp 100 --steps 50 --keep-lambda 3", "mixed", "all"),
+        multedit("--key last --layer 5 --lr 1 --clamp 100 --steps 50 --lambda 0.001 --keep-lambda 1", "mixed", "all"),
+        multedit("--key last --layers 4:7 --lr 1 --clamp 100 --steps 50 --keep-lambda 1", "mixed", "all"),
     ),
     "paper": tuple(multedit(n) for n in (
         "--layer 1 --lr 1 --clamp 100 --steps 50", "--layer 2 --lr 1 --clamp 100 --steps 50",
         "--layer 3 --lr 1 --clamp 100 --steps 50", "--layer 4 --lr 1 --clamp 100 --steps 50",
-        "--layer 3 --lr 0.5 --clamp 100 --steps 50", "--layer 4 --lr 0.5 --clamp 100 --steps 50")),
+        "--layer 3 --lr 0.5 --clamp 100 --steps 50", "--layer 4 --lr 0.5 --clamp 100 --steps 50",
+        "--layer 2 --lr 1 --clamp 100 --steps 100", "--layer 3 --lr 1 --clamp 100 --steps 100",
+        "--layer 2 --lr 2 --clamp 100 --steps 50", "--layer 5 --lr 1 --clamp 100 --steps 50")),
     "ft": tuned("ft", "--layer 3 --lr 0.01", "--layer 3 --lr 0.02", "--layer 4 --lr 0.005", "--layer 4 --lr 0.01",
-                "--layer 5 --lr 0.002", "--layer 5 --lr 0.005"),
+                "--layer 5 --lr 0.002", "--layer 5 --lr 0.005", "--layer 5 --lr 0.003", "--layer 5 --lr 0.01",
+                "--layer 6 --lr 0.005", "--layer 4 --lr 0.02"),
     "ft-constrained": tuned(
         "ft-constrained", "--layer 3 --lr 0.02 --epsilon 0.05", "--layer 3 --lr 0.01 --epsilon 0.02",
         "--layer 4 --lr 0.01 --epsilon 0.02", "--layer 4 --lr 0.01 --epsilon 0.01",
-        "--layer 5 --lr 0.005 --epsilon 0.01", "--layer 5 --lr 0.005 --epsilon 0.005"),
+        "--layer 5 --lr 0.005 --epsilon 0.01", "--layer 5 --lr 0.005 --epsilon 0.005",
+        "--layer 5 --lr 0.005 --epsilon 0.05", "--layer 5 --lr 0.005 --epsilon 0.1",
+        "--layer 5 --lr 0.01 --epsilon 0.03", "--layer 4 --lr 0.02 --epsilon 0.1"),
     "official": (Trial("--preset official"),),
 }
 
