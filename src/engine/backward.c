@@ -6,7 +6,7 @@
  *     d_inner  = d_mlp_out W_down                                         feed_forward
  *     d_normed = d_up W_up + d_gate W_gate
  *     d_mid    = d_post + norm'(d_normed)                                 add_site, gather_normed
- *     d_z      = d_attn_out W_o                                           attend
+ *     d_z      = d_attn_out W_o                                           attend, put_heads
  *     d_q, d_k, d_v through softmax, turned back                          attention, rotate
  *     d_normed = d_q W_q + d_k W_k + d_v W_v
  *     d_pre    = d_mid + norm'(d_normed)
@@ -27,7 +27,7 @@ typedef struct back_row {
     size_t position;
     float *d;                       /* [D] in its lane: the gradient of the residual stream */
     const float *pre, *attn_out;    /* [D] recorded */
-    bool attn_given, mlp_given;     /* were put in: nothing flows to what would have been computed */
+    bool attn_given, mlp_given, heads_given; /* were put in: nothing flows to what would have been computed */
 } back_row;
 
 /* The rows of some lanes in one layer: first of lanes that run it whole, then edited rows of lanes that join it. */
@@ -52,7 +52,9 @@ static void tap_gradient(const back_walk *b, const replay_fork *f, site s, size_
                          const float *row)
 {
     const fork_gradient *g = &b->gradients[f - b->forks];
-    lane_tap(g->taps, g->tap_count, s, layer, position, row, b->m->config.d_model);
+    const decoder_config *c = &b->m->config;
+    lane_tap(g->taps, g->tap_count, s, layer, position, row,
+             s == SITE_HEAD_OUT ? c->heads * c->head_dim : c->d_model);
 }
 
 static float *wanted_weight(const back_walk *b, size_t layer, decoder_part part)
@@ -96,6 +98,7 @@ static back_row row_of(const back_walk *b, const lane *n, size_t layer, size_t p
         .pre = recording_row(f->record, SITE_RESID_PRE, layer, p),
         .attn_out = recording_row(f->record, SITE_ATTN_OUT, layer, p),
         .attn_given = lane_edited(f, SITE_ATTN_OUT, layer, p), .mlp_given = lane_edited(f, SITE_MLP_OUT, layer, p),
+        .heads_given = !lane_edited(f, SITE_ATTN_OUT, layer, p) && lane_edits_heads(f, layer, p),
     };
 }
 
@@ -112,7 +115,7 @@ static pb_status collect(const back_walk *b, const layer_walk *k, const lane *la
             for (size_t p = lanes[i].f->first; p < lanes[i].f->end; p++) {
                 back_row r = row_of(b, &lanes[i], k->layer, p);
                 if ((lanes[i].joins && lanes[i].start == k->layer) == joining &&
-                    (!joining || r.attn_given || r.mlp_given))
+                    (!joining || r.attn_given || r.mlp_given || r.heads_given))
                     c->rows[c->count++] = r;
             }
         c->whole = joining ? c->whole : c->count;
@@ -221,6 +224,17 @@ static pb_status mlp_backward(const back_walk *b, const layer_walk *k, back_chun
 
 /* ---- attention ---- */
 
+/* Hands out the gradient of a row's heads, and lets nothing flow on to heads that were put in. */
+static void take_heads(const back_walk *b, const layer_walk *k, const back_row *r, float *d_z)
+{
+    const replay_fork *f = r->lane->f;
+    size_t d = k->c->head_dim;
+    tap_gradient(b, f, SITE_HEAD_OUT, k->layer, r->position, d_z);
+    for (size_t i = 0, first, end; r->heads_given && i < f->edit_count; i++)
+        if (lane_heads(f, i, k->layer, r->position, k->c, &first, &end))
+            memset(d_z + first * d, 0, (end - first) * d * sizeof *d_z);
+}
+
 typedef struct attention_work {
     size_t n;                        /* c->whole */
     float *pre, *normed, *q, *z;     /* z only where o's gradient is wanted */
@@ -307,12 +321,45 @@ static pb_status mix_backward(const back_walk *b, const layer_walk *k, const bac
     if (a->z)
         attention(jobs, count);
     k->work->attention += clock_now() - begin;
+    for (size_t i = 0; a->z && i < a->n; i++)
+        if (c->rows[i].heads_given)
+            lane_put_heads(c->rows[i].lane->f, k->layer, c->rows[i].position, k->c, a->z + i * width);
     TRY(product_backward(b, k, a->d_z, c->d_attn_out, a->z, PART_O, PART_O_BIAS, a->n, D, width, err));
+    for (size_t i = 0; i < a->n; i++)
+        take_heads(b, k, &c->rows[i], a->d_z + i * width);
     memset(a->d_k, 0, a->n * kv_width * sizeof(float));
     memset(a->d_v, 0, a->n * kv_width * sizeof(float));
     begin = clock_now();
     attention_backward(jobs, gradients, count);
     k->work->attention += clock_now() - begin;
+    return PB_OK;
+}
+
+/* Of attn_out = o(heads), of the rows that join with heads put in beside their base's: what lies below is a constant. */
+static pb_status joined_heads_backward(const back_walk *b, const layer_walk *k, const back_chunk *c, pb_error *err)
+{
+    size_t D = k->c->d_model, width = k->c->heads * k->c->head_dim, most = c->count - c->whole, n = 0;
+    float *z, *d_z, *d_attn_out;
+    const back_row **rows;
+    TRY(arena_try(k->memory, &rows, most, sizeof *rows, "a chunk's rows", err));
+    for (size_t i = c->whole; i < c->count; i++)
+        if (c->rows[i].heads_given)
+            rows[n++] = &c->rows[i];
+    if (n == 0)
+        return PB_OK;
+    TRY(layer_rows(k, &z, n, width, err));
+    TRY(layer_rows(k, &d_z, n, width, err));
+    TRY(layer_rows(k, &d_attn_out, n, D, err));
+    for (size_t i = 0; i < n; i++) {
+        const replay_fork *f = rows[i]->lane->f;
+        memcpy(d_attn_out + i * D, c->d_attn_out + (size_t)(rows[i] - c->rows) * D, D * sizeof(float));
+        memcpy(z + i * width, recording_row(lane_entry(f), SITE_HEAD_OUT, k->layer, rows[i]->position),
+               width * sizeof(float));
+        lane_put_heads(f, k->layer, rows[i]->position, k->c, z + i * width);
+    }
+    TRY(product_backward(b, k, d_z, d_attn_out, z, PART_O, PART_O_BIAS, n, D, width, err));
+    for (size_t i = 0; i < n; i++)
+        take_heads(b, k, rows[i], d_z + i * width);
     return PB_OK;
 }
 
@@ -365,6 +412,7 @@ static pb_status back_chunk_run(const back_walk *b, const layer_walk *k, lane *l
     arena_reset(k->memory);
     TRY(collect(b, k, lanes, count, &c, err));
     TRY(mlp_backward(b, k, &c, err));
+    TRY(joined_heads_backward(b, k, &c, err));
     TRY(attend_backward(b, k, &c, err));
     for (size_t i = 0; i < c.whole; i++)
         memcpy(c.rows[i].d, c.d_post + i * D, D * sizeof(float));

@@ -20,7 +20,7 @@
 
 typedef struct fork_gradient {
     const float *d_read; /* [end - read_first][D]: the gradient of what was read, before the final norm */
-    const tap *taps;     /* filled in: gradients of sites resid_pre, attn_out, mlp_out, resid_post, from the layer on in which
+    const tap *taps;     /* filled in: gradients of sites resid_pre, head_out, attn_out, mlp_out, resid_post, from the layer on in which
                           * the fork starts; in one that it joins, of edited rows alone */
     size_t tap_count;
 } fork_gradient;

@@ -92,6 +92,31 @@ const float *lane_edited(const replay_fork *f, site s, size_t layer, size_t posi
     return row;
 }
 
+const float *lane_heads(const replay_fork *f, size_t edit, size_t layer, size_t position, const decoder_config *c,
+                        size_t *first, size_t *end)
+{
+    const row_edit *e = &f->edits[edit];
+    const float *row = put_by(e, SITE_HEAD_OUT, layer, position);
+    *first = e->end_head ? e->first_head : 0;
+    *end = e->end_head ? e->end_head : c->heads;
+    return row && !e->rows ? row + *first * c->head_dim : row;
+}
+
+bool lane_edits_heads(const replay_fork *f, size_t layer, size_t position)
+{
+    return lane_edited(f, SITE_HEAD_OUT, layer, position);
+}
+
+/* As elsewhere, what the first of several edits puts in holds. */
+void lane_put_heads(const replay_fork *f, size_t layer, size_t position, const decoder_config *c, float *z)
+{
+    for (size_t i = f->edit_count, first, end; i-- > 0;) {
+        const float *row = lane_heads(f, i, layer, position, c, &first, &end);
+        if (row)
+            memcpy(z + first * c->head_dim, row, (end - first) * c->head_dim * sizeof *z);
+    }
+}
+
 const float *lane_edited_residual(const replay_fork *f, size_t index, size_t layers, size_t position)
 {
     const float *row = index < layers ? lane_edited(f, SITE_RESID_PRE, index, position) : NULL;

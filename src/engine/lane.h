@@ -22,8 +22,14 @@ lane *lanes_sorted(replay_fork *forks, size_t count, size_t layers);
 /* How many of the lanes have at most `most` rows together, but at least one; *rows: theirs. */
 size_t lanes_within(const lane *lanes, size_t count, size_t most, size_t *rows);
 
-/* The row that an edit puts at (site, layer, position); NULL when none does. */
+/* The row that an edit puts at (site, layer, position); NULL when none does. Not of head_out. */
 const float *lane_edited(const replay_fork *f, site s, size_t layer, size_t position);
+/* The same for head_out, a row of which may be put together from several edits. What one of them puts there, [*end -
+ * *first][head_dim] of heads *first .. *end-1, or NULL; whether any does; z[H d] with what all of them put in. */
+const float *lane_heads(const replay_fork *f, size_t edit, size_t layer, size_t position, const decoder_config *c,
+                        size_t *first, size_t *end);
+bool lane_edits_heads(const replay_fork *f, size_t layer, size_t position);
+void lane_put_heads(const replay_fork *f, size_t layer, size_t position, const decoder_config *c, float *z);
 /* The row put into the residual stream before layer `index`: by a resid_pre edit there or a resid_post edit below. */
 const float *lane_edited_residual(const replay_fork *f, size_t index, size_t layers, size_t position);
 /* The recording whose residuals the fork starts from. */

@@ -52,6 +52,18 @@ pb_status recording_new(recording **out, const decoder_config *c, const recordin
     return status;
 }
 
+size_t recording_heads_bytes(const decoder_config *c, size_t end, size_t sites_first)
+{
+    return c->layers * (end - sites_first) * c->heads * c->head_dim * sizeof(float);
+}
+
+pb_status recording_keep_heads(recording *r, const decoder_config *c, pb_error *err)
+{
+    size_t rows = r->layers * (r->end - r->sites_first);
+    r->z_width = c->heads * c->head_dim;
+    return mem_try(&r->z, rows * r->z_width, sizeof(float), "a recording's heads", err);
+}
+
 void recording_free(recording *r)
 {
     if (!r)
@@ -61,6 +73,7 @@ void recording_free(recording *r)
     free(r->resid);
     free(r->attn_out);
     free(r->mlp_out);
+    free(r->z);
     free(r);
 }
 
@@ -76,7 +89,8 @@ const float *recording_row(const recording *r, site s, size_t layer, size_t posi
     case SITE_RESID_POST: return r->resid + ((layer + 1) * kept + row) * r->d_model;
     case SITE_ATTN_OUT: return r->attn_out + (layer * kept + row) * r->d_model;
     case SITE_MLP_OUT: return r->mlp_out + (layer * kept + row) * r->d_model;
-    case SITE_COUNT: break;
+    case SITE_HEAD_OUT: return r->z ? r->z + (layer * kept + row) * r->z_width : NULL;
+    case SITE_PUT_COUNT: break;
     }
     return NULL;
 }

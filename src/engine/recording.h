@@ -24,6 +24,9 @@ struct recording {
     float *resid;          /* [L + 1][end - sites_first][D]: resid[l] is resid_pre of layer l, resid[L] the last output */
     float *attn_out;       /* [L][end - sites_first][D] */
     float *mlp_out;        /* [L][end - sites_first][D] */
+    size_t z_width;        /* H d, where it keeps heads; else 0 */
+    float *z;              /* [L][end - sites_first][H d]: the heads' mixed values; NULL: they are not kept. Of a row in
+                            * whose place an attn_out was put in it holds nothing of use */
 };
 
 /* Bytes that a recording of these positions takes. */
@@ -33,6 +36,10 @@ size_t recording_bytes(const decoder_config *c, size_t first, size_t end, size_t
 pb_status recording_new(recording **out, const decoder_config *c, const recording *base, size_t first, size_t end,
                         size_t sites_first, pb_error *err);
 void recording_free(recording *r);
+
+/* From now on the recording keeps head_out too, where it keeps sites: this many bytes more. */
+pb_status recording_keep_heads(recording *r, const decoder_config *c, pb_error *err);
+size_t recording_heads_bytes(const decoder_config *c, size_t end, size_t sites_first);
 
 /* The row of a site at one layer and position, in r or, below its first position, in its base; NULL where none was
  * kept. resid_post of layer l is resid_pre of l + 1. */

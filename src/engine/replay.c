@@ -15,11 +15,11 @@
 
 /* ---- lanes ---- */
 
-static void keep(float *rows, const recording *r, size_t layer, size_t position, const float *row)
+static void keep(float *rows, const recording *r, size_t layer, size_t position, const float *row, size_t width)
 {
-    if (r && position >= r->sites_first)
-        memcpy(rows + (layer * (r->end - r->sites_first) + position - r->sites_first) * r->d_model, row,
-               r->d_model * sizeof *row);
+    if (position >= r->sites_first)
+        memcpy(rows + (layer * (r->end - r->sites_first) + position - r->sites_first) * width, row,
+               width * sizeof *row);
 }
 
 /* The residual stream before layer `index`: from the input or the base where the lane starts, then edited, then
@@ -40,7 +40,7 @@ static void lane_enter(lane *n, size_t index, size_t layers, size_t D)
         if (from)
             memcpy(x, from, D * sizeof *x);
         if (f->record)
-            keep(f->record->resid, f->record, index, p, x);
+            keep(f->record->resid, f->record, index, p, x, D);
         lane_tap(f->taps, f->tap_count, SITE_RESID_PRE, index, p, x, D);
         if (index > 0)
             lane_tap(f->taps, f->tap_count, SITE_RESID_POST, index - 1, p, x, D);
@@ -54,25 +54,30 @@ typedef struct live_row {
     size_t position;
     float *x;                                /* [D] in its lane */
     bool has_kv, attends, feeds, needed;     /* what must be computed; needed: its output is seen by anyone */
+    bool projects;                           /* its attn_out is made of its heads: of those it has when it attended, or of
+                                              * its base's, and of those that are put in */
+    bool heads_given;                        /* some are put in */
     const float *attn_given, *mlp_given;     /* site rows that are put in instead */
 } live_row;
 
 typedef struct chunk {
     live_row *rows;
     size_t count;
-    size_t kv_count, attend_count, feed_count;
-    float *attn_out; /* [attend_count][D], once it is computed */
+    size_t kv_count, attend_count, project_count, feed_count;
+    float *z;        /* [project_count][H d], then */
+    float *attn_out; /* [project_count][D], once it is computed */
     float *mlp_out;  /* [feed_count][D] */
 } chunk;
 
 /* In the layer in which its lane joins, a row's input is the base's, so its attention is too; its MLP as well, unless it
- * sees an attention output that was put in. */
+ * sees an attention output that was put in, or heads of it. */
 static void give_base_rows(const layer_walk *k, live_row *r)
 {
     const recording *base = lane_entry(r->lane->f);
-    if (!r->mlp_given && (k->c->parallel || !r->attn_given))
+    bool attn_changed = r->attn_given || r->heads_given;
+    if (!r->mlp_given && (k->c->parallel || !attn_changed))
         r->mlp_given = recording_row(base, SITE_MLP_OUT, k->layer, r->position);
-    if (!r->attn_given)
+    if (!attn_changed)
         r->attn_given = recording_row(base, SITE_ATTN_OUT, k->layer, r->position);
 }
 
@@ -91,14 +96,16 @@ static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joinin
     live_row r = {.lane = n, .position = p, .x = n->x + (p - f->first) * k->c->d_model,
                   .attn_given = lane_edited(f, SITE_ATTN_OUT, k->layer, p),
                   .mlp_given = lane_edited(f, SITE_MLP_OUT, k->layer, p)};
+    r.heads_given = !r.attn_given && lane_edits_heads(f, k->layer, p);
     r.needed = k->layer + 1 < k->c->layers || f->plain || p >= f->read_first ||
                (f->record && p >= f->record->sites_first) || is_tapped(f, k->layer, p);
     if (joining) {
-        r.needed = r.needed && (r.attn_given || r.mlp_given);
+        r.needed = r.needed && (r.attn_given || r.mlp_given || r.heads_given);
         give_base_rows(k, &r);
     }
     r.has_kv = !joining;
-    r.attends = r.needed && !r.attn_given;
+    r.projects = r.needed && !r.attn_given;
+    r.attends = r.projects && !joining;
     r.feeds = r.needed && !r.mlp_given;
     return r;
 }
@@ -122,6 +129,7 @@ static pb_status chunk_collect(chunk *c, const layer_walk *k, const lane *lanes,
             c->rows[c->count++] = r;
             c->kv_count += r.has_kv;
             c->attend_count += r.attends;
+            c->project_count += r.projects;
             c->feed_count += r.feeds;
         }
     }
@@ -136,6 +144,11 @@ static bool wants_kv(const live_row *r)
 static bool wants_attention(const live_row *r)
 {
     return r->attends;
+}
+
+static bool wants_projection(const live_row *r)
+{
+    return r->projects;
 }
 
 static bool wants_mlp(const live_row *r)
@@ -211,16 +224,16 @@ static pb_status lane_keys(const layer_walk *k, const replay_fork *f, const floa
 /* The keys of a chunk's lanes, and one job for each that has attending rows. All keys stand before any row attends,
  * so a lane's base may be in the same chunk. */
 static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *keys, const float *values,
-                            const float *q, float *z, attention_job *jobs, size_t *job_count, pb_error *err)
+                            const float *q, attention_job *jobs, size_t *job_count, pb_error *err)
 {
     size_t kv_width = k->c->kv_heads * k->c->head_dim, width = k->c->heads * k->c->head_dim;
-    size_t kv_at = 0, q_at = 0, *positions;
+    size_t kv_at = 0, q_at = 0, z_at = 0, *positions;
     TRY(arena_try(k->memory, &positions, c->attend_count, sizeof *positions, "a chunk's rows", err));
     *job_count = 0;
     for (size_t i = 0; i < c->count;) {
         const lane *n = c->rows[i].lane;
         if (!c->rows[i].has_kv) {
-            i++;
+            z_at += c->rows[i++].projects;
             continue;
         }
         kv_segment own;
@@ -228,12 +241,13 @@ static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *ke
         TRY(lane_keys(k, n->f, keys + kv_at * kv_width, values + kv_at * kv_width, &own, err));
         TRY(layer_job(k, n->f, &own, &job, err));
         job.q = q + q_at * width;
-        job.z = z + q_at * width;
+        job.z = c->z + z_at * width;
         job.positions = positions + q_at;
         for (; i < c->count && c->rows[i].lane == n; i++) {
             kv_at++;
             if (c->rows[i].attends) {
                 positions[q_at++] = c->rows[i].position;
+                z_at++;
                 job.rows++;
                 k->work->flop += decoder_attention_flop(k->c, (double)c->rows[i].position + 1);
             }
@@ -244,14 +258,14 @@ static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *ke
     return PB_OK;
 }
 
-/* attn_out = attention's output after its projection. */
-static pb_status attend(const layer_walk *k, chunk *c, pb_error *err)
+/* The heads of rows that attend, into their rows of c->z. */
+static pb_status mix(const layer_walk *k, chunk *c, pb_error *err)
 {
     if (c->kv_count == 0)
         return PB_OK;
     const decoder_config *f = k->c;
     size_t D = f->d_model, width = f->heads * f->head_dim, kv_width = f->kv_heads * f->head_dim, n = c->attend_count;
-    float *normed, *keys, *values, *queries_in, *q, *z;
+    float *normed, *keys, *values, *queries_in, *q;
     attention_job *jobs;
     size_t job_count;
     TRY(gather_normed(k, c, wants_kv, c->kv_count, PART_ATTN_NORM, PART_ATTN_NORM_BIAS, &normed, err));
@@ -265,17 +279,48 @@ static pb_status attend(const layer_walk *k, chunk *c, pb_error *err)
     if (n != c->kv_count)
         TRY(gather_normed(k, c, wants_attention, n, PART_ATTN_NORM, PART_ATTN_NORM_BIAS, &queries_in, err));
     TRY(layer_rows(k, &q, n, width, err));
-    TRY(layer_rows(k, &z, n, width, err));
-    TRY(layer_rows(k, &c->attn_out, n, D, err));
     TRY(product(k, c, wants_attention, q, queries_in, PART_Q, PART_Q_BIAS, n, width, D, err));
     rotate(k, c, q, f->heads, wants_attention);
 
     double begin = clock_now();
     TRY(arena_try(k->memory, &jobs, c->count, sizeof *jobs, "a chunk's attention", err));
-    TRY(chunk_jobs(k, c, keys, values, q, z, jobs, &job_count, err));
+    TRY(chunk_jobs(k, c, keys, values, q, jobs, &job_count, err));
     attention(jobs, job_count);
     k->work->attention += clock_now() - begin;
-    return product(k, c, wants_attention, c->attn_out, z, PART_O, PART_O_BIAS, n, D, width, err);
+    return PB_OK;
+}
+
+/* Heads that are put in, and those that a joining row has from its base; handed to whoever wants them. */
+static void put_heads(const layer_walk *k, chunk *c)
+{
+    size_t width = k->c->heads * k->c->head_dim, at = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        const live_row *r = &c->rows[i];
+        const replay_fork *f = r->lane->f;
+        if (!r->projects)
+            continue;
+        float *z = c->z + at++ * width;
+        if (!r->attends)
+            memcpy(z, recording_row(lane_entry(f), SITE_HEAD_OUT, k->layer, r->position), width * sizeof *z);
+        if (r->heads_given)
+            lane_put_heads(f, k->layer, r->position, k->c, z);
+        lane_tap(f->taps, f->tap_count, SITE_HEAD_OUT, k->layer, r->position, z, width);
+        if (f->record && f->record->z)
+            keep(f->record->z, f->record, k->layer, r->position, z, width);
+    }
+}
+
+/* attn_out = o(the heads' mixed values) */
+static pb_status attend(const layer_walk *k, chunk *c, pb_error *err)
+{
+    size_t D = k->c->d_model, width = k->c->heads * k->c->head_dim, n = c->project_count;
+    TRY(layer_rows(k, &c->z, n, width, err));
+    TRY(mix(k, c, err));
+    if (n == 0)
+        return PB_OK;
+    put_heads(k, c);
+    TRY(layer_rows(k, &c->attn_out, n, D, err));
+    return product(k, c, wants_projection, c->attn_out, c->z, PART_O, PART_O_BIAS, n, D, width, err);
 }
 
 /* ---- the MLP ---- */
@@ -331,7 +376,7 @@ static void add_site(const layer_walk *k, const chunk *c, site s, const float *c
         const float *row = given ? given : computed + at++ * D;
         lane_tap(r->lane->f->taps, r->lane->f->tap_count, s, k->layer, r->position, row, D);
         if (record)
-            keep(s == SITE_ATTN_OUT ? record->attn_out : record->mlp_out, record, k->layer, r->position, row);
+            keep(s == SITE_ATTN_OUT ? record->attn_out : record->mlp_out, record, k->layer, r->position, row, D);
         add_rows(r->x, row, D);
     }
 }
@@ -366,7 +411,8 @@ static void finish_joining(const layer_walk *k, lane *lanes, size_t count)
         if (!lanes[i].joins || lanes[i].start != k->layer)
             continue;
         for (size_t p = f->first; p < f->end; p++)
-            if (!lane_edited(f, SITE_ATTN_OUT, k->layer, p) && !lane_edited(f, SITE_MLP_OUT, k->layer, p))
+            if (!lane_edited(f, SITE_ATTN_OUT, k->layer, p) && !lane_edited(f, SITE_MLP_OUT, k->layer, p) &&
+                !lane_edits_heads(f, k->layer, p))
                 memcpy(lanes[i].x + (p - f->first) * D, recording_row(lane_entry(f), SITE_RESID_POST, k->layer, p),
                        D * sizeof(float));
     }

@@ -28,7 +28,10 @@ typedef struct row_edit {
     const size_t *positions;
     size_t position_count;
     const recording *source;
-    const float *const *rows; /* [count] rows [D] that are put in instead of source's; NULL: source's */
+    const float *const *rows; /* [count] rows that are put in instead of source's; NULL: source's. [D]; of head_out those
+                               * of its heads, [heads put in][head_dim] */
+    size_t first_head, end_head; /* of head_out, which it puts in of a row, the others staying the run's own; end_head 0:
+                                  * all. Where attn_out is put in as well, heads are of no effect */
 } row_edit;
 
 /* A change of low rank of one matrix, for one fork: y += sum over r of (x . a[r]) b[r] for each row x that passes it. */
@@ -43,7 +46,7 @@ typedef struct weight_term {
 typedef struct tap {
     site site;
     size_t layer, position;
-    float *row; /* [D], or [F] of SITE_MLP_POST */
+    float *row; /* [D]; of SITE_MLP_POST [F], of SITE_HEAD_OUT [H d] (unless attn_out is put in there) */
 } tap;
 
 typedef struct replay_fork {
@@ -52,7 +55,7 @@ typedef struct replay_fork {
     const float *input;    /* [end - first][D] rows at layer 0; NULL: the base's, and layers below the edits are too */
     const recording *entry; /* whose residuals it starts from where it has no input; NULL: the base's. Apart from the base
                             * where the rows below `first` are of another run: one with changed weights, say */
-    const row_edit *edits;
+    const row_edit *edits; /* where the first is at head_out, the base keeps heads */
     size_t edit_count;
     const weight_term *terms;
     size_t term_count;

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-static const char *const names[SITE_COUNT] = {
+static const char *const names[SITE_PUT_COUNT] = {
     [SITE_RESID_PRE] = "resid_pre",
     [SITE_ATTN_OUT] = "attn_out",
     [SITE_MLP_OUT] = "mlp_out",
     [SITE_RESID_POST] = "resid_post",
+    [SITE_HEAD_OUT] = "head_out",
 };
 
 const char *site_name(site s)
@@ -17,7 +18,7 @@ const char *site_name(site s)
 
 bool site_find(const char *name, site *out)
 {
-    for (int s = 0; s < SITE_COUNT; s++)
+    for (int s = 0; s < SITE_PUT_COUNT; s++)
         if (strcmp(name, names[s]) == 0) {
             *out = (site)s;
             return true;
@@ -27,5 +28,5 @@ bool site_find(const char *name, site *out)
 
 const char *site_names(void)
 {
-    return "resid_pre, attn_out, mlp_out, resid_post";
+    return "resid_pre, attn_out, mlp_out, resid_post, head_out";
 }

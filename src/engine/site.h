@@ -9,15 +9,18 @@ typedef enum site {
     SITE_ATTN_OUT,   /* blocks.{l}.hook_attn_out: what self-attention adds to the residual */
     SITE_MLP_OUT,    /* blocks.{l}.hook_mlp_out: what the MLP adds to the residual */
     SITE_RESID_POST, /* blocks.{l}.hook_resid_post: output of block l, the next block's resid_pre */
-    SITE_COUNT,      /* of those that recordings keep and that can be put in */
-    SITE_MLP_POST = SITE_COUNT, /* blocks.{l}.mlp.hook_post: input of the down projection; it can be read */
+    SITE_COUNT,      /* of those of d_model numbers, which every recording keeps */
+    SITE_HEAD_OUT = SITE_COUNT, /* blocks.{l}.attn.hook_z: the heads' mixed values, before the output projection: rows
+                                 * of [heads * head_dim], kept by recordings that are asked to */
+    SITE_PUT_COUNT,             /* of those that can be put in */
+    SITE_MLP_POST = SITE_PUT_COUNT, /* blocks.{l}.mlp.hook_post: input of the down projection; it can be read */
 } site;
 
 /* "resid_pre", "attn_out", ... */
 const char *site_name(site s);
-/* The site of a short name; false when there is none. */
+/* The site of a short name, of those that can be put in; false when there is none. */
 bool site_find(const char *name, site *out);
-/* "resid_pre, attn_out, ...": for errors. */
+/* "resid_pre, attn_out, ...": those that can be put in, for errors. */
 const char *site_names(void);
 
 #endif

@@ -15,7 +15,7 @@ static pb_status choose_sites(trace_job *j, pb_error *err)
         size_t length = strcspn(at, ",");
         char *name = mem_text_n(at, length);
         site s;
-        bool known = site_find(name, &s), repeated = false;
+        bool known = site_find(name, &s) && s < SITE_COUNT, repeated = false;
         for (size_t i = 0; known && i < t->site_count; i++)
             repeated |= t->sites[i].site == s;
         pb_status status = PB_OK;

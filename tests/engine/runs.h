@@ -51,6 +51,7 @@ static inline recording *record(decoder *m, const float *input, size_t T, float 
 {
     recording *r;
     assert_ok(recording_new(&r, &m->config, NULL, 0, T, 0, err));
+    assert_ok(recording_keep_heads(r, &m->config, err));
     replay_fork f = {.end = T, .input = input, .record = r};
     float **rows = run_forks(m, &f, 1, 0, NULL);
     if (final)

@@ -131,36 +131,46 @@ static void join_norms(const decoder *m, size_t l, float *(*w)[PART_COUNT])
     }
 }
 
+enum { SITES = 4 }; /* whose gradients the golden has */
+static const site sites[SITES] = {SITE_RESID_PRE, SITE_ATTN_OUT, SITE_MLP_OUT, SITE_HEAD_OUT};
+
+static size_t site_width(const golden_run *g, site s)
+{
+    return s == SITE_HEAD_OUT ? g->m->config.heads * g->m->config.head_dim : g->D;
+}
+
 static void check_sites(const golden_run *g, const tap *taps)
 {
-    static const char *const names[] = {"resid_pre", "attn_out", "mlp_out"};
     for (size_t l = 0; l < g->L; l++)
-        for (size_t s = 0; s < 3; s++)
+        for (size_t s = 0; s < SITES; s++)
             for (size_t i = 0; i < 2; i++) {
                 const json_t *of = json_array_get(json_object_get(g->gradients, "sites"), l);
-                double *expected = mem_new(g->D, sizeof *expected);
-                for (size_t j = 0; j < g->D; j++)
-                    expected[j] =
-                        json_number_value(json_array_get(json_array_get(json_object_get(of, names[s]), i), j));
-                assert_near(taps[(l * 3 + s) * 2 + i].row, expected, g->D, 1e-5, names[s]);
+                const json_t *row = json_array_get(json_object_get(of, site_name(sites[s])), i);
+                size_t n = site_width(g, sites[s]);
+                double *expected = mem_new(n, sizeof *expected);
+                assert_int_equal(json_array_size(row), n);
+                for (size_t j = 0; j < n; j++)
+                    expected[j] = json_number_value(json_array_get(row, j));
+                assert_near(taps[(l * SITES + s) * 2 + i].row, expected, n, 1e-5, site_name(sites[s]));
                 free(expected);
             }
 }
 
 static void check_autograd(const char *folder)
 {
-    static const site sites[] = {SITE_RESID_PRE, SITE_ATTN_OUT, SITE_MLP_OUT};
     golden_run g = golden_open(folder);
     recording *r;
-    tap *taps = mem_new(g.L * 6, sizeof *taps);
-    for (size_t n = 0; n < g.L * 6; n++) {
+    size_t tap_count = g.L * SITES * 2;
+    tap *taps = mem_new(tap_count, sizeof *taps);
+    for (size_t n = 0; n < tap_count; n++) {
+        site s = sites[n / 2 % SITES];
         double p = json_number_value(json_array_get(json_object_get(g.gradients, "rows"), n % 2));
-        taps[n] = (tap){sites[n / 2 % 3], n / 6, (size_t)p, zeros(g.D)};
+        taps[n] = (tap){s, n / 2 / SITES, (size_t)p, zeros(site_width(&g, s))};
     }
     weight_gradients w = new_gradients(g.m);
     assert_ok(recording_new(&r, &g.m->config, NULL, 0, g.T, 0, err));
     replay_fork f = {.end = g.T, .input = g.input, .record = r, .read_first = g.T - 2};
-    double score = differentiate(g.m, &f, g.tokens, 2, taps, g.L * 6, w);
+    double score = differentiate(g.m, &f, g.tokens, 2, taps, tap_count, w);
     assert_close(score, json_number_value(json_object_get(g.gradients, "score")), 1e-5, "score", 0);
     check_sites(&g, taps);
     for (size_t l = 0; l < g.L; l++) {
@@ -170,7 +180,7 @@ static void check_autograd(const char *folder)
                 check_weight(&g, strstr(g.m->layers[l].part[part]->name, "layers."), w[l][part],
                              g.m->layers[l].part[part]->count);
     }
-    for (size_t n = 0; n < g.L * 6; n++)
+    for (size_t n = 0; n < tap_count; n++)
         free(taps[n].row);
     free(taps);
     free_gradients(g.m, w);
@@ -235,31 +245,31 @@ static void put_in(put *one, const golden_run *g, const recording *base, site s,
 static void a_forks_gradient_is_the_whole_runs(void **state)
 {
     (void)state;
-    static const site sites[] = {SITE_RESID_PRE, SITE_ATTN_OUT, SITE_MLP_OUT, SITE_RESID_POST};
+    static const site put_sites[] = {SITE_RESID_PRE, SITE_ATTN_OUT, SITE_MLP_OUT, SITE_RESID_POST, SITE_HEAD_OUT};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         golden_run g = golden_open(folders[i]);
         recording *whole = record(g.m, g.input, g.T, NULL);
-        float *expected = zeros(g.D), *found = zeros(g.D);
-        for (size_t s = 0; s < 4; s++)
+        for (size_t s = 0; s < 5; s++)
             for (size_t l = 0; l + 1 < g.L; l++) {
-                size_t p = 2 + l;
-                tap of_whole = {sites[s], l, p, expected}, of_fork = {sites[s], l, p, found};
+                site w = put_sites[s];
+                size_t p = 2 + l, n = site_width(&g, w);
+                float *expected = zeros(n), *found = zeros(n);
+                tap of_whole = {w, l, p, expected}, of_fork = {w, l, p, found};
                 recording *again;
                 assert_ok(recording_new(&again, &g.m->config, NULL, 0, g.T, 0, err));
                 replay_fork f = {.end = g.T, .input = g.input, .record = again, .read_first = g.T - 1};
                 differentiate(g.m, &f, g.tokens, 1, &of_whole, 1, NULL);
                 put one;
-                put_in(&one, &g, whole, sites[s], l, p, recording_row(whole, sites[s], l, p));
+                put_in(&one, &g, whole, w, l, p, recording_row(whole, w, l, p));
                 differentiate(g.m, &one.f, g.tokens, 1, &of_fork, 1, NULL);
-                double *exact = mem_new(g.D, sizeof *exact);
-                for (size_t j = 0; j < g.D; j++)
+                double *exact = mem_new(n, sizeof *exact);
+                for (size_t j = 0; j < n; j++)
                     exact[j] = (double)expected[j];
-                assert_near(found, exact, g.D, 2e-6, site_name(sites[s]));
-                free(exact);
+                assert_near(found, exact, n, 2e-6, site_name(w));
+                free(exact), free(expected), free(found);
                 recording_free(one.f.record);
                 recording_free(again);
             }
-        free(expected), free(found);
         recording_free(whole);
         golden_close(&g);
     }
@@ -324,6 +334,51 @@ static void nothing_flows_through_a_row_that_was_put_in(void **state)
     golden_close(&g);
 }
 
+/* The last of two heads put in above: the gradient below is the finite difference's, through the other heads alone. */
+static void through_heads_that_were_put_in_nothing_flows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        golden_run g = golden_open(folders[i]);
+        const decoder_config *c = &g.m->config;
+        size_t p = g.T - 1, width = c->heads * c->head_dim;
+        recording *whole = record(g.m, g.input, g.T, NULL);
+        float *v = gaussians(g.D, 41), *direction = gaussians(g.D, 42), *gradient = zeros(g.D), *d_z = zeros(width);
+        float *w_o = zeros(g.m->layers[1].part[PART_O]->count);
+        float *moved = zeros(g.D), *z = gaussians(c->head_dim, 43);
+        const float *rows[] = {moved}, *heads[] = {z};
+        weight_gradients w = mem_new(g.L, sizeof *w);
+        w[1][PART_O] = w_o;
+        const double h = 5e-3;
+        double score[3], slope = 0;
+        for (int step = -1; step <= 1; step++) {
+            for (size_t j = 0; j < g.D; j++)
+                moved[j] = (float)((double)v[j] * 0.3 + step * h * (double)direction[j]);
+            row_edit edits[] = {{.site = SITE_RESID_PRE, .first_layer = 1, .end_layer = 2, .positions = &p,
+                                 .position_count = 1, .rows = rows},
+                                {.site = SITE_HEAD_OUT, .first_layer = 1, .end_layer = 2, .positions = &p,
+                                 .position_count = 1, .rows = heads, .first_head = c->heads - 1, .end_head = c->heads}};
+            tap taps[] = {{SITE_RESID_PRE, 1, p, gradient}, {SITE_HEAD_OUT, 1, p, d_z}};
+            replay_fork f = {.base = whole, .first = p, .end = g.T, .edits = edits, .edit_count = 2,
+                             .read_first = g.T - 1};
+            assert_ok(recording_new(&f.record, c, whole, p, g.T, p, err));
+            score[step + 1] = differentiate(g.m, &f, g.tokens, 1, taps, step == 0 ? 2 : 0, step == 0 ? w : NULL);
+            recording_free(f.record);
+        }
+        for (size_t j = 0; j < g.D; j++)
+            slope += (double)gradient[j] * (double)direction[j];
+        assert_close((score[2] - score[0]) / (2 * h), slope, 2e-3 * (1 + fabs(slope)), "slope", i);
+        /* of the matrix: what a column gets is the gradient of attn_out times what was put in there */
+        for (size_t j = 0; j < c->head_dim; j++) {
+            double ratio = (double)w_o[width - c->head_dim + j] / (double)w_o[width - c->head_dim];
+            assert_close(ratio, (double)z[j] / (double)z[0], 1e-4 * (1 + fabs(ratio)), "gradient of o", j);
+        }
+        free(v), free(direction), free(gradient), free(d_z), free(w_o), free(moved), free(z), free(w);
+        recording_free(whole);
+        golden_close(&g);
+    }
+}
+
 /* Many forks together, in waves of any size: each has the gradients that it has alone. */
 static void company_and_waves_do_not_show(void **state)
 {
@@ -377,6 +432,7 @@ int main(void)
         cmocka_unit_test(a_forks_gradient_is_the_whole_runs),
         cmocka_unit_test(gradients_are_finite_differences),
         cmocka_unit_test(nothing_flows_through_a_row_that_was_put_in),
+        cmocka_unit_test(through_heads_that_were_put_in_nothing_flows),
         cmocka_unit_test(company_and_waves_do_not_show),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ static void sites_have_their_names(void **state)
 {
     (void)state;
     site found;
-    for (int s = 0; s < SITE_COUNT; s++) {
+    for (int s = 0; s < SITE_PUT_COUNT; s++) {
         assert_true(site_find(site_name((site)s), &found) && found == (site)s);
         assert_non_null(strstr(site_names(), site_name((site)s)));
     }

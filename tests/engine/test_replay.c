@@ -34,6 +34,7 @@ static int open_scene(const char *folder)
     s->clean = record(s->m, s->clean_input, T, &s->clean_final);
     s->corrupted = record(s->m, s->corrupted_input, T, &s->corrupted_final);
     assert_ok(recording_new(&s->resting, &s->m->config, s->clean, CHANGED, T, CHANGED, err));
+    assert_ok(recording_keep_heads(s->resting, &s->m->config, err));
     replay_fork f = {.base = s->clean, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D,
               .record = s->resting, .read_first = T};
     rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
@@ -71,16 +72,24 @@ static scene *ready(void)
     return &one;
 }
 
+static size_t width_of(site w)
+{
+    const decoder_config *c = &one.m->config;
+    return w == SITE_HEAD_OUT ? c->heads * c->head_dim : w == SITE_MLP_POST ? c->d_ff : c->d_model;
+}
+
 static void assert_recorded(const recording *a, const recording *b, size_t first)
 {
     const scene *s = &one;
-    for (site w = 0; w < SITE_COUNT; w++)
+    for (site w = 0; w < SITE_PUT_COUNT; w++)
         for (size_t l = 0; l < s->L; l++)
             for (size_t p = first; p < T; p++) {
                 const float *x = recording_row(a, w, l, p), *y = recording_row(b, w, l, p);
+                if (w == SITE_HEAD_OUT && (!a->z || !b->z))
+                    continue;
                 assert_non_null(x);
                 assert_non_null(y);
-                assert_same_bits(x, y, s->D, site_name(w));
+                assert_same_bits(x, y, width_of(w), site_name(w));
             }
 }
 
@@ -119,7 +128,10 @@ static void rows_beyond_a_recording_are_none(void **state)
     recording *late, *none;
     assert_ok(recording_new(&late, &s->m->config, NULL, 0, T, 9, err));
     assert_ok(recording_new(&none, &s->m->config, late, 15, T, T, err));
-    for (site w = 0; w < SITE_COUNT; w++) {
+    assert_null(recording_row(late, SITE_HEAD_OUT, 0, 9)); /* not kept unless asked to */
+    assert_ok(recording_keep_heads(late, &s->m->config, err));
+    assert_ok(recording_keep_heads(none, &s->m->config, err));
+    for (site w = 0; w < SITE_PUT_COUNT; w++) {
         assert_null(recording_row(late, w, 0, 0));
         assert_null(recording_row(late, w, 0, 8));
         assert_non_null(recording_row(late, w, 0, 9));
@@ -228,11 +240,11 @@ static void a_runs_own_activations_change_no_bit(void **state)
 {
     (void)state;
     const scene *s = ready();
-    for (site w = 0; w < SITE_COUNT; w++)
+    for (site w = 0; w < SITE_PUT_COUNT; w++)
         for (size_t l = 0; l < s->L; l++)
             for (size_t end = l + 1; end <= s->L; end++)
                 for (size_t p = 0; p < T; p += 5) {
-                    row_edit e = {w, l, end, every + p, T - p, s->clean, NULL};
+                    row_edit e = {w, l, end, every + p, T - p, s->clean, NULL, 0, 0};
                     replay_fork f = {.base = s->clean, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 2};
                     float **rows = run_forks(s->m, &f, 1, 0, NULL);
                     assert_same_bits(rows[0], s->clean_final + (T - 2) * s->D, 2 * s->D, site_name(w));
@@ -244,7 +256,7 @@ static void all_changed_rows_restored_at_the_start_are_the_clean_run(void **stat
 {
     (void)state;
     const scene *s = ready();
-    row_edit e = {SITE_RESID_PRE, 0, 1, every + CHANGED, 3, s->clean, NULL};
+    row_edit e = {SITE_RESID_PRE, 0, 1, every + CHANGED, 3, s->clean, NULL, 0, 0};
     replay_fork f = {.base = s->resting, .first = CHANGED, .end = T, .edits = &e, .edit_count = 1, .read_first = CHANGED};
     float **rows = run_forks(s->m, &f, 1, 0, NULL);
     assert_same_bits(rows[0], s->clean_final + CHANGED * s->D, (T - CHANGED) * s->D, "final rows");
@@ -263,6 +275,52 @@ static void a_fork_of_nothing_is_its_base(void **state)
     rows_free(run_forks(s->m, NULL, 0, 0, NULL), 0);
 }
 
+/* All heads of rows are their attention's output, in any window. Taken one by one, each head put in is what its columns
+ * of the output projection make of the difference: contributions add up. */
+static void all_heads_are_the_attention_output(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    for (size_t l = 0; l < s->L; l++)
+        for (size_t end = l + 1; end <= s->L; end++) {
+            row_edit e[3] = {{SITE_ATTN_OUT, l, end, every + 7, 4, s->clean, NULL, 0, 0},
+                             {SITE_HEAD_OUT, l, end, every + 7, 4, s->clean, NULL, 0, 0},
+                             {SITE_HEAD_OUT, l, end, every + 7, 4, s->clean, NULL, 0, s->m->config.heads}};
+            replay_fork f[3];
+            for (int i = 0; i < 3; i++)
+                f[i] = (replay_fork){.base = s->resting, .first = 7, .end = T, .edits = &e[i], .edit_count = 1, .read_first = 7};
+            float **rows = run_forks(s->m, f, 3, 0, NULL);
+            assert_same_bits(rows[1], rows[0], (T - 7) * s->D, "all heads");
+            assert_same_bits(rows[2], rows[0], (T - 7) * s->D, "all heads by number");
+            rows_free(rows, 3);
+        }
+}
+
+static void heads_contributions_add_up(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    const decoder_config *c = &s->m->config;
+    size_t p = 9, D = s->D;
+    for (size_t l = 0; l < s->L; l++) {
+        double *sum = mem_new(D, sizeof *sum);
+        float *out = zeros(D);
+        const float *base = recording_row(s->corrupted, SITE_ATTN_OUT, l, p), *whole = recording_row(s->clean, SITE_ATTN_OUT, l, p);
+        for (size_t h = 0; h < c->heads; h++) {
+            row_edit e = {SITE_HEAD_OUT, l, l + 1, &p, 1, s->clean, NULL, h, h + 1};
+            tap t = {SITE_ATTN_OUT, l, p, out};
+            replay_fork f = {.base = s->corrupted, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = p, .taps = &t,
+                             .tap_count = 1};
+            rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
+            for (size_t i = 0; i < D; i++)
+                sum[i] += (double)out[i] - (double)base[i];
+        }
+        for (size_t i = 0; i < D; i++)
+            assert_close((double)base[i] + sum[i], (double)whole[i], 1e-5 * (1 + fabs((double)whole[i])), "sum over heads", i);
+        free(sum), free(out);
+    }
+}
+
 /* ---- many random forks, each also in its plain form ---- */
 
 enum { FORKS = 160, EDITS = 3 };
@@ -273,16 +331,20 @@ typedef struct crowd {
     size_t positions[FORKS][EDITS][T];
 } crowd;
 
-/* One to three edits: any site, any window, any positions from `first` on, from the clean run. */
+/* One to three edits: any site and heads, any window, any positions from `first` on, from the clean run. */
 static void make_edits(crowd *c, size_t i, size_t first, random_state *r)
 {
     const scene *s = &one;
     size_t count = i % 4 ? 1 : 1 + random_below(r, EDITS);
     for (size_t k = 0; k < count; k++) {
         row_edit *e = &c->edits[i][k];
-        *e = (row_edit){.site = (site)random_below(r, SITE_COUNT), .first_layer = random_below(r, s->L),
+        *e = (row_edit){.site = (site)random_below(r, SITE_PUT_COUNT), .first_layer = random_below(r, s->L),
                     .positions = c->positions[i][k], .source = s->clean};
         e->end_layer = e->first_layer + 1 + random_below(r, s->L - e->first_layer);
+        if (random_below(r, 4)) { /* some heads, or all */
+            e->first_head = random_below(r, s->m->config.heads);
+            e->end_head = e->first_head + 1 + random_below(r, s->m->config.heads - e->first_head);
+        }
         for (size_t p = first; p < T; p++)
             if (i % 3 == 0 ? p == first + (i + k) % (T - first) : random_below(r, 3) == 0)
                 c->positions[i][k][e->position_count++] = p;
@@ -383,11 +445,15 @@ static void an_edited_run_can_be_recorded(void **state)
 {
     (void)state;
     const scene *s = ready();
-    for (site w = 0; w < SITE_COUNT; w++) {
-        row_edit e = {w, 1, s->L, every + 8, 3, s->clean, NULL};
+    for (site w = 0; w < SITE_PUT_COUNT; w++) {
+        row_edit e = {w, 1, s->L, every + 8, 3, s->clean, NULL, 0, 0};
         recording *shared, *plain;
         assert_ok(recording_new(&shared, &s->m->config, s->clean, CHANGED, T, CHANGED, err));
         assert_ok(recording_new(&plain, &s->m->config, NULL, 0, T, 0, err));
+        if (w != SITE_ATTN_OUT) { /* in whose rows heads are not mixed */
+            assert_ok(recording_keep_heads(shared, &s->m->config, err));
+            assert_ok(recording_keep_heads(plain, &s->m->config, err));
+        }
         replay_fork forks[2] = {{.base = s->clean, .first = CHANGED, .end = T, .input = s->corrupted_input + CHANGED * s->D, .edits = &e,
                           .edit_count = 1, .record = shared, .read_first = T},
                          {.end = T, .input = s->corrupted_input, .edits = &e, .edit_count = 1, .record = plain, .read_first = T,
@@ -395,7 +461,8 @@ static void an_edited_run_can_be_recorded(void **state)
         rows_free(run_forks(s->m, forks, 2, 0, NULL), 2);
         assert_recorded(shared, plain, CHANGED);
         for (size_t l = 1; l < s->L; l++)
-            assert_same_bits(recording_row(plain, w, l, 9), recording_row(s->clean, w, l, 9), s->D, "put in");
+            assert_same_bits(recording_row(plain, w, l, 9), recording_row(s->clean, w, l, 9), width_of(w),
+                             "put in");
         recording_free(shared);
         recording_free(plain);
     }
@@ -416,21 +483,22 @@ static void a_plain_runs_work_is_what_layers_cost(void **state)
 }
 
 /* What is not computed where a fork joins: in a parallel block nothing at all, as no MLP sees the attention output that is
- * put in. Otherwise the edited row's MLP. */
+ * put in. Otherwise the edited row's MLP. With heads put in, one output projection of the edited row. */
 static void a_joining_layer_costs_what_its_edit_reaches(void **state)
 {
     (void)state;
     const scene *s = ready();
     size_t p = T - 1;
-    row_edit e = {SITE_ATTN_OUT, s->L - 1, s->L, &p, 1, s->clean, NULL};
+    row_edit e = {SITE_ATTN_OUT, s->L - 1, s->L, &p, 1, s->clean, NULL, 0, 0};
     replay_fork f = {.base = s->corrupted, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = p};
-    for (int mlp = 0; mlp < 2; mlp++) {
+    static const site sites[] = {SITE_ATTN_OUT, SITE_MLP_OUT, SITE_HEAD_OUT};
+    for (size_t i = 0; i < 3; i++) {
         replay_work work = {0};
-        e.site = mlp ? SITE_MLP_OUT : SITE_ATTN_OUT;
+        e.site = sites[i];
         rows_free(run_forks(s->m, &f, 1, 0, &work), 1);
-        double matrices = s->m->config.gated ? 3 : 2;
-        double fed = 2 * matrices * (double)(s->D * s->m->config.d_ff);
-        assert_true(work.flop == (mlp || s->m->config.parallel ? 0 : fed));
+        double matrices = s->m->config.gated ? 3 : 2, projected = 2 * (double)(s->D * width_of(SITE_HEAD_OUT));
+        double fed = e.site == SITE_MLP_OUT || s->m->config.parallel ? 0 : 2 * matrices * (double)(s->D * s->m->config.d_ff);
+        assert_true(work.flop == fed + (e.site == SITE_HEAD_OUT ? projected : 0));
     }
 }
 
@@ -443,7 +511,7 @@ static void a_parallel_blocks_halves_do_not_see_each_other(void **state)
     assert_ok(recording_new(&r, &s->m->config, NULL, 0, T, 0, err));
     for (int mlp = 0; mlp < 2; mlp++) {
         site put = mlp ? SITE_MLP_OUT : SITE_ATTN_OUT, other = mlp ? SITE_ATTN_OUT : SITE_MLP_OUT;
-        row_edit e = {put, 1, 2, every + CHANGED, 1, s->clean, NULL};
+        row_edit e = {put, 1, 2, every + CHANGED, 1, s->clean, NULL, 0, 0};
         replay_fork f = {.end = T, .input = s->corrupted_input, .edits = &e, .edit_count = 1, .record = r, .read_first = T};
         rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
         bool same = memcmp(recording_row(r, other, 1, CHANGED), recording_row(s->corrupted, other, 1, CHANGED),
@@ -461,11 +529,20 @@ static void given_rows_are_put_in_as_a_recordings_are(void **state)
     const scene *s = ready();
     const float *rows[2] = {recording_row(s->clean, SITE_MLP_OUT, 1, CHANGED), recording_row(s->clean, SITE_MLP_OUT, 1, CHANGED + 2)};
     const size_t positions[2] = {CHANGED, CHANGED + 2};
-    row_edit e[2] = {{SITE_MLP_OUT, 1, 2, positions, 2, s->clean, NULL}, {SITE_MLP_OUT, 1, 2, positions, 2, NULL, rows}};
+    row_edit e[2] = {{SITE_MLP_OUT, 1, 2, positions, 2, s->clean, NULL, 0, 0}, {SITE_MLP_OUT, 1, 2, positions, 2, NULL, rows, 0, 0}};
     replay_fork f[2];
     for (int i = 0; i < 2; i++)
         f[i] = (replay_fork){.base = s->corrupted, .first = CHANGED, .end = T, .edits = &e[i], .edit_count = 1, .read_first = CHANGED};
     float **final = run_forks(s->m, f, 2, 0, NULL);
+    assert_same_bits(final[0], final[1], (T - CHANGED) * s->D, "final rows");
+    rows_free(final, 2);
+    for (int i = 0; i < 2; i++) { /* and those of one head */
+        rows[i] = recording_row(s->clean, SITE_HEAD_OUT, 1, positions[i]) + s->m->config.head_dim;
+        e[i].site = SITE_HEAD_OUT;
+        e[i].first_head = 1;
+        e[i].end_head = 2;
+    }
+    final = run_forks(s->m, f, 2, 0, NULL);
     assert_same_bits(final[0], final[1], (T - CHANGED) * s->D, "final rows");
     rows_free(final, 2);
 }
@@ -476,21 +553,24 @@ static void taps_are_what_a_recording_keeps(void **state)
     const scene *s = ready();
     size_t F = s->m->config.d_ff, D = s->D;
     for (size_t l = 0; l < s->L; l++) {
-        float *row[SITE_COUNT + 1], *out = zeros(D);
-        tap taps[SITE_COUNT + 1];
-        for (int w = 0; w <= SITE_COUNT; w++) {
-            row[w] = zeros(w == SITE_MLP_POST ? F : D);
+        float *row[SITE_PUT_COUNT + 1], *out = zeros(D);
+        tap taps[SITE_PUT_COUNT + 1];
+        for (int w = 0; w <= SITE_PUT_COUNT; w++) {
+            row[w] = zeros(width_of((site)w));
             taps[w] = (tap){(site)w, l, 7, row[w]};
         }
-        replay_fork f = {.end = T, .input = s->clean_input, .read_first = T, .taps = taps, .tap_count = SITE_COUNT + 1};
+        replay_fork f = {.end = T, .input = s->clean_input, .read_first = T, .taps = taps,
+                         .tap_count = SITE_PUT_COUNT + 1};
         rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
-        for (site w = 0; w < SITE_COUNT; w++)
-            assert_same_bits(row[w], recording_row(s->clean, w, l, 7), D, site_name(w));
+        for (site w = 0; w < SITE_PUT_COUNT; w++)
+            assert_same_bits(row[w], recording_row(s->clean, w, l, 7), width_of(w), site_name(w));
         const float *w[PART_COUNT];
         assert_ok(decoder_read_layer(s->m, l, w, err));
         assert_ok(matmul_linear(out, row[SITE_MLP_POST], w[PART_DOWN], w[PART_DOWN_BIAS], 1, D, F, err));
         assert_same_bits(out, row[SITE_MLP_OUT], D, "down projection of mlp_post");
-        for (int i = 0; i <= SITE_COUNT; i++)
+        assert_ok(matmul_linear(out, row[SITE_HEAD_OUT], w[PART_O], w[PART_O_BIAS], 1, D, width_of(SITE_HEAD_OUT), err));
+        assert_same_bits(out, row[SITE_ATTN_OUT], D, "output projection of head_out");
+        for (int i = 0; i <= SITE_PUT_COUNT; i++)
             free(row[i]);
         free(out);
     }
@@ -631,6 +711,8 @@ int main(void)
         cmocka_unit_test(a_runs_own_activations_change_no_bit),
         cmocka_unit_test(all_changed_rows_restored_at_the_start_are_the_clean_run),
         cmocka_unit_test(a_fork_of_nothing_is_its_base),
+        cmocka_unit_test(all_heads_are_the_attention_output),
+        cmocka_unit_test(heads_contributions_add_up),
         cmocka_unit_test(a_replay_is_its_plain_form),
         cmocka_unit_test(waves_and_threads_do_not_show),
         cmocka_unit_test(the_order_of_forks_does_not_show),

@@ -3,7 +3,7 @@
     python tools/goldens/gradients.py
 
 The runs are those of golden.json (tools/goldens/models.py), in float32 with eager attention. Per layer: the gradients of
-resid_pre, attn_out and mlp_out at two rows, and of every weight: its norm, and one element in 37. Weights are named from
+resid_pre, head_out, attn_out and mlp_out at two rows, and of every weight: its norm, and one element in 37. Weights are named from
 "layers." on, as in the file.
 """
 import json
@@ -17,6 +17,7 @@ from models import OUT, open_checkpoint, picture, rounded  # noqa: E402
 
 TOKENS = (7, 12)                 # whose log-probabilities the rows before the last and the last are to give
 STEP = 37
+SITES = ("resid_pre", "head_out", "attn_out", "mlp_out")
 
 
 def input_rows(path: Path, opened) -> torch.Tensor:
@@ -52,6 +53,8 @@ def gradients(path: Path) -> dict:
     sites = {}
     for i, layer in enumerate(opened.decoder.layers):
         layer.register_forward_pre_hook(entered(sites, (i, "resid_pre")))
+        project = getattr(layer.self_attn, "o_proj", None) or layer.self_attn.dense
+        project.register_forward_pre_hook(entered(sites, (i, "head_out")))
         layer.self_attn.register_forward_hook(kept(sites, (i, "attn_out")))
         layer.mlp.register_forward_hook(kept(sites, (i, "mlp_out")))
     final = opened.decoder(inputs_embeds=rows[None], use_cache=False).last_hidden_state
@@ -67,7 +70,7 @@ def gradients(path: Path) -> dict:
         weights["head.bias"] = opened.head.bias.grad
     weights["head"] = opened.head.weight.grad
     return {"tokens": TOKENS, "score": float(score), "rows": at,
-            "sites": [{name: [rounded(sites[i, name].grad[0, p]) for p in at] for name in ("resid_pre", "attn_out", "mlp_out")}
+            "sites": [{name: [rounded(sites[i, name].grad[0, p]) for p in at] for name in SITES}
                       for i in range(len(opened.decoder.layers))],
             "weights": {name: {"norm": float(g.norm()), "elements": rounded(g.flatten()[::STEP])} for name, g in weights.items()}}
 
