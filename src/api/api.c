@@ -52,6 +52,7 @@ report_about api_about(const model *m, const question *q)
         a.image_path = q->image_path;
         a.image_width = q->picture.width;
         a.image_height = q->picture.height;
+        a.image_areas = q->areas;
     }
     return a;
 }

@@ -1,12 +1,13 @@
 /* processor.c: a picture becomes the tower's input, as HF's Pillow-backed processors (CLIP, SigLIP, LLaVA) make it.
  *
- * Sizes and colours follow transformers 5 (image_transforms.py), which here computes as version 4 did; the square with
- * the mean colour is LLaVA's expand2square. See processor.h for the order of the steps. */
+ * Sizes (geometry.h) and colours follow transformers 5 (image_transforms.py), which here computes as version 4 did; the
+ * square with the mean colour is LLaVA's expand2square. See processor.h for the order of the steps. */
 #include "image/processor.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "image/geometry.h"
 #include "image/resize.h"
 
 image_processor image_processor_clip(void)
@@ -41,47 +42,17 @@ image_processor image_processor_siglip(void)
     };
 }
 
-/* LLaVA's expand2square: the picture in the middle of a square. Python's int() cuts towards zero. */
-static canvas square_canvas(const image *in, const double mean[3])
+/* The picture on its canvas, LLaVA's mean colour around it. Python's int() cuts towards zero. */
+static canvas layout_canvas(const image *in, const image_layout *l, const double mean[3])
 {
     canvas c = canvas_of(in);
-    size_t side = in->width > in->height ? in->width : in->height;
-    c.left = (side - in->width) / 2;
-    c.top = (side - in->height) / 2;
-    c.width = c.height = side;
+    c.left = l->left;
+    c.top = l->top;
+    c.width = l->canvas_width;
+    c.height = l->canvas_height;
     for (size_t i = 0; i < 3; i++)
         c.colour[i] = (unsigned char)(int)(mean[i] * 255.0);
     return c;
-}
-
-/* The size that the canvas is resized to. */
-static void resized_size(const image_processor *p, const canvas *c, size_t *width, size_t *height)
-{
-    *width = p->width;
-    *height = p->height;
-    if (!p->resize) {
-        *width = c->width;
-        *height = c->height;
-    } else if (p->shortest_edge) {
-        bool upright = c->width <= c->height;
-        size_t shorter = upright ? c->width : c->height, longer = upright ? c->height : c->width;
-        size_t long_side = (size_t)((double)(p->shortest_edge * longer) / (double)shorter);
-        *width = upright ? p->shortest_edge : long_side;
-        *height = upright ? long_side : p->shortest_edge;
-    }
-}
-
-/* One axis of a centre crop: `length` pixels from `from` on go to `to` in the result of `wanted` pixels. What the
- * picture is too small for stays 0, with the odd pixel of the border first, as in HF's center_crop. */
-typedef struct span {
-    size_t from, to, length;
-} span;
-
-static span centre(size_t size, size_t wanted)
-{
-    if (size >= wanted)
-        return (span){(size - wanted) / 2, 0, wanted};
-    return (span){0, (wanted - size + 1) / 2, size};
 }
 
 /* values[3][256]: what each 8-bit value becomes in each channel, in HF's types and order. */
@@ -97,9 +68,10 @@ static void value_table(const image_processor *p, float values[3][256])
 }
 
 /* pixels[3][height][width] = cut, placed at (down.to, across.to) on 0. */
-static void write_values(float *pixels, size_t width, size_t height, const image *cut, span across, span down,
-                         const image_processor *p)
+static void write_values(float *pixels, const image_layout *l, const image *cut, const image_processor *p)
 {
+    const size_t width = l->out_width, height = l->out_height;
+    const image_cut across = l->across, down = l->down;
     float values[3][256];
     value_table(p, values);
     for (size_t c = 0; c < 3; c++)
@@ -117,28 +89,25 @@ pb_status image_process(const image_processor *p, const image *in, float **pixel
                         pb_error *err)
 {
     *pixels = NULL;
-    canvas whole = p->pad_to_square ? square_canvas(in, p->mean) : canvas_of(in);
-    size_t full_width, full_height, count;
-    resized_size(p, &whole, &full_width, &full_height);
-    span across = centre(full_width, p->crop ? p->crop_width : full_width);
-    span down = centre(full_height, p->crop ? p->crop_height : full_height);
-    size_t out_width = p->crop ? p->crop_width : full_width, out_height = p->crop ? p->crop_height : full_height;
+    const image_layout l = image_layout_of(p, in->width, in->height);
+    canvas whole = layout_canvas(in, &l, p->mean);
+    size_t count;
 
     image cut;
-    region part = {across.from, down.from, across.length, down.length};
-    TRY(canvas_resize(&cut, &whole, full_width, full_height, part, p->filter, err));
+    region part = {l.across.from, l.down.from, l.across.length, l.down.length};
+    TRY(canvas_resize(&cut, &whole, l.full_width, l.full_height, part, p->filter, err));
     float *result = NULL;
     pb_status status = PB_OK;
-    if (!size_mul(out_width, out_height, &count) || count > IMAGE_MAX_PIXELS)
-        status = fail(err, PB_EINVAL, "a crop of %zux%zu pixels, expected at most %zu pixels in all", out_width,
-                      out_height, IMAGE_MAX_PIXELS);
+    if (!size_mul(l.out_width, l.out_height, &count) || count > IMAGE_MAX_PIXELS)
+        status = fail(err, PB_EINVAL, "a crop of %zux%zu pixels, expected at most %zu pixels in all", l.out_width,
+                      l.out_height, IMAGE_MAX_PIXELS);
     if (status == PB_OK)
         status = mem_try(&result, count * 3, sizeof *result, "a processed picture", err);
     if (status == PB_OK) {
-        write_values(result, out_width, out_height, &cut, across, down, p);
+        write_values(result, &l, &cut, p);
         *pixels = result;
-        *width = out_width;
-        *height = out_height;
+        *width = l.out_width;
+        *height = l.out_height;
     }
     image_free(&cut);
     return status;

@@ -162,11 +162,18 @@ static pb_status open_picture(question *q, const char *path, picture_cache *pict
     if (!path)
         return PB_OK;
     q->image_path = mem_text(path);
-    return pictures ? share_picture(q, pictures, err) : encode_picture(q, path, &q->picture, &q->image_rows, err);
+    if (pictures)
+        TRY(share_picture(q, pictures, err));
+    else
+        TRY(encode_picture(q, path, &q->picture, &q->image_rows, err));
+    q->areas = mem_new(q->prompt.image_count, sizeof *q->areas);
+    picture_areas(q->model, q->picture.width, q->picture.height, q->areas);
+    return PB_OK;
 }
 
 static void close_picture(question *q)
 {
+    free(q->areas);
     if (q->shared) {
         q->shared->users--; /* the next one to come trims */
         return;

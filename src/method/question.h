@@ -27,6 +27,7 @@ typedef struct question {
     char *image_path;      /* NULL without a picture */
     picture picture;
     float *image_rows;     /* [prompt.image_count][D] what the projector gives; NULL without */
+    image_area *areas;     /* [prompt.image_count] the picture's pixels that each image row shows; NULL without */
     cached_picture *shared; /* which has picture and image_rows; NULL: they are its own */
     int32_t *ids;          /* [T] */
     float *input;          /* [T][D] the decoder's input rows */

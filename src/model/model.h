@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "checkpoint/checkpoint.h"
-#include "image/processor.h"
+#include "image/geometry.h"
 #include "model/decoder.h"
 #include "model/vision.h"
 #include "text/tokenizer.h"
@@ -68,6 +68,9 @@ typedef struct picture {
 
 pb_status picture_open(picture *out, const model *m, const char *path, pb_error *err);
 void picture_free(picture *p);
+
+/* areas[vision_rows] = the pixels of a width x height picture that each of the projector's rows shows. */
+void picture_areas(const model *m, size_t width, size_t height, image_area *areas);
 
 /* ---- what a family is: one row in model.c's table, one short file ---- */
 

@@ -160,6 +160,16 @@ size_t vision_rows(const vision *v)
     return tower_rows(&v->config) - v->config.skipped_rows;
 }
 
+size_t vision_tower_rows(const vision *v)
+{
+    return tower_rows(&v->config);
+}
+
+size_t vision_side(const vision *v)
+{
+    return v->config.image_size / v->config.patch_size;
+}
+
 /* ---- the forward pass ---- */
 
 /* Working memory of one picture; x[R][D] is the residual stream. */

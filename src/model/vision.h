@@ -74,6 +74,10 @@ void vision_free(vision *v);
 const vision_config *vision_settings(const vision *v);
 /* Rows that one picture becomes. */
 size_t vision_rows(const vision *v);
+/* Rows of the tower's residual stream: the class row where there is one, then the patches, line by line. */
+size_t vision_tower_rows(const vision *v);
+/* Patches along a side of the picture. */
+size_t vision_side(const vision *v);
 
 /* rows[vision_rows][d_model] = what the decoder gets for pixels[3][image_size][image_size], normalised. */
 pb_status vision_encode(vision *v, const float *pixels, float *rows, pb_error *err);

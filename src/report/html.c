@@ -43,6 +43,21 @@ void html_si(buffer *out, double value)
     buffer_printf(out, "%.3g %s", value, steps[i]);
 }
 
+static void add_levels(buffer *out, const palette *p, const uint32_t *points)
+{
+    for (int level = 0; level < PALETTE_LEVELS; level++)
+        buffer_printf(out, ".%s .q%d{fill:#%06x}", p->name, level, (unsigned)palette_level_colour(points, level));
+    buffer_text(out, "\n");
+}
+
+void html_palette(buffer *out, const palette *p)
+{
+    add_levels(out, p, p->light);
+    buffer_text(out, "@media (prefers-color-scheme: dark) {\n");
+    add_levels(out, p, p->dark);
+    buffer_text(out, "}\n");
+}
+
 void html_open_fact(buffer *out, const char *name)
 {
     buffer_printf(out, "<dt>%s</dt><dd>", name);

@@ -3,6 +3,7 @@
 #define REPORT_HTML_H
 
 #include "base/memory.h"
+#include "report/palette.h"
 
 /* Any text, what cannot be seen shown; NULL is "". */
 void html_safe(buffer *out, const char *text);
@@ -12,6 +13,9 @@ void html_prob(buffer *out, double prob);
 void html_count(buffer *out, size_t value);
 /* "1.42 T" of 1.42e12, for a unit to follow. */
 void html_si(buffer *out, double value);
+
+/* The colours of a map's cells, .q0 to .q63 below the class of the palette's name, on light and on dark screens. */
+void html_palette(buffer *out, const palette *p);
 
 /* One entry of a <dl>: open, its text, close. */
 void html_open_fact(buffer *out, const char *name);

@@ -3,5 +3,6 @@
 #define REPORT_PAGE_H
 
 extern const char page_css[], page_js[];
+extern const char picture_map_css[], picture_map_js[]; /* beside it, where there are picture_map.h's */
 
 #endif

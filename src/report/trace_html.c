@@ -7,42 +7,28 @@
 #include <string.h>
 
 #include "report/heat.h"
+#include "report/html.h"
 #include "report/markup.h"
 #include "report/page.h"
-#include "report/palette.h"
 #include "report/trace_page.h"
 #include "report/trace_words.h"
 
 /* ---- colours ---- */
 
-static void add_levels(buffer *out, const palette *p, const uint32_t *points)
-{
-    for (int level = 0; level < PALETTE_LEVELS; level++)
-        buffer_printf(out, ".%s .q%d{fill:#%06x}", p->name, level, (unsigned)palette_level_colour(points, level));
-    buffer_text(out, "\n");
-}
-
 /* Rules for the palettes in use: each once. */
-static void add_palettes(buffer *out, const trace *t, bool dark)
+static void add_style(buffer *out, const trace *t)
 {
+    buffer_text(out, "<style>\n");
+    buffer_text(out, page_css);
     for (size_t s = 0; s < t->site_count; s++) {
         const palette *p = palette_of(t->sites[s].site);
         bool seen = false;
         for (size_t before = 0; before < s; before++)
             seen = seen || palette_of(t->sites[before].site) == p;
         if (!seen)
-            add_levels(out, p, dark ? p->dark : p->light);
+            html_palette(out, p);
     }
-}
-
-static void add_style(buffer *out, const trace *t)
-{
-    buffer_text(out, "<style>\n");
-    buffer_text(out, page_css);
-    add_palettes(out, t, false);
-    buffer_text(out, "@media (prefers-color-scheme: dark) {\n");
-    add_palettes(out, t, true);
-    buffer_text(out, "}\n</style>\n");
+    buffer_text(out, "</style>\n");
 }
 
 /* ---- maps ---- */
