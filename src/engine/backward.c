@@ -30,7 +30,8 @@ typedef struct back_row {
     bool attn_given, mlp_given, heads_given; /* were put in: nothing flows to what would have been computed */
 } back_row;
 
-/* The rows of some lanes in one layer: first of lanes that run it whole, then edited rows of lanes that join it. */
+/* The rows of some lanes in one layer: first of lanes that run it whole, then of lanes that join it the rows that are edited
+ * or lose edges. */
 typedef struct back_chunk {
     back_row *rows;
     size_t count, whole;
@@ -115,7 +116,7 @@ static pb_status collect(const back_walk *b, const layer_walk *k, const lane *la
             for (size_t p = lanes[i].f->first; p < lanes[i].f->end; p++) {
                 back_row r = row_of(b, &lanes[i], k->layer, p);
                 if ((lanes[i].joins && lanes[i].start == k->layer) == joining &&
-                    (!joining || r.attn_given || r.mlp_given || r.heads_given))
+                    (!joining || lane_differs(lanes[i].f, k->layer, p)))
                     c->rows[c->count++] = r;
             }
         c->whole = joining ? c->whole : c->count;
@@ -473,12 +474,25 @@ static pb_status back_wave(back_walk *b, lane *lanes, size_t count, size_t rows,
     return status;
 }
 
+/* Where a fork joins by a cut, keys are its base's: what they owe to the layer's weights is not in the fork. */
+static pb_status check_weights(const lane *lanes, size_t count, pb_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t c = 0; c < lanes[i].f->cut_count; c++)
+            if (lanes[i].joins && cut_is_felt(&lanes[i].f->cuts[c]) && lanes[i].f->cuts[c].first_layer == lanes[i].start)
+                return fail(err, PB_EINVAL, "no gradients of weights through a run that begins at a cut attention edge (in "
+                            "layer %zu): give it an input", lanes[i].start);
+    return PB_OK;
+}
+
 pb_status backward_run(decoder *m, replay_fork *forks, const fork_gradient *gradients, size_t count,
                        weight_gradients weights, size_t memory, replay_work *work, pb_error *err)
 {
     back_walk b = {.m = m, .forks = forks, .gradients = gradients, .weights = weights, .work = work};
     lane *lanes = lanes_sorted(forks, count, m->config.layers);
-    pb_status status = layer_angles(&m->config, forks, count, &b.cosine, &b.sine, err);
+    pb_status status = weights ? check_weights(lanes, count, err) : PB_OK;
+    if (!status)
+        status = layer_angles(&m->config, forks, count, &b.cosine, &b.sine, err);
     for (size_t i = 0, n, rows; i < count && !status; i += n) {
         n = lanes_within(lanes + i, count - i, memory / (m->config.d_model * sizeof(float)), &rows);
         status = back_wave(&b, lanes + i, n, rows, err);

@@ -21,7 +21,7 @@
 typedef struct fork_gradient {
     const float *d_read; /* [end - read_first][D]: the gradient of what was read, before the final norm */
     const tap *taps;     /* filled in: gradients of sites resid_pre, head_out, attn_out, mlp_out, resid_post, from the layer on in which
-                          * the fork starts; in one that it joins, of edited rows alone */
+                          * the fork starts; in one that it joins, of the rows alone that are edited or lose edges */
     size_t tap_count;
 } fork_gradient;
 
@@ -30,8 +30,9 @@ typedef struct fork_gradient {
 typedef float *(*weight_gradients)[PART_COUNT];
 
 /* gradients[count] are forks[count]'s. Forks must have been run with `record`, of all their rows and sites (sites_first ==
- * first), and without terms: changes that the whole decoder has are seen. weights may be NULL. memory: bytes that rows
- * may take at a time, as in replay_options. */
+ * first), and without terms: changes that the whole decoder has are seen. weights may be NULL; a fork that joins its base
+ * by a cut has no gradients of weights, and the error says so. memory: bytes that rows may take at a time, as in
+ * replay_options. */
 pb_status backward_run(decoder *m, replay_fork *forks, const fork_gradient *gradients, size_t count,
                        weight_gradients weights, size_t memory, replay_work *work, pb_error *err);
 

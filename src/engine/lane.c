@@ -31,6 +31,16 @@ static size_t first_term(const replay_fork *f, size_t layers)
     return first;
 }
 
+/* The layer in which an edge is cut first. */
+static size_t first_cut(const replay_fork *f, size_t layers)
+{
+    size_t first = layers;
+    for (size_t i = 0; i < f->cut_count; i++)
+        if (cut_is_felt(&f->cuts[i]) && f->cuts[i].first_layer < first)
+            first = f->cuts[i].first_layer;
+    return first;
+}
+
 static lane lane_of(replay_fork *f, size_t layers)
 {
     lane n = {.f = f, .start = layers};
@@ -38,12 +48,15 @@ static lane lane_of(replay_fork *f, size_t layers)
         n.start = 0;
         return n;
     }
-    size_t term = first_term(f, layers);
+    size_t term = first_term(f, layers), cut = first_cut(f, layers);
     for (size_t i = 0; i < f->edit_count; i++)
         if (felt_from(&f->edits[i]) < n.start)
             n.start = felt_from(&f->edits[i]);
     n.start = term < n.start ? term : n.start;
+    n.start = cut < n.start ? cut : n.start;
     n.joins = n.start < layers && n.start < term;
+    if (cut == n.start && f->entry && f->entry != f->base)
+        n.joins = false; /* rows would attend to keys of their own, which the base does not have */
     for (size_t i = 0; i < f->edit_count; i++)
         if (felt_from(&f->edits[i]) == n.start && is_residual(f->edits[i].site))
             n.joins = false;
@@ -115,6 +128,12 @@ void lane_put_heads(const replay_fork *f, size_t layer, size_t position, const d
         if (row)
             memcpy(z + first * c->head_dim, row, (end - first) * c->head_dim * sizeof *z);
     }
+}
+
+bool lane_differs(const replay_fork *f, size_t layer, size_t position)
+{
+    return lane_edited(f, SITE_ATTN_OUT, layer, position) || lane_edited(f, SITE_MLP_OUT, layer, position) ||
+           lane_edits_heads(f, layer, position) || cuts_touch(f->cuts, f->cut_count, layer, position);
 }
 
 const float *lane_edited_residual(const replay_fork *f, size_t index, size_t layers, size_t position)

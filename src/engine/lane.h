@@ -5,13 +5,14 @@
 
 #include "engine/replay.h"
 
-/* Where a fork's first edit is at attn_out or mlp_out, it joins within that layer: only the edited rows differ there
- * from the base, in what is put in and in what follows from it; all rows above them from the next layer on. */
+/* Where a fork's first edit is at attn_out or mlp_out, or its first cut, it joins within that layer: only the edited rows
+ * and the cuts' destinations differ there from the base, in what is put in or attended to and in what follows from it; all
+ * rows above them from the next layer on. */
 typedef struct lane {
     replay_fork *f;
     float *x;     /* [end - first][D]: residual rows, or their gradients, which live as long as the lane's wave */
     size_t start; /* the first layer in which it differs from its base; L when only the last output does */
-    bool joins;   /* in that layer only edited rows are computed */
+    bool joins;   /* in that layer only edited rows, and those that lose edges, are computed */
 } lane;
 
 size_t lane_rows(const lane *n);
@@ -30,6 +31,8 @@ const float *lane_heads(const replay_fork *f, size_t edit, size_t layer, size_t 
                         size_t *first, size_t *end);
 bool lane_edits_heads(const replay_fork *f, size_t layer, size_t position);
 void lane_put_heads(const replay_fork *f, size_t layer, size_t position, const decoder_config *c, float *z);
+/* Whether the layer's attention or MLP gives a row that is not the base's by itself: something is put in, or edges are cut. */
+bool lane_differs(const replay_fork *f, size_t layer, size_t position);
 /* The row put into the residual stream before layer `index`: by a resid_pre edit there or a resid_post edit below. */
 const float *lane_edited_residual(const replay_fork *f, size_t index, size_t layers, size_t position);
 /* The recording whose residuals the fork starts from. */

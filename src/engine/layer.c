@@ -28,21 +28,42 @@ static bool continues(const kv_segment *a, const kv_segment *b, size_t kv_width)
     return a->k_stride == b->k_stride && a->k + n == b->k && a->v + n * kv_width == b->v;
 }
 
+/* The base's keys and values of the positions below `end`, and room for one more segment. */
+static pb_status base_segments(const layer_walk *k, const replay_fork *f, size_t end, kv_segment **segments, size_t *count,
+                               pb_error *err)
+{
+    *count = recording_segments(f->base, k->layer, end, NULL);
+    TRY(arena_try(k->memory, segments, *count + 1, sizeof **segments, "a chunk's segments", err));
+    recording_segments(f->base, k->layer, end, *segments);
+    return PB_OK;
+}
+
+static pb_status layer_cuts(const layer_walk *k, const replay_fork *f, attention_job *job, pb_error *err)
+{
+    attention_cut *cuts;
+    job->cut_count = cuts_in_layer(f->cuts, f->cut_count, k->layer, NULL);
+    if (job->cut_count == 0)
+        return PB_OK;
+    TRY(arena_try(k->memory, &cuts, job->cut_count, sizeof *cuts, "a chunk's cuts", err));
+    cuts_in_layer(f->cuts, f->cut_count, k->layer, cuts);
+    job->cuts = cuts;
+    return PB_OK;
+}
+
 pb_status layer_job(const layer_walk *k, const replay_fork *f, const kv_segment *own, attention_job *job, pb_error *err)
 {
     const decoder_config *c = k->c;
-    size_t below = recording_segments(f->base, k->layer, f->first, NULL);
     kv_segment *segments;
-    TRY(arena_try(k->memory, &segments, below + 1, sizeof *segments, "a chunk's segments", err));
-    recording_segments(f->base, k->layer, f->first, segments);
-    if (below && continues(&segments[below - 1], own, c->kv_heads * c->head_dim))
-        segments[--below].end = own->end; /* of one recording: loads run over the end of a stretch, not of a row */
-    else
-        segments[below] = *own;
+    size_t count;
+    TRY(base_segments(k, f, own ? f->first : f->end, &segments, &count, err));
+    if (own && count && continues(&segments[count - 1], own, c->kv_heads * c->head_dim))
+        segments[count - 1].end = own->end; /* of one recording: loads run over the end of a stretch, not of a row */
+    else if (own)
+        segments[count++] = *own;
     *job = (attention_job){.heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim,
                            .scale = 1.0f / sqrtf((float)c->head_dim), .causal = true, .segments = segments,
-                           .segment_count = below + 1};
-    return PB_OK;
+                           .segment_count = count};
+    return layer_cuts(k, f, job, err);
 }
 
 pb_status layer_angles(const decoder_config *c, const replay_fork *forks, size_t count, float **cosine, float **sine,

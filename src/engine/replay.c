@@ -53,10 +53,12 @@ typedef struct live_row {
     const lane *lane;
     size_t position;
     float *x;                                /* [D] in its lane */
-    bool has_kv, attends, feeds, needed;     /* what must be computed; needed: its output is seen by anyone */
+    bool has_kv, attends, feeds, needed;     /* what must be computed; needed: its output is seen by anyone. A row that
+                                              * attends without keys of its own attends to its base's */
     bool projects;                           /* its attn_out is made of its heads: of those it has when it attended, or of
                                               * its base's, and of those that are put in */
     bool heads_given;                        /* some are put in */
+    bool cut;                                /* it loses edges */
     const float *attn_given, *mlp_given;     /* site rows that are put in instead */
 } live_row;
 
@@ -64,17 +66,18 @@ typedef struct chunk {
     live_row *rows;
     size_t count;
     size_t kv_count, attend_count, project_count, feed_count;
+    bool all_attend; /* the rows that have keys are those that attend */
     float *z;        /* [project_count][H d], then */
     float *attn_out; /* [project_count][D], once it is computed */
     float *mlp_out;  /* [feed_count][D] */
 } chunk;
 
-/* In the layer in which its lane joins, a row's input is the base's, so its attention is too; its MLP as well, unless it
- * sees an attention output that was put in, or heads of it. */
+/* In the layer in which its lane joins, a row's input is the base's, so its attention is too, unless edges are cut; its MLP
+ * as well, unless it sees an attention output that is not the base's, or has heads that are not. */
 static void give_base_rows(const layer_walk *k, live_row *r)
 {
     const recording *base = lane_entry(r->lane->f);
-    bool attn_changed = r->attn_given || r->heads_given;
+    bool attn_changed = r->attn_given || r->heads_given || r->cut;
     if (!r->mlp_given && (k->c->parallel || !attn_changed))
         r->mlp_given = recording_row(base, SITE_MLP_OUT, k->layer, r->position);
     if (!attn_changed)
@@ -97,15 +100,16 @@ static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joinin
                   .attn_given = lane_edited(f, SITE_ATTN_OUT, k->layer, p),
                   .mlp_given = lane_edited(f, SITE_MLP_OUT, k->layer, p)};
     r.heads_given = !r.attn_given && lane_edits_heads(f, k->layer, p);
+    r.cut = !r.attn_given && cuts_touch(f->cuts, f->cut_count, k->layer, p);
     r.needed = k->layer + 1 < k->c->layers || f->plain || p >= f->read_first ||
                (f->record && p >= f->record->sites_first) || is_tapped(f, k->layer, p);
     if (joining) {
-        r.needed = r.needed && (r.attn_given || r.mlp_given || r.heads_given);
+        r.needed = r.needed && (r.attn_given || r.mlp_given || r.heads_given || r.cut);
         give_base_rows(k, &r);
     }
     r.has_kv = !joining;
     r.projects = r.needed && !r.attn_given;
-    r.attends = r.projects && !joining;
+    r.attends = r.projects && (!joining || r.cut);
     r.feeds = r.needed && !r.mlp_given;
     return r;
 }
@@ -115,7 +119,7 @@ static pb_status chunk_collect(chunk *c, const layer_walk *k, const lane *lanes,
     size_t most = 0;
     for (size_t i = 0; i < count; i++)
         most += lane_rows(&lanes[i]);
-    *c = (chunk){0};
+    *c = (chunk){.all_attend = true};
     TRY(arena_try(k->memory, &c->rows, most, sizeof *c->rows, "a chunk's rows", err));
     for (size_t i = 0; i < count; i++) {
         const lane *n = &lanes[i];
@@ -131,6 +135,7 @@ static pb_status chunk_collect(chunk *c, const layer_walk *k, const lane *lanes,
             c->attend_count += r.attends;
             c->project_count += r.projects;
             c->feed_count += r.feeds;
+            c->all_attend &= r.has_kv == r.attends;
         }
     }
     return PB_OK;
@@ -221,8 +226,18 @@ static pb_status lane_keys(const layer_walk *k, const replay_fork *f, const floa
     return PB_OK;
 }
 
-/* The keys of a chunk's lanes, and one job for each that has attending rows. All keys stand before any row attends,
- * so a lane's base may be in the same chunk. */
+/* The job, about rows that begin there. */
+static attention_job job_at(const attention_job *of, const float *q, float *z, const size_t *positions)
+{
+    attention_job job = *of;
+    job.q = q;
+    job.z = z;
+    job.positions = positions;
+    return job;
+}
+
+/* The keys of a chunk's lanes, and a job for each that has attending rows. All keys stand before any row attends,
+ * so a lane's base may be in the same chunk. A lane that joins has no keys of its own. */
 static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *keys, const float *values,
                             const float *q, attention_job *jobs, size_t *job_count, pb_error *err)
 {
@@ -232,28 +247,26 @@ static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *ke
     *job_count = 0;
     for (size_t i = 0; i < c->count;) {
         const lane *n = c->rows[i].lane;
-        if (!c->rows[i].has_kv) {
-            z_at += c->rows[i++].projects;
-            continue;
-        }
+        bool has_kv = c->rows[i].has_kv, open = false;
         kv_segment own;
         attention_job job;
-        TRY(lane_keys(k, n->f, keys + kv_at * kv_width, values + kv_at * kv_width, &own, err));
-        TRY(layer_job(k, n->f, &own, &job, err));
-        job.q = q + q_at * width;
-        job.z = c->z + z_at * width;
-        job.positions = positions + q_at;
+        if (has_kv)
+            TRY(lane_keys(k, n->f, keys + kv_at * kv_width, values + kv_at * kv_width, &own, err));
+        TRY(layer_job(k, n->f, has_kv ? &own : NULL, &job, err));
         for (; i < c->count && c->rows[i].lane == n; i++) {
-            kv_at++;
-            if (c->rows[i].attends) {
-                positions[q_at++] = c->rows[i].position;
-                z_at++;
-                job.rows++;
-                k->work->flop += decoder_attention_flop(k->c, (double)c->rows[i].position + 1);
+            const live_row *r = &c->rows[i];
+            kv_at += has_kv;
+            open = open && (r->attends || !r->projects); /* a job's rows of z lie side by side */
+            if (r->attends) {
+                if (!open)
+                    jobs[(*job_count)++] = job_at(&job, q + q_at * width, c->z + z_at * width, positions + q_at);
+                open = true;
+                positions[q_at++] = r->position;
+                jobs[*job_count - 1].rows++;
+                k->work->flop += decoder_attention_flop(k->c, (double)r->position + 1);
             }
+            z_at += r->projects;
         }
-        if (job.rows)
-            jobs[(*job_count)++] = job;
     }
     return PB_OK;
 }
@@ -261,7 +274,7 @@ static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *ke
 /* The heads of rows that attend, into their rows of c->z. */
 static pb_status mix(const layer_walk *k, chunk *c, pb_error *err)
 {
-    if (c->kv_count == 0)
+    if (c->kv_count + c->attend_count == 0)
         return PB_OK;
     const decoder_config *f = k->c;
     size_t D = f->d_model, width = f->heads * f->head_dim, kv_width = f->kv_heads * f->head_dim, n = c->attend_count;
@@ -276,7 +289,7 @@ static pb_status mix(const layer_walk *k, chunk *c, pb_error *err)
     rotate(k, c, keys, f->kv_heads, wants_kv);
 
     queries_in = normed;
-    if (n != c->kv_count)
+    if (!c->all_attend)
         TRY(gather_normed(k, c, wants_attention, n, PART_ATTN_NORM, PART_ATTN_NORM_BIAS, &queries_in, err));
     TRY(layer_rows(k, &q, n, width, err));
     TRY(product(k, c, wants_attention, q, queries_in, PART_Q, PART_Q_BIAS, n, width, D, err));
@@ -411,8 +424,7 @@ static void finish_joining(const layer_walk *k, lane *lanes, size_t count)
         if (!lanes[i].joins || lanes[i].start != k->layer)
             continue;
         for (size_t p = f->first; p < f->end; p++)
-            if (!lane_edited(f, SITE_ATTN_OUT, k->layer, p) && !lane_edited(f, SITE_MLP_OUT, k->layer, p) &&
-                !lane_edits_heads(f, k->layer, p))
+            if (!lane_differs(f, k->layer, p))
                 memcpy(lanes[i].x + (p - f->first) * D, recording_row(lane_entry(f), SITE_RESID_POST, k->layer, p),
                        D * sizeof(float));
     }
@@ -534,9 +546,19 @@ static pb_status run_waves(walk *k, lane *lanes, size_t count, pb_error *err)
     return PB_OK;
 }
 
+static pb_status check_cuts(const replay_fork *forks, size_t count, pb_error *err)
+{
+    size_t row;
+    for (size_t i = 0; i < count; i++)
+        if (forks[i].cut_count && cuts_starve(forks[i].cuts, forks[i].cut_count, &row))
+            return fail(err, PB_EINVAL, "the cut attention edges leave row %zu no row to attend to, not even itself", row);
+    return PB_OK;
+}
+
 pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_options *options, replay_work *work,
                      pb_error *err)
 {
+    TRY(check_cuts(forks, count, err));
     size_t L = m->config.layers;
     walk k = {.m = m, .options = options, .work = work};
     lane *lanes = lanes_sorted(forks, count, L);
@@ -554,6 +576,17 @@ pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_
 
 /* ---- plans ---- */
 
+/* How many rows a joining lane computes, about. */
+static double joining_rows(const lane *n)
+{
+    const replay_fork *f = n->f;
+    size_t rows = f->edit_count ? f->edits[0].position_count : 0;
+    for (size_t i = 0; i < f->cut_count; i++)
+        if (f->cuts[i].first_layer == n->start)
+            rows += f->cuts[i].edges.destination_count;
+    return (double)rows;
+}
+
 /* Rows of one layer, each attending to the positions up to its own: the last `rows` of a fork's. */
 static double rows_flop(const decoder_config *c, const replay_fork *f, double rows)
 {
@@ -568,7 +601,7 @@ static double lane_flop(const decoder_config *c, const lane *n)
     for (size_t layer = n->start; layer < c->layers; layer++) {
         bool joins = n->joins && layer == n->start, last = layer + 1 == c->layers && !f->plain;
         if (joins)
-            flop += rows_flop(c, f, (double)f->edits[0].position_count);
+            flop += rows_flop(c, f, joining_rows(n));
         else if (last)
             flop += rows_flop(c, f, read) + (all - read) * decoder_kv_flop(c);
         else

@@ -1,8 +1,8 @@
 /* replay.h: any number of forks, run through the decoder in one walk over its layers.
  *
  * A fork is a run that differs from a recording: from some layer and position on. Below both it is the recording.
- * Its difference is a new input, edits of site rows, changes of weights, or several of these. A fork of nothing (base
- * NULL) is a full forward pass.
+ * Its difference is a new input, edits of site rows, cut attention edges, changes of weights, or several of these. A fork
+ * of nothing (base NULL) is a full forward pass.
  *
  *     fork f = {.base = corrupted, .first = p, .end = T, .edits = &e, .edit_count = 1, .read_first = T - 1};
  *     replay_options options = {.memory = budget, .finished = read_out};
@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "engine/cut.h"
 #include "engine/recording.h"
 
 /* Site rows put in place of a run's own: at positions[count] (ascending) in layers first_layer .. end_layer-1 the
@@ -51,12 +52,14 @@ typedef struct tap {
 
 typedef struct replay_fork {
     const recording *base; /* what it differs from; NULL: a run of its own, `first` 0 */
-    size_t first, end;     /* its rows: positions first .. end-1; edits lie at or above first */
+    size_t first, end;     /* its rows: positions first .. end-1; edits and cuts' destinations lie at or above first */
     const float *input;    /* [end - first][D] rows at layer 0; NULL: the base's, and layers below the edits are too */
     const recording *entry; /* whose residuals it starts from where it has no input; NULL: the base's. Apart from the base
                             * where the rows below `first` are of another run: one with changed weights, say */
     const row_edit *edits; /* where the first is at head_out, the base keeps heads */
     size_t edit_count;
+    const edge_cut *cuts;
+    size_t cut_count;
     const weight_term *terms;
     size_t term_count;
     const tap *taps;
@@ -86,7 +89,7 @@ typedef struct replay_work {
 } replay_work;
 
 /* Runs the forks. A fork whose base is recorded in the same call must come after it, and start in the same layer: both have
- * inputs, or changed weights from one layer on. */
+ * inputs, or changed weights from one layer on. Cuts that leave a row no source are an error, before anything runs. */
 pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_options *options, replay_work *work,
                      pb_error *err);
 

@@ -96,6 +96,30 @@ INLINE void scores(float *const s[QUERIES], const float *const q[QUERIES], const
     }
 }
 
+/* ---- cuts: s[position] = -inf of the sources that a row does not see ---- */
+
+static bool holds(const size_t *ascending, size_t count, size_t wanted)
+{
+    size_t first = 0;
+    while (count > 1) {
+        size_t half = count / 2;
+        first += ascending[first + half] <= wanted ? half : 0;
+        count -= half;
+    }
+    return count && ascending[first] == wanted;
+}
+
+static void cut_scores(float *s, const attention_job *job, size_t position)
+{
+    for (size_t c = 0; c < job->cut_count; c++) {
+        const attention_cut *cut = &job->cuts[c];
+        if (!holds(cut->destinations, cut->destination_count, position))
+            continue;
+        for (size_t i = 0; i < cut->source_count && cut->sources[i] <= position; i++)
+            s[cut->sources[i]] = -INFINITY;
+    }
+}
+
 /* ---- softmax over s[0 .. keys-1]; s[keys .. padded-1] becomes 0 ---- */
 
 INLINE void softmax(float *s, size_t keys, size_t padded, float scale)
@@ -218,6 +242,8 @@ INLINE void shares(float *const s[QUERIES], const unit *u, const tile *t, tile_k
     for (size_t n = 0; n < QUERIES; n++)
         q[n] = u->job->q + t->at[n];
     scores(s, q, u->job, u->kv_head, t->most, kind);
+    for (size_t n = 0; n < t->held && u->job->cut_count; n++)
+        cut_scores(s[n], u->job, t->keys[n] - 1);
     for (size_t n = 0; n < t->held; n++)
         softmax(s[n], t->keys[n], padded(t), u->job->scale);
 }

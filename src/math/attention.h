@@ -1,4 +1,5 @@
-/* attention.h: softmax(q k^T * scale) v over keys that lie in several places; and its gradients.
+/* attention.h: softmax(q k^T * scale) v over keys that lie in several places; and its gradients. Edges between rows may be
+ * cut.
  *
  * A fork's rows attend to positions of its base run, of the base's base, and of their own: each stretch is a segment.
  * A row's result is the same bits however its keys are cut into segments and whichever rows are computed beside it:
@@ -26,6 +27,14 @@ void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t s
 /* The same beside `held` columns that stand there already. */
 void kv_append(float *kt, size_t held, const float *k, size_t rows, size_t width, size_t stride);
 
+/* Edges that are cut: no row at `destinations` attends to any at `sources`, whose scores are -inf before softmax; what it
+ * still attends to gets all of the shares. Both ascending; sources behind a destination, which it never saw, change
+ * nothing. */
+typedef struct attention_cut {
+    const size_t *sources, *destinations;
+    size_t source_count, destination_count;
+} attention_cut;
+
 /* The rows of one run that attend to the same keys. */
 typedef struct attention_job {
     size_t heads, kv_heads, head_dim;
@@ -36,6 +45,8 @@ typedef struct attention_job {
     size_t rows;
     const float *q;              /* [rows][heads * head_dim], rotated */
     const size_t *positions;     /* [rows], ascending; not read unless causal */
+    const attention_cut *cuts;   /* [cut_count] of a causal job; they leave each of its rows a source */
+    size_t cut_count;
     float *z;                    /* [rows][heads * head_dim], written: each head's mixed values */
 } attention_job;
 

@@ -305,6 +305,80 @@ static void gradients_are_finite_differences(void **state)
     }
 }
 
+/* A run that cuts edges in layers 1 and 2, whose layer 0 has a row put in: with the cuts from the base on, or from layer 0. */
+static void gradients_go_round_cut_edges(void **state)
+{
+    (void)state;
+    static const size_t sources[] = {0, 2, 3}, destinations[] = {5, 6, 8};
+    const edge_cut cuts[] = {{1, 3, {sources, destinations, 3, 3}}};
+    const double h = 5e-3;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        golden_run g = golden_open(folders[i]);
+        recording *whole = record(g.m, g.input, g.T, NULL);
+        float *v = gaussians(g.D, 31), *direction = gaussians(g.D, 32), *moved = zeros(g.D), *gradient = zeros(g.D);
+        double score[3], slope = 0;
+        for (int step = -1; step <= 1; step++) {
+            for (size_t j = 0; j < g.D; j++)
+                moved[j] = (float)((double)v[j] * 0.3 + step * h * (double)direction[j]);
+            put one;
+            put_in(&one, &g, whole, SITE_MLP_OUT, 0, 3, moved);
+            one.f.cuts = cuts;
+            one.f.cut_count = 1;
+            tap t = {SITE_MLP_OUT, 0, 3, step == 0 ? gradient : zeros(g.D)};
+            score[step + 1] = differentiate(g.m, &one.f, g.tokens, 1, &t, 1, NULL);
+            recording_free(one.f.record);
+            if (step)
+                free(t.row);
+        }
+        for (size_t j = 0; j < g.D; j++)
+            slope += (double)gradient[j] * (double)direction[j];
+        assert_close((score[2] - score[0]) / (2 * h), slope, 2e-3 * (1 + fabs(slope)), "slope", i);
+        free(v), free(direction), free(moved), free(gradient);
+        recording_free(whole);
+        golden_close(&g);
+    }
+}
+
+/* The gradient where a fork joins by a cut is that of a run which has the cut from layer 0 on; of weights it has none. */
+static void a_cut_forks_gradient_is_the_whole_runs(void **state)
+{
+    (void)state;
+    static const size_t sources[] = {0, 2}, destinations[] = {5, 6};
+    const edge_cut cut = {1, 2, {sources, destinations, 2, 2}};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        golden_run g = golden_open(folders[i]);
+        recording *whole = record(g.m, g.input, g.T, NULL);
+        float *expected[2] = {zeros(g.D), zeros(g.D)}, *found[2] = {zeros(g.D), zeros(g.D)};
+        tap of_whole[] = {{SITE_ATTN_OUT, 1, 5, expected[0]}, {SITE_RESID_POST, 1, 6, expected[1]}};
+        tap of_fork[] = {{SITE_ATTN_OUT, 1, 5, found[0]}, {SITE_RESID_POST, 1, 6, found[1]}};
+        replay_fork f[] = {{.end = g.T, .input = g.input, .cuts = &cut, .cut_count = 1, .read_first = g.T - 1},
+                           {.base = whole, .first = 5, .end = g.T, .cuts = &cut, .cut_count = 1, .read_first = g.T - 1}};
+        assert_ok(recording_new(&f[0].record, &g.m->config, NULL, 0, g.T, 0, err));
+        assert_ok(recording_new(&f[1].record, &g.m->config, whole, 5, g.T, 5, err));
+        differentiate(g.m, &f[0], g.tokens, 1, of_whole, 2, NULL);
+        differentiate(g.m, &f[1], g.tokens, 1, of_fork, 2, NULL);
+        for (size_t k = 0; k < 2; k++) {
+            double *exact = mem_new(g.D, sizeof *exact);
+            for (size_t j = 0; j < g.D; j++)
+                exact[j] = (double)expected[k][j];
+            assert_near(found[k], exact, g.D, 2e-6, "gradient");
+            free(exact), free(expected[k]), free(found[k]);
+        }
+        weight_gradients w = new_gradients(g.m);
+        float *d = zeros(g.D);
+        fork_gradient gradient = {.d_read = d};
+        replay_work work = {0};
+        assert_fails(backward_run(g.m, &f[1], &gradient, 1, w, MEMORY, &work, err), PB_EINVAL, "cut attention edge");
+        assert_ok(backward_run(g.m, &f[0], &gradient, 1, w, MEMORY, &work, err));
+        free(d);
+        free_gradients(g.m, w);
+        recording_free(f[0].record);
+        recording_free(f[1].record);
+        recording_free(whole);
+        golden_close(&g);
+    }
+}
+
 /* Through a row that was put in above, nothing flows down. */
 static void nothing_flows_through_a_row_that_was_put_in(void **state)
 {
@@ -431,6 +505,8 @@ int main(void)
         cmocka_unit_test(the_ends_gradients_are_autograds),
         cmocka_unit_test(a_forks_gradient_is_the_whole_runs),
         cmocka_unit_test(gradients_are_finite_differences),
+        cmocka_unit_test(gradients_go_round_cut_edges),
+        cmocka_unit_test(a_cut_forks_gradient_is_the_whole_runs),
         cmocka_unit_test(nothing_flows_through_a_row_that_was_put_in),
         cmocka_unit_test(through_heads_that_were_put_in_nothing_flows),
         cmocka_unit_test(company_and_waves_do_not_show),

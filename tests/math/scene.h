@@ -16,6 +16,8 @@ typedef struct scene {
     kv_segment segments[MOST_SEGMENTS];
     size_t segment_count;
     float *kt[MOST_SEGMENTS], *values[MOST_SEGMENTS];
+    const attention_cut *cuts;
+    size_t cut_count;
 } scene;
 
 static inline scene scene_new(size_t T, size_t heads, size_t kv_heads, size_t head_dim, bool causal)
@@ -53,7 +55,8 @@ static inline attention_job job_of(const scene *s, const size_t *positions, size
 {
     return (attention_job){.heads = s->heads, .kv_heads = s->kv_heads, .head_dim = s->head_dim,
                            .scale = 1.0f / sqrtf((float)s->head_dim), .causal = s->causal, .segments = s->segments,
-                           .segment_count = s->segment_count, .rows = rows, .q = q, .positions = positions, .z = z};
+                           .segment_count = s->segment_count, .rows = rows, .q = q, .positions = positions, .z = z,
+                           .cuts = s->cuts, .cut_count = s->cut_count};
 }
 
 /* z[T][heads d] of all rows at once. free() */
@@ -68,6 +71,45 @@ static inline float *attend_all(const scene *s)
     free(positions);
     return z;
 }
+
+/* ---- cuts ---- */
+
+enum { MOST_CUTS = 4 };
+
+/* Cuts of random edges; a row keeps itself. */
+typedef struct cutting {
+    attention_cut cuts[MOST_CUTS];
+    size_t *positions[2 * MOST_CUTS];
+} cutting;
+
+static inline void cut_some(cutting *c, scene *s, size_t count, uint64_t seed)
+{
+    random_state r = random_from(seed);
+    *c = (cutting){0};
+    for (size_t i = 0; i < count; i++) {
+        size_t *sources = c->positions[2 * i] = mem_new(s->T, sizeof *sources), *destinations = mem_new(s->T, sizeof *sources);
+        c->positions[2 * i + 1] = destinations;
+        attention_cut *of = &c->cuts[i];
+        *of = (attention_cut){.sources = sources, .destinations = destinations};
+        for (size_t t = 0; t < s->T; t++) /* odd rows lose even ones, or the other way round */
+            if (random_below(&r, 3)) {
+                if (t % 2 == i % 2)
+                    sources[of->source_count++] = t;
+                else
+                    destinations[of->destination_count++] = t;
+            }
+    }
+    s->cuts = c->cuts;
+    s->cut_count = count;
+}
+
+static inline void cutting_free(cutting *c)
+{
+    for (size_t i = 0; i < 2 * MOST_CUTS; i++)
+        free(c->positions[i]);
+}
+
+/* ---- the definition ---- */
 
 /* The same numbers in double precision, for the definition. */
 typedef struct exact {
@@ -100,6 +142,23 @@ static inline size_t column_of(const scene *s, size_t head)
     return head / (s->heads / s->kv_heads) * s->head_dim;
 }
 
+static inline bool is_among(const size_t *positions, size_t count, size_t wanted)
+{
+    bool found = false;
+    for (size_t i = 0; i < count; i++)
+        found |= positions[i] == wanted;
+    return found;
+}
+
+static inline bool is_cut(const scene *s, size_t source, size_t destination)
+{
+    bool found = false;
+    for (size_t c = 0; c < s->cut_count; c++)
+        found |= is_among(s->cuts[c].sources, s->cuts[c].source_count, source) &&
+                 is_among(s->cuts[c].destinations, s->cuts[c].destination_count, destination);
+    return found;
+}
+
 /* p[0 .. result-1] = one row's and head's softmax over the positions that it sees */
 static inline size_t plain_softmax(const exact *e, size_t row, size_t head, double *p)
 {
@@ -111,7 +170,7 @@ static inline size_t plain_softmax(const exact *e, size_t row, size_t head, doub
         p[t] = 0;
         for (size_t i = 0; i < d; i++)
             p[t] += q[i] * e->k[t * width + column_of(s, head) + i];
-        p[t] /= sqrt((double)d);
+        p[t] = is_cut(s, t, row) ? -INFINITY : p[t] / sqrt((double)d);
         highest = p[t] > highest ? p[t] : highest;
     }
     for (size_t t = 0; t < keys; t++)

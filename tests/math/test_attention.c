@@ -50,6 +50,64 @@ static void attention_is_its_definition(void **state)
             }
 }
 
+/* ---- cuts ---- */
+
+static void cut_edges_have_no_share(void **state)
+{
+    (void)state;
+    static const size_t dims[] = {1, 8, 24, 32, 33, 64, 128};
+    static const size_t heads[][2] = {{1, 1}, {4, 2}, {5, 1}};
+    for (size_t c = 0; c < 42; c++) {
+        scene s = scene_new(1 + (c * 31) % 97, heads[c % 3][0], heads[c % 3][1], dims[c % 7], true);
+        cutting edges;
+        cut_some(&edges, &s, c % (MOST_CUTS + 1), c);
+        size_t at[] = {s.T / 2};
+        cut(&s, at, s.T > 1);
+        compare_with_plain(&s);
+        cutting_free(&edges);
+        scene_free(&s);
+    }
+}
+
+/* A cut of edges that are not there, none at all included. */
+static void cuts_of_nothing_change_no_bit(void **state)
+{
+    (void)state;
+    scene s = scene_new(70, 6, 3, 32, true);
+    cut(&s, NULL, 0);
+    float *whole = attend_all(&s);
+    const size_t late[] = {40, 41, 69}, early[] = {0, 7, 39}, beyond[] = {70, 300};
+    const attention_cut cuts[] = {{late, early, 3, 3}, {early, late, 0, 3}, {early, late, 3, 0}, {beyond, late, 2, 3},
+                                  {early, beyond, 3, 2}};
+    s.cuts = cuts;
+    s.cut_count = sizeof cuts / sizeof *cuts;
+    float *same = attend_all(&s);
+    assert_same_bits(whole, same, s.T * s.heads * s.head_dim, "cut of nothing");
+    free(whole), free(same);
+    scene_free(&s);
+}
+
+/* Rows that lose edges, beside others that do not; each as alone, however keys are cut into segments. */
+static void a_cut_row_does_not_depend_on_its_neighbours(void **state)
+{
+    (void)state;
+    scene s = scene_new(75, 6, 2, 40, true);
+    size_t width = s.heads * s.head_dim;
+    cutting edges;
+    cut_some(&edges, &s, 2, 5);
+    cut(&s, NULL, 0);
+    float *whole = attend_all(&s), *z = zeros(width);
+    cut(&s, (size_t[]){3, 32, 50}, 3);
+    for (size_t t = 0; t < s.T; t++) {
+        attention_job job = job_of(&s, &t, 1, s.q + t * width, z);
+        attention(&job, 1);
+        assert_same_bits(z, whole + t * width, width, "row alone");
+    }
+    cutting_free(&edges);
+    free(whole), free(z);
+    scene_free(&s);
+}
+
 /* Scores of a thousand: without taking the maximum off first, e^x would overflow. */
 static void large_scores_do_not_overflow(void **state)
 {
@@ -216,6 +274,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_is_its_definition),
+        cmocka_unit_test(cut_edges_have_no_share),
+        cmocka_unit_test(cuts_of_nothing_change_no_bit),
+        cmocka_unit_test(a_cut_row_does_not_depend_on_its_neighbours),
         cmocka_unit_test(large_scores_do_not_overflow),
         cmocka_unit_test(segments_may_be_cut_anywhere),
         cmocka_unit_test(rows_do_not_depend_on_their_neighbours),

@@ -235,6 +235,21 @@ static void gradients_are_their_definition(void **state)
             }
 }
 
+static void nothing_flows_through_a_cut_edge(void **state)
+{
+    (void)state;
+    static const size_t dims[] = {1, 8, 24, 33, 64, 128};
+    for (size_t c = 0; c < 24; c++) {
+        scene s = scene_new(1 + (c * 31) % 83, c % 2 ? 4 : 3, c % 2 ? 2 : 1, dims[c % 6], true);
+        cutting edges;
+        cut_some(&edges, &s, 1 + c % MOST_CUTS, c);
+        cut(&s, NULL, 0);
+        compare_with_plain(&s);
+        cutting_free(&edges);
+        scene_free(&s);
+    }
+}
+
 static void large_scores_do_not_overflow(void **state)
 {
     (void)state;
@@ -413,6 +428,7 @@ int main(void)
         cmocka_unit_test(gradients_are_pytorchs),
         cmocka_unit_test(gradients_are_slopes),
         cmocka_unit_test(gradients_are_their_definition),
+        cmocka_unit_test(nothing_flows_through_a_cut_edge),
         cmocka_unit_test(large_scores_do_not_overflow),
         cmocka_unit_test(segments_may_be_cut_anywhere),
         cmocka_unit_test(positions_before_the_first_get_none),
