@@ -12,12 +12,12 @@
 #include <stdint.h>
 
 #include "engine/site.h"
+#include "method/layers.h"
 #include "method/question.h"
 
 enum { TRACE_TOP = 5 };
 
 typedef enum trace_direction { TRACE_DENOISE, TRACE_NOISE } trace_direction;
-typedef enum trace_window_kind { TRACE_CENTRED, TRACE_RADIUS } trace_window_kind;
 
 /* What one of the two reference runs says (means over samples, where the corruption is drawn several times). */
 typedef struct trace_run {
@@ -59,7 +59,7 @@ typedef struct trace {
     trace_run clean, corrupted;
     bool primed, weak;                   /* marks: see docs/trace.md */
     trace_direction direction;
-    trace_window_kind window_kind;
+    window_kind window_kind;
     size_t window;                       /* W, or R */
     char **corruptions;                  /* [corruption_count] as asked for, or the default: "swap:Paris" */
     size_t corruption_count;

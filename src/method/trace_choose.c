@@ -32,26 +32,11 @@ static pb_status choose_sites(trace_job *j, pb_error *err)
 
 static pb_status choose_layers(trace_job *j, pb_error *err)
 {
-    size_t L = j->q->model->decoder.config.layers, first = j->options->first_layer;
-    size_t end = j->options->end_layer ? j->options->end_layer : L;
-    if (first >= end || end > L)
-        return fail(err, PB_EINVAL, "--layers %zu:%zu: the model has layers 0:%zu", first, end, L);
-    j->t->layer_count = end - first;
-    j->t->layers = mem_new(end - first, sizeof *j->t->layers);
-    for (size_t i = 0; i < end - first; i++)
-        j->t->layers[i] = first + i;
-    j->t->window_kind = j->options->radius ? TRACE_RADIUS : TRACE_CENTRED;
-    j->t->window = j->options->window || j->options->radius ? j->options->window : 1;
-    return PB_OK;
-}
-
-/* The layers restored around l: first .. end-1 (docs/trace.md, "Cell"). */
-static void window_of(const trace *t, size_t l, size_t layers, size_t *first, size_t *end)
-{
-    size_t below = t->window_kind == TRACE_RADIUS ? t->window : t->window / 2;
-    size_t above = t->window_kind == TRACE_RADIUS ? t->window + 1 : (t->window + 1) / 2;
-    *first = l > below ? l - below : 0;
-    *end = above < layers - l ? l + above : layers;
+    trace *t = j->t;
+    t->window_kind = j->options->radius ? WINDOW_RADIUS : WINDOW_CENTRED;
+    t->window = j->options->window || j->options->radius ? j->options->window : 1;
+    return layers_choose(j->options->first_layer, j->options->end_layer, j->q->model->decoder.config.layers, &t->layers,
+                         &t->layer_count, err);
 }
 
 static pb_status add_group(trace *t, const prompt *p, const char *name, pb_error *err)
@@ -109,7 +94,7 @@ static void make_grids(trace_job *j)
         g->sd = j->samples > 1 ? mem_new(n, sizeof *g->sd) : NULL;
         g->restored = mem_new(t->layer_count, sizeof *g->restored);
         for (size_t i = 0; i < t->layer_count; i++) {
-            window_of(t, t->layers[i], L, &g->restored[i][0], &g->restored[i][1]);
+            layers_window(t->window_kind, t->window, t->layers[i], L, &g->restored[i][0], &g->restored[i][1]);
             g->restored[i][1]--;
         }
     }

@@ -15,7 +15,7 @@ static json_t *make_corruption(const trace_report *r)
 
 static json_t *make_window(const trace *t)
 {
-    return json_pack("{s:s, s:o}", "kind", t->window_kind == TRACE_CENTRED ? "centred" : "radius", "size",
+    return json_pack("{s:s, s:o}", "kind", t->window_kind == WINDOW_CENTRED ? "centred" : "radius", "size",
                      make_count(t->window));
 }
 

@@ -84,7 +84,7 @@ static void add_rest(npz *z, const trace_report *r, const char *kind)
 {
     const trace *t = r->trace;
     buffer answer = {0};
-    int64_t window = (int64_t)(t->window_kind == TRACE_CENTRED ? t->window : 2 * t->window + 1);
+    int64_t window = (int64_t)(t->window_kind == WINDOW_CENTRED ? t->window : 2 * t->window + 1);
     npz_add_f64(z, "low_score", &t->corrupted.prob, 0, NULL);
     npz_add_f64(z, "high_score", &t->clean.prob, 0, NULL);
     add_tokens(z, r);

@@ -155,7 +155,7 @@ static void fact_corruption(buffer *out, const trace_report *r)
 static void fact_window(buffer *out, const trace *t)
 {
     html_open_fact(out, "Window");
-    if (t->window_kind == TRACE_RADIUS)
+    if (t->window_kind == WINDOW_RADIUS)
         buffer_printf(out, "each layer and %zu on either side", t->window);
     else if (t->window == 1)
         buffer_text(out, "one layer at a time");

@@ -34,9 +34,9 @@ void trace_site_title(const trace *t, site s, buffer *out)
 
 void trace_layer_axis(const trace *t, buffer *out)
 {
-    if (t->window_kind == TRACE_CENTRED && t->window != 1)
+    if (t->window_kind == WINDOW_CENTRED && t->window != 1)
         buffer_printf(out, "layer (centre of a window of %zu)", t->window);
-    else if (t->window_kind == TRACE_RADIUS && t->window != 0)
+    else if (t->window_kind == WINDOW_RADIUS && t->window != 0)
         buffer_printf(out, "layer (and %zu on either side)", t->window);
     else
         buffer_text(out, "layer");

@@ -11,7 +11,7 @@ typedef struct made_up_request {
     size_t site_count;           /* of attn_out, mlp_out, resid_post, resid_pre */
     bool trace_image, grouped;   /* the image rows have cells; the cells are constraint, image and last */
     trace_direction direction;
-    trace_window_kind window_kind;
+    window_kind window_kind;
     size_t window, samples;
     bool with_foil;
     double clean, corrupted;

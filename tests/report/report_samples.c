@@ -37,7 +37,7 @@ static const sample samples[] = {
               .corrupted = 0.004}},
     {"demo", {.tokens = demo, .asked = {2, 10}, .layers = 6, .image_rows = 36, .site_count = 3, .window = 1, .samples = 1,
               .trace_image = true, .clean = 0.98, .corrupted = 0.0004}},
-    {"four", {.tokens = text_only, .layers = 80, .site_count = 4, .window = 2, .window_kind = TRACE_RADIUS,
+    {"four", {.tokens = text_only, .layers = 80, .site_count = 4, .window = 2, .window_kind = WINDOW_RADIUS,
               .samples = 1, .clean = 0.62, .corrupted = 0.004}},
     {"one", {.tokens = text_only, .layers = 3, .site_count = 1, .window = 1, .samples = 1, .clean = 0.62,
              .corrupted = 3e-6}},
