@@ -169,6 +169,48 @@ bool pb_trace_highest(const pb_trace *trace, const char *site, size_t *row, size
 size_t pb_trace_layer(const pb_trace *trace, size_t row);
 const char *pb_trace_cell(const pb_trace *trace, size_t column);
 
+/* ---- attribute ----
+ *
+ * Every cell of a trace estimated to first order, from its two reference runs and one run backward (docs/attribute.md): where is a
+ * trace worth its time? */
+
+typedef struct pb_attribute pb_attribute;
+
+typedef struct pb_attribute_options {
+    pb_trace_options trace;  /* the cells; verify is not read */
+    size_t exact;            /* run so many cells after all, those of the largest estimates; 0: 10 */
+    bool exact_all;          /* or all of them: how good are the estimates? */
+    size_t steps;            /* average the gradient over so many runs between the two; 0: take that of the run that is patched */
+} pb_attribute_options;
+
+pb_attribute_options pb_attribute_defaults(void);
+
+pb_status pb_attribute_run(pb_attribute **out, pb_model *model, const pb_question *question,
+                           const pb_attribute_options *options, pb_error *err);
+void pb_attribute_free(pb_attribute *attribute);
+
+/* DIR/attribute.json, attribute.svg, attribute.html. */
+pb_status pb_attribute_write(const pb_attribute *attribute, const char *directory, pb_error *err);
+/* Schema patchbay.attribute/1. *json: free(). */
+void pb_attribute_json(const pb_attribute *attribute, char **json);
+/* The trace without its cells: for pb_trace_scores, _answer, _corrupted_says, _is_weak, _is_primed, _layer and _cell. It lives as
+ * long as the attribute; its prob is NAN where no exact value was computed. */
+const pb_trace *pb_attribute_trace(const pb_attribute *attribute);
+/* estimate[layers][cells] of logprob at a site ("attn_out"), inside the attribute; NULL when it was not asked for. */
+const double *pb_attribute_estimate(const pb_attribute *attribute, const char *site, size_t *layers, size_t *cells);
+
+/* A cell that was run after all. */
+typedef struct pb_attribute_cell {
+    const char *site, *cell;        /* "mlp_out", and its token or group */
+    size_t layer;
+    double estimate, logprob, prob; /* what was estimated of logprob, and what is so */
+} pb_attribute_cell;
+
+/* The i-th largest of them, by |estimate - logprob of the run that is patched|; false when there are no more. */
+bool pb_attribute_largest(const pb_attribute *attribute, size_t i, pb_attribute_cell *cell);
+/* Spearman's rank correlation of estimated with exact changes of logprob over all cells; NAN where not all were run. */
+double pb_attribute_spearman(const pb_attribute *attribute);
+
 /* ---- edit ----
  *
  *     pb_edit_request request = {.question = question, .target = "Madrid"};

@@ -181,28 +181,20 @@ void pb_answer_json(const pb_answer *pa, char **json)
 
 /* ---- trace ---- */
 
-struct pb_trace {
-    model *model;
-    question question;
-    trace trace;
-    char **cell_names;  /* [trace.cell_count] */
-    char *answer_text, *corrupted_text;
-};
-
 pb_trace_options pb_trace_defaults(void)
 {
     return (pb_trace_options){0};
 }
 
-static trace_report report_of(const pb_trace *t)
+trace_report api_trace_report(const pb_trace *t)
 {
     return (trace_report){.trace = &t->trace, .about = api_about(t->model, &t->question)};
 }
 
-static void name_tokens(pb_trace *t)
+void api_trace_name(pb_trace *t)
 {
     buffer answer_text = {0};
-    trace_report r = report_of(t);
+    trace_report r = api_trace_report(t);
     trace_answer_text(&r, &answer_text);
     t->answer_text = answer_text.data;
     t->corrupted_text = token_text(t->model->tokenizer, t->trace.corrupted.top_id[0]).data;
@@ -212,21 +204,27 @@ static void name_tokens(pb_trace *t)
                                            : row_text(&t->question, t->trace.cells[i].positions[0]);
 }
 
+pb_status api_trace_open(pb_trace **out, pb_model *pm, const pb_question *asked, const pb_run_options *run, pb_error *err)
+{
+    api_set_threads(run);
+    *out = mem_new(1, sizeof **out);
+    (*out)->model = pm->m;
+    return question_open(&(*out)->question, pm->m, asked, err);
+}
+
 pb_status pb_trace_run(pb_trace **out, pb_model *pm, const pb_question *asked, const pb_trace_options *options,
                        pb_error *err)
 {
+    pb_trace *t;
     *out = NULL;
-    api_set_threads(&options->run);
-    pb_trace *t = mem_new(1, sizeof *t);
-    t->model = pm->m;
-    pb_status status = question_open(&t->question, pm->m, asked, err);
+    pb_status status = api_trace_open(&t, pm, asked, &options->run, err);
     if (!status)
         status = trace_run_question(&t->trace, &t->question, options, err);
     if (status) {
         pb_trace_free(t);
         return status;
     }
-    name_tokens(t);
+    api_trace_name(t);
     *out = t;
     return PB_OK;
 }
@@ -262,13 +260,13 @@ void pb_trace_free(pb_trace *pt)
 
 pb_status pb_trace_write(const pb_trace *pt, const char *directory, pb_error *err)
 {
-    trace_report r = report_of(pt);
+    trace_report r = api_trace_report(pt);
     return report_trace_write(&r, directory, err);
 }
 
 void pb_trace_json(const pb_trace *pt, char **json)
 {
-    trace_report r = report_of(pt);
+    trace_report r = api_trace_report(pt);
     api_dump(report_trace_json(&r), json);
 }
 

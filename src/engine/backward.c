@@ -49,13 +49,16 @@ typedef struct back_walk {
     replay_work *work;
 } back_walk;
 
-static void tap_gradient(const back_walk *b, const replay_fork *f, site s, size_t layer, size_t position,
-                         const float *row)
+/* Hands out the gradient of a site's row. */
+static void give_gradient(const back_walk *b, const replay_fork *f, site s, size_t layer, size_t position,
+                          const float *row)
 {
     const fork_gradient *g = &b->gradients[f - b->forks];
     const decoder_config *c = &b->m->config;
     lane_tap(g->taps, g->tap_count, s, layer, position, row,
              s == SITE_HEAD_OUT ? c->heads * c->head_dim : c->d_model);
+    if (g->each)
+        g->each(g->context, s, layer, position, row);
 }
 
 static float *wanted_weight(const back_walk *b, size_t layer, decoder_part part)
@@ -133,7 +136,7 @@ static void take_site(const back_walk *b, const layer_walk *k, const back_chunk 
     size_t D = k->c->d_model;
     for (size_t i = 0; i < c->count; i++) {
         const back_row *r = &c->rows[i];
-        tap_gradient(b, r->lane->f, s, k->layer, r->position, d + i * D);
+        give_gradient(b, r->lane->f, s, k->layer, r->position, d + i * D);
         if (s == SITE_ATTN_OUT ? r->attn_given : r->mlp_given)
             memset(d + i * D, 0, D * sizeof *d);
     }
@@ -230,7 +233,7 @@ static void take_heads(const back_walk *b, const layer_walk *k, const back_row *
 {
     const replay_fork *f = r->lane->f;
     size_t d = k->c->head_dim;
-    tap_gradient(b, f, SITE_HEAD_OUT, k->layer, r->position, d_z);
+    give_gradient(b, f, SITE_HEAD_OUT, k->layer, r->position, d_z);
     for (size_t i = 0, first, end; r->heads_given && i < f->edit_count; i++)
         if (lane_heads(f, i, k->layer, r->position, k->c, &first, &end))
             memset(d_z + first * d, 0, (end - first) * d * sizeof *d_z);
@@ -398,9 +401,10 @@ static void leave(const back_walk *b, const lane *n, size_t index)
     const replay_fork *f = n->f;
     for (size_t p = f->first; p < f->end; p++) {
         float *d = n->x + (p - f->first) * D;
-        tap_gradient(b, f, SITE_RESID_PRE, index, p, d);
+        if (index < L)
+            give_gradient(b, f, SITE_RESID_PRE, index, p, d);
         if (index > 0)
-            tap_gradient(b, f, SITE_RESID_POST, index - 1, p, d);
+            give_gradient(b, f, SITE_RESID_POST, index - 1, p, d);
         if (lane_edited_residual(f, index, L, p))
             memset(d, 0, D * sizeof *d);
     }

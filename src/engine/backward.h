@@ -23,6 +23,10 @@ typedef struct fork_gradient {
     const tap *taps;     /* filled in: gradients of sites resid_pre, head_out, attn_out, mlp_out, resid_post, from the layer on in which
                           * the fork starts; in one that it joins, of the rows alone that are edited or lose edges */
     size_t tap_count;
+    /* Called with each of these gradients d[D] as it comes by, rows of a layer in no promised order; NULL: not wanted. Where
+     * gradients of thousands of rows are summed up, taps would be looked for in vain. */
+    void (*each)(void *context, site s, size_t layer, size_t position, const float *d);
+    void *context;
 } fork_gradient;
 
 /* Sums to which the gradients of weights are added, over all forks' rows: [L][PART_COUNT], NULL where not wanted. Norms

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "engine/backward.h"
 #include "method/edit_parts.h"
+#include "method/score.h"
 
 /* ---- presets ---- */
 
@@ -57,8 +58,6 @@ const char *edit_preset_names(void)
 
 /* ---- losses ---- */
 
-enum { READ_AT_ONCE = 1024 }; /* rows: bounds the logits in memory */
-
 /* One read row of one question. */
 static readout *reads_of(question *const *questions, const float *const *rows, size_t n, size_t D, size_t *count)
 {
@@ -72,20 +71,6 @@ static readout *reads_of(question *const *questions, const float *const *rows, s
         for (size_t k = 0; k < questions[i]->answer_count; k++)
             reads[at++] = (readout){.x = rows[i] + k * D, .want = {questions[i]->answer[k], -1}};
     return reads;
-}
-
-/* d[count][D] = the gradients of log P. */
-static pb_status read_and_differentiate(decoder *m, readout *reads, size_t count, float *d, readout_gradient *ends,
-                                        pb_error *err)
-{
-    for (size_t i = 0; i < count; i += READ_AT_ONCE) {
-        size_t n = count - i < READ_AT_ONCE ? count - i : READ_AT_ONCE;
-        readout_gradient g = ends ? *ends : (readout_gradient){0};
-        g.dx = d + i * m->config.d_model;
-        TRY(decoder_readout(m, reads + i, n, err));
-        TRY(decoder_readout_backward(m, reads + i, n, &g, err));
-    }
-    return PB_OK;
 }
 
 static pb_status check_losses(const double *nll, size_t n, pb_error *err)
@@ -105,7 +90,7 @@ pb_status edit_losses(model *m, question *const *questions, const float *const *
     float *all = NULL;
     pb_status status = mem_try(&all, count, D * sizeof *all, "gradients of a read-out", err);
     if (!status)
-        status = read_and_differentiate(&m->decoder, reads, count, all, ends, err);
+        status = score_differentiate(&m->decoder, reads, count, all, ends, err);
     for (size_t i = 0; i < n && !status; at += questions[i++]->answer_count) {
         nll[i] = 0;
         prob[i] = exp((double)reads[at].logit[0] - reads[at].log_sum_exp);
@@ -123,8 +108,7 @@ pb_status edit_losses(model *m, question *const *questions, const float *const *
 
 size_t edit_losses_bytes(const model *m, size_t rows)
 {
-    size_t n = rows < READ_AT_ONCE ? rows : READ_AT_ONCE;
-    return decoder_readout_bytes(&m->decoder, n) + (2 * n + rows) * m->decoder.config.d_model * sizeof(float);
+    return score_differentiate_bytes(&m->decoder, rows) + rows * m->decoder.config.d_model * sizeof(float);
 }
 
 /* ---- MultEdit ---- */

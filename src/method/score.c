@@ -55,6 +55,24 @@ size_t score_bytes(const decoder *m, size_t n, size_t tokens)
     return decoder_readout_bytes(m, n * tokens < READ_AT_ONCE ? n * tokens : READ_AT_ONCE);
 }
 
+pb_status score_differentiate(decoder *m, readout *rows, size_t n, float *d, readout_gradient *ends, pb_error *err)
+{
+    for (size_t i = 0; i < n; i += READ_AT_ONCE) {
+        size_t count = n - i < READ_AT_ONCE ? n - i : READ_AT_ONCE;
+        readout_gradient g = ends ? *ends : (readout_gradient){0};
+        g.dx = d + i * m->config.d_model;
+        TRY(decoder_readout(m, rows + i, count, err));
+        TRY(decoder_readout_backward(m, rows + i, count, &g, err));
+    }
+    return PB_OK;
+}
+
+size_t score_differentiate_bytes(const decoder *m, size_t n)
+{
+    size_t count = n < READ_AT_ONCE ? n : READ_AT_ONCE;
+    return decoder_readout_bytes(m, count) + 2 * count * m->config.d_model * sizeof(float);
+}
+
 pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb_error *err)
 {
     size_t V = m->config.vocab;

@@ -28,6 +28,12 @@ size_t score_bytes(const decoder *m, size_t n, size_t tokens);
 /* Reads rows out, a bounded block of them at a time (decoder.h); an error where a run's logits are not finite. */
 pb_status score_read(decoder *m, readout *rows, size_t n, pb_error *err);
 
+/* Reads rows out, and d[n][D] = the gradients of log P(want[0]) with respect to them; the weights' are added up in `ends`
+ * (NULL: not wanted; its dx is not used). What is not finite stays so: the caller looks. */
+pb_status score_differentiate(decoder *m, readout *rows, size_t n, float *d, readout_gradient *ends, pb_error *err);
+/* Bytes of working memory that it takes. */
+size_t score_differentiate_bytes(const decoder *m, size_t n);
+
 /* prob[V] += the probabilities of the token after one row of final residuals. */
 pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb_error *err);
 

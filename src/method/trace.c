@@ -19,7 +19,7 @@ static double full_pass_flop(const question *q)
     return L * (T * decoder_layer_flop(c) + attention) + (double)q->answer_count * decoder_readout_flop(c);
 }
 
-static void fill_cost(trace_job *j)
+void trace_fill_cost(trace_job *j)
 {
     trace_cost *cost = &j->t->cost;
     cost->seconds = clock_now() - j->q->began;
@@ -54,8 +54,8 @@ static pb_status run(trace_job *j, pb_error *err)
 {
     TRY(trace_prepare(j, err));
     TRY(trace_references(j, err));
-    TRY(trace_cells(j, err));
-    fill_cost(j);
+    TRY(trace_cells(j, NULL, trace_cell_total(j->t), err));
+    trace_fill_cost(j);
     return trace_verify(j, err);
 }
 
@@ -102,9 +102,11 @@ void trace_free(trace *t)
         free(t->sites[s].logit_diff);
         free(t->sites[s].sd);
         free(t->sites[s].restored);
+        free(t->sites[s].estimate);
     }
     for (size_t i = 0; i < t->corruption_count; i++)
         free(t->corruptions[i]);
+    free(t->estimates.largest);
     free(t->corruptions);
     free(t->cells);
     free(t->groups);

@@ -34,7 +34,23 @@ typedef struct trace_grid {
     double *sd;                          /* standard deviation of prob over samples (n, not n - 1, below); NULL with
                                           * one sample */
     size_t (*restored)[2];               /* [layer_count]: first and last layer of the window around each layer */
+    double *estimate;                    /* of logprob, to first order (attribute.h); NULL in a trace. Beside it the exact
+                                          * values above are NAN in cells that were not run */
+    double spearman;                     /* of estimates with exact values, where all were run; else NAN */
 } trace_grid;
+
+typedef struct trace_cell {
+    size_t site, layer, column; /* indices into the trace's lists */
+} trace_cell;
+
+/* What the estimates of a trace rest on (attribute.h). */
+typedef struct trace_estimates {
+    bool made;                           /* false in a trace */
+    size_t steps;                        /* the runs whose gradients were averaged; 0: the unpatched run's alone */
+    size_t exact;                        /* cells that were run after all, */
+    trace_cell *largest;                 /* [exact] those whose estimates differ most from the unpatched run, largest first */
+    double spearman;                     /* over all sites' cells, where all were run; else NAN */
+} trace_estimates;
 
 typedef struct trace_cost {
     double seconds, flop, naive_flop;    /* from the picture to the last cell, without --verify; naive_flop: a full-length
@@ -67,12 +83,16 @@ typedef struct trace {
     size_t first_changed;                /* the first row in which a corrupted input differs from the clean one */
     size_t verify_cells;                 /* 0: not verified */
     double verify_max_rel_diff;
+    trace_estimates estimates;
     trace_cost cost;
 } trace;
 
 /* Traces the question (its answer is set here). t is filled; free it with trace_free. */
 pb_status trace_run_question(trace *t, question *q, const pb_trace_options *options, pb_error *err);
 void trace_free(trace *t);
+
+/* How many cells there are, over all sites and layers. */
+size_t trace_cell_total(const trace *t);
 
 /* What tracing the question would take, without running the decoder: an estimate. */
 typedef struct trace_plan {

@@ -30,15 +30,20 @@ static row_edit cell_edit(const trace_job *j, trace_cell c, size_t sample)
     const span *positions = &t->cells[c.column];
     return (row_edit){.site = g->site, .first_layer = g->restored[c.layer][0], .end_layer = g->restored[c.layer][1] + 1,
                   .positions = positions->positions, .position_count = positions->count,
-                  .source = t->direction == TRACE_DENOISE ? j->clean : corrupted_run(j, sample)};
+                  .source = trace_source_run(j, sample)};
 }
 
-static const recording *patched_run(const trace_job *j, size_t sample)
+const recording *trace_patched_run(const trace_job *j, size_t sample)
 {
     return j->t->direction == TRACE_DENOISE ? corrupted_run(j, sample) : j->clean;
 }
 
-static const score *unpatched_score(const trace_job *j, size_t sample)
+const recording *trace_source_run(const trace_job *j, size_t sample)
+{
+    return j->t->direction == TRACE_DENOISE ? j->clean : corrupted_run(j, sample);
+}
+
+const score *trace_unpatched_score(const trace_job *j, size_t sample)
 {
     return j->t->direction == TRACE_DENOISE ? &j->corrupted_score[sample] : &j->clean_score;
 }
@@ -53,7 +58,7 @@ static bool row_is_idle(const trace_job *j, const row_edit *e, size_t layer, siz
     if (layer + 1 == L && e->site != SITE_RESID_PRE && position < j->q->last)
         return true;
     return e->source && memcmp(recording_row(e->source, e->site, layer, position),
-                  recording_row(patched_run(j, sample), e->site, layer, position), D * sizeof(float)) == 0;
+                  recording_row(trace_patched_run(j, sample), e->site, layer, position), D * sizeof(float)) == 0;
 }
 
 static bool cell_is_known(const trace_job *j, const row_edit *e, size_t sample)
@@ -72,7 +77,7 @@ static replay_fork cell_fork(const trace_job *j, row_edit *e, size_t sample)
         e->positions++;
         e->position_count--;
     }
-    return (replay_fork){.base = patched_run(j, sample), .first = e->positions[0], .end = j->q->length, .edits = e,
+    return (replay_fork){.base = trace_patched_run(j, sample), .first = e->positions[0], .end = j->q->length, .edits = e,
                   .edit_count = 1, .read_first = j->q->last};
 }
 
@@ -155,41 +160,39 @@ static void add_cell(trace_batch *b, trace_cell c, size_t sample)
         b->forks[b->count++] = cell_fork(b->j, e, sample);
 }
 
-void trace_batch_add_cells(trace_batch *b, size_t *slot)
+void trace_batch_add_cells(trace_batch *b, const size_t *cells, size_t count, size_t *slot)
 {
     const trace_job *j = b->j;
-    size_t n = trace_cell_total(j->t) * j->samples;
-    for (size_t i = 0; i < n; i++) {
-        size_t before = b->count;
-        (j->options->naive ? trace_batch_add_plain : add_cell)(b, trace_cell_at(j->t, i / j->samples), i % j->samples);
+    for (size_t i = 0; i < count * j->samples; i++) {
+        size_t before = b->count, cell = cells ? cells[i / j->samples] : i / j->samples;
+        (j->options->naive ? trace_batch_add_plain : add_cell)(b, trace_cell_at(j->t, cell), i % j->samples);
         if (slot)
             slot[i] = b->count > before ? b->count : 0;
     }
 }
 
-pb_status trace_cells(trace_job *j, pb_error *err)
+pb_status trace_cells(trace_job *j, const size_t *cells, size_t count, pb_error *err)
 {
-    size_t cells = trace_cell_total(j->t), skipped = 0;
-    trace_batch b = trace_batch_new(j, cells * j->samples, "tracing");
-    size_t *slot = mem_new(cells * j->samples, sizeof *slot);
-    trace_batch_add_cells(&b, slot);
+    size_t skipped = 0;
+    trace_batch b = trace_batch_new(j, count * j->samples, "tracing");
+    size_t *slot = mem_new(count * j->samples, sizeof *slot);
+    trace_batch_add_cells(&b, cells, count, slot);
     pb_status status = trace_batch_run(&b, j->options->naive ? 0 : j->wave_bytes, err);
     score *scores = mem_new(j->samples, sizeof *scores);
-    for (size_t i = 0; i < cells && !status; i++) {
+    for (size_t i = 0; i < count && !status; i++) {
         bool known = true;
         for (size_t s = 0; s < j->samples; s++) {
             size_t at = slot[i * j->samples + s];
-            scores[s] = at ? b.scores[at - 1] : *unpatched_score(j, s);
+            scores[s] = at ? b.scores[at - 1] : *trace_unpatched_score(j, s);
             known &= at == 0;
         }
-        store(j, trace_cell_at(j->t, i), scores);
+        store(j, trace_cell_at(j->t, cells ? cells[i] : i), scores);
         skipped += known;
     }
     free(scores);
     free(slot);
     trace_batch_free(&b);
-    j->t->cost.cells = cells;
+    j->t->cost.cells = trace_cell_total(j->t);
     j->t->cost.cells_skipped = skipped;
     return status;
 }
-

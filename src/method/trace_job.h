@@ -26,6 +26,7 @@ typedef struct trace_job {
     score clean_score, *corrupted_score; /* [samples] */
     double *clean_prob, *corrupted_prob; /* [V] of the next token, corrupted ones summed over samples */
     size_t wave_bytes, fixed_bytes; /* what forks' rows may take, and what all else does */
+    size_t held_bytes;              /* of that the recordings and the inputs, which stay */
     replay_work work;
     double readout_seconds, readout_flop;
 } trace_job;
@@ -39,6 +40,8 @@ pb_status trace_choose_cells(trace_job *j, pb_error *err);
 
 /* All steps before the first run, which a plan shares: the above, the corruptions, and the inputs below. */
 pb_status trace_prepare(trace_job *j, pb_error *err);
+/* Fills in t->cost, but for the numbers of cells. */
+void trace_fill_cost(trace_job *j);
 /* Frees all but t, q and options. */
 void trace_job_free(trace_job *j);
 
@@ -54,12 +57,13 @@ pb_status trace_read_scores(trace_job *j, replay_fork *const *forks, size_t n, s
 
 /* ---- cells ---- */
 
-/* Cells are numbered site by site, layer by layer, position by position. */
-typedef struct trace_cell {
-    size_t site, layer, column; /* indices into the trace's lists */
-} trace_cell;
+/* The run into which a sample's activations are put, and the one that they are from (NULL in a plan); and what the
+ * former says without them. */
+const recording *trace_patched_run(const trace_job *j, size_t sample);
+const recording *trace_source_run(const trace_job *j, size_t sample);
+const score *trace_unpatched_score(const trace_job *j, size_t sample);
 
-size_t trace_cell_total(const trace *t);
+/* Cells are numbered site by site, layer by layer, position by position. */
 trace_cell trace_cell_at(const trace *t, size_t index);
 
 /* Forks of many cells on their way through the engine. */
@@ -79,12 +83,12 @@ pb_status trace_batch_run(trace_batch *b, size_t memory, pb_error *err);
 /* Adds a cell in its plain form: a full forward pass that shares nothing but the source's activations. */
 void trace_batch_add_plain(trace_batch *b, trace_cell c, size_t sample);
 
-/* Adds every cell in every sample that is not known beforehand. slot[cells * samples] (or NULL) = 1 + the index of its
- * fork, 0 for a known one. */
-void trace_batch_add_cells(trace_batch *b, size_t *slot);
+/* Adds `count` cells, in every sample in which they are not known beforehand: those of these numbers, or with cells NULL
+ * the first ones. slot[count * samples] (or NULL) = 1 + the index of its fork, 0 for a known one. */
+void trace_batch_add_cells(trace_batch *b, const size_t *cells, size_t count, size_t *slot);
 
-/* Runs these, and fills the grids. */
-pb_status trace_cells(trace_job *j, pb_error *err);
+/* Runs the same, and fills them in in the grids. */
+pb_status trace_cells(trace_job *j, const size_t *cells, size_t count, pb_error *err);
 
 /* ---- verify ---- */
 

@@ -22,8 +22,9 @@ static void add_references(replay_plan *plan, const trace_job *j)
 /* Adds the cells; returns how many forks they make. */
 static size_t add_cells(replay_plan *plan, trace_job *j)
 {
-    trace_batch b = trace_batch_new(j, trace_cell_total(j->t) * j->samples, "");
-    trace_batch_add_cells(&b, NULL);
+    size_t cells = trace_cell_total(j->t);
+    trace_batch b = trace_batch_new(j, cells * j->samples, "");
+    trace_batch_add_cells(&b, NULL, cells, NULL);
     replay_plan_add(plan, &j->q->model->decoder, b.forks, b.count, j->options->naive ? 0 : j->wave_bytes);
     trace_batch_free(&b);
     return b.count;

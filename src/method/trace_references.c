@@ -67,12 +67,13 @@ static pb_status plan_memory(trace_job *j, pb_error *err)
 {
     const decoder *m = &j->q->model->decoder;
     size_t T = j->q->length, tokens = T - j->q->last;
-    size_t fixed = recordings_bytes(j) + replay_fixed_bytes(m, T) +
+    size_t held = recordings_bytes(j), fixed = held + replay_fixed_bytes(m, T) +
                    score_bytes(m, trace_cell_total(j->t) * j->samples, tokens);
     size_t least = fixed + T * m->config.d_model * sizeof(float) * (j->samples + 1);
     TRY(question_fits(least, j->options->run.memory, "this trace", err));
     j->wave_bytes = question_budget(j->options->run.memory) - fixed;
     j->fixed_bytes = fixed;
+    j->held_bytes = held;
     return PB_OK;
 }
 

@@ -14,7 +14,7 @@ typedef struct trace_report {
     report_about about;
 } trace_report;
 
-/* trace.json, as docs/formats.md defines it. Free with json_decref. */
+/* trace.json, or of estimates attribute.json, as docs/formats.md defines them. Free with json_decref. */
 json_t *report_trace_json(const trace_report *r);
 
 /* An object as the text of a file: numbers with 9 significant digits, one line per key of the outermost object. What
@@ -24,6 +24,9 @@ void report_json_text(const json_t *object, buffer *out);
 /* Writes DIR/trace.json, trace.npz and its siblings, trace.svg, trace.html; creates DIR. Each file appears whole or
  * not at all. */
 pb_status report_trace_write(const trace_report *r, const char *directory, pb_error *err);
+
+/* The same of estimates: DIR/attribute.json, attribute.svg, attribute.html. */
+pb_status report_attribute_write(const trace_report *r, const char *directory, pb_error *err);
 
 /* The same, one by one, each at its own path: for tests, and for commands that want only one. */
 void report_trace_svg(const trace_report *r, buffer *out);

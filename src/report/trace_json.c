@@ -79,6 +79,8 @@ static json_t *make_grid(const trace *t, const double *values)
 static json_t *make_one_site(const trace *t, const trace_grid *g)
 {
     json_t *object = json_object();
+    if (g->estimate)
+        json_object_set_new(object, "estimate", make_grid(t, g->estimate));
     json_object_set_new(object, "prob", make_grid(t, g->prob));
     json_object_set_new(object, "logprob", make_grid(t, g->logprob));
     if (g->logit_diff)
@@ -89,6 +91,8 @@ static json_t *make_one_site(const trace *t, const trace_grid *g)
     for (size_t l = 0; l < t->layer_count; l++)
         json_array_append_new(restored, json_pack("[o, o]", make_count(g->restored[l][0]), make_count(g->restored[l][1])));
     json_object_set_new(object, "restored", restored);
+    if (g->estimate && t->estimates.exact == trace_cell_total(t))
+        json_object_set_new(object, "spearman", make_number(g->spearman));
     return object;
 }
 
@@ -117,11 +121,20 @@ static json_t *make_cost(const trace_cost *c)
                      "phases", phases);
 }
 
+/* How the estimates were made, and where all cells were run, how well they agree with them. */
+static void add_estimates(json_t *o, const trace *t)
+{
+    json_object_set_new(o, "ig", t->estimates.steps ? make_count(t->estimates.steps) : json_null());
+    json_object_set_new(o, "exact", make_count(t->estimates.exact));
+    if (t->estimates.exact == trace_cell_total(t))
+        json_object_set_new(o, "spearman", make_number(t->estimates.spearman));
+}
+
 json_t *report_trace_json(const trace_report *r)
 {
     const trace *t = r->trace;
     json_t *o = json_object();
-    json_object_set_new(o, "schema", json_string("patchbay.trace/1"));
+    json_object_set_new(o, "schema", json_string(t->estimates.made ? "patchbay.attribute/1" : "patchbay.trace/1"));
     about_json(&r->about, o);
     json_object_set_new(o, "corruption", make_corruption(r));
     json_object_set_new(o, "answer", about_answer_json(&r->about, t->answer, t->answer_count));
@@ -134,6 +147,8 @@ json_t *report_trace_json(const trace_report *r)
     json_object_set_new(o, "corrupted", make_run(r, &t->corrupted));
     json_object_set_new(o, "marks", make_marks(t));
     json_object_set_new(o, "direction", json_string(t->direction == TRACE_DENOISE ? "denoise" : "noise"));
+    if (t->estimates.made)
+        add_estimates(o, t);
     json_object_set_new(o, "sites", make_sites(t));
     json_object_set_new(o, "verify", make_verify(t));
     json_object_set_new(o, "cost", make_cost(&t->cost));
