@@ -306,6 +306,46 @@ void attention(const attention_job *jobs, size_t count)
     free(list);
 }
 
+/* ---- shares by themselves ---- */
+
+/* A repeated query would have its softmax taken twice where it stands, so tiles are computed beside p. */
+MULTIVERSION static void share_tile(const unit *u, tile t, size_t queries, float *s_store, size_t s_stride, float *p,
+                                    size_t stride, bool wide)
+{
+    float *s[QUERIES];
+    for (size_t n = 0; n < QUERIES; n++)
+        s[n] = s_store + n * s_stride;
+    tile_kind kind = {wide, t.held == FEW};
+    shares(s, u, &t, kind);
+    for (size_t n = 0; n < queries; n++) {
+        float *to = p + t.at[n] / u->job->head_dim * stride;
+        memcpy(to, s[n], t.keys[n] * sizeof *to);
+        memset(to + t.keys[n], 0, (all_keys(u->job) - t.keys[n]) * sizeof *to);
+    }
+}
+
+static void share_unit(const unit *u, float *p, size_t stride, bool wide)
+{
+    size_t queries = queries_of(u), s_stride = all_keys(u->job) + 2 * COLUMNS;
+    float *s = mem_new(QUERIES * s_stride, sizeof *s);
+    for (size_t first = 0; first < queries; first += QUERIES) {
+        size_t n = queries - first < QUERIES ? queries - first : QUERIES;
+        share_tile(u, tile_of(u, first, n), n, s, s_stride, p, stride, wide);
+    }
+    free(s);
+}
+
+void attention_shares(const attention_job *job, float *p, size_t stride)
+{
+    unit *list = mem_new((job->rows + UNIT_ROWS - 1) / UNIT_ROWS * job->kv_heads, sizeof *list);
+    size_t units = list_units(list, job, 1);
+    bool wide = wide_vectors();
+#pragma omp parallel for schedule(dynamic, 4) if (units > 4)
+    for (size_t i = 0; i < units; i++)
+        share_unit(&list[i], p, stride, wide);
+    free(list);
+}
+
 /* ---- backward ---- */
 
 /* Backward of softmax's `p = softmax(s scale)`: dp[0 .. padded-1] <- ds = p (dp - sum of p dp) scale */

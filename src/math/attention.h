@@ -52,6 +52,11 @@ typedef struct attention_job {
 
 void attention(const attention_job *jobs, size_t count);
 
+/* What the mix is made with: p[rows][heads][stride] = each row's and head's softmax over the positions that it sees, 0 of
+ * those that it does not, up to the last segment's end, which stride is at least. The job's v and z are not used. The
+ * same bits as attention's. */
+void attention_shares(const attention_job *job, float *p, size_t stride);
+
 /* What the backward form of one job takes and gives. With p = softmax(q k^T * scale), of z = p v:
  *     dv = p^T dz,  dp = dz v^T,  ds = p (dp - sum over positions of p dp) scale,  dq = ds k,  dk = ds^T q
  * Keys and values before `first` are a recording's, and get no gradient. */

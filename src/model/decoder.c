@@ -135,24 +135,42 @@ void decoder_size_store(decoder *m)
     m->store_size = most;
 }
 
-pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err)
+/* *w = one part in f32: where it lies, or in the store from *used on. */
+static pb_status read_part(decoder *m, const decoder_layer *from, decoder_part part, size_t *used, const float **w,
+                           pb_error *err)
 {
-    decoder_layer *from = &m->layers[layer];
+    const tensor *t = from->part[part];
+    *w = t ? decoder_in_place(m, t) : NULL;
+    if (t && !*w) {
+        TRY(decoder_read_rows(m, t, 0, t->shape[0], m->store + *used, err));
+        *w = m->store + *used;
+        *used += round_up(t->count);
+    } else if (t && !from->checked && !decoder_changed(m, t)) {
+        TRY(weights_check(t, err)); /* once: it is the file's, used where it lies */
+    }
+    return PB_OK;
+}
+
+pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts, size_t count,
+                             const float *w[PART_COUNT], pb_error *err)
+{
+    size_t used = 0;
     if (m->store_size && !m->store)
         TRY(mem_try(&m->store, m->store_size, sizeof *m->store, "one layer's weights", err));
-    float *free_store = m->store;
-    for (decoder_part part = 0; part < PART_COUNT; part++) {
-        const tensor *t = from->part[part];
-        w[part] = t ? decoder_in_place(m, t) : NULL;
-        if (w[part] == NULL && t) {
-            TRY(decoder_read_rows(m, t, 0, t->shape[0], free_store, err));
-            w[part] = free_store;
-            free_store += round_up(t->count);
-        } else if (t && !from->checked && !decoder_changed(m, t)) {
-            TRY(weights_check(t, err)); /* once: it is the file's, used where it lies */
-        }
-    }
-    from->checked = true;
+    for (decoder_part part = 0; part < PART_COUNT; part++)
+        w[part] = NULL;
+    for (size_t i = 0; i < count; i++)
+        TRY(read_part(m, &m->layers[layer], parts[i], &used, &w[parts[i]], err));
+    return PB_OK;
+}
+
+pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err)
+{
+    decoder_part all[PART_COUNT];
+    for (decoder_part part = 0; part < PART_COUNT; part++)
+        all[part] = part;
+    TRY(decoder_read_parts(m, layer, all, PART_COUNT, w, err));
+    m->layers[layer].checked = true;
     return PB_OK;
 }
 

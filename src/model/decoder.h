@@ -106,6 +106,10 @@ void decoder_free(decoder *m);
  * looked at). */
 pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err);
 
+/* The same of some parts alone; the others of w are NULL. */
+pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts, size_t count,
+                             const float *w[PART_COUNT], pb_error *err);
+
 /* w[e] = the vectors at the end in f32, likewise; NULL where the model has none. Valid until the next change. */
 pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err);
 

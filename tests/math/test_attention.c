@@ -108,6 +108,37 @@ static void a_cut_row_does_not_depend_on_its_neighbours(void **state)
     scene_free(&s);
 }
 
+/* What attention mixes with, by itself: the definition's softmax, 0 beyond; and the same whichever rows stand beside. */
+static void shares_are_the_softmax(void **state)
+{
+    (void)state;
+    static const size_t heads[][2] = {{1, 1}, {3, 3}, {4, 2}, {5, 1}, {8, 4}}, lengths[] = {1, 2, 31, 33, 64, 70};
+    for (size_t c = 0; c < 60; c++) {
+        scene s = scene_new(lengths[c % 6], heads[c % 5][0], heads[c % 5][1], 1 + c * 7 % 90, c % 4 > 0);
+        size_t middle = s.T / 2, positions[70], H = s.heads, stride = s.T + c % 3;
+        cut(&s, &middle, s.T > 1);
+        float *p = zeros(s.T * H * stride), *alone = zeros(H * stride);
+        double *expected = mem_new(s.T, sizeof *expected);
+        for (size_t t = 0; t < s.T; t++)
+            positions[t] = t;
+        attention_job job = job_of(&s, positions, s.T, s.q, NULL);
+        attention_shares(&job, p, stride);
+        exact e = exact_of(&s);
+        for (size_t i = 0; i < s.T * H; i++) {
+            size_t keys = plain_softmax(&e, i / H, i % H, expected);
+            for (size_t t = 0; t < s.T; t++)
+                assert_close((double)p[i * stride + t], t < keys ? expected[t] : 0, t < keys ? 2e-6 : 0, "share", t);
+        }
+        job = job_of(&s, &positions[middle], 1, s.q + middle * H * s.head_dim, NULL);
+        attention_shares(&job, alone, stride);
+        for (size_t h = 0; h < H; h++)
+            assert_same_bits(alone + h * stride, p + (middle * H + h) * stride, s.T, "a row's shares");
+        exact_free(&e);
+        free(p), free(alone), free(expected);
+        scene_free(&s);
+    }
+}
+
 /* Scores of a thousand: without taking the maximum off first, e^x would overflow. */
 static void large_scores_do_not_overflow(void **state)
 {
@@ -277,6 +308,7 @@ int main(void)
         cmocka_unit_test(cut_edges_have_no_share),
         cmocka_unit_test(cuts_of_nothing_change_no_bit),
         cmocka_unit_test(a_cut_row_does_not_depend_on_its_neighbours),
+        cmocka_unit_test(shares_are_the_softmax),
         cmocka_unit_test(large_scores_do_not_overflow),
         cmocka_unit_test(segments_may_be_cut_anywhere),
         cmocka_unit_test(rows_do_not_depend_on_their_neighbours),
