@@ -173,7 +173,7 @@ static void add_curve(buffer *out, const edit_report *r, curve_fn *draw, const c
 {
     curve_box b = {.width = 360, .height = 170, .font = 12, .paint = HEAT_CLASSES};
     b.x = curve_left(&b);
-    b.y = curve_above(&b);
+    b.y = edit_curves_above(&b);
     double width = b.x + b.width + 8, height = b.y + b.height + curve_below(&b);
     buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
                   "aria-label=\"%s\">\n", width, height, width, height, label);
@@ -191,8 +191,8 @@ void edit_page_search(buffer *out, const edit_report *r)
     }
     buffer_printf(out, "<div>\n<h2>%s</h2>\n<div class=\"curves-beside\">\n",
                   edit_is_sweep(r) ? "Where it works" : "How the search went");
-    add_curve(out, r, curve_left_panel, edit_is_sweep(r) ? "What was measured, layer by layer" : "The loss, step by step");
-    add_curve(out, r, curve_right_panel, edit_is_sweep(r) ? "The probability of the target, layer by layer"
+    add_curve(out, r, edit_left_panel, edit_is_sweep(r) ? "What was measured, layer by layer" : "The loss, step by step");
+    add_curve(out, r, edit_right_panel, edit_is_sweep(r) ? "The probability of the target, layer by layer"
                                                          : "The probability of the target, step by step");
     buffer_text(out, "</div>\n</div>\n</section>\n");
 }

@@ -100,10 +100,10 @@ static double draw_curves(buffer *out, const edit_report *r)
     curve_box b = {.height = 110, .font = 7, .paint = HEAT_ATTRIBUTES};
     b.width = FIGURE_PAGE / 2 - FIGURE_MARGIN - curve_left(&b) - 8;
     b.x = FIGURE_MARGIN + curve_left(&b);
-    b.y = FIGURE_MARGIN + curve_above(&b);
-    curve_left_panel(out, r, &b);
+    b.y = FIGURE_MARGIN + edit_curves_above(&b);
+    edit_left_panel(out, r, &b);
     b.x += FIGURE_PAGE / 2;
-    curve_right_panel(out, r, &b);
+    edit_right_panel(out, r, &b);
     return b.y + b.height + curve_below(&b) + 6;
 }
 

@@ -1,0 +1,271 @@
+/* curves.c: see curves.h. */
+#include "report/curves.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/markup.h"
+
+/* What a panel is drawn with. */
+typedef struct drawing {
+    buffer *out;
+    const curve_panel *p;
+    const curve_box *b;
+} drawing;
+
+/* ---- the key's place ---- */
+
+static double stroke_length(const curve_box *b)
+{
+    return b->font * 1.5;
+}
+
+static double name_width(const curve_box *b, const char *name)
+{
+    return stroke_length(b) + b->font * (0.8 + 1.1 * text_width(name, strlen(name)));
+}
+
+/* Where the key's entry number `entry` stands, from the box's left edge and in which line; `count` gives how many lines
+ * there are. Labels may reach over the box's right edge, as the last tick does. */
+static size_t key_line(const curve_panel *p, const curve_box *b, size_t entry, double *x)
+{
+    double at = 0;
+    size_t line = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        double width = name_width(b, p->curves[i].name);
+        if (i && at + width > b->width * 1.15) {
+            line++;
+            at = 0;
+        }
+        *x = at;
+        if (i == entry)
+            return line;
+        at += width;
+    }
+    return line + 1;
+}
+
+static double key_height(const curve_panel *p, const curve_box *b)
+{
+    double x;
+    size_t lines = p->key && p->count ? key_line(p, b, p->count, &x) : 1;
+    return b->font * (1.3 * (double)(lines - 1));
+}
+
+double curve_left(const curve_box *b)
+{
+    return b->font * 3.4;
+}
+
+double curve_below(const curve_box *b)
+{
+    return b->font * 2.8;
+}
+
+double curve_above(const curve_panel *p, const curve_box *b)
+{
+    return b->font * 3.2 + key_height(p, b);
+}
+
+/* ---- the axes ---- */
+
+static double x_of(const drawing *d, size_t point)
+{
+    size_t points = d->p->points;
+    return d->b->x + d->b->width * (points > 1 ? (double)point / (double)(points - 1) : 0.5);
+}
+
+static double y_of(const drawing *d, double value)
+{
+    const curve_panel *p = d->p;
+    double at = p->logarithmic ? log10(fmax(value, 1e-300)) : value;
+    double from = p->logarithmic ? log10(p->from) : p->from, to = p->logarithmic ? log10(p->to) : p->to;
+    return d->b->y + d->b->height * (1 - fmin(1, fmax(0, (at - from) / (to - from))));
+}
+
+/* 1, 2 or 5 times a power of ten: about a fourth of the range. */
+static double nice_step(double range)
+{
+    double power = pow(10, floor(log10(range / 4))), share = range / 4 / power;
+    return power * (share < 1.5 ? 1 : share < 3.5 ? 2 : share < 7.5 ? 5 : 10);
+}
+
+/* The lowest and highest of the values that there are; low > high when there is none. */
+static void extent(const curve_panel *p, double *low, double *high)
+{
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (size_t i = 0; i < p->count; i++)
+        for (size_t k = 0; k < p->points; k++) {
+            double value = p->curves[i].values[k];
+            if (isfinite(value)) {
+                *low = fmin(*low, value);
+                *high = fmax(*high, value);
+            }
+        }
+    if (p->level_name && isfinite(p->level)) {
+        *low = fmin(*low, p->level);
+        *high = fmax(*high, p->level);
+    }
+}
+
+void curve_fit(curve_panel *p)
+{
+    double low, high;
+    extent(p, &low, &high);
+    low = fmin(low, 0);
+    high = fmax(high, 0);
+    double step = high > low ? nice_step(high - low) : 1;
+    p->logarithmic = false;
+    p->from = floor(low / step) * step;
+    p->to = high > low ? ceil(high / step) * step : 1;
+}
+
+void curve_fit_decades(curve_panel *p)
+{
+    double low, high;
+    extent(p, &low, &high);
+    if (!(low > 0 && high > 10 * low)) {
+        curve_fit(p);
+        return;
+    }
+    p->logarithmic = true;
+    p->from = pow(10, floor(log10(low)));
+    p->to = pow(10, ceil(log10(high)));
+}
+
+static const char *grid_paint(const curve_box *b)
+{
+    return b->paint == HEAT_CLASSES ? "class=\"grid\"" : "fill=\"none\" stroke=\"#ccc\" stroke-width=\"0.4\"";
+}
+
+static void draw_tick(const drawing *d, double value)
+{
+    char text[32];
+    const curve_box *b = d->b;
+    double y = y_of(d, value);
+    snprintf(text, sizeof text, "%g", value + 0.0); /* no "-0" */
+    buffer_printf(d->out, "<path %s d=\"M%.2f %.2fh%.2f\"/>\n", grid_paint(b), b->x, y, b->width);
+    heat_text(d->out, b->paint, b->x - b->font * 0.4, y + b->font * 0.35, b->font, "end", "soft", text);
+}
+
+static void draw_value_axis(const drawing *d)
+{
+    const curve_panel *p = d->p;
+    if (p->logarithmic) {
+        double every = ceil(log10(p->to / p->from) / 5);
+        for (double power = log10(p->from); power < log10(p->to) + 0.5; power += every)
+            draw_tick(d, pow(10, round(power)));
+        return;
+    }
+    double step = nice_step(p->to - p->from);
+    for (double n = ceil(p->from / step - 0.01); n * step < p->to + step / 2; n++)
+        draw_tick(d, n * step);
+}
+
+static void draw_point_axis(const drawing *d)
+{
+    const curve_panel *p = d->p;
+    const curve_box *b = d->b;
+    size_t step = p->points > 2 ? (size_t)fmax(1, nice_step((double)(p->points - 1))) : 1;
+    char text[32];
+    for (size_t k = (step - p->first % step) % step; k < p->points; k += step) {
+        snprintf(text, sizeof text, "%zu", p->first + k);
+        heat_text(d->out, b->paint, x_of(d, k), b->y + b->height + b->font * 1.2, b->font, "middle", "soft", text);
+    }
+    heat_text(d->out, b->paint, b->x + b->width / 2, b->y + b->height + b->font * 2.4, b->font, "middle", "soft", p->axis);
+}
+
+/* ---- the curves ---- */
+
+/* On paper; a page's style sheet has its own for dark screens. */
+static const char *const colours[CURVE_COLOURS] = {"#4a3a9a", "#0072b2", "#009e73", "#d55e00",
+                                                   "#cc79a7", "#b8860b", "#5a5a5a"};
+
+static void open_line(const drawing *d, size_t colour, bool faint)
+{
+    size_t of = colour % CURVE_COLOURS;
+    if (d->b->paint == HEAT_CLASSES)
+        buffer_printf(d->out, "<path class=\"curve%s k%zu\"", faint ? " faint" : "", of);
+    else
+        buffer_printf(d->out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"%s\"", colours[of],
+                      faint ? "0.4\" stroke-opacity=\"0.3" : "1.1");
+    if (colour >= CURVE_COLOURS)
+        buffer_printf(d->out, " stroke-dasharray=\"%g %g\"", d->b->font * 0.5, d->b->font * 0.3);
+    buffer_text(d->out, " stroke-linejoin=\"round\" d=\"");
+}
+
+static void draw_line(const drawing *d, const curve *c)
+{
+    const curve_panel *p = d->p;
+    bool begun = false;
+    open_line(d, c->colour, c->faint);
+    for (size_t k = 0; k < p->points; k++) {
+        bool there = isfinite(c->values[k]), alone = there && !begun && !(k + 1 < p->points && isfinite(c->values[k + 1]));
+        if (there)
+            buffer_printf(d->out, "%s%.2f %.2f", begun ? "L" : "M", x_of(d, k), y_of(d, c->values[k]));
+        if (alone)
+            buffer_text(d->out, "h1");
+        begun = there;
+    }
+    buffer_text(d->out, "\"/>\n");
+}
+
+/* Unseen discs over the points, which tell their notes. */
+static void draw_notes(const drawing *d, const curve *c)
+{
+    double radius = fmin(d->b->font * 0.6, 0.5 * d->b->width / fmax(1, (double)d->p->points - 1));
+    for (size_t k = 0; c->notes && k < d->p->points; k++) {
+        if (!isfinite(c->values[k]))
+            continue;
+        buffer_printf(d->out, "<circle class=\"point k%zu\" cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\" fill-opacity=\"0\"><title>",
+                      c->colour % CURVE_COLOURS, x_of(d, k), y_of(d, c->values[k]), fmax(radius, 2));
+        markup(d->out, c->notes[k]);
+        buffer_text(d->out, "</title></circle>\n");
+    }
+}
+
+static void draw_level(const drawing *d)
+{
+    const curve_box *b = d->b;
+    if (!d->p->level_name || !isfinite(d->p->level))
+        return;
+    double y = y_of(d, d->p->level);
+    buffer_printf(d->out, "<path %s stroke-dasharray=\"%g %g\" d=\"M%.2f %.2fh%.2f\"/>\n",
+                  b->paint == HEAT_CLASSES ? "class=\"level\"" : "fill=\"none\" stroke=\"#555\" stroke-width=\"0.6\"",
+                  b->font * 0.4, b->font * 0.3, b->x, y, b->width);
+    double label = y - b->y > b->font * 1.2 ? y - b->font * 0.35 : y + b->font * 1.1;
+    heat_text(d->out, b->paint, b->x + b->width, label, b->font, "end", "soft", d->p->level_name);
+}
+
+/* The curves' names, each after a stroke of its colour. */
+static void draw_key(const drawing *d)
+{
+    const curve_box *b = d->b;
+    double top = b->y - b->font * 0.9 - key_height(d->p, b);
+    for (size_t i = 0; i < d->p->count; i++) {
+        double x, y = top + b->font * 1.3 * (double)key_line(d->p, b, i, &x);
+        open_line(d, d->p->curves[i].colour, d->p->curves[i].faint);
+        buffer_printf(d->out, "M%.2f %.2fh%.2f\"/>\n", b->x + x, y - b->font * 0.35, stroke_length(b) - b->font * 0.3);
+        heat_text(d->out, b->paint, b->x + x + stroke_length(b), y, b->font, "start", "normal", d->p->curves[i].name);
+    }
+}
+
+void curve_draw(buffer *out, const curve_panel *p, const curve_box *b)
+{
+    drawing d = {out, p, b};
+    buffer_text(out, "<g class=\"curves\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
+                     "sans-serif\">\n");
+    heat_text(out, b->paint, b->x, b->y - b->font * 2.2 - key_height(p, b), b->font * 1.1, "start", "bold", p->title);
+    draw_value_axis(&d);
+    draw_point_axis(&d);
+    draw_level(&d);
+    for (size_t i = 0; i < p->count; i++)
+        draw_line(&d, &p->curves[i]);
+    for (size_t i = 0; i < p->count; i++)
+        draw_notes(&d, &p->curves[i]);
+    if (p->key)
+        draw_key(&d);
+    buffer_text(out, "</g>\n");
+}
