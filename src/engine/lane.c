@@ -153,3 +153,12 @@ void lane_tap(const tap *taps, size_t count, site s, size_t layer, size_t positi
         if (taps[i].site == s && taps[i].layer == layer && taps[i].position == position)
             memcpy(taps[i].row, row, width * sizeof *row);
 }
+
+pb_status lane_show(const replay_fork *f, site s, size_t layer, size_t position, const float *row, size_t width,
+                    pb_error *err)
+{
+    lane_tap(f->taps, f->tap_count, s, layer, position, row, width);
+    if (!f->watch || !f->watch->positions[position])
+        return PB_OK;
+    return f->watch->seen(f->watch->context, s, layer, position, row, err);
+}

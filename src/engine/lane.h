@@ -39,5 +39,8 @@ const float *lane_edited_residual(const replay_fork *f, size_t index, size_t lay
 const recording *lane_entry(const replay_fork *f);
 /* Copies a row to whoever asked for it. */
 void lane_tap(const tap *taps, size_t count, site s, size_t layer, size_t position, const float *row, size_t width);
+/* The same with a row of the fork's own run, which its watch sees too. */
+pb_status lane_show(const replay_fork *f, site s, size_t layer, size_t position, const float *row, size_t width,
+                    pb_error *err);
 
 #endif

@@ -24,11 +24,11 @@ static void keep(float *rows, const recording *r, size_t layer, size_t position,
 
 /* The residual stream before layer `index`: from the input or the base where the lane starts, then edited, then
  * recorded. */
-static void lane_enter(lane *n, size_t index, size_t layers, size_t D)
+static pb_status lane_enter(lane *n, size_t index, size_t layers, size_t D, pb_error *err)
 {
     replay_fork *f = n->f;
     if (index < n->start)
-        return;
+        return PB_OK;
     for (size_t p = f->first; p < f->end; p++) {
         float *x = n->x + (p - f->first) * D;
         const float *from = NULL;
@@ -41,10 +41,12 @@ static void lane_enter(lane *n, size_t index, size_t layers, size_t D)
             memcpy(x, from, D * sizeof *x);
         if (f->record)
             keep(f->record->resid, f->record, index, p, x, D);
-        lane_tap(f->taps, f->tap_count, SITE_RESID_PRE, index, p, x, D);
+        if (index < layers)
+            TRY(lane_show(f, SITE_RESID_PRE, index, p, x, D, err));
         if (index > 0)
-            lane_tap(f->taps, f->tap_count, SITE_RESID_POST, index - 1, p, x, D);
+            TRY(lane_show(f, SITE_RESID_POST, index - 1, p, x, D, err));
     }
+    return PB_OK;
 }
 
 /* ---- a chunk: the rows of some lanes in one layer ---- */
@@ -85,8 +87,10 @@ static void give_base_rows(const layer_walk *k, live_row *r)
 }
 
 /* Does anyone want a row of what this layer computes? */
-static bool is_tapped(const replay_fork *f, size_t layer, size_t position)
+static bool is_looked_at(const replay_fork *f, size_t layer, size_t position)
 {
+    if (f->watch && f->watch->positions[position])
+        return true;
     for (size_t i = 0; i < f->tap_count; i++)
         if (f->taps[i].layer == layer && f->taps[i].position == position)
             return true;
@@ -102,7 +106,7 @@ static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joinin
     r.heads_given = !r.attn_given && lane_edits_heads(f, k->layer, p);
     r.cut = !r.attn_given && cuts_touch(f->cuts, f->cut_count, k->layer, p);
     r.needed = k->layer + 1 < k->c->layers || f->plain || p >= f->read_first ||
-               (f->record && p >= f->record->sites_first) || is_tapped(f, k->layer, p);
+               (f->record && p >= f->record->sites_first) || is_looked_at(f, k->layer, p);
     if (joining) {
         r.needed = r.needed && (r.attn_given || r.mlp_given || r.heads_given || r.cut);
         give_base_rows(k, &r);
@@ -304,7 +308,7 @@ static pb_status mix(const layer_walk *k, chunk *c, pb_error *err)
 }
 
 /* Heads that are put in, and those that a joining row has from its base; handed to whoever wants them. */
-static void put_heads(const layer_walk *k, chunk *c)
+static pb_status put_heads(const layer_walk *k, chunk *c, pb_error *err)
 {
     size_t width = k->c->heads * k->c->head_dim, at = 0;
     for (size_t i = 0; i < c->count; i++) {
@@ -317,10 +321,11 @@ static void put_heads(const layer_walk *k, chunk *c)
             memcpy(z, recording_row(lane_entry(f), SITE_HEAD_OUT, k->layer, r->position), width * sizeof *z);
         if (r->heads_given)
             lane_put_heads(f, k->layer, r->position, k->c, z);
-        lane_tap(f->taps, f->tap_count, SITE_HEAD_OUT, k->layer, r->position, z, width);
+        TRY(lane_show(f, SITE_HEAD_OUT, k->layer, r->position, z, width, err));
         if (f->record && f->record->z)
             keep(f->record->z, f->record, k->layer, r->position, z, width);
     }
+    return PB_OK;
 }
 
 /* attn_out = o(the heads' mixed values) */
@@ -331,7 +336,7 @@ static pb_status attend(const layer_walk *k, chunk *c, pb_error *err)
     TRY(mix(k, c, err));
     if (n == 0)
         return PB_OK;
-    put_heads(k, c);
+    TRY(put_heads(k, c, err));
     TRY(layer_rows(k, &c->attn_out, n, D, err));
     return product(k, c, wants_projection, c->attn_out, c->z, PART_O, PART_O_BIAS, n, D, width, err);
 }
@@ -367,8 +372,8 @@ static pb_status feed_forward(const layer_walk *k, chunk *c, pb_error *err)
     TRY(activated(k, c, normed, &inner, err));
     for (size_t i = 0, at = 0; i < c->count; i++)
         if (wants_mlp(&c->rows[i])) {
-            const replay_fork *f = c->rows[i].lane->f;
-            lane_tap(f->taps, f->tap_count, SITE_MLP_POST, k->layer, c->rows[i].position, inner + at++ * F, F);
+            const live_row *r = &c->rows[i];
+            TRY(lane_show(r->lane->f, SITE_MLP_POST, k->layer, r->position, inner + at++ * F, F, err));
         }
     TRY(layer_rows(k, &c->mlp_out, n, D, err));
     return product(k, c, wants_mlp, c->mlp_out, inner, PART_DOWN, PART_DOWN_BIAS, n, D, F, err);
@@ -377,7 +382,7 @@ static pb_status feed_forward(const layer_walk *k, chunk *c, pb_error *err)
 /* ---- one layer ---- */
 
 /* x += the site's row: the computed one or the one put in its place; recorded either way. */
-static void add_site(const layer_walk *k, const chunk *c, site s, const float *computed)
+static pb_status add_site(const layer_walk *k, const chunk *c, site s, const float *computed, pb_error *err)
 {
     size_t D = k->c->d_model, at = 0;
     for (size_t i = 0; i < c->count; i++) {
@@ -387,25 +392,22 @@ static void add_site(const layer_walk *k, const chunk *c, site s, const float *c
         if (!r->needed)
             continue;
         const float *row = given ? given : computed + at++ * D;
-        lane_tap(r->lane->f->taps, r->lane->f->tap_count, s, k->layer, r->position, row, D);
+        TRY(lane_show(r->lane->f, s, k->layer, r->position, row, D, err));
         if (record)
             keep(s == SITE_ATTN_OUT ? record->attn_out : record->mlp_out, record, k->layer, r->position, row, D);
         add_rows(r->x, row, D);
     }
+    return PB_OK;
 }
 
 static pb_status add_attn_out(const layer_walk *k, chunk *c, pb_error *err)
 {
-    (void)err;
-    add_site(k, c, SITE_ATTN_OUT, c->attn_out);
-    return PB_OK;
+    return add_site(k, c, SITE_ATTN_OUT, c->attn_out, err);
 }
 
 static pb_status add_mlp_out(const layer_walk *k, chunk *c, pb_error *err)
 {
-    (void)err;
-    add_site(k, c, SITE_MLP_OUT, c->mlp_out);
-    return PB_OK;
+    return add_site(k, c, SITE_MLP_OUT, c->mlp_out, err);
 }
 
 /* What happens to a chunk's rows in a layer, in order: attention's output stands in the residual stream when the MLP
@@ -436,7 +438,7 @@ static pb_status run_chunk(const layer_walk *k, lane *lanes, size_t count, pb_er
     const layer_step *step = k->c->parallel ? in_parallel : in_sequence;
     arena_reset(k->memory);
     for (size_t i = 0; i < count; i++)
-        lane_enter(&lanes[i], k->layer, k->c->layers, k->c->d_model);
+        TRY(lane_enter(&lanes[i], k->layer, k->c->layers, k->c->d_model, err));
     TRY(chunk_collect(&c, k, lanes, count, err));
     for (size_t i = 0; i < STEPS; i++)
         TRY(step[i](k, &c, err));
@@ -489,7 +491,7 @@ static pb_status walk_layers(walk *k, lane *lanes, size_t count, pb_error *err)
             TRY(walk_layer(k, layer, lanes, live, err));
     }
     for (size_t i = 0; i < count; i++) {
-        lane_enter(&lanes[i], L, L, D);
+        TRY(lane_enter(&lanes[i], L, L, D, err));
         lanes[i].f->read = lanes[i].x + (lanes[i].f->read_first - lanes[i].f->first) * D;
     }
     return PB_OK;

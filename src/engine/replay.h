@@ -50,6 +50,16 @@ typedef struct tap {
     float *row; /* [D]; of SITE_MLP_POST [F], of SITE_HEAD_OUT [H d] (unless attn_out is put in there) */
 } tap;
 
+/* Who is shown rows while a fork computes them, or puts them in: layer by layer from the one in which it starts, in each
+ * layer a site's rows by ascending position (resid_post when the next layer begins). So what a run does can be written down
+ * without being kept. An error ends the run. */
+typedef struct row_watch {
+    const bool *positions; /* [fork's end] the rows that are shown */
+    pb_status (*seen)(void *context, site s, size_t layer, size_t position, const float *row, pb_error *err); /* row: as a
+                            * tap's */
+    void *context;
+} row_watch;
+
 typedef struct replay_fork {
     const recording *base; /* what it differs from; NULL: a run of its own, `first` 0 */
     size_t first, end;     /* its rows: positions first .. end-1; edits and cuts' destinations lie at or above first */
@@ -64,6 +74,7 @@ typedef struct replay_fork {
     size_t term_count;
     const tap *taps;
     size_t tap_count;
+    const row_watch *watch; /* NULL: none */
     recording *record;     /* filled in while it runs, from the layer on in which it starts, so whole only with an input;
                             * NULL: nothing is kept. It begins where the fork does; or it is the base itself, which has
                             * room for the fork's rows behind those that it holds: so a run grows row by row */

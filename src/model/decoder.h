@@ -136,6 +136,9 @@ typedef struct readout {
     float logit[2];       /* filled in */
     double log_sum_exp;   /* filled in: log of the sum over the vocabulary of exp(logit) */
     float *logits;        /* [V] filled in when not NULL */
+    size_t top;           /* how many of the most likely tokens are wanted */
+    int32_t *top_id;      /* [top] filled in, the most likely first, of equals the smaller id; -1 beyond V */
+    float *top_logit;     /* [top] likewise */
 } readout;
 
 /* Final norm and unembedding, over blocks of the vocabulary: logits are stored only where asked for. */

@@ -20,6 +20,23 @@ typedef struct vocab_block {
     double *highest, *sum;
 } vocab_block;
 
+/* Puts one block's tokens among the most likely so far. Ids ascend, so an equal one goes behind. */
+static void take_top(readout *row, const float *logits, const vocab_block *b)
+{
+    size_t last = row->top - 1;
+    for (size_t i = 0; i < b->count; i++) {
+        if (row->top_id[last] >= 0 && !(logits[i] > row->top_logit[last]))
+            continue;
+        size_t at = last;
+        for (; at > 0 && (row->top_id[at - 1] < 0 || logits[i] > row->top_logit[at - 1]); at--) {
+            row->top_id[at] = row->top_id[at - 1];
+            row->top_logit[at] = row->top_logit[at - 1];
+        }
+        row->top_id[at] = (int32_t)(b->first + i);
+        row->top_logit[at] = logits[i];
+    }
+}
+
 static void take_block(readout *row, const float *logits, const vocab_block *b, double *highest, double *sum)
 {
     double top = *highest;
@@ -35,6 +52,8 @@ static void take_block(readout *row, const float *logits, const vocab_block *b, 
             row->logit[k] = logits[(size_t)row->want[k] - b->first];
     if (row->logits)
         memcpy(row->logits + b->first, logits, b->count * sizeof *logits);
+    if (row->top)
+        take_top(row, logits, b);
 }
 
 static void take_blocks(readout *rows, size_t n, const vocab_block *b)
@@ -84,6 +103,15 @@ static pb_status readout_prepare(decoder *m, readout_work *work, const readout *
     return PB_OK;
 }
 
+static void clear_top(readout *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < rows[i].top; k++) {
+            rows[i].top_id[k] = -1;
+            rows[i].top_logit[k] = -INFINITY;
+        }
+}
+
 static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, size_t n, pb_error *err)
 {
     size_t D = m->config.d_model, V = m->config.vocab;
@@ -102,6 +130,7 @@ static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, s
 pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err)
 {
     readout_work work = {0};
+    clear_top(rows, n);
     pb_status status = readout_prepare(m, &work, rows, n, err);
     if (!status)
         status = readout_blocks(m, &work, rows, n, err);

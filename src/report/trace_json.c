@@ -3,6 +3,7 @@
  * A grid stands as one array per layer with one number per cell. NaN and infinities, which JSON lacks, are null. */
 #include "report/json_values.h"
 #include "report/report.h"
+#include "report/run_json.h"
 #include "report/trace_words.h"
 
 static json_t *make_corruption(const trace_report *r)
@@ -46,11 +47,7 @@ static json_t *make_layers(const trace *t)
 
 static json_t *make_run(const trace_report *r, const trace_run *of)
 {
-    json_t *top = json_array();
-    for (size_t i = 0; i < TRACE_TOP && of->top_id[i] >= 0; i++)
-        json_array_append_new(top, json_pack("{s:i, s:o, s:o}", "id", of->top_id[i], "text",
-                                             about_token_text_json(&r->about, of->top_id[i]), "prob", make_number(of->top_prob[i])));
-    return json_pack("{s:o, s:o, s:o}", "prob", make_number(of->prob), "logprob", make_number(of->logprob), "top", top);
+    return run_json(&r->about, of->prob, of->logprob, of->top_id, of->top_prob, TRACE_TOP);
 }
 
 static json_t *make_marks(const trace *t)

@@ -724,6 +724,52 @@ static void taps_are_what_a_recording_keeps(void **state)
     }
 }
 
+/* What a watch has seen: rows in the order in which a file of [site][layer][position] would want them. */
+typedef struct seen {
+    const scene *s;
+    size_t next[SITE_MLP_POST + 1]; /* layer * rows + row */
+    const size_t *rows;
+    size_t row_count;
+    size_t left;                    /* calls until it says no */
+} seen;
+
+static pb_status see(void *context, site w, size_t layer, size_t position, const float *row, pb_error *why)
+{
+    seen *k = context;
+    const recording *clean = k->s->clean;
+    size_t at = k->next[w]++;
+    assert_int_equal(layer, at / k->row_count);
+    assert_int_equal(position, k->rows[at % k->row_count]);
+    if (w != SITE_MLP_POST)
+        assert_same_bits(row, recording_row(clean, w, layer, position), width_of(w), site_name(w));
+    return k->left-- ? PB_OK : fail(why, PB_EIO, "no more");
+}
+
+/* In the order of layers and positions, the last layer's rows too, which nothing else needs; an error ends the run. */
+static void a_watch_sees_what_a_recording_keeps(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    static const size_t rows[] = {0, 3, 7, T - 2};
+    bool positions[T] = {false};
+    seen k = {.s = s, .rows = rows, .row_count = 4, .left = SIZE_MAX};
+    for (size_t i = 0; i < 4; i++)
+        positions[rows[i]] = true;
+    row_watch watch = {positions, see, &k};
+    replay_fork f = {.end = T, .input = s->clean_input, .read_first = T - 1, .watch = &watch};
+    float **final = run_forks(s->m, &f, 1, 0, NULL);
+    assert_same_bits(final[0], s->clean_final + (T - 1) * s->D, s->D, "final row");
+    rows_free(final, 1);
+    for (int w = 0; w <= SITE_MLP_POST; w++)
+        assert_int_equal(k.next[w], s->L * 4);
+    for (size_t calls = 0; calls < 5 * 4 * s->L; calls += 3) {
+        k = (seen){.s = s, .rows = rows, .row_count = 4, .left = calls};
+        replay_work work = {0};
+        replay_options options = {0};
+        assert_fails(replay_run(s->m, &f, 1, &options, &work, err), PB_EIO, "no more");
+    }
+}
+
 static size_t part_width(const decoder_config *c, decoder_part part, bool out)
 {
     size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
@@ -876,6 +922,7 @@ int main(void)
         cmocka_unit_test(a_row_without_a_source_is_an_error),
         cmocka_unit_test(given_rows_are_put_in_as_a_recordings_are),
         cmocka_unit_test(taps_are_what_a_recording_keeps),
+        cmocka_unit_test(a_watch_sees_what_a_recording_keeps),
         cmocka_unit_test(a_change_of_nothing_changes_no_bit),
         cmocka_unit_test(a_changed_run_may_start_late_and_share_its_prefix),
         cmocka_unit_test(a_change_of_the_down_projection_adds_what_it_says),

@@ -80,10 +80,40 @@ static void what_is_not_finite_is_an_error(void **state)
     model_free(m);
 }
 
+/* The most likely tokens are those of all logits, sorted; a row that asks for more than there are gets -1. */
+static void the_most_likely_tokens_are_those_of_the_logits(void **state)
+{
+    (void)state;
+    enum { ROWS = 7, V = 571, D = 32, MOST = V + 3 };
+    model *m = tiny_open(LLAVA);
+    float *x = gaussians(ROWS * D, 2), *logits = zeros(ROWS * V), *tops = zeros(ROWS * MOST);
+    int32_t *ids = mem_new(ROWS * MOST, sizeof *ids);
+    readout many[ROWS];
+    static const size_t wanted[ROWS] = {5, 1, 0, V, MOST, 2, 40};
+    for (size_t i = 0; i < ROWS; i++)
+        many[i] = (readout){.x = x + i * D, .want = {-1, -1}, .logits = logits + i * V, .top = wanted[i],
+                            .top_id = ids + i * MOST, .top_logit = tops + i * MOST};
+    assert_ok(decoder_readout(&m->decoder, many, ROWS, err));
+    for (size_t i = 0; i < ROWS; i++) {
+        double all[V];
+        int32_t expected[MOST];
+        for (size_t v = 0; v < V; v++)
+            all[v] = (double)logits[i * V + v];
+        score_top(all, V, wanted[i], expected);
+        for (size_t k = 0; k < wanted[i]; k++) {
+            assert_int_equal(ids[i * MOST + k], expected[k]);
+            assert_true(k >= V || (double)tops[i * MOST + k] == all[expected[k]]);
+        }
+    }
+    free(x), free(logits), free(tops), free(ids);
+    model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_likely_stand_first),
+        cmocka_unit_test(the_most_likely_tokens_are_those_of_the_logits),
         cmocka_unit_test(scores_are_a_softmax_over_the_vocabulary),
         cmocka_unit_test(what_is_not_finite_is_an_error),
     };

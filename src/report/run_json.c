@@ -1,0 +1,25 @@
+/* run_json.c: see run_json.h. */
+#include "report/run_json.h"
+
+#include "report/json_values.h"
+
+json_t *run_top_json(const report_about *a, const int32_t *top_id, const double *top_prob, size_t n)
+{
+    json_t *top = json_array();
+    for (size_t i = 0; i < n && top_id[i] >= 0; i++)
+        json_array_append_new(top, json_pack("{s:i, s:o, s:o}", "id", top_id[i], "text", about_token_text_json(a, top_id[i]),
+                                             "prob", make_number(top_prob[i])));
+    return top;
+}
+
+json_t *run_json(const report_about *a, double prob, double logprob, const int32_t *top_id, const double *top_prob, size_t n)
+{
+    return json_pack("{s:o, s:o, s:o}", "prob", make_number(prob), "logprob", make_number(logprob), "top",
+                     run_top_json(a, top_id, top_prob, n));
+}
+
+json_t *cost_json(const method_cost *cost)
+{
+    return json_pack("{s:o, s:o, s:o}", "seconds", make_number(cost->seconds), "flop", make_number(cost->flop),
+                     "peak_rss_bytes", make_count(cost->peak_rss_bytes));
+}

@@ -1,0 +1,15 @@
+/* run_json.h: what the JSON of all methods says of a run, and of what was spent on it. */
+#ifndef REPORT_RUN_JSON_H
+#define REPORT_RUN_JSON_H
+
+#include "method/clean_run.h"
+#include "report/about.h"
+
+/* [{"id", "text", "prob"}, ...] of top_id[n], best first, up to the first that is -1. */
+json_t *run_top_json(const report_about *a, const int32_t *top_id, const double *top_prob, size_t n);
+/* {"prob", "logprob", "top"}: the answer's, and the most likely next tokens. */
+json_t *run_json(const report_about *a, double prob, double logprob, const int32_t *top_id, const double *top_prob, size_t n);
+/* {"seconds", "flop", "peak_rss_bytes"} */
+json_t *cost_json(const method_cost *cost);
+
+#endif
