@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/about_page.h"
 #include "report/heat.h"
 #include "report/html.h"
 #include "report/markup.h"
@@ -223,7 +224,7 @@ void report_trace_html(const trace_report *r, buffer *out)
     heat_rows_make(&rows, r, &sizes);
     add_head(out, r);
     page_header(out, r);
-    page_input(out, r);
+    about_page_input(out, &r->about);
     buffer_text(out, "<main>\n");
     add_maps(out, r, &rows);
     buffer_text(out, "<div class=\"beside\">\n");

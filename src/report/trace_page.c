@@ -1,9 +1,10 @@
-/* trace_page.c: the top of a trace's page: the question, what happened to its answer, the picture and the prompt; and
- * the words that all parts of the page use (trace_page.h). */
+/* trace_page.c: the top of a trace's page: the question and what happened to its answer; and the words that all parts of
+ * the page use (trace_page.h). */
 #include "report/trace_page.h"
 
 #include <string.h>
 
+#include "report/about_page.h"
 #include "report/html.h"
 #include "report/markup.h"
 #include "report/trace_words.h"
@@ -27,28 +28,6 @@ void html_answer(buffer *out, const trace_report *r)
 }
 
 /* ---- header ---- */
-
-/* The question, each constraint in it marked where it first stands (by its words, ASCII case aside). */
-static void add_question(buffer *out, const trace_report *r)
-{
-    const prompt *p = r->about.prompt;
-    buffer asked = {0};
-    about_question(p, &asked);
-    const char *at = asked.data, *hit = NULL, *found = p->constraint_count ? p->constraint_texts[0] : "";
-    size_t n = strlen(found);
-    for (const char *c = at; n && *c && !hit; c++)
-        if (strncasecmp(c, found, n) == 0)
-            hit = c;
-    if (hit) {
-        text_markup(out, at, (size_t)(hit - at));
-        buffer_text(out, "<mark>");
-        text_markup(out, hit, n);
-        buffer_text(out, "</mark>");
-        at = hit + n;
-    }
-    markup(out, at);
-    buffer_free(&asked);
-}
 
 /* ", falls to 0.012 and the model says Paris (0.93) instead" */
 static void add_loss(buffer *out, const trace_report *r)
@@ -97,7 +76,7 @@ void page_header(buffer *out, const trace_report *r)
     buffer_text(out, "<header>\n<p class=\"eyebrow\">Causal trace &middot; ");
     text_markup(out, name.data, name.size);
     buffer_text(out, "</p>\n<h1>");
-    add_question(out, r);
+    about_page_question(out, &r->about);
     buffer_text(out, "</h1>\n");
     add_lead(out, r);
     if (r->trace->primed)
@@ -111,63 +90,4 @@ void page_header(buffer *out, const trace_report *r)
                                "there is nothing to bring back.</p>\n");
     buffer_text(out, "</header>\n");
     buffer_free(&name);
-}
-
-/* ---- input ---- */
-
-static void add_picture(buffer *out, const trace_report *r)
-{
-    if (!r->about.image_path)
-        return;
-    html_open_picture(out, r->about.image_path);
-    buffer_printf(out, ", %zu &times; %zu pixels, %zu rows", r->about.image_width, r->about.image_height, r->about.prompt->image_count);
-    html_close_picture(out);
-}
-
-/* One token as a <span>, classed by its span; a newline is shown and obeyed. */
-static void add_prompt_token(buffer *out, const trace_report *r, size_t at)
-{
-    buffer name = {0}, text = {0}, visible = {0};
-    int32_t id = r->about.prompt->ids[at];
-    about_span_name(r->about.prompt, at, &name);
-    tokenizer_token_text(r->about.tokenizer, id, &text);
-    text_visible(&visible, text.data, text.size);
-    size_t class_size = strcspn(name.data, ":");
-    buffer_printf(out, "<span class=\"t %.*s\" title=\"position %zu, id %d, %s\">", (int)class_size, name.data, at, id,
-                  name.data);
-    text_markup(out, visible.data, visible.size);
-    buffer_text(out, "</span>");
-    if (text.size && text.data[text.size - 1] == '\n')
-        buffer_text(out, "\n");
-    buffer_free(&name);
-    buffer_free(&text);
-    buffer_free(&visible);
-}
-
-static void add_prompt(buffer *out, const trace_report *r)
-{
-    const prompt *p = r->about.prompt;
-    buffer_printf(out, "<div class=\"prompt\">\n<h2>The prompt, %zu rows</h2>\n<p class=\"tokens\">", p->length);
-    for (size_t at = 0; at < p->length; at++) {
-        if (!p->image_count || at != p->image_first) {
-            add_prompt_token(out, r, at);
-            continue;
-        }
-        buffer_printf(out, "<span class=\"t image\" title=\"positions %zu to %zu\">image, %zu rows</span>", at,
-                      at + p->image_count - 1, p->image_count);
-        at += p->image_count - 1;
-    }
-    buffer_text(out, "</p>\n<p class=\"key\">");
-    if (p->constraint_count)
-        buffer_text(out, "<span><span class=\"t constraint\">abc</span>constraint</span> ");
-    buffer_text(out, "<span><span class=\"t question\">abc</span>question</span> "
-                     "<span><span class=\"t last\">abc</span>last row: predicts the answer</span></p>\n</div>\n");
-}
-
-void page_input(buffer *out, const trace_report *r)
-{
-    buffer_text(out, "<section class=\"top\">\n");
-    add_picture(out, r);
-    add_prompt(out, r);
-    buffer_text(out, "</section>\n");
 }

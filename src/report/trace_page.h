@@ -6,8 +6,6 @@
 
 /* The question, the answer in a sentence, the marks. */
 void page_header(buffer *out, const trace_report *r);
-/* The picture, embedded, and the prompt with its spans. */
-void page_input(buffer *out, const trace_report *r);
 /* The strongest cell of each site. */
 void page_strongest(buffer *out, const trace_report *r);
 /* What the clean and the corrupted run say next. */

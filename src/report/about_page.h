@@ -1,0 +1,12 @@
+/* about_page.h: what every page about one question shows of it. Each appends HTML. */
+#ifndef REPORT_ABOUT_PAGE_H
+#define REPORT_ABOUT_PAGE_H
+
+#include "report/about.h"
+
+/* The question, the first constraint marked in it. */
+void about_page_question(buffer *out, const report_about *a);
+/* The picture, embedded, and the prompt with its spans: a section. */
+void about_page_input(buffer *out, const report_about *a);
+
+#endif
