@@ -16,26 +16,26 @@
 
 heat_scale heat_scale_of(const trace *t, const trace_grid *g)
 {
-    double from = t->corrupted.prob, to = t->clean.prob, largest = 0, smallest = 0;
+    double from = trace_shown_corrupted(t), to = trace_shown_clean(t), largest = 0, smallest = 0;
     for (size_t i = 0; i < t->layer_count * t->cell_count; i++) {
-        double share = trace_recovered(t, g->prob[i]);
+        double share = trace_recovered(t, trace_shown(g)[i]);
         if (isfinite(share)) {
             largest = fmax(largest, share);
             smallest = fmin(smallest, share);
         }
     }
     if (t->direction == TRACE_NOISE) {
-        from = t->clean.prob;
-        to = t->corrupted.prob;
+        from = trace_shown_clean(t);
+        to = trace_shown_corrupted(t);
     }
     double end = fmin(1, fmax(largest, HEAT_LEAST));
     return (heat_scale){from, from + end * (to - from), smallest < -0.02 * end, largest > 1.02 * end};
 }
 
-double heat_share(const heat_scale *s, double prob)
+double heat_share(const heat_scale *s, double value)
 {
-    double share = s->to != s->from ? (prob - s->from) / (s->to - s->from) : 0;
-    return isfinite(prob) ? fmin(1, fmax(0, share)) : NAN;
+    double share = s->to != s->from ? (value - s->from) / (s->to - s->from) : 0;
+    return isfinite(value) ? fmin(1, fmax(0, share)) : NAN;
 }
 
 /* ---- small parts ---- */
@@ -108,11 +108,12 @@ static void add_row(buffer *paths, const heat_map *m, const heat_scale *scale, s
 {
     const trace *t = m->report->trace;
     const heat_row *row = &m->rows->row[c];
+    const double *values = trace_shown(m->grid);
     for (size_t l = 0, end; l < t->layer_count; l = end) {
-        double share = heat_share(scale, m->grid->prob[l * t->cell_count + c]);
+        double share = heat_share(scale, values[l * t->cell_count + c]);
         int level = isnan(share) ? -1 : palette_level(share);
         for (end = l + 1; end < t->layer_count; end++) {
-            double next = heat_share(scale, m->grid->prob[end * t->cell_count + c]);
+            double next = heat_share(scale, values[end * t->cell_count + c]);
             if ((isnan(next) ? -1 : palette_level(next)) != level)
                 break;
         }
@@ -141,6 +142,27 @@ static void draw_cells(buffer *out, const heat_map *m, const heat_scale *scale)
         buffer_free(&paths[i]);
     }
     buffer_text(out, "</g>\n");
+}
+
+/* A ring in each cell that was run beside its estimate: nothing where all were. */
+static void draw_rings(buffer *out, const heat_map *m)
+{
+    const trace *t = m->report->trace;
+    double column = m->width / (double)t->layer_count;
+    for (size_t i = 0; i < t->estimates.exact && t->estimates.exact < trace_cell_total(t); i++) {
+        const trace_cell *c = &t->estimates.largest[i];
+        const heat_row *row = &m->rows->row[c->column];
+        if (&t->sites[c->site] != m->grid)
+            continue;
+        double radius = fmin(fmin(column, fmax(row->height, m->rows->sizes.small * 0.6)) * 0.3, m->rows->sizes.small * 0.3);
+        double x = m->x + ((double)c->layer + 0.5) * column, y = m->y + row->top + row->height / 2;
+        buffer_printf(out, "<circle %s cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"/>\n",
+                      m->paint == HEAT_CLASSES ? "class=\"ring-under\""
+                                               : "fill=\"none\" stroke=\"#fff\" stroke-width=\"1.8\"", x, y, radius);
+        buffer_printf(out, "<circle %s cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"/>\n",
+                      m->paint == HEAT_CLASSES ? "class=\"ring\"" : "fill=\"none\" stroke=\"#000\" stroke-width=\"0.8\"",
+                      x, y, radius);
+    }
 }
 
 /* One frame around each unbroken run of rows. */
@@ -234,7 +256,7 @@ static void draw_layers(buffer *out, const heat_map *m)
 /* ---- colour bar ---- */
 
 typedef struct bar {
-    double x, top, width, height, low, high; /* low, high: p(answer) at its ends */
+    double x, top, width, height, low, high; /* low, high: values at its ends */
 } bar;
 
 static double bar_y(const bar *b, double prob)
@@ -316,8 +338,9 @@ static void draw_bar(buffer *out, const heat_map *m, const heat_scale *scale)
     draw_bar_colours(out, m, scale, &b);
     draw_bar_frame(out, m, scale, &b);
     draw_bar_ticks(out, m, &b);
-    text_shorten(&answer, m->answer, 4.8);
-    buffer_printf(&title, "p(%s)", answer.data);
+    bool log = m->report->trace->estimates.made;
+    text_shorten(&answer, m->answer, log ? 3.6 : 4.8);
+    buffer_printf(&title, log ? "log p(%s)" : "p(%s)", answer.data);
     heat_text(out, m->paint, m->x + m->width + heat_right(s) - 1, m->y - s->small * 0.95, s->small, "end", "normal",
               title.data);
     buffer_free(&title);
@@ -363,6 +386,7 @@ void heat_draw(buffer *out, const heat_map *m)
     heat_text(out, m->paint, m->x, m->y - m->title_gap, s->title, "start", "bold", title.data);
     draw_cells(out, m, &scale);
     draw_frames(out, m);
+    draw_rings(out, m);
     if (m->labels == HEAT_LABELS)
         draw_labels(out, m);
     draw_layers(out, m);

@@ -4,7 +4,8 @@
  * Colour shows the recovered share of what the corruption took (docs/trace.md): from nothing, in the lightest colour, to
  * the map's largest value in the darkest; 1 (the clean score) at most, HEAT_LEAST at least, so that rounding does not
  * look like an effect. The colour bar translates it into p(answer). With direction `noise` the same share is the damage
- * done: lightest at the clean score, darkest at the lowest. The bar ends in a point where values lie beyond it. */
+ * done: lightest at the clean score, darkest at the lowest. The bar ends in a point where values lie beyond it. A map of
+ * estimates shows the same of log P(answer), and rings the cells that were run (unless all were). */
 #ifndef REPORT_HEAT_H
 #define REPORT_HEAT_H
 
@@ -43,7 +44,7 @@ void heat_rows_free(heat_rows *rows);
 
 /* ---- the colours ---- */
 
-/* p(answer) of the lightest and of the darkest colour; whether cells lie beyond them. */
+/* p(answer), or its logarithm, of the lightest and of the darkest colour; whether cells lie beyond them. */
 typedef struct heat_scale {
     double from, to;
     bool below, above;
@@ -51,7 +52,7 @@ typedef struct heat_scale {
 
 heat_scale heat_scale_of(const trace *t, const trace_grid *g);
 /* 0..1, or NaN where there is no value. */
-double heat_share(const heat_scale *s, double prob);
+double heat_share(const heat_scale *s, double value);
 
 /* ---- drawing ---- */
 

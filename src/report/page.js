@@ -2,7 +2,8 @@
  *
  * The maps are drawn without this script. `#data` holds what they were drawn from:
  *   answer, direction, clean, corrupted; layers[L]; rows[R] = [label, first position, positions, span];
- *   y[R] = [top, height] in a map; sites[] = {title, restored[L], prob[L][R], logprob[L][R], sd?, logit_diff?}. */
+ *   y[R] = [top, height] in a map; sites[] = {title, restored[L], prob[L][R], logprob[L][R], sd?, logit_diff?}.
+ * Of estimates there are also `unpatched` (logprob) and sites[].estimate[L][R]; what is not exact is null. */
 (function () {
   "use strict";
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -32,7 +33,14 @@
     const site = data.sites[at.site], prob = site.prob[at.layer][at.row], restored = site.restored[at.layer];
     const span = restored[0] === restored[1] ? "" :
       " (" + (denoise ? "restored " : "corrupted ") + restored[0] + "\u2013" + restored[1] + ")";
-    const list = [["layer", data.layers[at.layer] + span], ["p(" + data.answer + ")", number(prob)]];
+    const list = [["layer", data.layers[at.layer] + span]];
+    if (site.estimate) {
+      const estimate = site.estimate[at.layer][at.row], exact = site.logprob[at.layer][at.row];
+      list.push(["log p, estimated", number(estimate)], ["by how much it changes", number(estimate - data.unpatched)]);
+      if (exact === null) return list.concat([["exact value", "not computed"]]);
+      list.push(["exactly", number(exact - data.unpatched)]);
+    }
+    list.push(["p(" + data.answer + ")", number(prob)]);
     if (prob !== null) {
       const ie = denoise ? prob - data.corrupted : data.clean - prob;
       list.push([denoise ? "IE: above corrupted" : "IE: below clean", number(ie)]);

@@ -63,7 +63,7 @@ static void add_maps(buffer *out, const trace_report *r, const heat_rows *rows)
 {
     buffer answer = {0};
     trace_answer_label(r, &answer);
-    buffer_printf(out, "<section>\n<h2>p(");
+    buffer_text(out, r->trace->estimates.made ? "<section>\n<h2>Estimates of log p(" : "<section>\n<h2>p(");
     text_markup(out, answer.data, answer.size);
     buffer_text(out, r->trace->direction == TRACE_DENOISE ? ") when one cell is restored</h2>\n"
                                                           : ") when one cell is corrupted</h2>\n");
@@ -131,6 +131,7 @@ static void add_site_data(buffer *out, const trace *t, const trace_grid *g)
     for (size_t l = 0; l < t->layer_count; l++)
         buffer_printf(out, "%s[%zu,%zu]", l ? "," : "", g->restored[l][0], g->restored[l][1]);
     buffer_text(out, "]");
+    add_grid(out, t, "estimate", g->estimate);
     add_grid(out, t, "prob", g->prob);
     add_grid(out, t, "logprob", g->logprob);
     add_grid(out, t, "sd", g->sd);
@@ -186,6 +187,8 @@ static void add_data(buffer *out, const trace_report *r, const heat_rows *rows)
     add_number(out, t->clean.prob);
     buffer_text(out, ",\"corrupted\":");
     add_number(out, t->corrupted.prob);
+    buffer_text(out, ",\"unpatched\":");
+    add_number(out, trace_unpatched_logprob(t));
     buffer_text(out, ",\n\"layers\":[");
     for (size_t l = 0; l < t->layer_count; l++)
         buffer_printf(out, "%s%zu", l ? "," : "", t->layers[l]);
@@ -208,7 +211,8 @@ static void add_head(buffer *out, const trace_report *r)
     about_question(r->about.prompt, &asked);
     text_shorten(&shorter, asked.data, 40);
     buffer_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-                     "content=\"width=device-width, initial-scale=1\">\n<title>Causal trace: ");
+                     "content=\"width=device-width, initial-scale=1\">\n<title>");
+    buffer_printf(out, "%s: ", trace_method_name(r->trace));
     text_markup(out, shorter.data, shorter.size);
     buffer_text(out, "</title>\n");
     add_style(out, r->trace);
@@ -228,15 +232,17 @@ void report_trace_html(const trace_report *r, buffer *out)
     buffer_text(out, "<main>\n");
     add_maps(out, r, &rows);
     buffer_text(out, "<div class=\"beside\">\n");
-    page_strongest(out, r);
+    (r->trace->estimates.made ? page_estimates : page_strongest)(out, r);
     page_runs(out, r);
     buffer_text(out, "</div>\n<div class=\"beside\">\n");
     page_facts(out, r);
     page_meaning(out, r);
     buffer_text(out, "</div>\n");
-    buffer_text(out, "</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in trace.json and "
-                     "trace*.npz beside this file; trace.svg is the figure for a paper.</footer>\n"
-                     "<div id=\"tip\" hidden></div>\n<div id=\"spoken\" class=\"unseen\" aria-live=\"polite\"></div>\n");
+    buffer_printf(out, "</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in %s beside this file; "
+                  "%s.svg is the figure for a paper.</footer>\n",
+                  r->trace->estimates.made ? "attribute.json" : "trace.json and trace*.npz",
+                  r->trace->estimates.made ? "attribute" : "trace");
+    buffer_text(out, "<div id=\"tip\" hidden></div>\n<div id=\"spoken\" class=\"unseen\" aria-live=\"polite\"></div>\n");
     add_data(out, r, &rows);
     buffer_text(out, "<script>\n");
     buffer_text(out, page_js);

@@ -62,7 +62,13 @@ static void add_lead(buffer *out, const trace_report *r)
     markup(out, corruption.data);
     buffer_text(out, "</b> that ");
     add_loss(out, r);
-    buffer_text(out, t->direction == TRACE_DENOISE
+    if (t->estimates.made)
+        buffer_text(out, ". Estimated here, to first order: which activations of the ");
+    if (t->estimates.made)
+        buffer_text(out, t->direction == TRACE_DENOISE ? "clean run, put back, would restore the answer?</p>\n"
+                                                       : "corrupted run, put into the clean run, would take it away?</p>\n");
+    else
+        buffer_text(out, t->direction == TRACE_DENOISE
                          ? ". Which of the clean run&rsquo;s activations, put back, restore the answer?</p>\n"
                          : ". Which of the corrupted run&rsquo;s activations, put into the clean run, take it away?"
                            "</p>\n");
@@ -73,12 +79,16 @@ void page_header(buffer *out, const trace_report *r)
 {
     buffer name = {0};
     about_model_name(&r->about, &name);
-    buffer_text(out, "<header>\n<p class=\"eyebrow\">Causal trace &middot; ");
+    buffer_text(out, "<header>\n<p class=\"eyebrow\">");
+    buffer_printf(out, "%s &middot; ", trace_method_name(r->trace));
     text_markup(out, name.data, name.size);
     buffer_text(out, "</p>\n<h1>");
     about_page_question(out, &r->about);
     buffer_text(out, "</h1>\n");
     add_lead(out, r);
+    if (r->trace->estimates.made)
+        buffer_text(out, "<p class=\"badge\"><b>These are estimates</b>, of all cells from one run backward: a preview of a "
+                         "trace, not a trace. Cells with a ring were run as well, and their exact values stand below.</p>\n");
     if (r->trace->primed)
         buffer_text(out, "<p class=\"badge\"><b>Primed.</b> What the corrupted run says is the very token that was "
                          "swapped in: it repeats the corruption rather than lose the fact.</p>\n");

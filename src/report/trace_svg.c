@@ -8,6 +8,7 @@
 #include "report/figure.h"
 #include "report/heat.h"
 #include "report/markup.h"
+#include "report/scatter.h"
 #include "report/trace_words.h"
 
 /* ---- the caption ---- */
@@ -22,11 +23,26 @@ static void caption_question(const trace_report *r, buffer *out)
     buffer_free(&asked);
 }
 
+/* What estimates are, and how many cells were run. */
+static void caption_estimates(const trace *t, buffer *out)
+{
+    buffer_printf(out, " First-order estimates of log p, by the gradient of the %s run",
+                  t->direction == TRACE_DENOISE ? "corrupted" : "clean");
+    if (t->estimates.steps)
+        buffer_printf(out, " averaged over %zu steps on the way to the other", t->estimates.steps);
+    if (t->estimates.exact == trace_cell_total(t) && isfinite(t->estimates.spearman))
+        buffer_printf(out, "; Spearman's correlation with the exact values %.2f.", t->estimates.spearman);
+    else
+        buffer_printf(out, "; %zu of %zu cells, ringed, were run as well.", t->estimates.exact, trace_cell_total(t));
+}
+
 static void caption_answer(const trace_report *r, buffer *out)
 {
     const trace *t = r->trace;
     buffer answer = {0};
     trace_answer_label(r, &answer);
+    if (t->estimates.made)
+        caption_estimates(t, out);
     buffer_text(out, " Answer: ");
     text_shorten(out, answer.data, 30);
     buffer_text(out, ", p = ");
@@ -140,16 +156,26 @@ static void draw_maps(buffer *out, const trace_report *r, const heat_rows *rows,
     buffer_free(&answer);
 }
 
+/* Estimates against exact values, under the maps. Returns the height it takes. */
+static double draw_scatter(buffer *out, const trace *t, double y, double width)
+{
+    double font = 6.5, size = fmin(150, width - 2 * FIGURE_MARGIN - scatter_left(font) - scatter_right(font));
+    scatter_box box = {.x = FIGURE_MARGIN + scatter_left(font), .y = y + scatter_above(font) + 4, .size = size, .font = font,
+                       .paint = HEAT_ATTRIBUTES};
+    scatter_draw(out, t, &box);
+    return box.y + size + scatter_below(font) + 6 - y;
+}
+
 /* For those who hear the figure instead of seeing it. */
 static void add_description(buffer *out, const trace_report *r)
 {
     buffer asked = {0}, answer = {0};
     about_question(r->about.prompt, &asked);
     trace_answer_label(r, &answer);
-    buffer_text(out, "<title>Causal trace: ");
+    buffer_printf(out, "<title>%s: ", trace_method_name(r->trace));
     text_markup(out, asked.data, asked.size);
-    buffer_text(out, "</title>\n<desc>Heat maps, one per site: rows are tokens, columns are layers, colour is the "
-                "probability of the answer ");
+    buffer_printf(out, "</title>\n<desc>Heat maps, one per site: rows are tokens, columns are layers, colour is the "
+                "%s of the answer ", r->trace->estimates.made ? "estimated log-probability" : "probability");
     text_markup(out, answer.data, answer.size);
     buffer_text(out, ".</desc>\n");
     buffer_free(&asked);
@@ -165,6 +191,8 @@ void report_trace_svg(const trace_report *r, buffer *out)
     grid_layout g = lay_out(r->trace, &rows);
     draw_maps(&body, r, &rows, &g);
     double caption = FIGURE_MARGIN + g.pitch_y * (double)g.lines;
+    if (r->trace->estimates.made)
+        caption += draw_scatter(&body, r->trace, caption, g.width);
     double height = caption + draw_caption(&body, r, caption, g.width);
     figure_open(out, g.width, height);
     add_description(out, r);

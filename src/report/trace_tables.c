@@ -34,7 +34,7 @@ static bool strongest(const trace *t, const trace_grid *g, size_t *layer, size_t
     return most > -INFINITY;
 }
 
-static void add_row_name(buffer *out, const trace_report *r, size_t cell)
+void page_row_name(buffer *out, const trace_report *r, size_t cell)
 {
     const trace *t = r->trace;
     const span *s = &t->cells[cell];
@@ -66,7 +66,7 @@ static void add_strongest(buffer *out, const trace_report *r, const trace_grid *
         buffer_printf(out, "%zu</td><td>", g->restored[l][0]);
     else
         buffer_printf(out, "%zu&ndash;%zu</td><td>", g->restored[l][0], g->restored[l][1]);
-    add_row_name(out, r, c);
+    page_row_name(out, r, c);
     buffer_text(out, "</td><td class=\"r\">");
     text_prob(out, prob);
     buffer_text(out, "</td><td class=\"r\">");
@@ -225,7 +225,10 @@ void page_facts(buffer *out, const trace_report *r)
     fact_corruption(out, r);
     fact_window(out, r->trace);
     fact_answer(out, r);
-    fact_verify(out, r->trace);
+    if (r->trace->estimates.made)
+        page_estimate_facts(out, r->trace);
+    else
+        fact_verify(out, r->trace);
     fact_cost(out, &r->trace->cost);
     buffer_text(out, "</dl>\n</section>\n");
 }
@@ -236,6 +239,10 @@ void page_meaning(buffer *out, const trace_report *r)
 {
     bool denoise = r->trace->direction == TRACE_DENOISE;
     buffer_text(out, "<section>\n<h2>What may be said from it</h2>\n<p>");
+    if (r->trace->estimates.made) {
+        page_estimate_meaning(out);
+        return;
+    }
     buffer_text(out, denoise ? "A strong cell shows that the activations restored there are <i>enough</i> to bring the "
                                "answer back under this corruption. It does not show where a fact is stored. "
                              : "A strong cell shows that the answer <i>needs</i> the activations corrupted there, under "

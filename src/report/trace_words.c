@@ -16,6 +16,11 @@ void trace_answer_label(const trace_report *r, buffer *out)
     about_answer_label(&r->about, r->trace->answer, r->trace->answer_count, out);
 }
 
+const char *trace_method_name(const trace *t)
+{
+    return t->estimates.made ? "Attribution patching" : "Causal trace";
+}
+
 const char *trace_site_name(site s)
 {
     static const char *const names[SITE_COUNT] = {
@@ -29,7 +34,10 @@ const char *trace_site_name(site s)
 
 void trace_site_title(const trace *t, site s, buffer *out)
 {
-    buffer_printf(out, "%s %s", trace_site_name(s), t->direction == TRACE_DENOISE ? "restored" : "corrupted");
+    if (t->estimates.made)
+        buffer_printf(out, "%s, estimated", trace_site_name(s));
+    else
+        buffer_printf(out, "%s %s", trace_site_name(s), t->direction == TRACE_DENOISE ? "restored" : "corrupted");
 }
 
 void trace_layer_axis(const trace *t, buffer *out)
@@ -52,9 +60,29 @@ void trace_corruption(const trace_report *r, buffer *out)
     }
 }
 
-double trace_recovered(const trace *t, double prob)
+const double *trace_shown(const trace_grid *g)
 {
-    double total = t->clean.prob - t->corrupted.prob;
-    double effect = t->direction == TRACE_DENOISE ? prob - t->corrupted.prob : t->clean.prob - prob;
+    return g->estimate ? g->estimate : g->prob;
+}
+
+double trace_shown_clean(const trace *t)
+{
+    return t->estimates.made ? t->clean.logprob : t->clean.prob;
+}
+
+double trace_shown_corrupted(const trace *t)
+{
+    return t->estimates.made ? t->corrupted.logprob : t->corrupted.prob;
+}
+
+double trace_unpatched_logprob(const trace *t)
+{
+    return t->direction == TRACE_DENOISE ? t->corrupted.logprob : t->clean.logprob;
+}
+
+double trace_recovered(const trace *t, double value)
+{
+    double clean = trace_shown_clean(t), corrupted = trace_shown_corrupted(t), total = clean - corrupted;
+    double effect = t->direction == TRACE_DENOISE ? value - corrupted : clean - value;
     return total != 0 ? effect / total : NAN;
 }

@@ -10,9 +10,12 @@ void trace_answer_text(const trace_report *r, buffer *out);
 /* The answer as a label. */
 void trace_answer_label(const trace_report *r, buffer *out);
 
+/* "Causal trace", "Attribution patching" */
+const char *trace_method_name(const trace *t);
+
 /* "MLP output" */
 const char *trace_site_name(site s);
-/* "MLP output restored" (denoise), "MLP output corrupted" (noise). */
+/* "MLP output restored" (denoise), "MLP output corrupted" (noise), "MLP output, estimated". */
 void trace_site_title(const trace *t, site s, buffer *out);
 
 /* What the layer axis counts: "layer", "layer (centre of a window of 5)", "layer (and 2 on either side)". */
@@ -21,8 +24,16 @@ void trace_layer_axis(const trace *t, buffer *out);
 /* "swap:Paris, image:b.png" */
 void trace_corruption(const trace_report *r, buffer *out);
 
-/* (prob - corrupted) / (clean - corrupted), with direction noise (clean - prob) / (clean - corrupted); NaN when the
- * corruption changed nothing. */
-double trace_recovered(const trace *t, double prob);
+/* What a trace's maps show: P(answer), or where there are estimates, those of log P(answer). Of a grid, and of the two runs. */
+const double *trace_shown(const trace_grid *g);
+double trace_shown_clean(const trace *t);
+double trace_shown_corrupted(const trace *t);
+
+/* Of a value of that kind (value - corrupted) / (clean - corrupted), with direction noise (clean - value) / (clean -
+ * corrupted); NaN when the corruption changed nothing. */
+double trace_recovered(const trace *t, double value);
+
+/* logprob of the run into which activations are put. */
+double trace_unpatched_logprob(const trace *t);
 
 #endif
