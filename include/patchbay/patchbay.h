@@ -199,6 +199,9 @@ const pb_trace *pb_attribute_trace(const pb_attribute *attribute);
 /* estimate[layers][cells] of logprob at a site ("attn_out"), inside the attribute; NULL when it was not asked for. */
 const double *pb_attribute_estimate(const pb_attribute *attribute, const char *site, size_t *layers, size_t *cells);
 
+/* logprob of the run into which activations are put: the corrupted one, or with noise_direction the clean one. */
+double pb_attribute_unpatched(const pb_attribute *attribute);
+
 /* A cell that was run after all. */
 typedef struct pb_attribute_cell {
     const char *site, *cell;        /* "mlp_out", and its token or group */

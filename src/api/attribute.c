@@ -68,6 +68,11 @@ const double *pb_attribute_estimate(const pb_attribute *pa, const char *site_wan
     return NULL;
 }
 
+double pb_attribute_unpatched(const pb_attribute *pa)
+{
+    return trace_unpatched_logprob(&pa->of->trace);
+}
+
 bool pb_attribute_largest(const pb_attribute *pa, size_t i, pb_attribute_cell *cell)
 {
     const trace *t = &pa->of->trace;

@@ -18,6 +18,7 @@ typedef enum value_kind {
     VALUE_LIST,   /* text_list: may be repeated */
     VALUE_CHOICE, /* const char *, one of `choices` */
     VALUE_COUNT,  /* size_t; `given` is set too */
+    VALUE_COUNT_OR_ALL, /* size_t; "all" is SIZE_MAX */
     VALUE_REAL,   /* double, finite, at least 0; `given` is set too */
     VALUE_BYTES,  /* size_t: 512M, 8G */
     VALUE_RANGE   /* two size_t: a:b, a < b */
@@ -67,6 +68,8 @@ static const option table[] = {
     {"foil", VALUE_TEXT, FIELD(foil), 0, 0, "TEXT", "report logit(answer) - logit(this) too"},
     {"verify", VALUE_COUNT, FIELD(verify), 0, 0, "N", "recompute N random cells by full forward passes"},
     {"naive", VALUE_NONE, FIELD(naive), 0, 0, NULL, "compute every cell so (slow: for proofs and benchmarks)"},
+    {"exact", VALUE_COUNT_OR_ALL, FIELD(exact), 0, 1, "N|all", "run the N cells of the largest estimates too, or all of them [10]"},
+    {"ig", VALUE_COUNT, FIELD(ig), 0, 1, "N", "average the gradient over N runs between the corrupted and the clean one [its own alone]"},
     {"target", VALUE_TEXT, FIELD(target), 0, 0, "TEXT", "what the edited model shall answer"},
     {"target-tokens", VALUE_CHOICE, FIELD(target_tokens), 0, 0, "first|all", "make its first token likely, or all of them [first]"},
     {"rephrase", VALUE_LIST, FIELD(rephrasings), 0, 0, "TEXT", "the question in other words, asked before and after; may be repeated"},
@@ -198,6 +201,12 @@ static bool set_value(settings *s, const option *o, const char *text)
     case VALUE_REAL:
         *(bool *)((char *)s + o->given) = true;
         return read_real(text, field);
+    case VALUE_COUNT_OR_ALL:
+        if (strcmp(text, "all") == 0) {
+            *(size_t *)field = SIZE_MAX;
+            return true;
+        }
+        return read_count(text, &end, field) && *end == '\0' && *(size_t *)field >= o->least;
     case VALUE_COUNT:
         if (o->given)
             *(bool *)((char *)s + o->given) = true;
@@ -219,6 +228,7 @@ static bool bad_value(const char *command, const option *o, const char *value)
     fprintf(stderr, "patchbay %s: --%s %s: expected %s%s\nTry: patchbay %s --help\n", command, o->name, value,
             o->kind == VALUE_CHOICE ? "" : o->argument,
             o->kind == VALUE_CHOICE  ? o->argument
+            : o->kind == VALUE_COUNT_OR_ALL ? ", a whole number of at least 1 or all"
             : o->kind == VALUE_COUNT ? o->least ? ", a whole number of at least 1" : ", a whole number"
             : o->kind == VALUE_RANGE ? ", whole numbers, a below b"
             : o->kind == VALUE_REAL  ? ", a number of at least 0"

@@ -33,6 +33,7 @@ typedef struct settings {
     size_t window, radius, samples, verify;
     bool has_window, has_radius, has_samples, group, naive;
     size_t first_layer, end_layer;                      /* edit too */
+    size_t exact, ig;                                   /* attribute; exact SIZE_MAX: all */
     const char *target, *target_tokens, *requests;      /* edit from here on */
     text_list rephrasings;
     const char *method, *preset, *ft_scope, *key, *keep, *keep_rows, *eval, *save_lora, *save_merged;

@@ -56,9 +56,8 @@ static void print_site(const pb_trace *trace, const char *site)
                pb_trace_layer(trace, row), pb_trace_cell(trace, column));
 }
 
-static void trace_print(const pb_trace *trace)
+void trace_print_runs(const pb_trace *trace)
 {
-    static const char *const sites[] = {"attn_out", "mlp_out", "resid_pre", "resid_post"};
     double clean, corrupted;
     pb_trace_scores(trace, &clean, &corrupted);
     printf("P(\"%s\"): clean %.4f, corrupted %.2g, which says \"%s\"\n", pb_trace_answer(trace), clean, corrupted,
@@ -67,6 +66,12 @@ static void trace_print(const pb_trace *trace)
         printf("weak: the corruption hardly hurts, so there is little to bring back; try another --corrupt\n");
     if (pb_trace_is_primed(trace))
         printf("primed: the corrupted run says the very word that was swapped in; try another --corrupt swap:TEXT\n");
+}
+
+static void trace_print(const pb_trace *trace)
+{
+    static const char *const sites[] = {"attn_out", "mlp_out", "resid_pre", "resid_post"};
+    trace_print_runs(trace);
     for (size_t i = 0; i < sizeof sites / sizeof *sites; i++)
         print_site(trace, sites[i]);
 }

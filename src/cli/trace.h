@@ -13,6 +13,9 @@
 const char *trace_wrong(const settings *s);
 pb_trace_options trace_options(const settings *s, progress *p);
 
+/* Says in a line each what the clean and the corrupted run answer, and the marks. */
+void trace_print_runs(const pb_trace *trace);
+
 /* Traces a question, writes the results to `out` (NULL: nowhere) and prints a summary, or JSON with --json. */
 pb_status trace_and_show(pb_model *model, const pb_question *question, const settings *s, const char *out,
                          pb_error *err);

@@ -238,11 +238,6 @@ static pb_status take_gradients(attribution *a, pb_error *err)
 
 /* ---- estimates ---- */
 
-static double unpatched_logprob(const trace *t)
-{
-    return t->direction == TRACE_DENOISE ? t->corrupted.logprob : t->clean.logprob;
-}
-
 /* What a cell changes: the sum over its rows and layers. */
 static double cell_change(const attribution *a, trace_cell c)
 {
@@ -267,7 +262,7 @@ static pb_status fill_estimates(attribution *a, pb_error *err)
     }
     for (size_t i = 0; i < trace_cell_total(t); i++) {
         trace_cell c = trace_cell_at(t, i);
-        double estimate = unpatched_logprob(t) + cell_change(a, c);
+        double estimate = trace_unpatched_logprob(t) + cell_change(a, c);
         if (!isfinite(estimate))
             return fail(err, PB_EINVAL, "the gradient is NaN or infinite: it exceeds what float32 holds");
         t->sites[c.site].estimate[c.layer * t->cell_count + c.column] = estimate;
@@ -344,8 +339,8 @@ static double correlate(const trace *t, size_t first, size_t end)
     double *pairs = mem_new(2 * (end - first) * n + 1, sizeof *pairs), *exact = pairs + (end - first) * n;
     for (size_t s = first; s < end; s++)
         for (size_t i = 0; i < n; i++, at++) {
-            pairs[at] = t->sites[s].estimate[i] - unpatched_logprob(t);
-            exact[at] = t->sites[s].logprob[i] - unpatched_logprob(t);
+            pairs[at] = t->sites[s].estimate[i] - trace_unpatched_logprob(t);
+            exact[at] = t->sites[s].logprob[i] - trace_unpatched_logprob(t);
         }
     double r = spearman_of(pairs, exact, at);
     free(pairs);
@@ -415,6 +410,9 @@ static pb_status estimate(attribution *a, pb_error *err)
 static pb_status run(trace_job *j, const pb_attribute_options *options, pb_error *err)
 {
     attribution a = {.j = j, .options = options, .steps = options->steps};
+    if (options->steps > ATTRIBUTE_MOST_STEPS)
+        return fail(err, PB_EINVAL, "--ig %zu: more than %d steps lie closer together than float32 can tell", options->steps,
+                    ATTRIBUTE_MOST_STEPS);
     TRY(trace_prepare(j, err));
     TRY(check_change(j, err));
     TRY(trace_references(j, err));

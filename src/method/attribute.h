@@ -13,7 +13,10 @@
 
 #include "method/trace.h"
 
-enum { ATTRIBUTE_EXACT = 10 }; /* cells that are run after all, where nothing is said */
+enum {
+    ATTRIBUTE_EXACT = 10,          /* cells that are run after all, where nothing is said */
+    ATTRIBUTE_MOST_STEPS = 1000000
+};
 
 /* Fills in a trace whose grids have estimates, and the exact values of the cells where they are largest (by |estimate -
  * logprob(unpatched)|): options->exact of them, or all. Free it with trace_free. options->trace.verify is not read. */

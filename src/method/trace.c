@@ -115,3 +115,8 @@ void trace_free(trace *t)
     free(t->answer);
     *t = (trace){0};
 }
+
+double trace_unpatched_logprob(const trace *t)
+{
+    return t->direction == TRACE_DENOISE ? t->corrupted.logprob : t->clean.logprob;
+}

@@ -91,6 +91,9 @@ typedef struct trace {
 pb_status trace_run_question(trace *t, question *q, const pb_trace_options *options, pb_error *err);
 void trace_free(trace *t);
 
+/* logprob of the run into which activations are put: the corrupted one, or with direction `noise` the clean one. */
+double trace_unpatched_logprob(const trace *t);
+
 /* How many cells there are, over all sites and layers. */
 size_t trace_cell_total(const trace *t);
 

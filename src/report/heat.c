@@ -322,7 +322,9 @@ static void draw_bar_ticks(buffer *out, const heat_map *m, const bar *b)
     for (double k = ceil(b->low / step - 1e-9) + 0.0; k * step <= b->high + step * 1e-9; k++) {
         char text[32];
         double y = bar_y(b, k * step);
-        snprintf(text, sizeof text, decimals <= 3 ? "%.*f" : "%.*e", decimals <= 3 ? decimals : 0, k * step);
+        int n = k < 0 ? snprintf(text, sizeof text, "\u2212") : 0;
+        snprintf(text + n, sizeof text - (size_t)n, decimals <= 3 ? "%.*f" : "%.*e", decimals <= 3 ? decimals : 0,
+                 fabs(k * step));
         add_line(out, m->paint, b->x + b->width, y, b->x + b->width + 2, y);
         heat_text(out, m->paint, b->x + b->width + 3.5, y + s->small * 0.35, s->small, "start", "normal", text);
     }

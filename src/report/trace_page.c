@@ -87,8 +87,9 @@ void page_header(buffer *out, const trace_report *r)
     buffer_text(out, "</h1>\n");
     add_lead(out, r);
     if (r->trace->estimates.made)
-        buffer_text(out, "<p class=\"badge\"><b>These are estimates</b>, of all cells from one run backward: a preview of a "
-                         "trace, not a trace. Cells with a ring were run as well, and their exact values stand below.</p>\n");
+        buffer_printf(out, "<p class=\"badge\"><b>These are estimates</b>, of all cells by gradients: a preview of a trace, not a trace. "
+                      "%s were run as well, and their exact values stand below.</p>\n",
+                      r->trace->estimates.exact == trace_cell_total(r->trace) ? "All cells" : "Cells with a ring");
     if (r->trace->primed)
         buffer_text(out, "<p class=\"badge\"><b>Primed.</b> What the corrupted run says is the very token that was "
                          "swapped in: it repeats the corruption rather than lose the fact.</p>\n");

@@ -75,11 +75,6 @@ double trace_shown_corrupted(const trace *t)
     return t->estimates.made ? t->corrupted.logprob : t->corrupted.prob;
 }
 
-double trace_unpatched_logprob(const trace *t)
-{
-    return t->direction == TRACE_DENOISE ? t->corrupted.logprob : t->clean.logprob;
-}
-
 double trace_recovered(const trace *t, double value)
 {
     double clean = trace_shown_clean(t), corrupted = trace_shown_corrupted(t), total = clean - corrupted;

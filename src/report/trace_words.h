@@ -33,7 +33,4 @@ double trace_shown_corrupted(const trace *t);
  * corrupted); NaN when the corruption changed nothing. */
 double trace_recovered(const trace *t, double value);
 
-/* logprob of the run into which activations are put. */
-double trace_unpatched_logprob(const trace *t);
-
 #endif
