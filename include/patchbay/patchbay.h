@@ -70,6 +70,7 @@ typedef struct pb_question {
     const char *prefill;            /* what the answer begins with */
     const char *template_name;      /* NULL: the model's own */
     const char *prompt;             /* a whole prompt with <image> in it, instead of question and template */
+    const char *image_order;        /* the picture's rows in another order: "reverse", "shuffle:SEED"; NULL: as they are */
 } pb_question;
 
 /* ---- how to run ---- */

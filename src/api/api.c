@@ -53,6 +53,7 @@ report_about api_about(const model *m, const question *q)
         a.image_width = q->picture.width;
         a.image_height = q->picture.height;
         a.image_areas = q->areas;
+        a.image_order = q->order.name;
     }
     return a;
 }
@@ -96,6 +97,7 @@ void api_set_threads(const pb_run_options *run)
 struct pb_answer {
     answer answer;
     size_t prompt_tokens;
+    char *image_order;
     buffer text;      /* may hold a NUL: there is a token for it */
     buffer *top_text; /* [top_count] */
 };
@@ -121,6 +123,7 @@ static void describe_answer(pb_answer *a, const question *q)
     buffer_text(&a->text, "");
     tokenizer_decode(q->model->tokenizer, a->answer.ids, a->answer.count, true, &a->text);
     a->prompt_tokens = q->length;
+    a->image_order = q->order.name ? mem_text(q->order.name) : NULL;
     a->top_text = mem_new(a->answer.top_count, sizeof *a->top_text);
     for (size_t i = 0; i < a->answer.top_count; i++)
         a->top_text[i] = token_text(q->model->tokenizer, a->answer.top[i]);
@@ -153,6 +156,7 @@ void pb_answer_free(pb_answer *pa)
     for (size_t i = 0; i < pa->answer.top_count; i++)
         buffer_free(&pa->top_text[i]);
     free(pa->top_text);
+    free(pa->image_order);
     buffer_free(&pa->text);
     answer_free(&pa->answer);
     free(pa);
@@ -175,7 +179,7 @@ bool pb_answer_top(const pb_answer *pa, size_t i, int32_t *id, const char **text
 
 void pb_answer_json(const pb_answer *pa, char **json)
 {
-    ask_report r = {&pa->answer, pa->prompt_tokens, &pa->text, pa->top_text};
+    ask_report r = {&pa->answer, pa->prompt_tokens, &pa->text, pa->top_text, pa->image_order};
     api_dump(report_ask_json(&r), json);
 }
 

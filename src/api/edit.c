@@ -84,6 +84,7 @@ static pb_question keep_question(pb_edit *e, const pb_question *q, const pb_edit
     copy.question = keep_text(e, q->question);
     copy.prefill = keep_text(e, q->prefill);
     copy.prompt = keep_text(e, q->prompt);
+    copy.image_order = keep_text(e, q->image_order);
     copy.template_name = keep_text(e, q->template_name || q->prompt ? q->template_name : o->template_name);
     copy.constraints = keep_texts(e, q->constraints, q->constraint_count);
     if (q->constraint_starts) {

@@ -105,6 +105,7 @@ pb_question command_question(const settings *s)
         .prefill = s->prefill,
         .template_name = s->template_name,
         .prompt = s->prompt,
+        .image_order = s->image_order,
     };
 }
 

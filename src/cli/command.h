@@ -20,7 +20,7 @@ extern const command command_info, command_ask, command_trace, command_attribute
 
 /* The options of every command that asks a question. */
 #define QUESTION_OPTIONS                                                                                              \
-    MODEL_OPTIONS, "image", "question", "constraint", "occurrences", "prefill", "template", "prompt", "dtype",        \
+    MODEL_OPTIONS, "image", "image-order", "question", "constraint", "occurrences", "prefill", "template", "prompt", "dtype",        \
         "threads", "memory", "seed", "quiet", "json"
 
 /* And of those that follow an answer. */

@@ -21,8 +21,8 @@ static bool is(const char *value, const char *wanted)
 /* ---- what is wrong with the line ---- */
 
 /* Options that say what one request is, which a file of them says itself. */
-static const char *const one_request[] = {"image",   "question", "constraint", "occurrences",
-                                          "prefill", "prompt",   "target",     "rephrase"};
+static const char *const one_request[] = {"image",   "question", "constraint", "occurrences", "prefill",
+                                          "prompt",  "target",   "rephrase",   "image-order"};
 
 static const char *requests_wrong(const settings *s)
 {
@@ -127,7 +127,7 @@ static void ask_one(asked *a, const settings *s)
                                .rephrasing_count = s->rephrasings.count};
     for (size_t i = 0; i < s->rephrasings.count; i++)
         a->rephrasings[i] = (pb_question){.image = s->image, .question = s->rephrasings.items[i], .prefill = s->prefill,
-                                          .template_name = s->template_name};
+                                          .template_name = s->template_name, .image_order = s->image_order};
     a->requests = &a->one;
     a->count = 1;
 }

@@ -42,6 +42,8 @@ static const option table[] = {
     {"edit", VALUE_LIST, FIELD(edits), 0, 0, "FILE[@N]", "change the weights as an edit.npz says; @N: as its request N says"},
     {"lora", VALUE_LIST, FIELD(loras), 0, 0, "DIR", "change the weights as a LoRA adapter of PEFT says"},
     {"image", VALUE_TEXT, FIELD(image), 0, 0, "FILE", "the picture: JPEG, PNG or WebP"},
+    {"image-order", VALUE_TEXT, FIELD(image_order), 0, 0, "ORDER", "the picture's rows in another order: reverse, or "
+     "shuffle:SEED"},
     {"question", VALUE_TEXT, FIELD(question), 0, 0, "TEXT", "the question"},
     {"constraint", VALUE_LIST, FIELD(constraints), 0, 0, "TEXT", "what the question hangs on; repeat for more than one"},
     {"occurrences", VALUE_CHOICE, FIELD(occurrences), 0, 0, "first|all", "which matches of a constraint count [first]"},

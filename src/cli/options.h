@@ -17,7 +17,7 @@ typedef struct settings {
     text_list given;      /* the names of the options on the line */
     const char *vision_tower, *mmproj;
     text_list edits, loras;
-    const char *image, *question, *prefill, *template_name, *prompt;
+    const char *image, *image_order, *question, *prefill, *template_name, *prompt;
     text_list constraints;
     const char *occurrences, *answer_tokens, *dtype;
     const char *answer;

@@ -240,7 +240,7 @@ static int constraint_order(const pb_question *a, const pb_question *b)
 static int question_order(const pb_question *a, const pb_question *b)
 {
     const char *texts[][2] = {{a->image, b->image}, {a->template_name, b->template_name}, {a->prompt, b->prompt},
-                              {a->question, b->question}, {a->prefill, b->prefill}};
+                              {a->question, b->question}, {a->prefill, b->prefill}, {a->image_order, b->image_order}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int order = text_order(texts[i][0], texts[i][1]);
         if (order)

@@ -23,6 +23,10 @@ static pb_status build_prompt(question *q, const pb_question *asked, pb_error *e
         fail(err, PB_EINVAL, "%s: this model (%s) has no vision tower, but a picture was given", m->path, m->family);
         return fail_hint(err, "leave --image out to ask the decoder alone");
     }
+    if (asked->image_order && !asked->image) {
+        fail(err, PB_EINVAL, "--image-order %s: there is no picture whose rows could be ordered", asked->image_order);
+        return fail_hint(err, "give --image FILE");
+    }
     prompt_request request = {
         .question = asked->question,
         .template_name = asked->template_name ? asked->template_name : m->template_name,
@@ -68,13 +72,15 @@ pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error
 
 pb_status question_encode(const question *q, const float *pixels, float *rows, pb_error *err)
 {
-    return vision_encode(q->model->vision, pixels, rows, err);
+    TRY(vision_encode(q->model->vision, pixels, rows, err));
+    return image_order_apply(&q->order, rows, q->model->decoder.config.d_model, err);
 }
 
 /* ---- pictures ---- */
 
 struct cached_picture {
-    char *path; /* resolved: one file, one name */
+    char *path;  /* resolved: one file, one name */
+    char *order; /* of its rows; NULL: the projector's */
     picture picture;
     float *rows;
     size_t bytes, users;
@@ -85,6 +91,7 @@ static void cached_free(cached_picture *p)
     picture_free(&p->picture);
     free(p->rows);
     free(p->path);
+    free(p->order);
     free(p);
 }
 
@@ -125,6 +132,7 @@ static pb_status cache_add(picture_cache *c, const question *q, char *path, pb_e
 {
     cached_picture *p = mem_new(1, sizeof *p);
     p->path = path;
+    p->order = q->order.name ? mem_text(q->order.name) : NULL;
     pb_status status = encode_picture(q, q->image_path, &p->picture, &p->rows, err);
     if (status) {
         cached_free(p);
@@ -138,12 +146,18 @@ static pb_status cache_add(picture_cache *c, const question *q, char *path, pb_e
     return PB_OK;
 }
 
+static bool is_picture(const cached_picture *p, const char *path, const char *order)
+{
+    bool same_order = p->order && order ? strcmp(p->order, order) == 0 : p->order == order;
+    return same_order && strcmp(p->path, path) == 0;
+}
+
 /* The question's picture from the cache, put there first where it is not. */
 static pb_status share_picture(question *q, picture_cache *c, pb_error *err)
 {
     char *resolved = realpath(q->image_path, NULL), *path = resolved ? resolved : mem_text(q->image_path);
     size_t at = 0;
-    while (at < c->count && strcmp(c->items[at]->path, path) != 0)
+    while (at < c->count && !is_picture(c->items[at], path, q->order.name))
         at++;
     if (at == c->count)
         TRY(cache_add(c, q, path, err));
@@ -157,23 +171,36 @@ static pb_status share_picture(question *q, picture_cache *c, pb_error *err)
     return PB_OK;
 }
 
-static pb_status open_picture(question *q, const char *path, picture_cache *pictures, pb_error *err)
+/* The pixels of each image row, in the order in which the decoder gets them. */
+static void find_areas(question *q)
 {
-    if (!path)
+    size_t n = q->prompt.image_count;
+    image_area *areas = mem_new(n, sizeof *areas);
+    q->areas = mem_new(n, sizeof *q->areas);
+    picture_areas(q->model, q->picture.width, q->picture.height, areas);
+    for (size_t i = 0; i < n; i++)
+        q->areas[i] = areas[image_order_from(&q->order, i)];
+    free(areas);
+}
+
+static pb_status open_picture(question *q, const pb_question *asked, picture_cache *pictures, pb_error *err)
+{
+    if (!asked->image)
         return PB_OK;
-    q->image_path = mem_text(path);
+    TRY(image_order_make(&q->order, asked->image_order, q->prompt.image_count, err));
+    q->image_path = mem_text(asked->image);
     if (pictures)
         TRY(share_picture(q, pictures, err));
     else
-        TRY(encode_picture(q, path, &q->picture, &q->image_rows, err));
-    q->areas = mem_new(q->prompt.image_count, sizeof *q->areas);
-    picture_areas(q->model, q->picture.width, q->picture.height, q->areas);
+        TRY(encode_picture(q, asked->image, &q->picture, &q->image_rows, err));
+    find_areas(q);
     return PB_OK;
 }
 
 static void close_picture(question *q)
 {
     free(q->areas);
+    image_order_free(&q->order);
     if (q->shared) {
         q->shared->users--; /* the next one to come trims */
         return;
@@ -200,7 +227,7 @@ static pb_status look_up(question *q, size_t first, size_t end, pb_error *err)
 static pb_status open_parts(question *q, const pb_question *asked, picture_cache *pictures, pb_error *err)
 {
     TRY(build_prompt(q, asked, err));
-    TRY(open_picture(q, asked->image, pictures, err));
+    TRY(open_picture(q, asked, pictures, err));
     q->length = q->prompt.length;
     q->last = q->length - 1;
     q->ids = mem_new(q->length, sizeof *q->ids);

@@ -5,6 +5,7 @@
 #ifndef METHOD_QUESTION_H
 #define METHOD_QUESTION_H
 
+#include "method/image_order.h"
 #include "model/model.h"
 #include "patchbay/patchbay.h"
 #include "text/prompt.h"
@@ -26,7 +27,8 @@ typedef struct question {
     prompt prompt;
     char *image_path;      /* NULL without a picture */
     picture picture;
-    float *image_rows;     /* [prompt.image_count][D] what the projector gives; NULL without */
+    image_order order;     /* in which the decoder gets the projector's rows */
+    float *image_rows;     /* [prompt.image_count][D] what the projector gives, in that order; NULL without */
     image_area *areas;     /* [prompt.image_count] the picture's pixels that each image row shows; NULL without */
     cached_picture *shared; /* which has picture and image_rows; NULL: they are its own */
     int32_t *ids;          /* [T] */
@@ -57,7 +59,7 @@ pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error
 /* Floating-point operations of the vision side since the question was opened. */
 double question_vision_flop(const question *q);
 
-/* rows[prompt.image_count][D] = what the decoder would get for another picture's pixels. */
+/* rows[prompt.image_count][D] = what the decoder would get for another picture's pixels, in this question's order. */
 pb_status question_encode(const question *q, const float *pixels, float *rows, pb_error *err);
 
 #endif

@@ -135,8 +135,11 @@ json_t *about_image_json(const report_about *a)
 {
     if (!a->image_path)
         return json_null();
-    return json_pack("{s:o, s:o, s:o, s:o}", "path", make_text(a->image_path), "width", make_count(a->image_width), "height",
-                     make_count(a->image_height), "rows", make_count(a->prompt->image_count));
+    json_t *object = json_pack("{s:o, s:o, s:o, s:o}", "path", make_text(a->image_path), "width", make_count(a->image_width),
+                               "height", make_count(a->image_height), "rows", make_count(a->prompt->image_count));
+    if (a->image_order)
+        json_object_set_new(object, "order", make_text(a->image_order));
+    return object;
 }
 
 json_t *about_tokens_json(const report_about *a)

@@ -19,6 +19,7 @@ typedef struct report_about {
     const prompt *prompt;                    /* from here on NULL and 0 of what is about several questions */
     const char *image_path;                  /* the picture's file, or NULL */
     size_t image_width, image_height;        /* its pixels; 0 without */
+    const char *image_order;                 /* of its rows, as asked for; NULL: the projector's */
     const image_area *image_areas;           /* [prompt->image_count] those that each image row shows (picture_map.h) */
 } report_about;
 

@@ -39,6 +39,10 @@ static void add_picture(buffer *out, const report_about *a)
         return;
     html_open_picture(out, a->image_path);
     buffer_printf(out, ", %zu &times; %zu pixels, %zu rows", a->image_width, a->image_height, a->prompt->image_count);
+    if (a->image_order) {
+        buffer_text(out, ", which stand in the order ");
+        html_safe(out, a->image_order);
+    }
     html_close_picture(out);
 }
 

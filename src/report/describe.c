@@ -136,5 +136,7 @@ json_t *report_ask_json(const ask_report *r)
     set(ask, "answer", json_stringn(r->text->data, r->text->size));
     set(ask, "answer_ids", ids);
     set(ask, "top", top);
+    if (r->image_order)
+        set(ask, "image_order", json_string(r->image_order));
     return ask;
 }

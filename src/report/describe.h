@@ -18,6 +18,7 @@ typedef struct ask_report {
     size_t prompt_tokens;
     const buffer *text;     /* the answer's */
     const buffer *top_text; /* [answer->top_count] */
+    const char *image_order; /* of the picture's rows, as asked for; NULL: the projector's */
 } ask_report;
 
 /* Schema patchbay.ask/1. Free with json_decref. */

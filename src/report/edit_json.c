@@ -45,6 +45,8 @@ static json_t *make_asked(const measure_question *q)
     json_object_set_new(o, "subject", make_text(q->subject));
     json_object_set_new(o, "image", make_text(q->asked.image));
     json_object_set_new(o, "question", make_text(edit_question(q)));
+    if (q->asked.image_order)
+        json_object_set_new(o, "image_order", make_text(q->asked.image_order));
     return o;
 }
 

@@ -77,6 +77,8 @@ static void caption_rows(const trace_report *r, buffer *out)
         }
         buffer_text(out, ".");
     }
+    if (r->about.image_order)
+        buffer_printf(out, " The picture's rows stand in the order %s.", r->about.image_order);
     about_model_name(&r->about, &name);
     buffer_text(out, " Model: ");
     text_shorten(out, name.data, 30);

@@ -73,6 +73,11 @@ class Options(EditTest):
         first, last = (self.json(*WEIGHTS, "--occurrences", n, question=twice)["requests"][0] for n in ("first", "all"))
         self.assertGreater(last["key_position"], first["key_position"])
 
+    def test_image_order(self):
+        one, other = self.json(*WEIGHTS, image=PICTURE), self.json(*WEIGHTS, "--image-order", "reverse", image=PICTURE)
+        self.assertEqual(other["requests"][0]["image_order"], "reverse")
+        self.assertNotEqual(one["requests"][0]["before"]["prob"], other["requests"][0]["before"]["prob"])
+
     def test_image(self):
         one, other = self.json(*WEIGHTS, image=PICTURE), self.json(*WEIGHTS)
         self.assertEqual(one["requests"][0]["image"], str(PICTURE))
@@ -354,7 +359,8 @@ class Misuse(EditTest):
     def test_requests_hold_their_questions(self):
         file = self.lines("r.jsonl", row())
         for name, value in (("question", "Q"), ("target", "x"), ("image", PICTURE), ("constraint", "c"), ("prefill", "p"),
-                            ("rephrase", "r"), ("prompt", "p"), ("occurrences", "all")):
+                            ("rephrase", "r"), ("prompt", "p"), ("occurrences", "all"),
+                            ("image-order", "reverse")):
             self.misused(self.program("edit", LLAVA, "--requests", file, f"--{name}", value), "--requests", f"--{name}")
         self.misused(self.program("edit", LLAVA, "a question", "--requests", file), "--requests")
 

@@ -44,6 +44,18 @@ class Trace(ProgramTest):
         other = self.json(image=IMAGES / "photo.png")
         self.assertNotEqual(other["clean"]["prob"], with_picture["clean"]["prob"])
 
+    def test_image_order(self):
+        """Another order is another run, under corruption too; the same order is the same."""
+        wrong = ("--corrupt", f"image:{IMAGES / 'photo.png'}", "--positions", "image")
+        plain, reverse, again, shuffled = (self.json(*wrong, *order, image=PICTURE) for order in (
+            (), ("--image-order", "reverse"), ("--image-order", "reverse"), ("--image-order", "shuffle:5")))
+        self.assertSameNumbers(reverse, again)
+        self.assertEqual([t["image"].get("order") for t in (plain, reverse, shuffled)], [None, "reverse", "shuffle:5"])
+        for run in ("clean", "corrupted"):
+            self.assertEqual(len({t[run]["prob"] for t in (plain, reverse, shuffled)}), 3)
+        self.fails(self.trace(LLAVA, "--image-order", "random", image=PICTURE), "--image-order", "random", "shuffle:SEED")
+        self.fails(self.trace(LLAVA, "--image-order", "reverse"), "--image-order", "no picture", hint="--image")
+
     def test_question(self):
         self.assertIn("Why is this country", self.json(question="Why is this country here?")["prompt"])
 
@@ -391,6 +403,12 @@ class Ask(ProgramTest):
             ("--edit", CHANGES / "llava/edit.npz", "--edit", CHANGES / "llava/edit.npz@0"))]
         self.assertEqual(len(set(tops)), 4)
         self.fails(self.program("ask", LLAVA, QUESTION, "--edit", CHANGES / "llava/edit.npz@1"), "no edit of request 1")
+
+    def test_image_order(self):
+        plain, reverse = (json.loads(self.succeeds(self.program("ask", LLAVA, QUESTION, "--image", PICTURE, "--json", *order)).stdout)
+                          for order in ((), ("--image-order", "reverse")))
+        self.assertEqual((plain.get("image_order"), reverse["image_order"]), (None, "reverse"))
+        self.assertNotEqual(plain["top"][0]["prob"], reverse["top"][0]["prob"])
 
     def test_pictures(self):
         red = png(self.folder / "red.png", 20, 20)

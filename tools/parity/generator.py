@@ -32,6 +32,14 @@ class Generator:
         self.spare = size * math.sin(2 * math.pi * w)
         return size * math.cos(2 * math.pi * w)
 
+    def order(self, count: int) -> list[int]:
+        """A shuffled 0 .. count-1 (Fisher and Yates, from the front)."""
+        order = list(range(count))
+        for i in range(count):
+            other = i + ((count - i) * (self.next() >> 11) >> 53)
+            order[i], order[other] = order[other], order[i]
+        return order
+
     def gaussians(self, *shape: int) -> np.ndarray:
         """Filled in row-major order, float64."""
         return np.array([self.gaussian() for _ in range(math.prod(shape))]).reshape(shape)

@@ -27,6 +27,7 @@ class Request:
     """One question to trace: the options of `patchbay trace`, with their defaults."""
     question: str = ""
     image: str | None = None
+    image_order: str | None = None
     constraints: tuple[str, ...] = ()
     occurrences: str = "first"
     prefill: str | None = None
@@ -52,7 +53,7 @@ class Request:
     def options(self) -> list[str]:
         """The same request as options of the command line; what has its default value is left out."""
         given = ["--question", self.question] if self.prompt is None else ["--prompt", self.prompt]
-        for name in ("image", "prefill", "template", "answer", "answer_id", "foil", "corrupt_span", "noise_file",
+        for name in ("image", "image_order", "prefill", "template", "answer", "answer_id", "foil", "corrupt_span", "noise_file",
                      "radius", "positions"):
             if getattr(self, name) is not None:
                 given += ["--" + name.replace("_", "-"), str(getattr(self, name))]
@@ -151,6 +152,15 @@ class Oracle:
         """[image rows, D]: HF's tower and projector over pixels [1, 3, S, S]."""
         return self.opened.image_rows(pixels)
 
+    @staticmethod
+    def ordered(request: Request, rows: torch.Tensor) -> torch.Tensor:
+        """The projector's rows in the order that the request asks for."""
+        if request.image_order is None:
+            return rows
+        if request.image_order == "reverse":
+            return rows.flip(0)
+        return rows[Generator(int(request.image_order.removeprefix("shuffle:"))).order(len(rows))]
+
     def template(self, request: Request) -> str:
         """The template a request uses: named, or the folder's, or the family's."""
         own = self.folder / "patchbay.json"
@@ -197,7 +207,7 @@ class Oracle:
 
     def trace(self, request: Request) -> Trace:
         prompt = self.prompt(request)
-        features = self.features(request.image) if request.image else None
+        features = self.ordered(request, self.features(request.image)) if request.image else None
         clean_rows = self.embed(prompt.ids, prompt.image, features)
         answer = self._answer(request, clean_rows)
         foil = mid_sentence(self.tokenizer, request.foil)[0] if request.foil else None
@@ -248,7 +258,7 @@ class Oracle:
             for spec in self._specs(request):
                 kind, _, value = spec.partition(":")
                 if kind.startswith("image"):
-                    rows[prompt.image] = self._corrupt_image(kind, value, request, generator)
+                    rows[prompt.image] = self.ordered(request, self._corrupt_image(kind, value, request, generator))
                 else:
                     self._corrupt_text(rows, kind, value, request, prompt, generator)
             if given is not None:
@@ -322,7 +332,8 @@ class Oracle:
     def ask(self, request: Request, max_tokens: int = 16) -> tuple[list[int], list[tuple[int, float]]]:
         """The greedy answer's ids (EOS left out) and the most likely first tokens."""
         prompt = self.prompt(request)
-        rows = self.embed(prompt.ids, prompt.image, self.features(request.image) if request.image else None)
+        features = self.ordered(request, self.features(request.image)) if request.image else None
+        rows = self.embed(prompt.ids, prompt.image, features)
         stop, ids, top = self._stop_ids(), [], None
         while len(ids) < max_tokens:
             run = self.run(rows)
