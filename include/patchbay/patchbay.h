@@ -215,6 +215,44 @@ bool pb_attribute_largest(const pb_attribute *attribute, size_t i, pb_attribute_
 /* Spearman's rank correlation of estimated with exact changes of logprob over all cells; NAN where not all were run. */
 double pb_attribute_spearman(const pb_attribute *attribute);
 
+/* ---- knockout ----
+ *
+ * Attention edges cut, layer by layer: does the answer need what these rows give those? docs/knockout.md defines it. */
+
+typedef struct pb_knockout pb_knockout;
+
+typedef struct pb_knockout_options {
+    const pb_span_pair *pairs;       /* the edges from rows of one span to rows of another; none: image > constraint and
+                                      * constraint > last */
+    size_t pair_count;
+    bool together;                   /* cut all pairs at once, for one curve */
+    bool radius;                     /* `window` is R: cut in layers l-R .. l+R; else in W layers centred on l */
+    size_t window;                   /* W or R; 0 with radius false: 1 */
+    size_t first_layer, end_layer;   /* the layers around which edges are cut; end 0: all */
+    pb_answer_choice answer;
+    size_t verify;                   /* points to recompute by full, unshared passes */
+    bool naive;                      /* compute every point so */
+    pb_run_options run;
+} pb_knockout_options;
+
+pb_knockout_options pb_knockout_defaults(void);
+
+/* Fails, before anything runs, where a row would be left without any source, and names it. */
+pb_status pb_knockout_run(pb_knockout **out, pb_model *model, const pb_question *question,
+                          const pb_knockout_options *options, pb_error *err);
+void pb_knockout_free(pb_knockout *knockout);
+
+/* DIR/knockout.json, knockout.svg, knockout.html. */
+pb_status pb_knockout_write(const pb_knockout *knockout, const char *directory, pb_error *err);
+/* Schema patchbay.knockout/1. *json: free(). */
+void pb_knockout_json(const pb_knockout *knockout, char **json);
+/* The answer that is followed, and P(answer) when nothing is cut. */
+const char *pb_knockout_answer(const pb_knockout *knockout, double *clean);
+/* prob[layers] of a curve, and its name ("image > constraint"), inside the knockout; NULL when there is no such curve. */
+const double *pb_knockout_prob(const pb_knockout *knockout, size_t curve, const char **name, size_t *layers);
+/* The layer of a point. */
+size_t pb_knockout_layer(const pb_knockout *knockout, size_t point);
+
 /* ---- edit ----
  *
  *     pb_edit_request request = {.question = question, .target = "Madrid"};

@@ -264,6 +264,14 @@ pb_status question_set_answer(question *q, const int32_t *ids, size_t count, pb_
     return look_up(q, before, q->length, err);
 }
 
+double question_pass_flop(const question *q)
+{
+    const decoder_config *c = &q->model->decoder.config;
+    double T = (double)q->length, L = (double)c->layers;
+    double attention = decoder_attention_flop(c, 1) * T * (T + 1) / 2;
+    return L * (T * decoder_layer_flop(c) + attention) + (double)q->answer_count * decoder_readout_flop(c);
+}
+
 double question_vision_flop(const question *q)
 {
     return q->model->vision ? vision_flop(q->model->vision) - q->flop_before : 0;

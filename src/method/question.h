@@ -56,6 +56,9 @@ size_t question_budget(size_t asked);
 /* Whether work that needs so many bytes fits the budget; the error says what `what` needs. */
 pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error *err);
 
+/* Floating-point operations of one full-length pass of the decoder: every row through every layer, and the answer's rows to
+ * logits. */
+double question_pass_flop(const question *q);
 /* Floating-point operations of the vision side since the question was opened. */
 double question_vision_flop(const question *q);
 

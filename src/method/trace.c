@@ -10,21 +10,12 @@
 #include "base/process.h"
 #include "method/trace_job.h"
 
-/* One full-length pass of the decoder: every row through every layer, and the read rows to logits. */
-static double full_pass_flop(const question *q)
-{
-    const decoder_config *c = &q->model->decoder.config;
-    double T = (double)q->length, L = (double)c->layers;
-    double attention = decoder_attention_flop(c, 1) * T * (T + 1) / 2;
-    return L * (T * decoder_layer_flop(c) + attention) + (double)q->answer_count * decoder_readout_flop(c);
-}
-
 void trace_fill_cost(trace_job *j)
 {
     trace_cost *cost = &j->t->cost;
     cost->seconds = clock_now() - j->q->began;
     cost->flop = j->work.flop + j->readout_flop + question_vision_flop(j->q);
-    cost->naive_flop = (double)(cost->cells * j->samples) * full_pass_flop(j->q);
+    cost->naive_flop = (double)(cost->cells * j->samples) * question_pass_flop(j->q);
     cost->waves = j->work.waves;
     cost->peak_rss_bytes = process_peak_bytes();
     cost->products = j->work.products;

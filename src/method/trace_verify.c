@@ -1,30 +1,9 @@
 /* trace_verify.c: cells recomputed the plain way. See trace_job.h. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "method/trace_job.h"
-
-/* The first n entries of a shuffled 0 .. total-1. */
-static size_t *choose_some(size_t total, size_t n, uint64_t seed)
-{
-    size_t *order = mem_new(total, sizeof *order);
-    random_state r = random_from(seed);
-    for (size_t i = 0; i < total; i++)
-        order[i] = i;
-    for (size_t i = 0; i < n; i++) {
-        size_t other = i + random_below(&r, total - i), kept = order[i];
-        order[i] = order[other];
-        order[other] = kept;
-    }
-    return order;
-}
-
-static double relative_difference(double a, double b)
-{
-    double larger = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
-    return larger > 0 ? fabs(a - b) / larger : 0;
-}
+#include "method/verify.h"
 
 static double check_cell(const trace_job *j, trace_cell c, const score *scores)
 {
@@ -32,7 +11,7 @@ static double check_cell(const trace_job *j, trace_cell c, const score *scores)
     double mean = 0;
     for (size_t s = 0; s < j->samples; s++)
         mean += scores[s].prob / (double)j->samples;
-    return relative_difference(mean, g->prob[c.layer * j->t->cell_count + c.column]);
+    return verify_difference(mean, g->prob[c.layer * j->t->cell_count + c.column]);
 }
 
 pb_status trace_verify(trace_job *j, pb_error *err)
@@ -40,7 +19,7 @@ pb_status trace_verify(trace_job *j, pb_error *err)
     size_t total = trace_cell_total(j->t), n = j->options->verify < total ? j->options->verify : total;
     if (n == 0)
         return PB_OK;
-    size_t *order = choose_some(total, n, j->options->run.seed);
+    size_t *order = verify_choose(total, n, j->options->run.seed);
     trace_batch b = trace_batch_new(j, n * j->samples, "verifying");
     for (size_t i = 0; i < n * j->samples; i++)
         trace_batch_add_plain(&b, trace_cell_at(j->t, order[i / j->samples]), i % j->samples);
