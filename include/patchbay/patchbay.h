@@ -124,12 +124,14 @@ typedef struct pb_trace_options {
     const char *noise_file;         /* float32 .npy [samples][constraint tokens][d_model]: the noise itself */
     size_t samples;                 /* draws of random corruptions; 0: 10 */
     bool noise_direction;           /* corrupted activations into the clean run, instead of the reverse */
-    const char *sites;              /* NULL: attn_out,mlp_out,resid_post */
+    const char *sites;              /* NULL: attn_out,mlp_out,resid_post; resid_pre and head_out too */
     bool radius;                    /* `window` is R: layers l-R .. l+R; else W layers centred on l */
     size_t window;                  /* W or R; 0 with radius false: 1 */
     size_t first_layer, end_layer;  /* the layers to trace; end 0: all */
     const char *positions;          /* spans; NULL: text, or all when the image is corrupted */
     bool group;                     /* each span of `positions` is one cell */
+    const char *freeze;             /* "mlp" or "attn": this output is held, in all layers after the window, at its values */
+    const char *freeze_span;        /* in the run that is patched, on these rows (a severed trace); both or neither */
     pb_answer_choice answer;
     const char *foil;               /* also report logit(answer) - logit(foil) */
     size_t verify;                  /* cells to recompute by full, unshared passes */
@@ -161,9 +163,14 @@ const char *pb_trace_corrupted_says(const pb_trace *trace);
  * that was swapped in. */
 bool pb_trace_is_weak(const pb_trace *trace);
 bool pb_trace_is_primed(const pb_trace *trace);
-/* prob[layers][cells] of a site ("attn_out"), inside the trace; NULL when it was not traced. */
+/* prob[layers][cells] of a site ("attn_out"), inside the trace; NULL when it was not traced. Of head_out
+ * prob[layers][cells][pb_trace_heads]. */
 const double *pb_trace_prob(const pb_trace *trace, const char *site, size_t *layers, size_t *cells);
-/* A site's highest cell; false when the site was not traced. The last layer's resid_post is left out: at the last row it
+/* How many heads a layer has. */
+size_t pb_trace_heads(const pb_trace *trace);
+/* The i-th of the heads that do most, each by its strongest cell; false when there is none. */
+bool pb_trace_top_head(const pb_trace *trace, size_t i, size_t *row, size_t *head, size_t *column, double *prob);
+/* A site's highest cell (of head_out whichever head's); false when the site was not traced. The last layer's resid_post is left out: at the last row it
  * is the output itself, elsewhere nothing reads it. */
 bool pb_trace_highest(const pb_trace *trace, const char *site, size_t *row, size_t *column);
 /* The layer of a row of prob, and the name of a column: its token, or its group. The text lives as long as the trace. */

@@ -8,6 +8,7 @@
 #include "math/matmul.h"
 #include "method/ask.h"
 #include "method/trace.h"
+#include "method/trace_heads.h"
 #include "report/describe.h"
 #include "report/report.h"
 #include "report/trace_words.h"
@@ -325,11 +326,28 @@ bool pb_trace_highest(const pb_trace *pt, const char *site_wanted, size_t *row, 
         rows--;
     if (!grid || rows * t->cell_count == 0)
         return false;
-    for (size_t i = 1; i < rows * t->cell_count; i++)
+    for (size_t i = 1; i < rows * t->cell_count * grid->heads; i++)
         if (grid->prob[i] > grid->prob[best])
             best = i;
-    *row = best / t->cell_count;
-    *column = best % t->cell_count;
+    *row = best / grid->heads / t->cell_count;
+    *column = best / grid->heads % t->cell_count;
+    return true;
+}
+
+size_t pb_trace_heads(const pb_trace *pt)
+{
+    return pt->model->decoder.config.heads;
+}
+
+bool pb_trace_top_head(const pb_trace *pt, size_t i, size_t *row, size_t *head, size_t *column, double *prob)
+{
+    trace_head top[TRACE_TOP_HEADS];
+    if (i >= trace_top_heads(&pt->trace, top, TRACE_TOP_HEADS))
+        return false;
+    *row = top[i].layer;
+    *head = top[i].head;
+    *column = top[i].column;
+    *prob = top[i].prob;
     return true;
 }
 

@@ -57,7 +57,8 @@ static const option table[] = {
      "swap-phrase:TEXT, noise:X, noise:sX, noise:sX@FILE.jsonl, image:FILE, image-noise:S, image-mean:DIR, image-rowmean"},
     {"corrupt-span", VALUE_TEXT, FIELD(corrupt_span), 0, 0, "SPAN", "where text is made wrong [constraint]"},
     {"direction", VALUE_CHOICE, FIELD(direction), 0, 0, "denoise|noise", "clean activations into the corrupted run, or the reverse [denoise]"},
-    {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST", "attn_out, mlp_out, resid_pre, resid_post [attn_out,mlp_out,resid_post]"},
+    {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST", "attn_out, mlp_out, resid_pre, resid_post, head_out (each head by itself) "
+     "[attn_out,mlp_out,resid_post]"},
     {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W", "restore W layers centred on each [1]"},
     {"radius", VALUE_COUNT, FIELD(radius), FIELD(has_radius), 0, "R", "restore layers l-R to l+R instead"},
     {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b", "layers a to b-1: those traced [all], or those that an edit is "
@@ -65,6 +66,9 @@ static const option table[] = {
     {"positions", VALUE_TEXT, FIELD(positions), 0, 0, "SPANS", "trace these rows: bos, image, text, constraint, constraint:N, question, "
      "last, control, all, a:b [text; all when the picture is corrupted]"},
     {"group", VALUE_NONE, FIELD(group), 0, 0, NULL, "restore each span of --positions as a whole"},
+    {"freeze", VALUE_CHOICE, FIELD(freeze), 0, 0, "mlp|attn", "a severed trace: hold this output, in all layers after the window, at "
+     "what it is in the run that is patched"},
+    {"freeze-span", VALUE_TEXT, FIELD(freeze_span), 0, 0, "SPAN", "on these rows"},
     {"samples", VALUE_COUNT, FIELD(samples), FIELD(has_samples), 1, "N", "draws of random corruptions [10]"},
     {"noise-file", VALUE_TEXT, FIELD(noise_file), 0, 0, "F.npy", "the noise itself, float32 [samples, constraint tokens, d_model]"},
     {"foil", VALUE_TEXT, FIELD(foil), 0, 0, "TEXT", "report logit(answer) - logit(this) too"},

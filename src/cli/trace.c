@@ -28,6 +28,8 @@ pb_trace_options trace_options(const settings *s, progress *p)
     o.end_layer = s->end_layer;
     o.positions = s->positions;
     o.group = s->group;
+    o.freeze = s->freeze;
+    o.freeze_span = s->freeze_span;
     o.answer = command_answer(s);
     o.foil = s->foil;
     o.verify = s->verify;
@@ -43,6 +45,10 @@ const char *trace_wrong(const settings *s)
         return wrong;
     if (s->has_window && s->has_radius)
         return "--window and --radius exclude each other";
+    if (s->freeze && !s->freeze_span)
+        return "--freeze needs --freeze-span, the rows that are held";
+    if (s->freeze_span && !s->freeze)
+        return "--freeze-span needs --freeze mlp or --freeze attn";
     return command_answer_wrong(s);
 }
 
@@ -54,6 +60,17 @@ static void print_site(const pb_trace *trace, const char *site)
     if (pb_trace_highest(trace, site, &row, &column))
         printf("%-11s highest %.4f, at layer %zu of \"%s\"\n", site, prob[row * cells + column],
                pb_trace_layer(trace, row), pb_trace_cell(trace, column));
+}
+
+/* The heads that do most, a line each. */
+static void print_heads(const pb_trace *trace)
+{
+    enum { SHOWN = 5 };
+    size_t row, head, column;
+    double prob;
+    for (size_t i = 0; i < SHOWN && pb_trace_top_head(trace, i, &row, &head, &column, &prob); i++)
+        printf("%-11s %s %.4f, layer %zu head %zu of \"%s\"\n", i ? "" : "head_out", i ? "then   " : "highest", prob,
+               pb_trace_layer(trace, row), head, pb_trace_cell(trace, column));
 }
 
 void trace_print_runs(const pb_trace *trace)
@@ -74,6 +91,7 @@ static void trace_print(const pb_trace *trace)
     trace_print_runs(trace);
     for (size_t i = 0; i < sizeof sites / sizeof *sites; i++)
         print_site(trace, sites[i]);
+    print_heads(trace);
 }
 
 pb_status trace_and_show(pb_model *model, const pb_question *question, const settings *s, const char *out,

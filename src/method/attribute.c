@@ -384,6 +384,17 @@ static pb_status check_change(const trace_job *j, pb_error *err)
     return fail_hint(err, "name another one with --corrupt, or another --corrupt-span");
 }
 
+/* What no estimate is made of. */
+static pb_status check_asked(const trace_job *j, pb_error *err)
+{
+    if (j->t->severed)
+        return fail(err, PB_EINVAL, "--freeze: a severed trace has no estimates; its cells are run with the command trace");
+    for (size_t s = 0; s < j->t->site_count; s++)
+        if (j->t->sites[s].site == SITE_HEAD_OUT)
+            return fail(err, PB_EINVAL, "--sites: head_out has no estimates; its cells are run with the command trace");
+    return PB_OK;
+}
+
 static void open_attribution(attribution *a)
 {
     const trace_job *j = a->j;
@@ -414,6 +425,7 @@ static pb_status run(trace_job *j, const pb_attribute_options *options, pb_error
         return fail(err, PB_EINVAL, "--ig %zu: more than %d steps lie closer together than float32 can tell", options->steps,
                     ATTRIBUTE_MOST_STEPS);
     TRY(trace_prepare(j, err));
+    TRY(check_asked(j, err));
     TRY(check_change(j, err));
     TRY(trace_references(j, err));
     open_attribution(&a);

@@ -104,6 +104,8 @@ void trace_free(trace *t)
     free(t->sites);
     free(t->layers);
     free(t->answer);
+    free(t->severed_name);
+    span_free(&t->severed_rows);
     *t = (trace){0};
 }
 

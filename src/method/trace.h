@@ -26,9 +26,10 @@ typedef struct trace_run {
     double top_prob[TRACE_TOP];
 } trace_run;
 
-/* One site's cells: [layer_count][cell_count], row-major. */
+/* One site's cells: [layer_count][cell_count][heads], row-major. */
 typedef struct trace_grid {
     site site;
+    size_t heads;                        /* of head_out, each of which is a cell by itself; 1 of all other sites */
     double *prob, *logprob;
     double *logit_diff;                  /* logit(answer) - logit(foil), means over samples; NULL without --foil */
     double *sd;                          /* standard deviation of prob over samples (n, not n - 1, below); NULL with
@@ -41,6 +42,7 @@ typedef struct trace_grid {
 
 typedef struct trace_cell {
     size_t site, layer, column; /* indices into the trace's lists */
+    size_t head;                /* of head_out; else 0 */
 } trace_cell;
 
 /* What the estimates of a trace rest on (attribute.h). */
@@ -77,6 +79,10 @@ typedef struct trace {
     trace_direction direction;
     window_kind window_kind;
     size_t window;                       /* W, or R */
+    bool severed;                        /* in all layers after the window, this site's rows are held at what they are in */
+    site severed_site;                   /* the run that is patched */
+    span severed_rows;
+    char *severed_name;                  /* the span as it was asked for; NULL unless severed */
     char **corruptions;                  /* [corruption_count] as asked for, or the default: "swap:Paris" */
     size_t corruption_count;
     size_t samples;
@@ -96,6 +102,8 @@ double trace_unpatched_logprob(const trace *t);
 
 /* How many cells there are, over all sites and layers. */
 size_t trace_cell_total(const trace *t);
+/* How many numbers each of a grid's arrays holds. */
+size_t trace_grid_size(const trace *t, const trace_grid *g);
 
 /* What tracing the question would take, without running the decoder: an estimate. */
 typedef struct trace_plan {

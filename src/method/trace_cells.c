@@ -6,15 +6,32 @@
 #include "base/memory.h"
 #include "method/trace_job.h"
 
+size_t trace_grid_size(const trace *t, const trace_grid *g)
+{
+    return t->layer_count * t->cell_count * g->heads;
+}
+
 size_t trace_cell_total(const trace *t)
 {
-    return t->site_count * t->layer_count * t->cell_count;
+    size_t total = 0;
+    for (size_t s = 0; s < t->site_count; s++)
+        total += trace_grid_size(t, &t->sites[s]);
+    return total;
 }
 
 trace_cell trace_cell_at(const trace *t, size_t index)
 {
-    return (trace_cell){index / (t->layer_count * t->cell_count), index / t->cell_count % t->layer_count,
-                  index % t->cell_count};
+    size_t s = 0;
+    for (; index >= trace_grid_size(t, &t->sites[s]); s++)
+        index -= trace_grid_size(t, &t->sites[s]);
+    size_t heads = t->sites[s].heads;
+    return (trace_cell){.site = s, .layer = index / heads / t->cell_count, .column = index / heads % t->cell_count,
+                        .head = index % heads};
+}
+
+size_t trace_cell_in_grid(const trace *t, trace_cell c)
+{
+    return (c.layer * t->cell_count + c.column) * t->sites[c.site].heads + c.head;
 }
 
 /* NULL in a plan. */
@@ -30,7 +47,8 @@ static row_edit cell_edit(const trace_job *j, trace_cell c, size_t sample)
     const span *positions = &t->cells[c.column];
     return (row_edit){.site = g->site, .first_layer = g->restored[c.layer][0], .end_layer = g->restored[c.layer][1] + 1,
                   .positions = positions->positions, .position_count = positions->count,
-                  .source = trace_source_run(j, sample)};
+                  .source = trace_source_run(j, sample),
+                  .first_head = c.head, .end_head = g->site == SITE_HEAD_OUT ? c.head + 1 : 0};
 }
 
 const recording *trace_patched_run(const trace_job *j, size_t sample)
@@ -48,19 +66,42 @@ const score *trace_unpatched_score(const trace_job *j, size_t sample)
     return j->t->direction == TRACE_DENOISE ? &j->corrupted_score[sample] : &j->clean_score;
 }
 
+/* The rows of a severed trace that are held after a cell's window: at what they are in the run that is patched. */
+static row_edit held_edit(const trace_job *j, trace_cell c, size_t sample)
+{
+    const trace *t = j->t;
+    return (row_edit){.site = t->severed_site, .first_layer = t->sites[c.site].restored[c.layer][1] + 1,
+                      .end_layer = j->q->model->decoder.config.layers, .positions = t->severed_rows.positions,
+                      .position_count = t->severed_rows.count, .source = trace_patched_run(j, sample)};
+}
+
+/* The edits of a cell; returns how many they are. */
+static size_t cell_edits(const trace_job *j, trace_cell c, size_t sample, row_edit edits[2])
+{
+    edits[0] = cell_edit(j, c, sample);
+    if (!j->t->severed)
+        return 1;
+    edits[1] = held_edit(j, c, sample);
+    return edits[1].first_layer < edits[1].end_layer ? 2 : 1;
+}
+
 /* Whether putting the row in changes nothing that is read: it is there already, to the bit (which a plan cannot know), or
  * it lies in the last layer where no later row attends to it. */
 static bool row_is_idle(const trace_job *j, const row_edit *e, size_t layer, size_t position, size_t sample)
 {
-    size_t L = j->q->model->decoder.config.layers, D = j->q->model->decoder.config.d_model;
+    const decoder_config *c = &j->q->model->decoder.config;
+    size_t at = e->end_head ? e->first_head * c->head_dim : 0, width = e->end_head ? c->head_dim : c->d_model;
     if (position < j->first_changed[sample])
         return true;
-    if (layer + 1 == L && e->site != SITE_RESID_PRE && position < j->q->last)
+    if (layer + 1 == c->layers && e->site != SITE_RESID_PRE && position < j->q->last)
         return true;
-    return e->source && memcmp(recording_row(e->source, e->site, layer, position),
-                  recording_row(trace_patched_run(j, sample), e->site, layer, position), D * sizeof(float)) == 0;
+    return e->source && memcmp(recording_row(e->source, e->site, layer, position) + at,
+                               recording_row(trace_patched_run(j, sample), e->site, layer, position) + at,
+                               width * sizeof(float)) == 0;
 }
 
+/* Where nothing that a cell puts in changes anything, what is held after it is what stands there, so a severed cell is
+ * known where a plain one is. */
 static bool cell_is_known(const trace_job *j, const row_edit *e, size_t sample)
 {
     for (size_t l = e->first_layer; l < e->end_layer; l++)
@@ -70,28 +111,36 @@ static bool cell_is_known(const trace_job *j, const row_edit *e, size_t sample)
     return true;
 }
 
-/* The fork of a cell in one sample. Rows of the edit below the first changed one are idle, and are left out. */
-static replay_fork cell_fork(const trace_job *j, row_edit *e, size_t sample)
+static void drop_rows_below(row_edit *e, size_t position)
 {
-    while (e->position_count && e->positions[0] < j->first_changed[sample]) {
+    while (e->position_count && e->positions[0] < position) {
         e->positions++;
         e->position_count--;
     }
-    return (replay_fork){.base = trace_patched_run(j, sample), .first = e->positions[0], .end = j->q->length, .edits = e,
-                  .edit_count = 1, .read_first = j->q->last};
+}
+
+/* The fork of a cell in one sample. Rows of the edit below the first changed one are idle, and are left out; and so are
+ * rows held below the first that is put in, which it does not reach. */
+static replay_fork cell_fork(const trace_job *j, row_edit *edits, size_t count, size_t sample)
+{
+    drop_rows_below(&edits[0], j->first_changed[sample]);
+    if (count > 1)
+        drop_rows_below(&edits[1], edits[0].positions[0]);
+    return (replay_fork){.base = trace_patched_run(j, sample), .first = edits[0].positions[0], .end = j->q->length,
+                  .edits = edits, .edit_count = count, .read_first = j->q->last};
 }
 
 /* The same cell in its plain form. */
-static replay_fork plain_fork(const trace_job *j, const row_edit *e, size_t sample)
+static replay_fork plain_fork(const trace_job *j, const row_edit *edits, size_t count, size_t sample)
 {
     return (replay_fork){.first = 0, .end = j->q->length,
                   .input = j->t->direction == TRACE_DENOISE ? j->inputs[sample] : j->q->input,
-                  .edits = e, .edit_count = 1, .read_first = j->q->last, .plain = true};
+                  .edits = edits, .edit_count = count, .read_first = j->q->last, .plain = true};
 }
 
 trace_batch trace_batch_new(trace_job *j, size_t most, const char *what)
 {
-    return (trace_batch){.j = j, .forks = mem_new(most, sizeof(replay_fork)), .edits = mem_new(most, sizeof(row_edit)),
+    return (trace_batch){.j = j, .forks = mem_new(most, sizeof(replay_fork)), .edits = mem_new(most, sizeof(row_edit[2])),
                    .scores = mem_new(most, sizeof(score)), .what = what};
 }
 
@@ -130,7 +179,7 @@ pb_status trace_batch_run(trace_batch *b, size_t memory, pb_error *err)
 static void store(trace_job *j, trace_cell c, const score *scores)
 {
     trace_grid *g = &j->t->sites[c.site];
-    size_t at = c.layer * j->t->cell_count + c.column;
+    size_t at = trace_cell_in_grid(j->t, c);
     double n = (double)j->samples, squares = 0;
     for (size_t s = 0; s < j->samples; s++) {
         g->prob[at] += scores[s].prob / n;
@@ -146,18 +195,18 @@ static void store(trace_job *j, trace_cell c, const score *scores)
 
 void trace_batch_add_plain(trace_batch *b, trace_cell c, size_t sample)
 {
-    row_edit *e = &b->edits[b->count];
-    *e = cell_edit(b->j, c, sample);
-    b->forks[b->count++] = plain_fork(b->j, e, sample);
+    row_edit *edits = b->edits[b->count];
+    size_t count = cell_edits(b->j, c, sample, edits);
+    b->forks[b->count++] = plain_fork(b->j, edits, count, sample);
 }
 
 /* Adds a cell where it must be run. */
 static void add_cell(trace_batch *b, trace_cell c, size_t sample)
 {
-    row_edit *e = &b->edits[b->count];
-    *e = cell_edit(b->j, c, sample);
-    if (!cell_is_known(b->j, e, sample))
-        b->forks[b->count++] = cell_fork(b->j, e, sample);
+    row_edit *edits = b->edits[b->count];
+    size_t count = cell_edits(b->j, c, sample, edits);
+    if (!cell_is_known(b->j, &edits[0], sample))
+        b->forks[b->count++] = cell_fork(b->j, edits, count, sample);
 }
 
 void trace_batch_add_cells(trace_batch *b, const size_t *cells, size_t count, size_t *slot)

@@ -10,12 +10,12 @@ static pb_status choose_sites(trace_job *j, pb_error *err)
 {
     trace *t = j->t;
     const char *list = j->options->sites ? j->options->sites : "attn_out,mlp_out,resid_post";
-    t->sites = mem_new(SITE_COUNT, sizeof *t->sites);
+    t->sites = mem_new(SITE_PUT_COUNT, sizeof *t->sites);
     for (const char *at = list; *at;) {
         size_t length = strcspn(at, ",");
         char *name = mem_text_n(at, length);
         site s;
-        bool known = site_find(name, &s) && s < SITE_COUNT, repeated = false;
+        bool known = site_find(name, &s), repeated = false;
         for (size_t i = 0; known && i < t->site_count; i++)
             repeated |= t->sites[i].site == s;
         pb_status status = PB_OK;
@@ -24,7 +24,8 @@ static pb_status choose_sites(trace_job *j, pb_error *err)
         free(name);
         TRY(status);
         if (!repeated)
-            t->sites[t->site_count++].site = s;
+            t->sites[t->site_count++] = (trace_grid){
+                .site = s, .heads = s == SITE_HEAD_OUT ? j->q->model->decoder.config.heads : 1};
         at += length + (at[length] == ',');
     }
     return t->site_count ? PB_OK : fail(err, PB_EINVAL, "--sites: names no site; known are %s", site_names());
@@ -85,9 +86,10 @@ static pb_status choose_cells(trace_job *j, pb_error *err)
 static void make_grids(trace_job *j)
 {
     trace *t = j->t;
-    size_t n = t->layer_count * t->cell_count, L = j->q->model->decoder.config.layers;
+    size_t L = j->q->model->decoder.config.layers;
     for (size_t s = 0; s < t->site_count; s++) {
         trace_grid *g = &t->sites[s];
+        size_t n = trace_grid_size(t, g);
         g->prob = mem_new(n, sizeof *g->prob);
         g->logprob = mem_new(n, sizeof *g->logprob);
         g->logit_diff = t->foil >= 0 ? mem_new(n, sizeof *g->logit_diff) : NULL;
@@ -98,6 +100,28 @@ static void make_grids(trace_job *j)
             g->restored[i][1]--;
         }
     }
+}
+
+/* --freeze and --freeze-span */
+static pb_status choose_severed(trace_job *j, pb_error *err)
+{
+    const char *site_wanted = j->options->freeze, *rows = j->options->freeze_span;
+    trace *t = j->t;
+    if (!site_wanted && !rows)
+        return PB_OK;
+    if (!site_wanted || !rows)
+        return fail(err, PB_EINVAL, "%s", rows ? "--freeze-span needs --freeze mlp or --freeze attn"
+                                               : "--freeze needs --freeze-span, the rows that are held");
+    bool mlp = strcmp(site_wanted, "mlp") == 0;
+    if (!mlp && strcmp(site_wanted, "attn") != 0)
+        return fail(err, PB_EINVAL, "--freeze: \"%s\" is neither mlp nor attn", site_wanted);
+    TRY(prompt_span(&j->q->prompt, rows, &t->severed_rows, err));
+    if (t->severed_rows.count == 0)
+        return fail(err, PB_EINVAL, "--freeze-span: the span \"%s\" is empty", rows);
+    t->severed = true;
+    t->severed_site = mlp ? SITE_MLP_OUT : SITE_ATTN_OUT;
+    t->severed_name = mem_text(rows);
+    return PB_OK;
 }
 
 /* --answer and --foil; without any answer it is set from the clean run. */
@@ -119,6 +143,7 @@ pb_status trace_choose(trace_job *j, pb_error *err)
     j->t->direction = j->options->noise_direction ? TRACE_NOISE : TRACE_DENOISE;
     TRY(choose_sites(j, err));
     TRY(choose_layers(j, err));
+    TRY(choose_severed(j, err));
     return choose_answer(j, err);
 }
 

@@ -63,14 +63,16 @@ const recording *trace_patched_run(const trace_job *j, size_t sample);
 const recording *trace_source_run(const trace_job *j, size_t sample);
 const score *trace_unpatched_score(const trace_job *j, size_t sample);
 
-/* Cells are numbered site by site, layer by layer, position by position. */
+/* Cells are numbered site by site, layer by layer, position by position, head by head. */
 trace_cell trace_cell_at(const trace *t, size_t index);
+/* Where the cell stands in its grid's arrays. */
+size_t trace_cell_in_grid(const trace *t, trace_cell c);
 
 /* Forks of many cells on their way through the engine. */
 typedef struct trace_batch {
     trace_job *j;
     replay_fork *forks;      /* [most] */
-    row_edit *edits;      /* [most] */
+    row_edit (*edits)[2]; /* [most]: what the cell puts in, and what is held after it */
     score *scores;    /* [most], filled in when they have run */
     size_t count;
     const char *what; /* for progress */

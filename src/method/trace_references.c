@@ -35,30 +35,54 @@ static pb_status corrupt_inputs(trace_job *j, pb_error *err)
 static size_t sites_first(const trace_job *j)
 {
     size_t first = j->t->first_changed;
-    for (size_t c = 0; (j->options->naive || j->options->verify) && c < j->t->cell_count; c++)
+    if (!j->options->naive && !j->options->verify)
+        return first;
+    for (size_t c = 0; c < j->t->cell_count; c++)
         first = j->t->cells[c].positions[0] < first ? j->t->cells[c].positions[0] : first;
-    return first;
+    return j->t->severed && j->t->severed_rows.positions[0] < first ? j->t->severed_rows.positions[0] : first;
+}
+
+static bool traces_heads(const trace *t)
+{
+    for (size_t s = 0; s < t->site_count; s++)
+        if (t->sites[s].site == SITE_HEAD_OUT)
+            return true;
+    return false;
+}
+
+/* Heads are kept where they are traced. */
+static pb_status new_recording(const trace_job *j, recording **out, const recording *base, size_t first, size_t from,
+                               pb_error *err)
+{
+    const decoder_config *c = &j->q->model->decoder.config;
+    TRY(recording_new(out, c, base, first, j->q->length, from, err));
+    return traces_heads(j->t) ? recording_keep_heads(*out, c, err) : PB_OK;
+}
+
+static size_t one_recording_bytes(const trace_job *j, size_t first, size_t from)
+{
+    const decoder_config *c = &j->q->model->decoder.config;
+    size_t T = j->q->length;
+    return recording_bytes(c, first, T, from) + (traces_heads(j->t) ? recording_heads_bytes(c, T, from) : 0);
 }
 
 static pb_status new_recordings(trace_job *j, pb_error *err)
 {
-    const decoder_config *c = &j->q->model->decoder.config;
-    size_t from = sites_first(j), T = j->q->length;
-    TRY(recording_new(&j->clean, c, NULL, 0, T, from, err));
+    TRY(new_recording(j, &j->clean, NULL, 0, sites_first(j), err));
     j->corrupted = mem_new(j->samples, sizeof *j->corrupted);
     for (size_t s = 0; s < j->samples; s++) {
         size_t first = j->first_changed[s];
-        TRY(recording_new(&j->corrupted[s], c, j->clean, first, T, first, err));
+        TRY(new_recording(j, &j->corrupted[s], j->clean, first, first, err));
     }
     return PB_OK;
 }
 
 static size_t recordings_bytes(const trace_job *j)
 {
-    const decoder_config *c = &j->q->model->decoder.config;
-    size_t T = j->q->length, bytes = recording_bytes(c, 0, T, sites_first(j));
+    size_t input = j->q->length * j->q->model->decoder.config.d_model * sizeof(float);
+    size_t bytes = one_recording_bytes(j, 0, sites_first(j));
     for (size_t s = 0; s < j->samples; s++)
-        bytes += recording_bytes(c, j->first_changed[s], T, j->first_changed[s]) + T * c->d_model * sizeof(float);
+        bytes += one_recording_bytes(j, j->first_changed[s], j->first_changed[s]) + input;
     return bytes;
 }
 

@@ -11,7 +11,7 @@ static double check_cell(const trace_job *j, trace_cell c, const score *scores)
     double mean = 0;
     for (size_t s = 0; s < j->samples; s++)
         mean += scores[s].prob / (double)j->samples;
-    return verify_difference(mean, g->prob[c.layer * j->t->cell_count + c.column]);
+    return verify_difference(mean, g->prob[trace_cell_in_grid(j->t, c)]);
 }
 
 pb_status trace_verify(trace_job *j, pb_error *err)

@@ -19,11 +19,12 @@ const palette palette_reds = {
     {0x2b1f1e, 0x4c191b, 0x73161b, 0x9e1f22, 0xc93a32, 0xe96450, 0xf7967a, 0xfcc6b0, 0xfff0e9},
 };
 
-static const palette *const of_site[SITE_COUNT] = {
+static const palette *const of_site[SITE_PUT_COUNT] = {
     [SITE_RESID_PRE] = &palette_purples,
     [SITE_ATTN_OUT] = &palette_reds,
     [SITE_MLP_OUT] = &palette_greens,
     [SITE_RESID_POST] = &palette_purples,
+    [SITE_HEAD_OUT] = &palette_reds,
 };
 
 const palette *palette_of(site s)

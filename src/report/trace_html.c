@@ -74,7 +74,8 @@ static void add_maps(buffer *out, const trace_report *r, const heat_rows *rows)
                          : ", from the clean score towards the corrupted one: strong colour is damage.</p>\n");
     buffer_text(out, "<div class=\"maps\">\n");
     for (size_t s = 0; s < r->trace->site_count; s++)
-        add_map(out, r, rows, s, answer.data);
+        if (r->trace->sites[s].site != SITE_HEAD_OUT)
+            add_map(out, r, rows, s, answer.data);
     buffer_text(out, "</div>\n</section>\n");
     buffer_free(&answer);
 }

@@ -1,6 +1,7 @@
 /* trace_json.c: a trace as JSON (docs/formats.md): the field names and their order are a contract with other programs.
  *
  * A grid stands as one array per layer with one number per cell. NaN and infinities, which JSON lacks, are null. */
+#include "method/trace_heads.h"
 #include "report/json_values.h"
 #include "report/report.h"
 #include "report/run_json.h"
@@ -60,14 +61,16 @@ static json_t *make_marks(const trace *t)
     return list;
 }
 
-/* values[layers][cells] as one array per layer. */
-static json_t *make_grid(const trace *t, const double *values)
+/* values[layers][cells] as one array per layer; of several heads values[layers][cells][heads], an array per cell. */
+static json_t *make_grid(const trace *t, const trace_grid *g, const double *values)
 {
     json_t *rows = json_array();
     for (size_t l = 0; l < t->layer_count; l++) {
         json_t *row = json_array();
-        for (size_t c = 0; c < t->cell_count; c++)
-            json_array_append_new(row, make_number(values[l * t->cell_count + c]));
+        for (size_t c = 0; c < t->cell_count; c++) {
+            const double *cell = values + (l * t->cell_count + c) * g->heads;
+            json_array_append_new(row, g->site == SITE_HEAD_OUT ? make_numbers(cell, g->heads) : make_number(*cell));
+        }
         json_array_append_new(rows, row);
     }
     return rows;
@@ -77,13 +80,13 @@ static json_t *make_one_site(const trace *t, const trace_grid *g)
 {
     json_t *object = json_object();
     if (g->estimate)
-        json_object_set_new(object, "estimate", make_grid(t, g->estimate));
-    json_object_set_new(object, "prob", make_grid(t, g->prob));
-    json_object_set_new(object, "logprob", make_grid(t, g->logprob));
+        json_object_set_new(object, "estimate", make_grid(t, g, g->estimate));
+    json_object_set_new(object, "prob", make_grid(t, g, g->prob));
+    json_object_set_new(object, "logprob", make_grid(t, g, g->logprob));
     if (g->logit_diff)
-        json_object_set_new(object, "logit_diff", make_grid(t, g->logit_diff));
+        json_object_set_new(object, "logit_diff", make_grid(t, g, g->logit_diff));
     if (g->sd)
-        json_object_set_new(object, "sd", make_grid(t, g->sd));
+        json_object_set_new(object, "sd", make_grid(t, g, g->sd));
     json_t *restored = json_array();
     for (size_t l = 0; l < t->layer_count; l++)
         json_array_append_new(restored, json_pack("[o, o]", make_count(g->restored[l][0]), make_count(g->restored[l][1])));
@@ -99,6 +102,31 @@ static json_t *make_sites(const trace *t)
     for (size_t s = 0; s < t->site_count; s++)
         json_object_set_new(object, site_name(t->sites[s].site), make_one_site(t, &t->sites[s]));
     return object;
+}
+
+/* What is held in a severed trace. */
+static json_t *make_freeze(const trace *t)
+{
+    return json_pack("{s:s, s:o, s:o}", "site", site_name(t->severed_site), "span", make_text(t->severed_name),
+                     "positions", make_positions(t->severed_rows.positions, t->severed_rows.count));
+}
+
+/* [{"layer", "head", "position" or "group", "prob", "effect", "recovered"}...] */
+static json_t *make_top_heads(const trace *t)
+{
+    trace_head top[TRACE_TOP_HEADS];
+    size_t count = trace_top_heads(t, top, TRACE_TOP_HEADS);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const span *cell = &t->cells[top[i].column];
+        json_t *at = t->groups ? make_text(t->groups[top[i].column]) : make_count(cell->positions[0]);
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "layer",
+                                              make_count(t->layers[top[i].layer]), "head", make_count(top[i].head),
+                                              t->groups ? "group" : "position", at, "prob", make_number(top[i].prob),
+                                              "effect", make_number(top[i].effect), "recovered",
+                                              make_number(trace_recovered(t, top[i].prob))));
+    }
+    return list;
 }
 
 static json_t *make_verify(const trace *t)
@@ -146,7 +174,11 @@ json_t *report_trace_json(const trace_report *r)
     json_object_set_new(o, "direction", json_string(t->direction == TRACE_DENOISE ? "denoise" : "noise"));
     if (t->estimates.made)
         add_estimates(o, t);
+    if (t->severed)
+        json_object_set_new(o, "freeze", make_freeze(t));
     json_object_set_new(o, "sites", make_sites(t));
+    if (trace_heads_grid(t))
+        json_object_set_new(o, "top_heads", make_top_heads(t));
     json_object_set_new(o, "verify", make_verify(t));
     json_object_set_new(o, "cost", make_cost(&t->cost));
     return o;

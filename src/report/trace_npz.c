@@ -17,36 +17,40 @@ typedef struct rome_file {
     const char *name, *kind; /* kind as ROME's files have it: "" for the residual stream */
 } rome_file;
 
-static const rome_file files[SITE_COUNT] = {
+static const rome_file files[SITE_PUT_COUNT] = {
     [SITE_RESID_PRE] = {"trace_resid_pre.npz", ""},
     [SITE_ATTN_OUT] = {"trace_attn.npz", "attn"},
     [SITE_MLP_OUT] = {"trace_mlp.npz", "mlp"},
     [SITE_RESID_POST] = {"trace.npz", ""},
+    [SITE_HEAD_OUT] = {"trace_head.npz", "head"}, /* which ROME does not have */
 };
 
-/* scores[T][L] */
+/* scores[T][L], of heads [T][L][H] */
 static void fill_scores(const trace_report *r, const trace_grid *g, float *scores)
 {
     const trace *t = r->trace;
-    size_t length = r->about.prompt->length;
+    size_t row = r->about.layers * g->heads, length = r->about.prompt->length;
     double reference = t->direction == TRACE_DENOISE ? t->corrupted.prob : t->clean.prob;
-    for (size_t i = 0; i < length * r->about.layers; i++)
-        scores[i] = i / r->about.layers < t->first_changed ? (float)reference : NAN;
+    for (size_t i = 0; i < length * row; i++)
+        scores[i] = i / row < t->first_changed ? (float)reference : NAN;
     for (size_t c = t->cell_count; c-- > 0;) /* backwards: of overlapping groups the first one named wins */
         for (size_t i = 0; i < t->cells[c].count; i++)
-            for (size_t l = 0; l < t->layer_count; l++)
-                scores[t->cells[c].positions[i] * r->about.layers + t->layers[l]] = (float)g->prob[l * t->cell_count + c];
+            for (size_t l = 0; l < t->layer_count * g->heads; l++) {
+                size_t layer = l / g->heads, head = l % g->heads;
+                scores[t->cells[c].positions[i] * row + t->layers[layer] * g->heads + head] =
+                    (float)g->prob[(layer * t->cell_count + c) * g->heads + head];
+            }
 }
 
 static pb_status add_scores(npz *z, const trace_report *r, const trace_grid *g, pb_error *err)
 {
     float *scores;
-    size_t shape[2] = {r->about.prompt->length, r->about.layers}, cells;
-    if (!size_mul(shape[0], shape[1], &cells))
-        return fail(err, PB_ENOMEM, "no memory for scores: %zu x %zu values", shape[0], shape[1]);
+    size_t shape[3] = {r->about.prompt->length, r->about.layers, g->heads}, row, cells;
+    if (!size_mul(shape[1], shape[2], &row) || !size_mul(shape[0], row, &cells))
+        return fail(err, PB_ENOMEM, "no memory for scores: %zu x %zu x %zu values", shape[0], shape[1], shape[2]);
     TRY(mem_try(&scores, cells, sizeof *scores, "scores", err));
     fill_scores(r, g, scores);
-    npz_add_f32(z, "scores", scores, 2, shape);
+    npz_add_f32(z, "scores", scores, g->site == SITE_HEAD_OUT ? 3 : 2, shape);
     free(scores);
     return PB_OK;
 }

@@ -139,8 +139,11 @@ static void draw_maps(buffer *out, const trace_report *r, const heat_rows *rows,
 {
     buffer answer = {0};
     trace_answer_label(r, &answer);
-    for (size_t s = 0; s < r->trace->site_count; s++) {
-        size_t column = s % g->columns, line = s / g->columns;
+    for (size_t s = 0, at = 0; s < r->trace->site_count; s++) {
+        if (r->trace->sites[s].site == SITE_HEAD_OUT)
+            continue;
+        size_t column = at % g->columns, line = at / g->columns;
+        at++;
         heat_map map = {
             .report = r,
             .grid = &r->trace->sites[s],

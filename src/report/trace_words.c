@@ -23,11 +23,12 @@ const char *trace_method_name(const trace *t)
 
 const char *trace_site_name(site s)
 {
-    static const char *const names[SITE_COUNT] = {
+    static const char *const names[SITE_PUT_COUNT] = {
         [SITE_RESID_PRE] = "Block input",
         [SITE_ATTN_OUT] = "Attention output",
         [SITE_MLP_OUT] = "MLP output",
         [SITE_RESID_POST] = "Residual stream",
+        [SITE_HEAD_OUT] = "Attention head",
     };
     return names[s];
 }

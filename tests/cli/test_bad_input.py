@@ -342,6 +342,7 @@ class Questions(ProgramTest):
                     self.fails(self.trace(LLAVA, "--positions", span, *group))
             with self.subTest(corrupt=span):
                 self.fails(self.trace(LLAVA, "--corrupt-span", span))
+                self.fails(self.trace(LLAVA, "--freeze", "mlp", "--freeze-span", span))
 
     def test_sites(self):
         for sites in ("", ",", "mlp", "attn_out,,", "attn_out, mlp_out", "blocks.0.hook_attn_out"):

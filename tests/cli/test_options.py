@@ -125,6 +125,14 @@ class Trace(ProgramTest):
         trace = self.json("--sites", "resid_pre,mlp_out,resid_pre")
         self.assertEqual(set(trace["sites"]), {"resid_pre", "mlp_out"})
         self.assertSame(self.grids(trace)["mlp_out"], self.grids(self.json())["mlp_out"])
+        heads = self.json("--sites", "head_out,attn_out")
+        layers, rows, H = len(heads["layers"]), len(heads["positions"]), 4
+        grid = heads["sites"]["head_out"]["prob"]
+        self.assertEqual([len(grid), {len(row) for row in grid}, {len(cell) for row in grid for cell in row}], [layers, {rows}, {H}])
+        self.assertEqual(heads["cost"]["cells"], layers * rows * (H + 1))
+        best = max(p for row in grid for cell in row for p in cell)
+        self.assertEqual(heads["top_heads"][0]["prob"], best)
+        self.assertNotIn("top_heads", trace)
 
     def test_window(self):
         trace = self.json("--window", 3)
@@ -152,6 +160,23 @@ class Trace(ProgramTest):
         self.assertEqual(part["positions"], sorted(set(whole["constraints"][0]["positions"]) | {whole["positions"][-1]}))
         for site, rows in self.grids(part).items():
             self.assertSame(rows, [[row[whole["positions"].index(p)] for p in part["positions"]] for row in self.grids(whole)[site]])
+
+    def test_freeze(self):
+        def trace(*more):
+            return self.json("--sites", "attn_out", "--positions", "last", image=PICTURE, *more)
+        plain, severed = trace(), {site: trace("--freeze", site, "--freeze-span", "last") for site in ("mlp", "attn")}
+        self.assertNotIn("freeze", plain)
+        for site, t in severed.items():
+            self.assertEqual(t["freeze"], {"site": site + "_out", "span": "last", "positions": t["positions"]})
+            self.assertNotEqual(self.grids(t), self.grids(plain))
+            self.assertEqual(t["sites"]["attn_out"]["prob"][-1], plain["sites"]["attn_out"]["prob"][-1])  # nothing left to hold
+        self.assertNotEqual(self.grids(severed["mlp"]), self.grids(severed["attn"]))
+        naive = trace("--freeze", "mlp", "--freeze-span", "last", "--naive")
+        self.assertSame(self.grids(severed["mlp"]), self.grids(naive))
+
+    def test_freeze_span(self):
+        below = self.json("--positions", "last", "--freeze", "mlp", "--freeze-span", "constraint,bos", image=PICTURE)
+        self.assertSame(self.grids(below), self.grids(self.json("--positions", "last", image=PICTURE)))  # out of reach
 
     def test_group(self):
         trace = self.json("--group", "--positions", "constraint,last,0:3")

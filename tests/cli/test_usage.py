@@ -51,6 +51,7 @@ class Misuse(ProgramTest):
             ("--direction", ("", "both", "denoise|noise", "den")),
             ("--answer-tokens", ("", "last")),
             ("--occurrences", ("", "none")),
+            ("--freeze", ("", "head_out", "mlp_out")),
             ("--dtype", ("", "f16", "float32")),
         ):
             for value in values:
@@ -68,6 +69,8 @@ class Misuse(ProgramTest):
         self.misused(self.trace(LLAVA, "--window", 2, "--radius", 2), "--window", "--radius")
         self.misused(self.trace(LLAVA, "--answer", "x", "--answer-id", 2), "--answer")
         self.misused(self.trace(LLAVA, "a second question"), "QUESTION")
+        self.misused(self.trace(LLAVA, "--freeze", "mlp"), "--freeze needs --freeze-span")
+        self.misused(self.trace(LLAVA, "--freeze-span", "last"), "--freeze-span needs --freeze")
         self.misused(self.trace(LLAVA, "--prompt", "this country"), "--prompt", "--question")
         self.misused(self.trace(LLAVA, "--prompt", "this country", "--template", "plain", question=None), "--prompt",
                      "--template")

@@ -2,6 +2,8 @@
  * as its naive form, which runs every cell by itself. */
 #include "tests/method/asked.h"
 
+#include "method/trace_heads.h"
+
 /* ---- windows ---- */
 
 static size_t least(size_t a, size_t b)
@@ -58,10 +60,12 @@ static void assert_same_grids(const trace *a, const trace *b)
     assert_same(a->clean.prob, b->clean.prob, "clean");
     assert_same(a->corrupted.prob, b->corrupted.prob, "corrupted");
     for (size_t s = 0; s < a->site_count; s++) {
-        assert_same_doubles(a->sites[s].prob, b->sites[s].prob, grid_size(a), site_name(a->sites[s].site));
-        assert_same_doubles(a->sites[s].logprob, b->sites[s].logprob, grid_size(a), site_name(a->sites[s].site));
-        assert_same_doubles(a->sites[s].logit_diff, b->sites[s].logit_diff, grid_size(a), "logit_diff");
-        assert_same_doubles(a->sites[s].sd, b->sites[s].sd, grid_size(a), "sd");
+        size_t n = trace_grid_size(a, &a->sites[s]);
+        assert_int_equal(n, trace_grid_size(b, &b->sites[s]));
+        assert_same_doubles(a->sites[s].prob, b->sites[s].prob, n, site_name(a->sites[s].site));
+        assert_same_doubles(a->sites[s].logprob, b->sites[s].logprob, n, site_name(a->sites[s].site));
+        assert_same_doubles(a->sites[s].logit_diff, b->sites[s].logit_diff, n, "logit_diff");
+        assert_same_doubles(a->sites[s].sd, b->sites[s].sd, n, "sd");
     }
 }
 
@@ -95,7 +99,9 @@ static void check_corruptions(const char *folder, const char *picture_file, cons
             o.corruptions = corruptions[c];
             o.corruption_count = 1 + (corruptions[c][1] != NULL);
             o.samples = 2;
-            o.sites = "resid_pre,attn_out,mlp_out,resid_post";
+            o.sites = (c + k) % 3 ? "resid_pre,attn_out,mlp_out,resid_post" : "head_out,mlp_out";
+            o.freeze = (c + k) % 2 ? NULL : c % 2 ? "mlp" : "attn";
+            o.freeze_span = (c + k) % 2 ? NULL : k == 2 ? "constraint,last" : "all";
             o.radius = windows[(c + k) % 5][0];
             o.window = windows[(c + k) % 5][1];
             o.noise_direction = k % 2;
@@ -124,6 +130,157 @@ static void every_cell_is_what_a_full_pass_gives(void **state)
     check_corruptions(QWEN2, NULL, "0:1", corruptions, 3);
     buffer_free(&other);
 }
+
+/* ---- heads ---- */
+
+static void each_head_is_a_cell(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    pb_trace_options o = pb_trace_defaults();
+    o.sites = "attn_out,head_out";
+    o.positions = "constraint,last";
+    trace t = traced(m, PICTURE, &o);
+    size_t H = m->decoder.config.heads, columns = t.cell_count;
+    assert_int_equal(t.sites[0].heads, 1);
+    assert_int_equal(t.sites[1].heads, H);
+    assert_int_equal(t.cost.cells, t.layer_count * columns * (1 + H));
+    assert_ptr_equal(trace_heads_grid(&t), &t.sites[1]);
+    trace_head top[TRACE_TOP_HEADS], all[64];
+    size_t count = trace_top_heads(&t, top, TRACE_TOP_HEADS), most = trace_top_heads(&t, all, 64);
+    assert_true(count > 1 && count <= TRACE_TOP_HEADS && most >= count);
+    for (size_t i = 0; i < most; i++) {
+        assert_true(i >= count || (top[i].effect == all[i].effect && top[i].head == all[i].head));
+        assert_true(i == 0 || all[i].effect <= all[i - 1].effect);
+        assert_true(all[i].effect == all[i].prob - t.corrupted.prob && all[i].effect > 0);
+        assert_true(all[i].prob == t.sites[1].prob[(all[i].layer * columns + all[i].column) * H + all[i].head]);
+        for (size_t c = 0; c < columns; c++)
+            assert_true(t.sites[1].prob[(all[i].layer * columns + c) * H + all[i].head] <= all[i].prob);
+    }
+    trace_free(&t);
+    o.sites = "mlp_out";
+    t = traced(m, PICTURE, &o);
+    assert_null(trace_heads_grid(&t));
+    assert_int_equal(trace_top_heads(&t, top, TRACE_TOP_HEADS), 0);
+    trace_free(&t);
+    model_free(m);
+}
+
+/* Where there is one head, it is all that attention puts out: the same cells, to the bit, and the same ones known. */
+static void an_only_head_is_the_attention_output(void **state)
+{
+    (void)state;
+    static const char *const config[] = {"num_attention_heads", "num_key_value_heads"};
+    char *folder = tiny_copy(PHI);
+    for (size_t i = 0; i < 2; i++)
+        tiny_set(folder, "config.json", config[i], "1");
+    model *m = tiny_open(folder);
+    assert_int_equal(m->decoder.config.heads, 1);
+    for (int k = 0; k < 4; k++) {
+        pb_trace_options o = pb_trace_defaults();
+        o.sites = "attn_out";
+        o.window = k % 2 ? 3 : 1;
+        o.noise_direction = k / 2;
+        trace a = traced(m, NULL, &o);
+        o.sites = "head_out";
+        trace b = traced(m, NULL, &o);
+        assert_same_doubles(a.sites[0].prob, b.sites[0].prob, grid_size(&a), "one head");
+        assert_same_doubles(a.sites[0].logprob, b.sites[0].logprob, grid_size(&a), "one head");
+        assert_int_equal(a.cost.cells_skipped, b.cost.cells_skipped);
+        trace_free(&a);
+        trace_free(&b);
+    }
+    model_free(m);
+    folder_remove(folder);
+}
+
+/* ---- severed traces ---- */
+
+static bool same_grids(const trace *a, const trace *b)
+{
+    return memcmp(a->sites[0].prob, b->sites[0].prob, grid_size(a) * sizeof(double)) == 0;
+}
+
+/* What is held below the cell is not reached by it, and after the last layer nothing is left to hold; elsewhere it
+ * shows. Known cells stay known. */
+static void what_is_held_shows_where_the_cell_reaches_it(void **state)
+{
+    (void)state;
+    if (!matmul_row_invariant())
+        skip();
+    model *m = tiny_open(LLAVA);
+    for (int k = 0; k < 4; k++) {
+        pb_trace_options o = pb_trace_defaults();
+        o.sites = "attn_out";
+        o.positions = "last";
+        o.noise_direction = k % 2;
+        o.freeze = NULL;
+        trace plain = traced(m, PICTURE, &o);
+        o.freeze = k / 2 ? "mlp" : "attn";
+        o.freeze_span = "constraint";
+        trace below = traced(m, PICTURE, &o);
+        o.freeze_span = "last,bos";
+        trace here = traced(m, PICTURE, &o);
+        assert_true(here.severed && here.severed_site == (k / 2 ? SITE_MLP_OUT : SITE_ATTN_OUT));
+        assert_string_equal(here.severed_name, "last,bos");
+        assert_int_equal(here.severed_rows.count, 2);
+        assert_false(plain.severed);
+        assert_true(same_grids(&plain, &below));
+        assert_false(same_grids(&plain, &here));
+        size_t L = plain.layer_count; /* one position: the last layer's cell is the last number */
+        assert_true(plain.sites[0].prob[L - 1] == here.sites[0].prob[L - 1]);
+        assert_true(plain.cost.cells_skipped == here.cost.cells_skipped);
+        trace_free(&plain);
+        trace_free(&below);
+        trace_free(&here);
+    }
+    model_free(m);
+}
+
+/* Rows are joined by attention alone: with its output held on all of them after the cell, what is restored at other rows
+ * never comes to the last one. */
+static void with_attention_held_nothing_moves_between_rows(void **state)
+{
+    (void)state;
+    if (!matmul_row_invariant())
+        skip();
+    model *m = tiny_open(LLAVA);
+    pb_trace_options o = pb_trace_defaults();
+    o.sites = "resid_post,mlp_out,head_out";
+    o.positions = "constraint";
+    o.freeze = "attn";
+    o.freeze_span = "all";
+    trace t = traced(m, PICTURE, &o);
+    for (size_t s = 0; s < t.site_count; s++)
+        for (size_t i = 0; i < trace_grid_size(&t, &t.sites[s]); i++)
+            assert_true(t.sites[s].prob[i] == t.corrupted.prob);
+    assert_true(t.cost.cells_skipped < t.cost.cells); /* run, not filled in */
+    trace_free(&t);
+    model_free(m);
+}
+
+static void what_cannot_be_held_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *freeze, *rows, *says;
+    } wrong[] = {{"mlp", NULL, "--freeze needs --freeze-span"}, {NULL, "last", "--freeze-span needs --freeze"},
+                 {"resid_post", "last", "neither mlp nor attn"}, {"mlp", "control,nowhere", "unknown span \"nowhere\""},
+                 {"mlp", "", "unknown span \"\""}, {"attn", "5:5", "is empty"}, {"attn", "constraint:3", "out of range"}};
+    model *m = tiny_open(LLAVA);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        question q = asked(m, PICTURE);
+        pb_trace_options o = pb_trace_defaults();
+        trace t;
+        o.freeze = wrong[i].freeze;
+        o.freeze_span = wrong[i].rows;
+        assert_fails(trace_run_question(&t, &q, &o, err), PB_EINVAL, wrong[i].says);
+        question_free(&q);
+    }
+    model_free(m);
+}
+
+/* ---- what is known ---- */
 
 static void positions_before_the_change_and_last_layers_are_known(void **state)
 {
@@ -291,6 +448,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_are_as_defined),
         cmocka_unit_test(every_cell_is_what_a_full_pass_gives),
+        cmocka_unit_test(each_head_is_a_cell),
+        cmocka_unit_test(an_only_head_is_the_attention_output),
+        cmocka_unit_test(what_is_held_shows_where_the_cell_reaches_it),
+        cmocka_unit_test(with_attention_held_nothing_moves_between_rows),
+        cmocka_unit_test(what_cannot_be_held_is_refused),
         cmocka_unit_test(positions_before_the_change_and_last_layers_are_known),
         cmocka_unit_test(all_changed_rows_at_the_start_are_the_clean_run),
         cmocka_unit_test(a_corruption_that_changes_nothing),

@@ -184,6 +184,7 @@ static void make_trace(made_up *m, const made_up_request *q)
     t->sites = mem_new(q->site_count, sizeof *t->sites);
     for (size_t s = 0; s < q->site_count; s++) {
         t->sites[s].site = order[s];
+        t->sites[s].heads = 1;
         make_grid(m, q, &t->sites[s]);
     }
     t->cost = (trace_cost){.seconds = 118.4, .flop = 1.42e14, .naive_flop = 3.8e16,

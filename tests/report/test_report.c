@@ -94,7 +94,7 @@ static void palettes_are_those_of_matplotlib(void **state)
 static heat_scale scale_of(trace_direction direction, double *prob, size_t count)
 {
     size_t restored[1][2] = {{0, 0}};
-    trace_grid g = {.site = SITE_MLP_OUT, .prob = prob, .logprob = prob, .restored = restored};
+    trace_grid g = {.site = SITE_MLP_OUT, .heads = 1, .prob = prob, .logprob = prob, .restored = restored};
     trace t = {.layer_count = 1, .cell_count = count, .sites = &g, .site_count = 1, .clean = {.prob = 0.9},
                .corrupted = {.prob = 0.1}, .direction = direction};
     return heat_scale_of(&t, &g);
