@@ -260,6 +260,42 @@ const double *pb_knockout_prob(const pb_knockout *knockout, size_t curve, const 
 /* The layer of a point. */
 size_t pb_knockout_layer(const pb_knockout *knockout, size_t point);
 
+/* ---- flow ----
+ *
+ *     pb_flow_options options = pb_flow_defaults();
+ *     if (pb_flow_run(&flow, model, &question, &options, &err) == PB_OK && pb_flow_write(flow, "out", &err) == PB_OK)
+ *         puts("out/flow.html");
+ *
+ * docs/flow.md defines what is measured. */
+
+typedef struct pb_flow pb_flow;
+
+typedef struct pb_flow_options {
+    const pb_span_pair *pairs;       /* [pair_count]; none: image > constraint and constraint > last */
+    size_t pair_count;
+    bool per_head, per_position;     /* put these into the files too */
+    size_t first_layer, end_layer;   /* the layers looked at; end 0: all */
+    pb_answer_choice answer;         /* whose probability is reported beside */
+    pb_run_options run;
+} pb_flow_options;
+
+pb_flow_options pb_flow_defaults(void);
+
+pb_status pb_flow_run(pb_flow **out, pb_model *model, const pb_question *question, const pb_flow_options *options,
+                      pb_error *err);
+void pb_flow_free(pb_flow *flow);
+
+/* DIR/flow.json, flow.svg, flow.html. */
+pb_status pb_flow_write(const pb_flow *flow, const char *directory, pb_error *err);
+/* Schema patchbay.flow/1. *json: free(). */
+void pb_flow_json(const pb_flow *flow, char **json);
+/* P(answer), and the text of its tokens, which lives as long as the flow. */
+const char *pb_flow_answer(const pb_flow *flow, double *prob);
+/* The i-th pair's measure ("sum_norm", "norm_sum", "share", "relative") per layer, inside the flow, with the pair as it was
+ * asked for; NULL when there is no such pair or measure. The first value is layer *first_layer's. */
+const double *pb_flow_curve(const pb_flow *flow, size_t i, const char *measure, pb_span_pair *pair, size_t *first_layer,
+                            size_t *layers);
+
 /* ---- edit ----
  *
  *     pb_edit_request request = {.question = question, .target = "Madrid"};

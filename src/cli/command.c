@@ -124,6 +124,24 @@ pb_answer_choice command_answer(const settings *s)
     };
 }
 
+const char *command_pairs_wrong(const settings *s)
+{
+    static char text[96];
+    if (s->from.count == s->to.count)
+        return NULL;
+    snprintf(text, sizeof text, "--from and --to go in pairs, the first with the first: %zu and %zu are given", s->from.count,
+             s->to.count);
+    return text;
+}
+
+pb_span_pair *command_pairs(const settings *s)
+{
+    pb_span_pair *pairs = mem_new(s->from.count, sizeof *pairs);
+    for (size_t i = 0; i < s->from.count; i++)
+        pairs[i] = (pb_span_pair){s->from.items[i], s->to.items[i]};
+    return pairs;
+}
+
 /* ---- progress ---- */
 
 /* A line that is written over on a terminal; elsewhere one every ten seconds. */

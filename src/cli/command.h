@@ -13,7 +13,7 @@ typedef struct command {
     int (*run)(const settings *s);
 } command;
 
-extern const command command_info, command_ask, command_trace, command_attribute, command_edit, command_demo;
+extern const command command_info, command_ask, command_trace, command_attribute, command_edit, command_flow, command_demo;
 
 /* The options of every command that opens a model. */
 #define MODEL_OPTIONS "vision-tower", "mmproj", "edit", "lora"
@@ -25,6 +25,9 @@ extern const command command_info, command_ask, command_trace, command_attribute
 
 /* And of those that follow an answer. */
 #define ANSWER_OPTIONS "answer", "answer-id", "answer-tokens"
+
+/* And of those that look between spans. */
+#define PAIR_OPTIONS "from", "to"
 
 /* Prints the error to standard error; returns EXIT_FAILED. */
 int command_failed(const char *name, const pb_error *err);
@@ -45,6 +48,10 @@ pb_question command_question(const settings *s);
 /* What is wrong with how the line names the answer; NULL: nothing. And the answer. */
 const char *command_answer_wrong(const settings *s);
 pb_answer_choice command_answer(const settings *s);
+
+/* What is wrong with how the line names pairs of spans; NULL: nothing. And the pairs, [s->from.count]: free(). */
+const char *command_pairs_wrong(const settings *s);
+pb_span_pair *command_pairs(const settings *s);
 
 /* How to run, with progress on standard error unless --quiet. */
 typedef struct progress {

@@ -76,6 +76,11 @@ static const option table[] = {
     {"naive", VALUE_NONE, FIELD(naive), 0, 0, NULL, "compute every cell so (slow: for proofs and benchmarks)"},
     {"exact", VALUE_COUNT_OR_ALL, FIELD(exact), 0, 1, "N|all", "run the N cells of the largest estimates too, or all of them [10]"},
     {"ig", VALUE_COUNT, FIELD(ig), 0, 1, "N", "average the gradient over N runs between the corrupted and the clean one [its own alone]"},
+    {"from", VALUE_LIST, FIELD(from), 0, 0, "SPANS", "what gives, and, with --to, what takes [image > constraint and constraint > last]; "
+     "repeat both for more pairs"},
+    {"to", VALUE_LIST, FIELD(to), 0, 0, "SPANS", "what takes: the n-th --to belongs to the n-th --from"},
+    {"per-head", VALUE_NONE, FIELD(per_head), 0, 0, NULL, "each head by itself too, in flow.json"},
+    {"per-position", VALUE_NONE, FIELD(per_position), 0, 0, NULL, "each source position by itself too, in flow.json"},
     {"target", VALUE_TEXT, FIELD(target), 0, 0, "TEXT", "what the edited model shall answer"},
     {"target-tokens", VALUE_CHOICE, FIELD(target_tokens), 0, 0, "first|all", "make its first token likely, or all of them [first]"},
     {"rephrase", VALUE_LIST, FIELD(rephrasings), 0, 0, "TEXT", "the question in other words, asked before and after; may be repeated"},
@@ -292,6 +297,8 @@ void options_free(settings *s)
     free(s->constraints.items);
     free(s->corruptions.items);
     free(s->rephrasings.items);
+    free(s->from.items);
+    free(s->to.items);
 }
 
 /* Prints text from column HELP_COLUMN on, broken between words. */

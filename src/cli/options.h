@@ -34,6 +34,8 @@ typedef struct settings {
     bool has_window, has_radius, has_samples, group, naive;
     size_t first_layer, end_layer;                      /* edit too */
     size_t exact, ig;                                   /* attribute; exact SIZE_MAX: all */
+    text_list from, to;                                 /* flow */
+    bool per_head, per_position;
     const char *target, *target_tokens, *requests;      /* edit from here on */
     text_list rephrasings;
     const char *method, *preset, *ft_scope, *key, *keep, *keep_rows, *eval, *save_lora, *save_merged;
