@@ -59,9 +59,9 @@ static const option table[] = {
     {"direction", VALUE_CHOICE, FIELD(direction), 0, 0, "denoise|noise", "clean activations into the corrupted run, or the reverse [denoise]"},
     {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST", "attn_out, mlp_out, resid_pre, resid_post, head_out (each head by itself) "
      "[attn_out,mlp_out,resid_post]"},
-    {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W", "restore W layers centred on each [1]"},
-    {"radius", VALUE_COUNT, FIELD(radius), FIELD(has_radius), 0, "R", "restore layers l-R to l+R instead"},
-    {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b", "layers a to b-1: those traced [all], or those that an edit is "
+    {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W", "restore, or cut edges in, W layers centred on each [1]"},
+    {"radius", VALUE_COUNT, FIELD(radius), FIELD(has_radius), 0, "R", "in layers l-R to l+R instead"},
+    {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b", "layers a to b-1: those looked at [all], or those that an edit is "
      "spread over"},
     {"positions", VALUE_TEXT, FIELD(positions), 0, 0, "SPANS", "trace these rows: bos, image, text, constraint, constraint:N, question, "
      "last, control, all, a:b [text; all when the picture is corrupted]"},
@@ -72,8 +72,8 @@ static const option table[] = {
     {"samples", VALUE_COUNT, FIELD(samples), FIELD(has_samples), 1, "N", "draws of random corruptions [10]"},
     {"noise-file", VALUE_TEXT, FIELD(noise_file), 0, 0, "F.npy", "the noise itself, float32 [samples, constraint tokens, d_model]"},
     {"foil", VALUE_TEXT, FIELD(foil), 0, 0, "TEXT", "report logit(answer) - logit(this) too"},
-    {"verify", VALUE_COUNT, FIELD(verify), 0, 0, "N", "recompute N random cells by full forward passes"},
-    {"naive", VALUE_NONE, FIELD(naive), 0, 0, NULL, "compute every cell so (slow: for proofs and benchmarks)"},
+    {"verify", VALUE_COUNT, FIELD(verify), 0, 0, "N", "recompute N random cells, or points of curves, by full forward passes"},
+    {"naive", VALUE_NONE, FIELD(naive), 0, 0, NULL, "compute every one so (slow: for proofs and benchmarks)"},
     {"exact", VALUE_COUNT_OR_ALL, FIELD(exact), 0, 1, "N|all", "run the N cells of the largest estimates too, or all of them [10]"},
     {"ig", VALUE_COUNT, FIELD(ig), 0, 1, "N", "average the gradient over N runs between the corrupted and the clean one [its own alone]"},
     {"from", VALUE_LIST, FIELD(from), 0, 0, "SPANS", "what gives, and, with --to, what takes [image > constraint and constraint > last]; "
@@ -85,7 +85,7 @@ static const option table[] = {
     {"target-tokens", VALUE_CHOICE, FIELD(target_tokens), 0, 0, "first|all", "make its first token likely, or all of them [first]"},
     {"rephrase", VALUE_LIST, FIELD(rephrasings), 0, 0, "TEXT", "the question in other words, asked before and after; may be repeated"},
     {"requests", VALUE_TEXT, FIELD(requests), 0, 0, "FILE.jsonl", "many edits, one a line: a question with its target"},
-    {"together", VALUE_NONE, FIELD(together), 0, 0, NULL, "make all of them in one model, instead of each in its own"},
+    {"together", VALUE_NONE, FIELD(together), 0, 0, NULL, "make all edits in one model, instead of each in its own; cut the edges of all pairs at once"},
     {"method", VALUE_CHOICE, FIELD(method), 0, 0, "multedit|ft|ft-constrained", "the closed-form edit, or fine-tuning [multedit]"},
     {"preset", VALUE_CHOICE, FIELD(preset), 0, 0, "official|default", "where the layer and the numbers below are from [default]"},
     {"layer", VALUE_COUNT, FIELD(layer), FIELD(has_layer), 0, "L", "the layer that is edited"},

@@ -23,3 +23,18 @@ json_t *cost_json(const method_cost *cost)
     return json_pack("{s:o, s:o, s:o}", "seconds", make_number(cost->seconds), "flop", make_number(cost->flop),
                      "peak_rss_bytes", make_count(cost->peak_rss_bytes));
 }
+
+json_t *cells_cost_json(const trace_cost *c)
+{
+    json_t *phases = json_pack("{s:o, s:o, s:o, s:o}", "products", make_number(c->products), "attention",
+                               make_number(c->attention), "readout", make_number(c->readout), "loading", make_number(c->loading));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", make_number(c->seconds), "flop",
+                     make_number(c->flop), "naive_flop", make_number(c->naive_flop), "cells", make_count(c->cells), "cells_skipped",
+                     make_count(c->cells_skipped), "peak_rss_bytes", make_count(c->peak_rss_bytes), "waves", make_count(c->waves),
+                     "phases", phases);
+}
+
+json_t *window_json(window_kind kind, size_t size)
+{
+    return json_pack("{s:s, s:o}", "kind", kind == WINDOW_CENTRED ? "centred" : "radius", "size", make_count(size));
+}

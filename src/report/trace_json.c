@@ -15,12 +15,6 @@ static json_t *make_corruption(const trace_report *r)
     return list;
 }
 
-static json_t *make_window(const trace *t)
-{
-    return json_pack("{s:s, s:o}", "kind", t->window_kind == WINDOW_CENTRED ? "centred" : "radius", "size",
-                     make_count(t->window));
-}
-
 /* [p...], or with groups [[p...]...]. */
 static json_t *make_cell_positions(const trace *t)
 {
@@ -136,16 +130,6 @@ static json_t *make_verify(const trace *t)
     return json_pack("{s:o, s:o}", "cells", make_count(t->verify_cells), "max_rel_diff", make_number(t->verify_max_rel_diff));
 }
 
-static json_t *make_cost(const trace_cost *c)
-{
-    json_t *phases = json_pack("{s:o, s:o, s:o, s:o}", "products", make_number(c->products), "attention",
-                               make_number(c->attention), "readout", make_number(c->readout), "loading", make_number(c->loading));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", make_number(c->seconds), "flop",
-                     make_number(c->flop), "naive_flop", make_number(c->naive_flop), "cells", make_count(c->cells), "cells_skipped",
-                     make_count(c->cells_skipped), "peak_rss_bytes", make_count(c->peak_rss_bytes), "waves", make_count(c->waves),
-                     "phases", phases);
-}
-
 /* How the estimates were made, and where all cells were run, how well they agree with them. */
 static void add_estimates(json_t *o, const trace *t)
 {
@@ -163,7 +147,7 @@ json_t *report_trace_json(const trace_report *r)
     about_json(&r->about, o);
     json_object_set_new(o, "corruption", make_corruption(r));
     json_object_set_new(o, "answer", about_answer_json(&r->about, t->answer, t->answer_count));
-    json_object_set_new(o, "window", make_window(t));
+    json_object_set_new(o, "window", window_json(t->window_kind, t->window));
     json_object_set_new(o, "positions", make_cell_positions(t));
     if (t->groups)
         json_object_set_new(o, "groups", make_groups(t));
@@ -180,6 +164,6 @@ json_t *report_trace_json(const trace_report *r)
     if (trace_heads_grid(t))
         json_object_set_new(o, "top_heads", make_top_heads(t));
     json_object_set_new(o, "verify", make_verify(t));
-    json_object_set_new(o, "cost", make_cost(&t->cost));
+    json_object_set_new(o, "cost", cells_cost_json(&t->cost));
     return o;
 }

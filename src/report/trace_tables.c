@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "report/facts.h"
 #include "report/html.h"
 #include "report/markup.h"
 #include "report/trace_page.h"
@@ -123,17 +124,6 @@ void page_runs(buffer *out, const trace_report *r)
 
 /* ---- facts ---- */
 
-static void fact_model(buffer *out, const trace_report *r)
-{
-    html_open_fact(out, "Model");
-    html_safe(out, r->about.model_path);
-    buffer_text(out, " (");
-    html_safe(out, r->about.family);
-    buffer_printf(out, ", %zu layers, width %zu), computed in ", r->about.layers, r->about.d_model);
-    html_safe(out, r->about.dtype);
-    html_close_fact(out);
-}
-
 static void fact_corruption(buffer *out, const trace_report *r)
 {
     const trace *t = r->trace;
@@ -152,18 +142,6 @@ static void fact_corruption(buffer *out, const trace_report *r)
     buffer_free(&words);
 }
 
-static void fact_window(buffer *out, const trace *t)
-{
-    html_open_fact(out, "Window");
-    if (t->window_kind == WINDOW_RADIUS)
-        buffer_printf(out, "each layer and %zu on either side", t->window);
-    else if (t->window == 1)
-        buffer_text(out, "one layer at a time");
-    else
-        buffer_printf(out, "%zu layers around each layer", t->window);
-    html_close_fact(out);
-}
-
 static void fact_answer(buffer *out, const trace_report *r)
 {
     const trace *t = r->trace;
@@ -180,56 +158,18 @@ static void fact_answer(buffer *out, const trace_report *r)
     html_close_fact(out);
 }
 
-static void fact_verify(buffer *out, const trace *t)
-{
-    html_open_fact(out, "Verified");
-    if (t->verify_cells == 0)
-        buffer_text(out, "no (<code>--verify N</code> recomputes N cells by full, unshared forward passes)");
-    else
-        buffer_printf(out, "%zu random cells recomputed by full, unshared forward passes; the largest relative "
-                      "difference is %.1e", t->verify_cells, t->verify_max_rel_diff);
-    html_close_fact(out);
-}
-
-static void fact_cost(buffer *out, const trace_cost *c)
-{
-    double known = c->products + c->attention + c->readout + c->loading;
-    html_open_fact(out, "Cost");
-    buffer_printf(out, "%.3g s for ", c->seconds);
-    html_si(out, c->flop);
-    buffer_text(out, "FLOP; one full forward pass per cell would take ");
-    html_si(out, c->naive_flop);
-    buffer_text(out, "FLOP");
-    if (c->flop > 0 && c->naive_flop > 0)
-        buffer_printf(out, " (%.3g times as many)", c->naive_flop / c->flop);
-    html_close_fact(out);
-    html_open_fact(out, "Cells");
-    html_count(out, c->cells);
-    buffer_text(out, ", of which ");
-    html_count(out, c->cells_skipped);
-    buffer_printf(out, " were known without running; %zu wave%s; %.2f GB of memory at most", c->waves,
-                  c->waves == 1 ? "" : "s", (double)c->peak_rss_bytes / 1e9);
-    html_close_fact(out);
-    if (!(known > 0))
-        return;
-    html_open_fact(out, "Time");
-    buffer_printf(out, "%.3g s in matrix products, %.3g s in attention, %.3g s in read-outs, %.3g s loading",
-                  c->products, c->attention, c->readout, c->loading);
-    html_close_fact(out);
-}
-
 void page_facts(buffer *out, const trace_report *r)
 {
     buffer_text(out, "<section>\n<h2>How it was computed</h2>\n<dl>\n");
-    fact_model(out, r);
+    fact_model(out, &r->about);
     fact_corruption(out, r);
-    fact_window(out, r->trace);
+    fact_window(out, r->trace->window_kind, r->trace->window);
     fact_answer(out, r);
     if (r->trace->estimates.made)
         page_estimate_facts(out, r->trace);
     else
-        fact_verify(out, r->trace);
-    fact_cost(out, &r->trace->cost);
+        fact_verify(out, "cell", r->trace->verify_cells, r->trace->verify_max_rel_diff);
+    fact_cost(out, "cell", &r->trace->cost);
     buffer_text(out, "</dl>\n</section>\n");
 }
 
