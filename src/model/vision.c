@@ -170,25 +170,54 @@ size_t vision_side(const vision *v)
     return v->config.image_size / v->config.patch_size;
 }
 
-/* ---- the forward pass ---- */
-
-/* Working memory of one picture; x[R][D] is the residual stream. */
-typedef struct pass {
-    arena memory;
-    size_t R;
-    float *x, *normed, *q, *k, *v, *kt, *z, *hidden; /* hidden[R][max(F, d_model)] */
-} pass;
-
-static pb_status pass_begin(pass *p, const vision_config *c, pb_error *err)
+size_t vision_used_layers(const vision *v)
 {
-    size_t D = c->width, widest = c->d_ff > c->d_model ? c->d_ff : c->d_model;
-    *p = (pass){.R = tower_rows(c)};
-    float **rows[] = {&p->x, &p->normed, &p->q, &p->k, &p->v, &p->z};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        TRY(arena_try(&p->memory, rows[i], p->R * D, sizeof(float), "the vision tower's rows", err));
-    TRY(arena_try(&p->memory, &p->kt, kv_stride(p->R) * D, sizeof(float), "the vision tower's keys", err));
-    return arena_try(&p->memory, &p->hidden, p->R * widest, sizeof(float), "the vision tower's rows", err);
+    return v->used_layers;
 }
+
+/* ---- what it takes ---- */
+
+double vision_embed_flop(const vision *v)
+{
+    const vision_config *c = &v->config;
+    return (double)patches(c) * 6 * (double)(c->patch_size * c->patch_size) * (double)c->width;
+}
+
+static double attention_flop(const vision_config *c)
+{
+    double R = (double)tower_rows(c), D = (double)c->width;
+    return R * 8 * D * D + 4 * R * R * D;
+}
+
+static double mlp_flop(const vision_config *c, double rows)
+{
+    return rows * 4 * (double)c->width * (double)c->d_ff;
+}
+
+double vision_layer_flop(const vision *v)
+{
+    return attention_flop(&v->config) + mlp_flop(&v->config, (double)tower_rows(&v->config));
+}
+
+double vision_project_flop(const vision *v)
+{
+    double D = (double)v->config.width, M = (double)v->config.d_model;
+    return (double)vision_rows(v) * (2 * D * M + (double)(v->config.projector_layers - 1) * 2 * M * M);
+}
+
+double vision_flop(const vision *v)
+{
+    return v->flop;
+}
+
+size_t vision_layer_bytes(const vision *v)
+{
+    const vision_config *c = &v->config;
+    size_t R = tower_rows(c), D = c->width, F = c->d_ff;
+    return (R * (7 * D + F) + kv_stride(R) * D + 4 * D * D + 2 * D * F) * sizeof(float);
+}
+
+/* ---- values ---- */
 
 /* A pair's values in f32, used and given back. */
 typedef struct values {
@@ -207,6 +236,30 @@ static void values_free(values *v)
 {
     free(v->owned_w);
     free(v->owned_b);
+}
+
+pb_status vision_layer_read(const vision *v, size_t layer, vision_layer *out, pb_error *err)
+{
+    pb_status status = PB_OK;
+    *out = (vision_layer){0};
+    for (size_t i = 0; i < VISION_PARTS && !status; i++) {
+        values part;
+        status = values_use(&part, &v->layers[layer][i], err);
+        out->w[i] = part.w;
+        out->b[i] = part.b;
+        out->owned[2 * i] = part.owned_w;
+        out->owned[2 * i + 1] = part.owned_b;
+    }
+    if (status)
+        vision_layer_free(out);
+    return status;
+}
+
+void vision_layer_free(vision_layer *w)
+{
+    for (size_t i = 0; i < 2 * VISION_PARTS; i++)
+        free(w->owned[i]);
+    *w = (vision_layer){0};
 }
 
 /* y[rows][out] = x[rows][in] w^T + b, weights widened as they are used. */
@@ -230,6 +283,8 @@ static pb_status norm(float *y, const float *x, const weight_pair *pair, float e
     return status;
 }
 
+/* ---- pixels to rows ---- */
+
 /* columns[patches][3 * p * p]: each patch's pixels in the order of the convolution's weight. */
 static void cut_patches(const vision_config *c, const float *pixels, float *columns)
 {
@@ -244,13 +299,13 @@ static void cut_patches(const vision_config *c, const float *pixels, float *colu
 }
 
 /* rows[patches][D] = the patches' convolution. */
-static pb_status embed_patches(vision *v, pass *p, const float *pixels, float *rows, pb_error *err)
+static pb_status embed_patches(const vision *v, arena *memory, const float *pixels, float *rows, pb_error *err)
 {
     const vision_config *c = &v->config;
     size_t in = 3 * c->patch_size * c->patch_size;
     float *columns;
     values w;
-    TRY(arena_try(&p->memory, &columns, patches(c) * in, sizeof *columns, "the picture's patches", err));
+    TRY(arena_try(memory, &columns, patches(c) * in, sizeof *columns, "the picture's patches", err));
     cut_patches(c, pixels, columns);
     pb_status status = values_use(&w, &v->patch, err);
     if (!status)
@@ -260,92 +315,147 @@ static pb_status embed_patches(vision *v, pass *p, const float *pixels, float *r
 }
 
 /* x[R][D] = [class; patches] + positions, normed. */
-static pb_status embed(vision *v, pass *p, const float *pixels, pb_error *err)
+static pb_status embed(const vision *v, arena *memory, const float *pixels, float *x, pb_error *err)
 {
     const vision_config *c = &v->config;
-    size_t D = c->width;
+    size_t D = c->width, R = tower_rows(c);
     float *positions;
     if (c->class_row)
-        TRY(weights_read(v->class_row, 0, D, p->x, err));
-    TRY(embed_patches(v, p, pixels, p->x + c->class_row * D, err));
-    TRY(arena_try(&p->memory, &positions, p->R, D * sizeof *positions, "the tower's positions", err));
-    TRY(weights_read(v->positions, 0, p->R * D, positions, err));
-    add_rows(p->x, positions, p->R * D);
-    return c->pre_norm ? norm(p->x, p->x, &v->pre_norm, c->norm_eps, p->R, err) : PB_OK;
+        TRY(weights_read(v->class_row, 0, D, x, err));
+    TRY(embed_patches(v, memory, pixels, x + c->class_row * D, err));
+    TRY(arena_try(memory, &positions, R, D * sizeof *positions, "the tower's positions", err));
+    TRY(weights_read(v->positions, 0, R * D, positions, err));
+    add_rows(x, positions, R * D);
+    return c->pre_norm ? norm(x, x, &v->pre_norm, c->norm_eps, R, err) : PB_OK;
 }
 
-static pb_status attend(const vision_config *c, pass *p, const weight_pair *layer, pb_error *err)
+pb_status vision_embed(vision *v, const float *pixels, float *x, pb_error *err)
 {
-    size_t R = p->R, D = c->width, head_dim = D / c->heads;
-    TRY(norm(p->normed, p->x, &layer[VISION_NORM1], c->norm_eps, R, err));
-    TRY(linear(p->q, p->normed, &layer[VISION_Q], R, err));
-    TRY(linear(p->k, p->normed, &layer[VISION_K], R, err));
-    TRY(linear(p->v, p->normed, &layer[VISION_V], R, err));
-    kv_transpose(p->kt, p->k, R, D, kv_stride(R));
-    kv_segment all = {0, R, p->kt, kv_stride(R), p->v};
-    attention_job job = {.heads = c->heads, .kv_heads = c->heads, .head_dim = head_dim,
-                         .scale = 1.0f / sqrtf((float)head_dim), .segments = &all, .segment_count = 1,
-                         .rows = R, .q = p->q, .z = p->z};
-    attention(&job, 1);
-    TRY(linear(p->normed, p->z, &layer[VISION_O], R, err));
-    add_rows(p->x, p->normed, R * D);
+    arena memory = {0};
+    pb_status status = embed(v, &memory, pixels, x, err);
+    arena_free(&memory);
+    v->flop += vision_embed_flop(v);
+    return status;
+}
+
+/* ---- a layer ---- */
+
+static pb_status tower_rows_try(arena *memory, float **out, size_t rows, size_t width, pb_error *err)
+{
+    return arena_try(memory, out, rows, width * sizeof **out, "the vision tower's rows", err);
+}
+
+/* z[pictures * R][D]: each picture's rows mix that picture's values. */
+static pb_status mix(const vision_config *c, size_t pictures, const float *q, const float *k, const float *v, float *z,
+                     arena *memory, pb_error *err)
+{
+    size_t R = tower_rows(c), D = c->width, head_dim = D / c->heads, stride = kv_stride(R);
+    attention_job *jobs;
+    kv_segment *segments;
+    float *kt;
+    TRY(arena_try(memory, &jobs, pictures, sizeof *jobs, "the vision tower's attention", err));
+    TRY(arena_try(memory, &segments, pictures, sizeof *segments, "the vision tower's attention", err));
+    TRY(arena_try(memory, &kt, pictures * stride, D * sizeof *kt, "the vision tower's keys", err));
+    for (size_t i = 0; i < pictures; i++) {
+        float *keys = kt + i * stride * D;
+        kv_transpose(keys, k + i * R * D, R, D, stride);
+        segments[i] = (kv_segment){0, R, keys, stride, v + i * R * D};
+        jobs[i] = (attention_job){.heads = c->heads, .kv_heads = c->heads, .head_dim = head_dim,
+                                  .scale = 1.0f / sqrtf((float)head_dim), .segments = &segments[i], .segment_count = 1,
+                                  .rows = R, .q = q + i * R * D, .z = z + i * R * D};
+    }
+    attention(jobs, pictures);
     return PB_OK;
 }
 
-static pb_status feed_forward(const vision_config *c, pass *p, const weight_pair *layer, pb_error *err)
+pb_status vision_attention_out(vision *v, const vision_layer *w, const float *x, size_t pictures, float *out,
+                               arena *memory, pb_error *err)
 {
-    TRY(norm(p->normed, p->x, &layer[VISION_NORM2], c->norm_eps, p->R, err));
-    TRY(linear(p->hidden, p->normed, &layer[VISION_FC1], p->R, err));
-    activate(c->act, p->hidden, p->R * c->d_ff);
-    TRY(linear(p->normed, p->hidden, &layer[VISION_FC2], p->R, err));
-    add_rows(p->x, p->normed, p->R * c->width);
-    return PB_OK;
+    const vision_config *c = &v->config;
+    size_t rows = pictures * tower_rows(c), D = c->width;
+    float *normed, *q, *k, *values_rows, *z;
+    float **all[] = {&normed, &q, &k, &values_rows, &z};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        TRY(tower_rows_try(memory, all[i], rows, D, err));
+    layer_norm(normed, x, w->w[VISION_NORM1], w->b[VISION_NORM1], c->norm_eps, rows, D);
+    TRY(matmul_linear(q, normed, w->w[VISION_Q], w->b[VISION_Q], rows, D, D, err));
+    TRY(matmul_linear(k, normed, w->w[VISION_K], w->b[VISION_K], rows, D, D, err));
+    TRY(matmul_linear(values_rows, normed, w->w[VISION_V], w->b[VISION_V], rows, D, D, err));
+    TRY(mix(c, pictures, q, k, values_rows, z, memory, err));
+    v->flop += (double)pictures * attention_flop(c);
+    return matmul_linear(out, z, w->w[VISION_O], w->b[VISION_O], rows, D, D, err);
 }
 
-static pb_status project(vision *v, pass *p, float *rows, pb_error *err)
+pb_status vision_mlp_out(vision *v, const vision_layer *w, const float *x, size_t rows, float *out, arena *memory,
+                         pb_error *err)
+{
+    const vision_config *c = &v->config;
+    size_t D = c->width, F = c->d_ff;
+    float *normed, *hidden;
+    TRY(tower_rows_try(memory, &normed, rows, D, err));
+    TRY(tower_rows_try(memory, &hidden, rows, F, err));
+    layer_norm(normed, x, w->w[VISION_NORM2], w->b[VISION_NORM2], c->norm_eps, rows, D);
+    TRY(matmul_linear(hidden, normed, w->w[VISION_FC1], w->b[VISION_FC1], rows, F, D, err));
+    activate(c->act, hidden, rows * F);
+    v->flop += mlp_flop(c, (double)rows);
+    return matmul_linear(out, hidden, w->w[VISION_FC2], w->b[VISION_FC2], rows, D, F, err);
+}
+
+pb_status vision_project(vision *v, const float *x, float *rows, pb_error *err)
 {
     const vision_config *c = &v->config;
     size_t n = vision_rows(v);
-    const float *features = p->x + c->skipped_rows * c->width;
+    const float *features = x + c->skipped_rows * c->width;
+    v->flop += vision_project_flop(v);
     if (c->projector_layers == 1)
         return linear(rows, features, &v->projector[0], n, err);
-    TRY(linear(p->hidden, features, &v->projector[0], n, err));
-    activate(c->projector_act, p->hidden, n * c->d_model);
-    return linear(rows, p->hidden, &v->projector[1], n, err);
-}
-
-static pb_status encode(vision *v, pass *p, const float *pixels, float *rows, pb_error *err)
-{
-    TRY(pass_begin(p, &v->config, err));
-    TRY(embed(v, p, pixels, err));
-    for (size_t l = 0; l < v->used_layers; l++) {
-        TRY(attend(&v->config, p, v->layers[l], err));
-        TRY(feed_forward(&v->config, p, v->layers[l], err));
+    float *hidden;
+    TRY(mem_try(&hidden, n, c->d_model * sizeof *hidden, "the projector's rows", err));
+    pb_status status = linear(hidden, features, &v->projector[0], n, err);
+    if (!status) {
+        activate(c->projector_act, hidden, n * c->d_model);
+        status = linear(rows, hidden, &v->projector[1], n, err);
     }
-    return project(v, p, rows, err);
+    free(hidden);
+    return status;
 }
 
-/* Operations (2 per multiply-add) of one picture: patches, layers, projector. */
-static double picture_flop(const vision *v)
+/* ---- one picture, all the way ---- */
+
+static pb_status run_layer(vision *v, size_t layer, float *x, float *added, arena *memory, pb_error *err)
 {
-    const vision_config *c = &v->config;
-    double P = (double)patches(c), R = (double)tower_rows(c), D = (double)c->width, F = (double)c->d_ff;
-    double M = (double)c->d_model, layer = R * (8 * D * D + 4 * D * F) + 4 * R * R * D;
-    double projector = 2 * D * M + (double)(c->projector_layers - 1) * 2 * M * M;
-    return P * 6 * (double)(c->patch_size * c->patch_size) * D + (double)v->used_layers * layer +
-           (double)vision_rows(v) * projector;
+    size_t R = tower_rows(&v->config), D = v->config.width;
+    vision_layer w;
+    TRY(vision_layer_read(v, layer, &w, err));
+    pb_status status = vision_attention_out(v, &w, x, 1, added, memory, err);
+    if (!status) {
+        add_rows(x, added, R * D);
+        status = vision_mlp_out(v, &w, x, R, added, memory, err);
+    }
+    if (!status)
+        add_rows(x, added, R * D);
+    vision_layer_free(&w);
+    return status;
+}
+
+static pb_status encode(vision *v, float *x, arena *memory, const float *pixels, float *rows, pb_error *err)
+{
+    size_t n = tower_rows(&v->config) * v->config.width;
+    TRY(vision_embed(v, pixels, x, err));
+    for (size_t l = 0; l < v->used_layers; l++) {
+        arena_reset(memory);
+        TRY(run_layer(v, l, x, x + n, memory, err));
+    }
+    return vision_project(v, x, rows, err);
 }
 
 pb_status vision_encode(vision *v, const float *pixels, float *rows, pb_error *err)
 {
-    pass p = {0};
-    pb_status status = encode(v, &p, pixels, rows, err);
-    arena_free(&p.memory);
-    v->flop += picture_flop(v);
+    arena memory = {0};
+    float *x;
+    TRY(mem_try(&x, 2 * tower_rows(&v->config), v->config.width * sizeof *x, "the vision tower's rows", err));
+    pb_status status = encode(v, x, &memory, pixels, rows, err);
+    arena_free(&memory);
+    free(x);
     return status;
-}
-
-double vision_flop(const vision *v)
-{
-    return v->flop;
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/memory.h"
 #include "checkpoint/checkpoint.h"
 #include "math/elementwise.h"
 
@@ -81,7 +82,41 @@ size_t vision_side(const vision *v);
 
 /* rows[vision_rows][d_model] = what the decoder gets for pixels[3][image_size][image_size], normalised. */
 pb_status vision_encode(vision *v, const float *pixels, float *rows, pb_error *err);
-/* Floating-point operations of all pictures encoded so far. */
+/* Floating-point operations of all that was computed so far. */
 double vision_flop(const vision *v);
+
+/* ---- step by step, for who looks into the tower (engine/tower.h) ---- */
+
+/* The layers that the features pass: those above them are in the file for nothing. */
+size_t vision_used_layers(const vision *v);
+
+/* One layer's values in f32. */
+typedef struct vision_layer {
+    const float *w[VISION_PARTS], *b[VISION_PARTS];
+    float *owned[2 * VISION_PARTS];
+} vision_layer;
+
+pb_status vision_layer_read(const vision *v, size_t layer, vision_layer *out, pb_error *err);
+void vision_layer_free(vision_layer *w);
+
+/* x[R][D] = hidden_states[0] of pixels[3][image_size][image_size]. R is vision_tower_rows, D the tower's width. */
+pb_status vision_embed(vision *v, const float *pixels, float *x, pb_error *err);
+/* out[pictures * R][D] = what a layer's attention adds to the residual rows x[pictures * R][D]: a picture's rows attend to
+ * that picture's. A row's bits do not depend on the pictures beside it, where products keep that promise (matmul.h).
+ * Working memory is the arena's. */
+pb_status vision_attention_out(vision *v, const vision_layer *w, const float *x, size_t pictures, float *out,
+                               arena *memory, pb_error *err);
+/* out[rows][D] = what its MLP adds. */
+pb_status vision_mlp_out(vision *v, const vision_layer *w, const float *x, size_t rows, float *out, arena *memory,
+                         pb_error *err);
+/* rows[vision_rows][d_model] = the projector over the features that hidden state x[R][D] holds. */
+pb_status vision_project(vision *v, const float *x, float *rows, pb_error *err);
+
+/* What these take, of one picture. */
+double vision_embed_flop(const vision *v);
+double vision_layer_flop(const vision *v);
+double vision_project_flop(const vision *v);
+/* Bytes of working memory of one picture's rows in one layer, and of a layer's values. */
+size_t vision_layer_bytes(const vision *v);
 
 #endif
