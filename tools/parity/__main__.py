@@ -13,7 +13,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import (checkpoints, edit_compare, edit_identities, gguf_models, identities, invariants, multimodal_files, program,
+from . import (attribute_compare, attribute_identities, checkpoints, edit_compare, edit_identities, gguf_models, identities, invariants, multimodal_files, program,
                sentencepiece_check, torch_files)
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
@@ -94,7 +94,8 @@ def _of_checkpoint(name: str):
 
 
 def _identities(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace) -> int:
-    return identities.check_checkpoint(oracle, pictures) + edit_identities.check_checkpoint(oracle, pictures)
+    return (identities.check_checkpoint(oracle, pictures) + edit_identities.check_checkpoint(oracle, pictures)
+            + attribute_identities.check_checkpoint(oracle, pictures))
 
 
 def _checkpoint(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace) -> list[Line]:
@@ -125,6 +126,7 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
     for name in chosen if not oracle.only else ():
         for what, check in invariants.invariants(oracle, made[name], work):
             yield f"{name}: {what}", check, _shown(oracle, made[name])
+    yield from attribute_compare.checks(oracle, made)
     yield from _questions(oracle, pictures, work)
     yield from _edits(oracle, pictures, work)
 

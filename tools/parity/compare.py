@@ -47,25 +47,29 @@ def relative(found, expected: float) -> float:
 def compare_trace(oracle: Oracle, request: Request, expected: Trace, found: dict) -> Comparison:
     result = Comparison()
     try:
-        _compare_frame(result, oracle, request, expected, found)
-        _compare_scores(result, "clean", expected.clean, found["clean"], expected)
-        _compare_top(result, "clean", expected.clean_top, found["clean"]["top"])
-        _compare_scores(result, "corrupted", expected.corrupted, found["corrupted"], expected)
-        _compare_top(result, "corrupted", expected.corrupted_top, found["corrupted"]["top"])
+        compare_references(result, oracle, request, expected, found, "patchbay.trace/1")
         result.equal("sites", sorted(found["sites"]), sorted(expected.grids))
         for site in expected.grids:
             _compare_grid(result, site, expected, found["sites"][site])
-        for name in COST_FIELDS:
-            if not found["cost"].get(name, -1) >= 0:
-                result.problems.append(f"cost.{name} is {found['cost'].get(name)}")
     except (KeyError, IndexError, TypeError) as error:
         result.problems.append(f"trace.json is not of the documented form: {type(error).__name__} {error}")
     return result
 
 
+def compare_references(result: Comparison, oracle: Oracle, request: Request, expected: Trace, found: dict, schema: str) -> None:
+    """All that a trace has but its grids."""
+    result.equal("schema", found["schema"], schema)
+    _compare_frame(result, oracle, request, expected, found)
+    for name, scores, top in (("clean", expected.clean, expected.clean_top), ("corrupted", expected.corrupted, expected.corrupted_top)):
+        _compare_scores(result, name, scores, found[name], expected)
+        _compare_top(result, name, top, found[name]["top"])
+    for name in COST_FIELDS:
+        if not found["cost"].get(name, -1) >= 0:
+            result.problems.append(f"cost.{name} is {found['cost'].get(name)}")
+
+
 def _compare_frame(result: Comparison, oracle: Oracle, request: Request, expected: Trace, found: dict) -> None:
     """All that stands around the grids."""
-    result.equal("schema", found["schema"], "patchbay.trace/1")
     result.equal("prompt", found["prompt"], expected.prompt.text)
     result.equal("tokens", [_token(t) for t in found["tokens"]], list(_expected_tokens(expected)))
     result.equal("constraints", [c["positions"] for c in found["constraints"]], expected.prompt.constraints)
