@@ -204,7 +204,7 @@ void pb_attribute_json(const pb_attribute *attribute, char **json);
 /* The trace without its cells: for pb_trace_scores, _answer, _corrupted_says, _is_weak, _is_primed, _layer and _cell. It lives as
  * long as the attribute; its prob is NAN where no exact value was computed. */
 const pb_trace *pb_attribute_trace(const pb_attribute *attribute);
-/* estimate[layers][cells] of logprob at a site ("attn_out"), inside the attribute; NULL when it was not asked for. */
+/* estimate[layers][cells] of logprob at a site ("attn_out"; of head_out [layers][cells][heads]), inside the attribute; NULL when it was not asked for. */
 const double *pb_attribute_estimate(const pb_attribute *attribute, const char *site, size_t *layers, size_t *cells);
 
 /* logprob of the run into which activations are put: the corrupted one, or with noise_direction the clean one. */
@@ -213,7 +213,7 @@ double pb_attribute_unpatched(const pb_attribute *attribute);
 /* A cell that was run after all. */
 typedef struct pb_attribute_cell {
     const char *site, *cell;        /* "mlp_out", and its token or group */
-    size_t layer;
+    size_t layer, head;             /* head: of head_out, else 0 */
     double estimate, logprob, prob; /* what was estimated of logprob, and what is so */
 } pb_attribute_cell;
 

@@ -20,7 +20,12 @@ static pb_attribute_options attribute_options(const settings *s, progress *p)
 
 static void print_cell(const pb_attribute_cell *cell, double unpatched)
 {
-    printf("%-11s layer %-3zu %+9.3f, exactly %+9.3f: p %.4f  \"%s\"\n", cell->site, cell->layer, cell->estimate - unpatched,
+    char site[32];
+    if (strcmp(cell->site, "head_out") == 0)
+        snprintf(site, sizeof site, "head_out %zu", cell->head);
+    else
+        snprintf(site, sizeof site, "%s", cell->site);
+    printf("%-11s layer %-3zu %+9.3f, exactly %+9.3f: p %.4f  \"%s\"\n", site, cell->layer, cell->estimate - unpatched,
            cell->logprob - unpatched, cell->prob, cell->cell);
 }
 

@@ -2,7 +2,7 @@
  *
  * The reference runs are a trace's. A gradient run is one of them, recorded already, or another one on top of the clean run's
  * unchanged rows; backward goes over its changed rows alone. As a row's gradient comes by it is multiplied with the change of
- * that row, and only the product is kept: change[site][layer][position], of which every cell is a sum. */
+ * that row, and only the product is kept: change[site][layer][position][head], of which every cell is a sum. */
 #include "method/attribute.h"
 
 #include <math.h>
@@ -22,7 +22,7 @@ typedef struct attribution {
     size_t runs;      /* whose gradients are averaged */
     bool *wanted;     /* [T]: positions of cells */
     size_t slot[SITE_PUT_COUNT]; /* of a site in the trace's list; SIZE_MAX: not asked for */
-    double *change;   /* [site_count][L][T] */
+    double **change;  /* [site_count]: [L][T][heads], of which head_out alone has more than one */
 } attribution;
 
 /* A run in which the gradient is taken. */
@@ -95,16 +95,28 @@ static size_t run_bytes(const attribution *a, size_t index)
     return rows + read + (is_reference(a) ? 0 : rows + recording_bytes(c, first, T, first));
 }
 
+static size_t change_count(const attribution *a, size_t s)
+{
+    return a->j->q->model->decoder.config.layers * a->j->q->length * a->j->t->sites[s].heads;
+}
+
+static size_t changes_bytes(const attribution *a)
+{
+    size_t count = 0;
+    for (size_t s = 0; s < a->j->t->site_count; s++)
+        count += change_count(a, s);
+    return count * sizeof(double);
+}
+
 /* What all else takes while gradients are taken. */
 static size_t other_bytes(const attribution *a, size_t runs)
 {
     const decoder *m = &a->j->q->model->decoder;
-    const trace *t = a->j->t;
     size_t T = a->j->q->length, forward = replay_fixed_bytes(m, T), backward = backward_fixed_bytes(m, T);
     size_t read = score_differentiate_bytes(m, runs * a->j->q->answer_count);
     size_t largest = forward > backward ? forward : backward;
     return a->j->held_bytes + (largest > read ? largest : read) +
-           t->site_count * m->config.layers * T * sizeof *a->change;
+           changes_bytes(a);
 }
 
 /* How many runs from `first` on fit the budget together; at least one must. */
@@ -137,12 +149,15 @@ static void take_gradient(void *context, site s, size_t layer, size_t position, 
     const decoder_config *c = &j->q->model->decoder.config;
     if (a->slot[s] == SIZE_MAX || !a->wanted[position])
         return;
-    double sum = 0;
-    for (size_t i = r->first_sample; i < r->end_sample; i++)
-        sum += product(recording_row(trace_source_run(j, i), s, layer, position),
-                       recording_row(trace_patched_run(j, i), s, layer, position), d, c->d_model);
+    size_t heads = j->t->sites[a->slot[s]].heads, width = s == SITE_HEAD_OUT ? c->head_dim : c->d_model;
     size_t averaged = j->samples * (a->steps ? a->steps : 1);
-    a->change[(a->slot[s] * c->layers + layer) * j->q->length + position] += sum / (double)averaged;
+    double *change = a->change[a->slot[s]] + (layer * j->q->length + position) * heads;
+    for (size_t i = r->first_sample; i < r->end_sample; i++) {
+        const float *source = recording_row(trace_source_run(j, i), s, layer, position);
+        const float *own = recording_row(trace_patched_run(j, i), s, layer, position);
+        for (size_t h = 0; h < heads; h++)
+            change[h] += product(source + h * width, own + h * width, d + h * width, width) / (double)averaged;
+    }
 }
 
 /* ---- a group of runs ---- */
@@ -244,20 +259,19 @@ static double cell_change(const attribution *a, trace_cell c)
     const trace *t = a->j->t;
     const trace_grid *g = &t->sites[c.site];
     const span *cell = &t->cells[c.column];
-    size_t L = a->j->q->model->decoder.config.layers, T = a->j->q->length;
+    size_t T = a->j->q->length;
     double sum = 0;
     for (size_t l = g->restored[c.layer][0]; l <= g->restored[c.layer][1]; l++)
         for (size_t i = 0; i < cell->count; i++)
-            sum += a->change[(c.site * L + l) * T + cell->positions[i]];
+            sum += a->change[c.site][(l * T + cell->positions[i]) * g->heads + c.head];
     return sum;
 }
 
 static pb_status fill_estimates(attribution *a, pb_error *err)
 {
     trace *t = a->j->t;
-    size_t n = t->layer_count * t->cell_count;
     for (size_t s = 0; s < t->site_count; s++) {
-        t->sites[s].estimate = mem_new(n, sizeof *t->sites[s].estimate);
+        t->sites[s].estimate = mem_new(trace_grid_size(t, &t->sites[s]), sizeof *t->sites[s].estimate);
         t->sites[s].spearman = NAN;
     }
     for (size_t i = 0; i < trace_cell_total(t); i++) {
@@ -265,7 +279,7 @@ static pb_status fill_estimates(attribution *a, pb_error *err)
         double estimate = trace_unpatched_logprob(t) + cell_change(a, c);
         if (!isfinite(estimate))
             return fail(err, PB_EINVAL, "the gradient is NaN or infinite: it exceeds what float32 holds");
-        t->sites[c.site].estimate[c.layer * t->cell_count + c.column] = estimate;
+        t->sites[c.site].estimate[trace_cell_in_grid(t, c)] = estimate;
     }
     return PB_OK;
 }
@@ -322,7 +336,7 @@ static void forget_exact(trace *t, const size_t *cells, size_t n)
     for (size_t i = 0; i < trace_cell_total(t); i++) {
         trace_cell c = trace_cell_at(t, i);
         trace_grid *g = &t->sites[c.site];
-        size_t k = c.layer * t->cell_count + c.column;
+        size_t k = trace_cell_in_grid(t, c);
         if (at < n && cells[at] == i) {
             at++;
             continue;
@@ -335,10 +349,10 @@ static void forget_exact(trace *t, const size_t *cells, size_t n)
 
 static double correlate(const trace *t, size_t first, size_t end)
 {
-    size_t n = t->layer_count * t->cell_count, at = 0;
-    double *pairs = mem_new(2 * (end - first) * n + 1, sizeof *pairs), *exact = pairs + (end - first) * n;
+    size_t total = trace_cell_total(t), at = 0;
+    double *pairs = mem_new(2 * total + 1, sizeof *pairs), *exact = pairs + total;
     for (size_t s = first; s < end; s++)
-        for (size_t i = 0; i < n; i++, at++) {
+        for (size_t i = 0; i < trace_grid_size(t, &t->sites[s]); i++, at++) {
             pairs[at] = t->sites[s].estimate[i] - trace_unpatched_logprob(t);
             exact[at] = t->sites[s].logprob[i] - trace_unpatched_logprob(t);
         }
@@ -389,9 +403,6 @@ static pb_status check_asked(const trace_job *j, pb_error *err)
 {
     if (j->t->severed)
         return fail(err, PB_EINVAL, "--freeze: a severed trace has no estimates; its cells are run with the command trace");
-    for (size_t s = 0; s < j->t->site_count; s++)
-        if (j->t->sites[s].site == SITE_HEAD_OUT)
-            return fail(err, PB_EINVAL, "--sites: head_out has no estimates; its cells are run with the command trace");
     return PB_OK;
 }
 
@@ -401,7 +412,9 @@ static void open_attribution(attribution *a)
     const trace *t = j->t;
     a->runs = is_shared(a) ? 1 : j->samples * (a->steps ? a->steps : 1);
     a->wanted = mem_new(j->q->length, sizeof *a->wanted);
-    a->change = mem_new(t->site_count * j->q->model->decoder.config.layers * j->q->length, sizeof *a->change);
+    a->change = mem_new(t->site_count, sizeof *a->change);
+    for (size_t s = 0; s < t->site_count; s++)
+        a->change[s] = mem_new(change_count(a, s), sizeof **a->change);
     for (size_t s = 0; s < SITE_PUT_COUNT; s++)
         a->slot[s] = SIZE_MAX;
     for (size_t s = 0; s < t->site_count; s++)
@@ -431,6 +444,8 @@ static pb_status run(trace_job *j, const pb_attribute_options *options, pb_error
     open_attribution(&a);
     pb_status status = estimate(&a, err);
     free(a.wanted);
+    for (size_t s = 0; s < j->t->site_count; s++)
+        free(a.change[s]);
     free(a.change);
     trace_fill_cost(j);
     return status;

@@ -104,6 +104,8 @@ double trace_unpatched_logprob(const trace *t);
 size_t trace_cell_total(const trace *t);
 /* How many numbers each of a grid's arrays holds. */
 size_t trace_grid_size(const trace *t, const trace_grid *g);
+/* Where a cell stands in its grid's arrays. */
+size_t trace_cell_in_grid(const trace *t, trace_cell c);
 
 /* What tracing the question would take, without running the decoder: an estimate. */
 typedef struct trace_plan {

@@ -65,8 +65,6 @@ const score *trace_unpatched_score(const trace_job *j, size_t sample);
 
 /* Cells are numbered site by site, layer by layer, position by position, head by head. */
 trace_cell trace_cell_at(const trace *t, size_t index);
-/* Where the cell stands in its grid's arrays. */
-size_t trace_cell_in_grid(const trace *t, trace_cell c);
 
 /* Forks of many cells on their way through the engine. */
 typedef struct trace_batch {

@@ -23,8 +23,11 @@ static void add_cell(buffer *out, const trace_report *r, const trace_cell *c)
 {
     const trace *t = r->trace;
     const trace_grid *g = &t->sites[c->site];
-    size_t i = c->layer * t->cell_count + c->column;
-    buffer_printf(out, "<tr><td>%s</td><td class=\"r\">%zu</td><td>", trace_site_name(g->site), t->layers[c->layer]);
+    size_t i = trace_cell_in_grid(t, *c);
+    buffer_printf(out, "<tr><td>%s", trace_site_name(g->site));
+    if (g->heads > 1)
+        buffer_printf(out, " %zu", c->head);
+    buffer_printf(out, "</td><td class=\"r\">%zu</td><td>", t->layers[c->layer]);
     page_row_name(out, r, c->column);
     buffer_text(out, "</td><td class=\"r\">");
     add_change(out, g->estimate[i] - trace_unpatched_logprob(t));

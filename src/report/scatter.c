@@ -59,10 +59,10 @@ static bool changes(const trace *t, const trace_grid *g, size_t i, double *exact
 static axes fit(const trace *t, const scatter_box *b)
 {
     axes a = {b, 0, 0};
-    for (size_t s = 0; s < t->site_count; s++)
-        for (size_t i = 0; i < t->layer_count * t->cell_count; i++) {
+    for (const trace_grid *g = t->sites; g < t->sites + t->site_count; g++)
+        for (size_t i = 0; i < trace_grid_size(t, g); i++) {
             double exact, estimate;
-            if (!changes(t, &t->sites[s], i, &exact, &estimate))
+            if (!changes(t, g, i, &exact, &estimate))
                 continue;
             a.from = fmin(a.from, fmin(exact, estimate));
             a.to = fmax(a.to, fmax(exact, estimate));
@@ -111,10 +111,10 @@ static void draw_frame(buffer *out, const axes *a)
     heat_text(out, b->paint, b->x + b->size, b->y + b->size + b->font * 2.5, b->font, "end", "bold", "exact change of log p");
 }
 
-/* The two sites of the residual stream share a palette. */
+/* The two sites of the residual stream share a palette, and attention and its heads. */
 static int level_of(site s)
 {
-    return s == SITE_RESID_PRE ? PALETTE_LEVELS * 2 / 5 : PALETTE_LEVELS * 3 / 4;
+    return s == SITE_RESID_PRE || s == SITE_HEAD_OUT ? PALETTE_LEVELS * 2 / 5 : PALETTE_LEVELS * 3 / 4;
 }
 
 static void open_points(buffer *out, heat_paint paint, site s)
@@ -135,7 +135,7 @@ static void draw_points(buffer *out, const trace *t, const trace_grid *g, const 
 {
     bool *drawn = mem_new((GRID + 1) * (GRID + 1), sizeof *drawn);
     open_points(out, a->b->paint, g->site);
-    for (size_t i = 0; i < t->layer_count * t->cell_count; i++) {
+    for (size_t i = 0; i < trace_grid_size(t, g); i++) {
         double exact, estimate;
         if (!changes(t, g, i, &exact, &estimate))
             continue;

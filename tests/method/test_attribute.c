@@ -36,7 +36,7 @@ static pb_attribute_options options_of(const char *const *spec, const char *posi
     o.trace.corruptions = spec;
     o.trace.corruption_count = 1;
     o.trace.samples = 1;
-    o.trace.sites = "resid_pre,attn_out,mlp_out,resid_post";
+    o.trace.sites = "resid_pre,attn_out,mlp_out,resid_post,head_out";
     o.trace.positions = positions;
     return o;
 }
@@ -48,7 +48,7 @@ static double worst_share(const trace *t)
 {
     double worst = 0, largest = 0;
     for (size_t s = 0; s < t->site_count; s++)
-        for (size_t i = 0; i < grid_size(t); i++) {
+        for (size_t i = 0; i < trace_grid_size(t, &t->sites[s]); i++) {
             const trace_grid *g = &t->sites[s];
             worst = fmax(worst, fabs(g->estimate[i] - g->logprob[i]));
             largest = fmax(largest, fabs(g->logprob[i] - unpatched(t)));
@@ -108,19 +108,42 @@ static void windows_and_groups_are_sums(void **state)
     for (size_t s = 0; s < a.site_count; s++)
         for (size_t l = 0; l < L; l++) {
             const double *of = a.sites[s].estimate;
-            double all = 0, constraint = 0;
-            for (size_t p = 0; p < n; p++) {
-                double sum = of[l * n + p] + (l > 0 ? of[(l - 1) * n + p] - unpatched(&a) : 0);
-                assert_close(b.sites[s].estimate[l * n + p], sum, 1e-9, "window", p);
-                all += of[l * n + p] - unpatched(&a);
-                constraint += span_has(&c.cells[0], p) ? of[l * n + p] - unpatched(&a) : 0;
+            size_t H = a.sites[s].heads;
+            for (size_t h = 0; h < H; h++) {
+                double all = 0, constraint = 0;
+                for (size_t p = 0; p < n; p++) {
+                    double here = of[(l * n + p) * H + h], below = l > 0 ? of[((l - 1) * n + p) * H + h] : unpatched(&a);
+                    assert_close(b.sites[s].estimate[(l * n + p) * H + h], here + below - unpatched(&a), 1e-9, "window", p);
+                    all += here - unpatched(&a);
+                    constraint += span_has(&c.cells[0], p) ? here - unpatched(&a) : 0;
+                }
+                assert_close(c.sites[s].estimate[(l * 2 + 1) * H + h] - unpatched(&a), all, 1e-9, "all", l);
+                assert_close(c.sites[s].estimate[l * 2 * H + h] - unpatched(&a), constraint, 1e-9, "constraint", l);
             }
-            assert_close(c.sites[s].estimate[l * 2 + 1] - unpatched(&a), all, 1e-9, "all", l);
-            assert_close(c.sites[s].estimate[l * 2] - unpatched(&a), constraint, 1e-9, "constraint", l);
         }
     trace_free(&a);
     trace_free(&b);
     trace_free(&c);
+    model_free(m);
+}
+
+/* What heads change passes through the output projection, which is linear. */
+static void heads_add_up_to_attention(void **state)
+{
+    (void)state;
+    model *m = tiny_open(BUNNY);
+    const char *spec = "swap:Paris";
+    pb_attribute_options o = options_of(&spec, "all");
+    trace t = attributed(m, PICTURE, &o);
+    const trace_grid *attention = &t.sites[1], *heads = &t.sites[4];
+    assert_true(heads->heads > 1);
+    for (size_t i = 0; i < grid_size(&t); i++) {
+        double sum = unpatched(&t);
+        for (size_t h = 0; h < heads->heads; h++)
+            sum += heads->estimate[i * heads->heads + h] - unpatched(&t);
+        assert_close(sum, attention->estimate[i], 1e-4 * (1 + fabs(attention->estimate[i] - unpatched(&t))), "heads", i);
+    }
+    trace_free(&t);
     model_free(m);
 }
 
@@ -162,8 +185,9 @@ static void known_cells_are_estimated_as_nothing(void **state)
     for (size_t s = 0; s < t.site_count; s++)
         for (size_t l = 0; l < t.layer_count; l++)
             for (size_t p = 0; p < t.cell_count; p++)
-                if (p < t.first_changed || (l + 1 == t.layer_count && p + 1 < t.cell_count && s > 0))
-                    assert_true(t.sites[s].estimate[l * t.cell_count + p] == t.corrupted.logprob);
+                for (size_t h = 0; h < t.sites[s].heads; h++)
+                    if (p < t.first_changed || (l + 1 == t.layer_count && p + 1 < t.cell_count && s > 0))
+                        assert_true(t.sites[s].estimate[(l * t.cell_count + p) * t.sites[s].heads + h] == t.corrupted.logprob);
     trace_free(&t);
     model_free(m);
 }
@@ -175,7 +199,7 @@ static void check_exact(const trace *t, const trace *whole, size_t expected)
     size_t found = 0;
     double least = INFINITY, most_left = 0;
     for (size_t s = 0; s < t->site_count; s++)
-        for (size_t i = 0; i < grid_size(t); i++) {
+        for (size_t i = 0; i < trace_grid_size(t, &t->sites[s]); i++) {
             const trace_grid *g = &t->sites[s], *w = &whole->sites[s];
             double size = fabs(g->estimate[i] - unpatched(t));
             assert_true(isnan(g->prob[i]) == isnan(g->logprob[i]) && isnan(g->prob[i]) == isnan(g->sd[i]));
@@ -196,8 +220,8 @@ static void check_exact(const trace *t, const trace *whole, size_t expected)
     assert_true(least >= most_left - 1e-12);
     for (size_t i = 1; i < expected; i++) {
         const trace_cell *a = &t->estimates.largest[i - 1], *b = &t->estimates.largest[i];
-        double x = t->sites[a->site].estimate[a->layer * t->cell_count + a->column];
-        double y = t->sites[b->site].estimate[b->layer * t->cell_count + b->column];
+        double x = t->sites[a->site].estimate[trace_cell_in_grid(t, *a)];
+        double y = t->sites[b->site].estimate[trace_cell_in_grid(t, *b)];
         assert_true(fabs(x - unpatched(t)) >= fabs(y - unpatched(t)) - 1e-12);
     }
 }
@@ -213,7 +237,7 @@ static void exact_values_are_the_traces(void **state)
         o.trace.foil = "Rome";
         o.trace.noise_direction = noise;
         trace whole = traced(m, PICTURE, &o.trace), t;
-        size_t all = grid_size(&whole) * whole.site_count, counts[] = {0, 1, 7, all - 1, all, all + 5};
+        size_t all = trace_cell_total(&whole), counts[] = {0, 1, 7, all - 1, all, all + 5};
         for (size_t i = 0; i < 6; i++) {
             o.exact = counts[i];
             t = attributed(m, PICTURE, &o);
@@ -266,7 +290,7 @@ static void budgets_do_not_change_estimates(void **state)
         if (attribute_run_question(&t, &q, &o, &err) == PB_OK) {
             fits++;
             for (size_t s = 0; s < t.site_count; s++)
-                for (size_t i = 0; i < grid_size(&t); i++)
+                for (size_t i = 0; i < trace_grid_size(&t, &t.sites[s]); i++)
                     assert_close(t.sites[s].estimate[i], large.sites[s].estimate[i],
                                  1e-12 + slack() * fabs(t.sites[s].estimate[i]), "estimate", i);
             trace_free(&t);
@@ -294,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_and_groups_are_sums),
+        cmocka_unit_test(heads_add_up_to_attention),
         cmocka_unit_test(steps_on_the_way_account_for_the_difference),
         cmocka_unit_test(known_cells_are_estimated_as_nothing),
         cmocka_unit_test(exact_values_are_the_traces),
