@@ -17,7 +17,7 @@
 heat_scale heat_scale_of(const trace *t, const trace_grid *g)
 {
     double from = trace_shown_corrupted(t), to = trace_shown_clean(t), largest = 0, smallest = 0;
-    for (size_t i = 0; i < t->layer_count * t->cell_count; i++) {
+    for (size_t i = 0; i < trace_grid_size(t, g); i++) {
         double share = trace_recovered(t, trace_shown(g)[i]);
         if (isfinite(share)) {
             largest = fmax(largest, share);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "method/trace_heads.h"
 #include "report/about_page.h"
 #include "report/heat.h"
 #include "report/html.h"
@@ -198,7 +199,10 @@ static void add_data(buffer *out, const trace_report *r, const heat_rows *rows)
     buffer_text(out, "\"sites\":[");
     for (size_t s = 0; s < t->site_count; s++) {
         buffer_text(out, s ? ",\n" : "");
-        add_site_data(out, t, &t->sites[s]);
+        if (t->sites[s].site == SITE_HEAD_OUT)
+            buffer_text(out, "null"); /* whose maps carry their values */
+        else
+            add_site_data(out, t, &t->sites[s]);
     }
     buffer_text(out, "]}\n</script>\n");
     buffer_free(&answer);
@@ -231,7 +235,9 @@ void report_trace_html(const trace_report *r, buffer *out)
     page_header(out, r);
     about_page_input(out, &r->about);
     buffer_text(out, "<main>\n");
-    add_maps(out, r, &rows);
+    if (r->trace->site_count != 1 || !trace_heads_grid(r->trace))
+        add_maps(out, r, &rows);
+    page_heads(out, r);
     buffer_text(out, "<div class=\"beside\">\n");
     (r->trace->estimates.made ? page_estimates : page_strongest)(out, r);
     page_runs(out, r);

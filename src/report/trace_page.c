@@ -75,6 +75,16 @@ static void add_lead(buffer *out, const trace_report *r)
     buffer_free(&corruption);
 }
 
+static void add_severed(buffer *out, const trace *t)
+{
+    buffer words = {0};
+    trace_severed(t, &words);
+    buffer_text(out, "<p class=\"badge\"><b>Severed.</b> ");
+    markup(out, words.data);
+    buffer_text(out, ": an effect that is weaker here than in the plain trace passes through it.</p>\n");
+    buffer_free(&words);
+}
+
 void page_header(buffer *out, const trace_report *r)
 {
     buffer name = {0};
@@ -86,6 +96,8 @@ void page_header(buffer *out, const trace_report *r)
     about_page_question(out, &r->about);
     buffer_text(out, "</h1>\n");
     add_lead(out, r);
+    if (r->trace->severed)
+        add_severed(out, r->trace);
     if (r->trace->estimates.made)
         buffer_printf(out, "<p class=\"badge\"><b>These are estimates</b>, of all cells by gradients: a preview of a trace, not a trace. "
                       "%s were run as well, and their exact values stand below.</p>\n",

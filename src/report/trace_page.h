@@ -6,7 +6,9 @@
 
 /* The question, the answer in a sentence, the marks. */
 void page_header(buffer *out, const trace_report *r);
-/* The strongest cell of each site. */
+/* Single heads: their maps, and those that do most; nothing where heads were not traced. */
+void page_heads(buffer *out, const trace_report *r);
+/* The strongest cell of each other site. */
 void page_strongest(buffer *out, const trace_report *r);
 /* Of estimates instead: the largest, and what is so; all that were run, against their estimates; how well they agree. */
 void page_estimates(buffer *out, const trace_report *r);
@@ -21,6 +23,8 @@ void page_meaning(buffer *out, const trace_report *r);
 
 /* A cell's row in a table: its token or group, and where it stands. */
 void page_row_name(buffer *out, const trace_report *r, size_t cell);
+/* "12 %" */
+void page_percent(buffer *out, double share);
 /* How estimates were made. */
 void page_estimate_facts(buffer *out, const trace *t);
 /* What may be said from them. */

@@ -1,11 +1,14 @@
-/* trace_svg.c: a trace as a figure for a paper: one heat map per site, side by side (four: two by two), and a caption.
+/* trace_svg.c: a trace as a figure for a paper: one heat map per site, side by side (four: two by two), maps of layers and
+ * heads, and a caption.
  *
  * 504 pt wide (both columns of a two-column page; 252 pt, one column, for a single site), text of 6.5 to 8 pt. Up to
  * some forty rows keep their height; more are set closer, down to 6.5 pt, after which the figure grows. */
 #include <math.h>
 #include <string.h>
 
+#include "method/trace_heads.h"
 #include "report/figure.h"
+#include "report/head_maps.h"
 #include "report/heat.h"
 #include "report/markup.h"
 #include "report/scatter.h"
@@ -64,6 +67,15 @@ static void caption_answer(const trace_report *r, buffer *out)
     buffer_free(&answer);
 }
 
+static void caption_severed(const trace *t, buffer *out)
+{
+    if (!t->severed)
+        return;
+    buffer_text(out, " Severed: ");
+    trace_severed(t, out);
+    buffer_text(out, ".");
+}
+
 static void caption_rows(const trace_report *r, buffer *out)
 {
     const prompt *p = r->about.prompt;
@@ -86,11 +98,13 @@ static void caption_rows(const trace_report *r, buffer *out)
     buffer_free(&name);
 }
 
-static double draw_caption(buffer *out, const trace_report *r, double y, double width)
+static double draw_caption(buffer *out, const trace_report *r, const head_panels *heads, double y, double width)
 {
     buffer text = {0};
     caption_question(r, &text);
     caption_answer(r, &text);
+    caption_severed(r->trace, &text);
+    head_panels_caption(&text, heads);
     caption_rows(r, &text);
     double height = figure_caption(out, text.data, y, width);
     buffer_free(&text);
@@ -121,12 +135,12 @@ typedef struct grid_layout {
 
 static grid_layout lay_out(const trace *t, const heat_rows *rows)
 {
-    size_t sites = t->site_count;
+    size_t sites = t->site_count - (trace_heads_grid(t) != NULL); /* heads have maps of their own */
     grid_layout g = {.columns = sites == 4 ? 2 : sites < 3 ? sites : 3};
     double gap = 8;
     g.columns = g.columns ? g.columns : 1;
     g.lines = (sites + g.columns - 1) / g.columns;
-    g.width = sites == 1 ? FIGURE_COLUMN : FIGURE_PAGE;
+    g.width = t->site_count == 1 && sites ? FIGURE_COLUMN : FIGURE_PAGE;
     double room = g.width - 2 * FIGURE_MARGIN - rows->label_width;
     g.pitch_x = (room + gap) / (double)g.columns;
     g.cells = g.pitch_x - gap - heat_right(&rows->sizes);
@@ -192,16 +206,20 @@ void report_trace_svg(const trace_report *r, buffer *out)
     heat_sizes sizes = paper_sizes(r);
     heat_rows rows;
     buffer body = {0};
+    head_panels heads;
     heat_rows_make(&rows, r, &sizes);
+    head_panels_make(&heads, r);
     grid_layout g = lay_out(r->trace, &rows);
     draw_maps(&body, r, &rows, &g);
     double caption = FIGURE_MARGIN + g.pitch_y * (double)g.lines;
     if (r->trace->estimates.made)
         caption += draw_scatter(&body, r->trace, caption, g.width);
-    double height = caption + draw_caption(&body, r, caption, g.width);
+    caption += head_panels_draw(&body, &heads, caption, g.width);
+    double height = caption + draw_caption(&body, r, &heads, caption, g.width);
     figure_open(out, g.width, height);
     add_description(out, r);
     figure_close(out, &body, g.width, height);
     buffer_free(&body);
+    head_panels_free(&heads);
     heat_rows_free(&rows);
 }

@@ -11,7 +11,7 @@
 
 /* ---- the strongest cells ---- */
 
-static void add_percent(buffer *out, double share)
+void page_percent(buffer *out, double share)
 {
     if (!isfinite(share))
         buffer_text(out, "not defined");
@@ -19,10 +19,12 @@ static void add_percent(buffer *out, double share)
         buffer_printf(out, fabs(share) < 0.0995 ? "%.1f %%" : "%.0f %%", 100 * share);
 }
 
-/* The cell of the largest recovered share; false when none is a number. */
+/* The cell of the largest recovered share; false when none is a number. Heads have a table of their own. */
 static bool strongest(const trace *t, const trace_grid *g, size_t *layer, size_t *cell)
 {
     double most = -INFINITY;
+    if (g->site == SITE_HEAD_OUT)
+        return false;
     for (size_t l = 0; l < t->layer_count; l++)
         for (size_t c = 0; c < t->cell_count; c++) {
             double share = trace_recovered(t, g->prob[l * t->cell_count + c]);
@@ -73,7 +75,7 @@ static void add_strongest(buffer *out, const trace_report *r, const trace_grid *
     buffer_text(out, "</td><td class=\"r\">");
     text_prob(out, t->direction == TRACE_DENOISE ? prob - t->corrupted.prob : t->clean.prob - prob);
     buffer_text(out, "</td><td class=\"r\">");
-    add_percent(out, trace_recovered(t, prob));
+    page_percent(out, trace_recovered(t, prob));
     buffer_text(out, "</td></tr>\n");
 }
 
@@ -142,6 +144,18 @@ static void fact_corruption(buffer *out, const trace_report *r)
     buffer_free(&words);
 }
 
+static void fact_severed(buffer *out, const trace *t)
+{
+    buffer words = {0};
+    if (!t->severed)
+        return;
+    html_open_fact(out, "Severed");
+    trace_severed(t, &words);
+    markup(out, words.data);
+    html_close_fact(out);
+    buffer_free(&words);
+}
+
 static void fact_answer(buffer *out, const trace_report *r)
 {
     const trace *t = r->trace;
@@ -164,6 +178,7 @@ void page_facts(buffer *out, const trace_report *r)
     fact_model(out, &r->about);
     fact_corruption(out, r);
     fact_window(out, r->trace->window_kind, r->trace->window);
+    fact_severed(out, r->trace);
     fact_answer(out, r);
     if (r->trace->estimates.made)
         page_estimate_facts(out, r->trace);

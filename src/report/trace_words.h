@@ -24,6 +24,9 @@ void trace_layer_axis(const trace *t, buffer *out);
 /* "swap:Paris, image:b.png" */
 void trace_corruption(const trace_report *r, buffer *out);
 
+/* Of a severed trace: "MLP output held at its corrupted values on last, in all layers after the one restored". */
+void trace_severed(const trace *t, buffer *out);
+
 /* What a trace's maps show: P(answer), or where there are estimates, those of log P(answer). Of a grid, and of the two runs. */
 const double *trace_shown(const trace_grid *g);
 double trace_shown_clean(const trace *t);

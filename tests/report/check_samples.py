@@ -18,7 +18,7 @@ from html.parser import HTMLParser
 WRITER = sys.argv.pop() if __name__ == "__main__" else None
 SVG = "{http://www.w3.org/2000/svg}"
 FILES = {"trace.npz": ("resid_post", ""), "trace_mlp.npz": ("mlp_out", "mlp"), "trace_attn.npz": ("attn_out", "attn"),
-         "trace_resid_pre.npz": ("resid_pre", "")}
+         "trace_resid_pre.npz": ("resid_pre", ""), "trace_head.npz": ("head_out", "head")}
 KEYS = ["scores", "low_score", "high_score", "input_ids", "input_tokens", "subject_range", "answer", "window", "kind"]
 
 
@@ -94,9 +94,24 @@ class Samples(unittest.TestCase):
                 for name in grids.keys() - {"restored"}:
                     self.assertEqual(len(grids[name]), len(trace["layers"]))
                     self.assertTrue(all(len(row) == len(trace["positions"]) for row in grids[name]))
+                    cells = [cell for row in grids[name] for cell in row]
+                    self.assertEqual(len({len(c) if isinstance(c, list) else 0 for c in cells}), 1)
+                    self.assertEqual(isinstance(cells[0], list), grids is trace["sites"].get("head_out"))
                 self.assertTrue(all(first <= last for first, last in grids["restored"]))
+            self.assertEqual("top_heads" in trace, "head_out" in trace["sites"])
+            self.check_top_heads(trace)
             rows = sum(token.get("count", 1) for token in trace["tokens"])
             self.assertEqual(rows, trace["tokens"][-1]["position"] + 1)
+
+    def check_top_heads(self, trace):
+        top, noise = trace.get("top_heads", []), trace["direction"] == "noise"
+        self.assertEqual(len({(h["layer"], h["head"]) for h in top}), len(top))
+        self.assertEqual(sorted(top, key=lambda h: -h["effect"]), top)
+        for h in top:
+            at = trace["groups"].index(h["group"]) if "groups" in trace else trace["positions"].index(h["position"])
+            row = trace["sites"]["head_out"]["prob"][trace["layers"].index(h["layer"])]
+            self.assertEqual(row[at][h["head"]], h["prob"])
+            self.assertEqual((min if noise else max)(cell[h["head"]] for cell in row), h["prob"])
 
     def test_npz_is_romes_and_agrees_with_the_json(self):
         for folder, trace in self.each():
@@ -108,7 +123,9 @@ class Samples(unittest.TestCase):
 
     def check_npz(self, npz, trace, site, kind):
         self.assertEqual(list(npz), KEYS)
-        rows, columns = npz["scores"][0]
+        rows, columns, *heads = npz["scores"][0]
+        self.assertEqual(bool(heads), site == "head_out")
+        heads = heads[0] if heads else 1
         self.assertEqual(rows, trace["tokens"][-1]["position"] + 1)
         self.assertEqual(columns, trace["model"]["layers"])
         self.assertEqual(npz["low_score"], ((), [trace["corrupted"]["prob"]]))
@@ -125,13 +142,13 @@ class Samples(unittest.TestCase):
         known = trace["clean" if trace["direction"] == "noise" else "corrupted"]["prob"]
         for row in range(rows):
             for layer in range(columns):
-                found = scores[row * columns + layer]
+                at = (row * columns + layer) * heads
                 if row in cells:
-                    self.assertAlmostEqual(found, trace["sites"][site]["prob"][layer][cells[row]], delta=1e-7)
-                elif constraint and row < constraint[0]:
-                    self.assertAlmostEqual(found, known, delta=1e-7)
+                    wanted = trace["sites"][site]["prob"][layer][cells[row]]
                 else:
-                    self.assertTrue(math.isnan(found))
+                    wanted = known if constraint and row < constraint[0] else math.nan
+                for found, value in zip(scores[at:at + heads], wanted if isinstance(wanted, list) else [wanted] * heads):
+                    self.assertTrue(math.isnan(found) if math.isnan(value) else abs(found - value) < 1e-7)
 
     def test_numpy_loads_it_as_romes_notebooks_do(self):
         try:
@@ -139,11 +156,22 @@ class Samples(unittest.TestCase):
         except ImportError:
             self.skipTest("numpy is not installed")
         for folder, trace in self.each():
+            if "attn_out" not in trace["sites"]:
+                continue
             data = numpy.load(os.path.join(folder, "trace_attn.npz"))  # no pickles
             first, after = data["subject_range"]
             self.assertEqual(data["scores"].shape, (len(data["input_ids"]), trace["model"]["layers"]))
             self.assertEqual(data["scores"][first:after].shape[0], after - first)
             self.assertEqual(str(data["kind"]), "attn")
+
+    def head_maps(self, trace):
+        """One for each group, or for constraints, picture, last row and all rows."""
+        if "head_out" not in trace["sites"]:
+            return 0
+        if "groups" in trace:
+            return len(trace["groups"])
+        picture = any(t["span"] == "image" and t["position"] in trace["positions"] for t in trace["tokens"])
+        return len(trace["constraints"]) + picture + 2
 
     def test_svg_is_sound_and_complete(self):
         for folder, trace in self.each():
@@ -151,7 +179,7 @@ class Samples(unittest.TestCase):
             self.assertEqual(root.tag, SVG + "svg")
             _, _, width, height = map(float, root.get("viewBox").split())
             maps = [g for g in root.iter(SVG + "g") if g.get("class", "").startswith("heat ")]
-            self.assertEqual(len(maps), len(trace["sites"]))
+            self.assertEqual(len(maps), len(set(trace["sites"]) - {"head_out"}) + self.head_maps(trace))
             for text in root.iter(SVG + "text"):
                 self.assertTrue(0 <= float(text.get("x")) <= width and 0 <= float(text.get("y")) <= height)
             self.assertTrue(all(5.4 <= float(t.get("font-size")) <= 8 for t in root.iter(SVG + "text")))
@@ -160,10 +188,12 @@ class Samples(unittest.TestCase):
     def test_svg_colours_every_cell_once(self):
         for folder, trace in self.each():
             root = xml.parse(os.path.join(folder, "trace.svg")).getroot()
-            for group in (g for g in root.iter(SVG + "g") if g.get("class") == "cells"):
+            for i, group in enumerate(g for g in root.iter(SVG + "g") if g.get("class") == "cells"):
+                of_heads = i >= len(set(trace["sites"]) - {"head_out"})
+                rows = len(trace["sites"]["head_out"]["prob"][0][0]) if of_heads else len(trace["positions"])
                 runs = [run for path in group for run in path.get("d").split("M")[1:]]
                 covered = sum(int(run[run.index("h") + 1:run.index("v")]) for run in runs)
-                self.assertEqual(covered, len(trace["layers"]) * len(trace["positions"]))
+                self.assertEqual(covered, len(trace["layers"]) * rows)
 
     def test_page_nests_stands_alone_and_carries_the_values(self):
         for folder, trace in self.each():
@@ -177,7 +207,11 @@ class Samples(unittest.TestCase):
             sources = [attrs["src"] for _, attrs in page.seen if "src" in attrs]
             self.assertTrue(all(source.startswith("data:image/") for source in sources))
             data = json.loads(page.scripts[0])
+            self.assertEqual(len(data["sites"]), len(trace["sites"]))
             for shown, site in zip(data["sites"], trace["sites"].values()):
+                if site is trace["sites"].get("head_out"):
+                    self.assertIsNone(shown)        # its maps carry their values
+                    continue
                 for a, b in zip(shown["prob"], site["prob"]):
                     self.assertTrue(all(math.isclose(x, y, rel_tol=1e-3) for x, y in zip(a, b, strict=True)))
 

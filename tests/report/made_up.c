@@ -121,7 +121,7 @@ static double share(const made_up *m, site s, size_t cell, double depth)
         return fabs(noise) + 0.3 * exp(-pow((double)(at % 24) - 11, 2) / 20) * early;
     if (s == SITE_MLP_OUT)
         return noise + (subject ? 0.78 * early : last ? 0.12 * late : 0);
-    if (s == SITE_ATTN_OUT)
+    if (s == SITE_ATTN_OUT || s == SITE_HEAD_OUT)
         return noise + (last ? 0.45 * exp(-pow((depth - 0.62) / 0.12, 2)) : subject ? 0.16 * early : 0);
     return noise + (subject ? 0.97 * (1 - late) : last ? late : 0);
 }
@@ -129,7 +129,7 @@ static double share(const made_up *m, site s, size_t cell, double depth)
 static void make_grid(made_up *m, const made_up_request *q, trace_grid *g)
 {
     trace *t = &m->trace;
-    size_t n = t->layer_count * t->cell_count;
+    size_t n = trace_grid_size(t, g);
     g->prob = mem_new(n, sizeof *g->prob);
     g->logprob = mem_new(n, sizeof *g->logprob);
     g->restored = mem_new(t->layer_count, sizeof *g->restored);
@@ -138,9 +138,11 @@ static void make_grid(made_up *m, const made_up_request *q, trace_grid *g)
     for (size_t l = 0; l < t->layer_count; l++) {
         g->restored[l][0] = l > q->window / 2 ? l - q->window / 2 : 0;
         g->restored[l][1] = l + q->window / 2 < q->layers ? l + q->window / 2 : q->layers - 1;
-        for (size_t c = 0; c < t->cell_count; c++) {
-            double effect = share(m, g->site, c, (double)l / (double)q->layers) * (q->clean - q->corrupted);
-            size_t i = l * t->cell_count + c;
+        for (size_t c = 0; c < t->cell_count * g->heads; c++) {
+            double effect = share(m, g->site, c / g->heads, (double)l / (double)q->layers) * (q->clean - q->corrupted);
+            size_t i = l * t->cell_count * g->heads + c;
+            if (g->site == SITE_HEAD_OUT)
+                effect *= exp(-(double)((c % g->heads * 5 + l * 3) % g->heads));
             g->prob[i] = q->direction == TRACE_DENOISE ? q->corrupted + effect : q->clean - effect;
             g->prob[i] = fmin(1, fmax(1e-6, g->prob[i]));
             g->logprob[i] = log(g->prob[i]);
@@ -180,12 +182,19 @@ static void make_trace(made_up *m, const made_up_request *q)
     t->corruptions[t->corruption_count++] = mem_text("swap:Paris");
     t->first_changed = m->prompt.constraint_count ? m->prompt.constraints[0].positions[0] : 0;
     make_cells(m, q);
-    t->site_count = q->site_count;
-    t->sites = mem_new(q->site_count, sizeof *t->sites);
-    for (size_t s = 0; s < q->site_count; s++) {
-        t->sites[s].site = order[s];
-        t->sites[s].heads = 1;
+    t->site_count = q->site_count + (q->heads > 0);
+    t->sites = mem_new(t->site_count, sizeof *t->sites);
+    for (size_t s = 0; s < t->site_count; s++) {
+        bool heads = s == q->site_count;
+        t->sites[s].site = heads ? SITE_HEAD_OUT : order[s];
+        t->sites[s].heads = heads ? q->heads : 1;
         make_grid(m, q, &t->sites[s]);
+    }
+    if (q->severed) {
+        t->severed = true;
+        t->severed_site = SITE_MLP_OUT;
+        t->severed_name = mem_text("last");
+        add_position(&t->severed_rows, m->prompt.length - 1);
     }
     t->cost = (trace_cost){.seconds = 118.4, .flop = 1.42e14, .naive_flop = 3.8e16,
                            .cells = q->site_count * q->layers * t->cell_count, .cells_skipped = 512, .waves = 3,

@@ -9,6 +9,8 @@ typedef struct made_up_request {
     size_t asked[2];             /* the first token of the question and the one after its last; {0, 0}: all */
     size_t layers, image_rows;
     size_t site_count;           /* of attn_out, mlp_out, resid_post, resid_pre */
+    size_t heads;                /* head_out is traced too, of so many; 0: it is not */
+    bool severed;                /* with mlp_out held at the last row */
     bool trace_image, grouped;   /* the image rows have cells; the cells are constraint, image and last */
     trace_direction direction;
     window_kind window_kind;

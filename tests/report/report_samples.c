@@ -41,6 +41,11 @@ static const sample samples[] = {
               .samples = 1, .clean = 0.62, .corrupted = 0.004}},
     {"one", {.tokens = text_only, .layers = 3, .site_count = 1, .window = 1, .samples = 1, .clean = 0.62,
              .corrupted = 3e-6}},
+    {"heads", {USUAL, .tokens = long_question, .asked = {6, 39}, .heads = 32, .severed = true}},
+    {"few_heads", {.tokens = text_only, .layers = 4, .heads = 2, .window = 1, .samples = 10, .clean = 0.62,
+                   .corrupted = 3e-6, .direction = TRACE_NOISE}},
+    {"grouped_heads", {.tokens = long_question, .asked = {6, 39}, .layers = 32, .image_rows = 576, .site_count = 1,
+                       .window = 5, .samples = 1, .clean = 0.93, .corrupted = 0.01, .heads = 12, .grouped = true}},
     {"noise", {USUAL, .tokens = long_question, .asked = {6, 39}, .direction = TRACE_NOISE}},
 };
 
