@@ -23,17 +23,28 @@ static double stroke_length(const curve_box *b)
 
 static double name_width(const curve_box *b, const char *name)
 {
-    return stroke_length(b) + b->font * (0.8 + 1.1 * text_width(name, strlen(name)));
+    return stroke_length(b) + b->font * (1.1 + 1.1 * text_width(name, strlen(name)));
 }
 
-/* Where the key's entry number `entry` stands, from the box's left edge and in which line; `count` gives how many lines
+static bool has_level(const curve_panel *p)
+{
+    return p->level_name && isfinite(p->level);
+}
+
+/* The curves, and the level. */
+static size_t key_entries(const curve_panel *p)
+{
+    return p->key ? p->count + has_level(p) : 0;
+}
+
+/* Where the key's entry number `entry` stands, from the box's left edge and in which line; key_entries gives how many lines
  * there are. Labels may reach over the box's right edge, as the last tick does. */
 static size_t key_line(const curve_panel *p, const curve_box *b, size_t entry, double *x)
 {
     double at = 0;
     size_t line = 0;
-    for (size_t i = 0; i < p->count; i++) {
-        double width = name_width(b, p->curves[i].name);
+    for (size_t i = 0; i < key_entries(p); i++) {
+        double width = name_width(b, i < p->count ? p->curves[i].name : p->level_name);
         if (i && at + width > b->width * 1.15) {
             line++;
             at = 0;
@@ -49,7 +60,7 @@ static size_t key_line(const curve_panel *p, const curve_box *b, size_t entry, d
 static double key_height(const curve_panel *p, const curve_box *b)
 {
     double x;
-    size_t lines = p->key && p->count ? key_line(p, b, p->count, &x) : 1;
+    size_t lines = key_entries(p) ? key_line(p, b, key_entries(p), &x) : 1;
     return b->font * (1.3 * (double)(lines - 1));
 }
 
@@ -104,7 +115,7 @@ static void extent(const curve_panel *p, double *low, double *high)
                 *high = fmax(*high, value);
             }
         }
-    if (p->level_name && isfinite(p->level)) {
+    if (has_level(p)) {
         *low = fmin(*low, p->level);
         *high = fmax(*high, p->level);
     }
@@ -114,12 +125,16 @@ void curve_fit(curve_panel *p)
 {
     double low, high;
     extent(p, &low, &high);
-    low = fmin(low, 0);
-    high = fmax(high, 0);
-    double step = high > low ? nice_step(high - low) : 1;
     p->logarithmic = false;
-    p->from = floor(low / step) * step;
-    p->to = high > low ? ceil(high / step) * step : 1;
+    p->from = low = fmin(low, 0);
+    p->to = high = fmax(high, 0);
+    if (!(high > low))
+        p->to = high = 1;
+    for (size_t pass = 0; pass < 2; pass++) { /* the rounded range may have a longer step, that of the ticks */
+        double step = nice_step(p->to - p->from);
+        p->from = floor(low / step) * step;
+        p->to = ceil(high / step) * step;
+    }
 }
 
 void curve_fit_decades(curve_panel *p)
@@ -226,29 +241,43 @@ static void draw_notes(const drawing *d, const curve *c)
     }
 }
 
+/* A dashed stroke at (x, y). */
+static void draw_dashes(const drawing *d, double x, double y, double length)
+{
+    buffer_printf(d->out, "<path %s stroke-dasharray=\"%g %g\" d=\"M%.2f %.2fh%.2f\"/>\n",
+                  d->b->paint == HEAT_CLASSES ? "class=\"level\"" : "fill=\"none\" stroke=\"#555\" stroke-width=\"0.6\"",
+                  d->b->font * 0.4, d->b->font * 0.3, x, y, length);
+}
+
+/* Without a key its name stands at its end. */
 static void draw_level(const drawing *d)
 {
     const curve_box *b = d->b;
-    if (!d->p->level_name || !isfinite(d->p->level))
+    if (!has_level(d->p))
         return;
     double y = y_of(d, d->p->level);
-    buffer_printf(d->out, "<path %s stroke-dasharray=\"%g %g\" d=\"M%.2f %.2fh%.2f\"/>\n",
-                  b->paint == HEAT_CLASSES ? "class=\"level\"" : "fill=\"none\" stroke=\"#555\" stroke-width=\"0.6\"",
-                  b->font * 0.4, b->font * 0.3, b->x, y, b->width);
-    double label = y - b->y > b->font * 1.2 ? y - b->font * 0.35 : y + b->font * 1.1;
-    heat_text(d->out, b->paint, b->x + b->width, label, b->font, "end", "soft", d->p->level_name);
+    draw_dashes(d, b->x, y, b->width);
+    if (!d->p->key)
+        heat_text(d->out, b->paint, b->x + b->width, y - b->y > b->font * 1.2 ? y - b->font * 0.35 : y + b->font * 1.1,
+                  b->font, "end", "soft", d->p->level_name);
 }
 
-/* The curves' names, each after a stroke of its colour. */
+/* The curves' names, each after a stroke of its colour, and the level's. */
 static void draw_key(const drawing *d)
 {
+    const curve_panel *p = d->p;
     const curve_box *b = d->b;
-    double top = b->y - b->font * 0.9 - key_height(d->p, b);
-    for (size_t i = 0; i < d->p->count; i++) {
-        double x, y = top + b->font * 1.3 * (double)key_line(d->p, b, i, &x);
-        open_line(d, d->p->curves[i].colour, d->p->curves[i].faint);
-        buffer_printf(d->out, "M%.2f %.2fh%.2f\"/>\n", b->x + x, y - b->font * 0.35, stroke_length(b) - b->font * 0.3);
-        heat_text(d->out, b->paint, b->x + x + stroke_length(b), y, b->font, "start", "normal", d->p->curves[i].name);
+    double top = b->y - b->font * 0.9 - key_height(p, b), length = stroke_length(b) - b->font * 0.3;
+    for (size_t i = 0; i < key_entries(p); i++) {
+        double x, y = top + b->font * 1.3 * (double)key_line(p, b, i, &x), stroke = y - b->font * 0.35;
+        if (i < p->count) {
+            open_line(d, p->curves[i].colour, p->curves[i].faint);
+            buffer_printf(d->out, "M%.2f %.2fh%.2f\"/>\n", b->x + x, stroke, length);
+        } else {
+            draw_dashes(d, b->x + x, stroke, length);
+        }
+        heat_text(d->out, b->paint, b->x + x + stroke_length(b), y, b->font, "start", "normal",
+                  i < p->count ? p->curves[i].name : p->level_name);
     }
 }
 

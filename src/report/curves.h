@@ -36,7 +36,7 @@ typedef struct curve_panel {
     bool key;                  /* name them, above the panel */
     double from, to;           /* of the values' axis */
     bool logarithmic;
-    double level;              /* a dashed line across; level_name NULL: none */
+    double level;              /* a dashed line across, named in the key, or at its end; level_name NULL: none */
     const char *level_name;
 } curve_panel;
 

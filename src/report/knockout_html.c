@@ -123,11 +123,11 @@ static void add_lowest(buffer *out, const knockout_report *r)
         size_t at = knockout_lowest(k, i);
         buffer_text(out, "<tr><td>");
         add_name(out, k, i);
-        buffer_text(out, "</td><td>");
+        buffer_text(out, "</td><td class=\"num\">");
         knockout_place(k, at, out);
-        buffer_text(out, "</td><td class=\"r\">");
+        buffer_text(out, "</td><td class=\"r num\">");
         text_prob(out, k->curves[i].prob[at]);
-        buffer_text(out, "</td><td class=\"r\">");
+        buffer_text(out, "</td><td class=\"r num\">");
         knockout_change(k->curves[i].relative[at], out);
         buffer_text(out, "</td></tr>\n");
     }
@@ -147,13 +147,13 @@ static void add_all(buffer *out, const knockout_report *r)
     }
     buffer_text(out, "</tr>\n");
     for (size_t l = 0; l < k->layer_count; l++) {
-        buffer_printf(out, "<tr><td class=\"r\">%zu</td><td>", k->layers[l]);
+        buffer_printf(out, "<tr><td class=\"r num\">%zu</td><td class=\"num\">", k->layers[l]);
         knockout_place(k, l, out);
         buffer_text(out, "</td>");
         for (size_t i = 0; i < k->curve_count; i++) {
-            buffer_text(out, "<td class=\"r\">");
+            buffer_text(out, "<td class=\"r num\">");
             text_prob(out, k->curves[i].prob[l]);
-            buffer_text(out, "</td><td class=\"r\">");
+            buffer_text(out, "</td><td class=\"r num\">");
             knockout_change(k->curves[i].relative[l], out);
             buffer_text(out, "</td>");
         }
@@ -170,7 +170,7 @@ static void add_spans(buffer *out, const knockout *k)
         const span_pair *pair = &k->pairs.items[i];
         html_open_fact(out, i ? "" : "Edges");
         html_safe(out, pair->from);
-        buffer_text(out, " &gt; ");
+        buffer_text(out, " &rarr; ");
         html_safe(out, pair->to);
         buffer_printf(out, ": from %zu row%s to %zu", pair->sources.count, pair->sources.count == 1 ? "" : "s",
                       pair->destinations.count);

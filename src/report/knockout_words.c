@@ -9,8 +9,14 @@
 
 void knockout_curve_name(const knockout *k, size_t which, buffer *out)
 {
-    const char *name = k->curves[which].name;
-    text_visible(out, name, strlen(name));
+    const knockout_curve *c = &k->curves[which];
+    for (size_t i = 0; i < c->pair_count; i++) {
+        const span_pair *pair = &k->pairs.items[c->first_pair + i];
+        buffer_text(out, i ? ", " : "");
+        text_visible(out, pair->from, strlen(pair->from));
+        buffer_text(out, " \u2192 ");
+        text_visible(out, pair->to, strlen(pair->to));
+    }
 }
 
 void knockout_layer_axis(const knockout *k, buffer *out)
@@ -37,7 +43,7 @@ void knockout_change(double relative, buffer *out)
     if (!isfinite(relative))
         buffer_text(out, "not defined");
     else if (size < 0.05)
-        buffer_text(out, percent == 0 ? "0 %" : percent < 0 ? "\u22120.0 %" : "+0.0 %");
+        buffer_text(out, percent == 0 ? "0 %" : "0.0 %");
     else
         buffer_printf(out, size < 9.95 ? "%s%.1f %%" : "%s%.0f %%", percent < 0 ? "\u2212" : "+", size);
 }
@@ -54,7 +60,7 @@ size_t knockout_lowest(const knockout *k, size_t which)
 
 /* ---- panels ---- */
 
-/* "image > constraint cut in layer 7: p = 0.12, -83 %" */
+/* "image \u2192 constraint cut in layer 7: p = 0.12, -83 %" */
 static char *note_of(const knockout *k, size_t which, size_t point)
 {
     buffer note = {0};

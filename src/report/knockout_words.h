@@ -5,7 +5,9 @@
 #include "report/curves.h"
 #include "report/knockout_report.h"
 
-/* "image > constraint", spans as the reader asked for them; of several pairs with commas. Appends. */
+/* All append to `out`. */
+
+/* "image \u2192 constraint", spans as the reader asked for them; of several pairs with commas. */
 void knockout_curve_name(const knockout *k, size_t which, buffer *out);
 /* "layer", "layer (centre of a window of 5)", "layer (and 2 on either side)". */
 void knockout_layer_axis(const knockout *k, buffer *out);
