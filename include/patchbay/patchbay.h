@@ -130,6 +130,8 @@ typedef struct pb_trace_options {
     size_t first_layer, end_layer;  /* the layers to trace; end 0: all */
     const char *positions;          /* spans; NULL: text, or all when the image is corrupted */
     bool group;                     /* each span of `positions` is one cell */
+    size_t blocks;                  /* instead of positions: squares of the picture's patches, so many along a side, each one
+                                     * cell; 0: none. The picture must be corrupted */
     const char *freeze;             /* "mlp" or "attn": this output is held, in all layers after the window, at its values */
     const char *freeze_span;        /* in the run that is patched, on these rows (a severed trace); both or neither */
     pb_answer_choice answer;

@@ -66,6 +66,8 @@ static const option table[] = {
     {"positions", VALUE_TEXT, FIELD(positions), 0, 0, "SPANS", "trace these rows: bos, image, text, constraint, constraint:N, question, "
      "last, control, all, a:b [text; all when the picture is corrupted]"},
     {"group", VALUE_NONE, FIELD(group), 0, 0, NULL, "restore each span of --positions as a whole"},
+    {"blocks", VALUE_COUNT, FIELD(blocks), 0, 1, "N", "restore the picture in squares of its patches, N along a side, instead of "
+     "--positions; the picture must be corrupted"},
     {"freeze", VALUE_CHOICE, FIELD(freeze), 0, 0, "mlp|attn", "a severed trace: hold this output, in all layers after the window, at "
      "what it is in the run that is patched"},
     {"freeze-span", VALUE_TEXT, FIELD(freeze_span), 0, 0, "SPAN", "on these rows"},

@@ -30,7 +30,7 @@ typedef struct settings {
     size_t max_tokens, top;                             /* ask */
     text_list corruptions;                              /* trace from here on */
     const char *corrupt_span, *direction, *sites, *positions, *foil, *noise_file, *freeze, *freeze_span;
-    size_t window, radius, samples, verify;
+    size_t window, radius, samples, verify, blocks;
     bool has_window, has_radius, has_samples, group, naive;
     size_t first_layer, end_layer;                      /* edit too */
     size_t exact, ig;                                   /* attribute; exact SIZE_MAX: all */

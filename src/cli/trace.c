@@ -28,6 +28,7 @@ pb_trace_options trace_options(const settings *s, progress *p)
     o.end_layer = s->end_layer;
     o.positions = s->positions;
     o.group = s->group;
+    o.blocks = s->blocks;
     o.freeze = s->freeze;
     o.freeze_span = s->freeze_span;
     o.answer = command_answer(s);
@@ -45,6 +46,8 @@ const char *trace_wrong(const settings *s)
         return wrong;
     if (s->has_window && s->has_radius)
         return "--window and --radius exclude each other";
+    if (s->blocks && (s->group || (s->positions && strcmp(s->positions, "image") != 0)))
+        return "--blocks are cells of the picture's rows: --group and --positions (other than image) exclude them";
     if (s->freeze && !s->freeze_span)
         return "--freeze needs --freeze-span, the rows that are held";
     if (s->freeze_span && !s->freeze)

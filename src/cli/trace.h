@@ -7,7 +7,7 @@
 /* The options that say what is traced. */
 #define TRACE_OPTIONS                                                                                                 \
     ANSWER_OPTIONS, "corrupt", "corrupt-span", "direction", "sites", "window", "radius",      \
-        "layers", "positions", "group", "freeze", "freeze-span", "samples", "noise-file", "foil", "naive"
+        "layers", "positions", "group", "blocks", "freeze", "freeze-span", "samples", "noise-file", "foil", "naive"
 
 /* What is wrong with how the line asks for a trace; NULL: nothing. */
 const char *trace_wrong(const settings *s);

@@ -67,7 +67,8 @@ typedef struct trace {
     size_t layer_count, *layers;         /* the layers asked for */
     size_t cell_count;                   /* columns: one per position, or per group */
     span *cells;                         /* [cell_count]: the positions restored together */
-    char **groups;                       /* [cell_count] names, with --group; else NULL */
+    char **groups;                       /* [cell_count] names, with --group or --blocks; else NULL */
+    size_t blocks;                       /* patches along a side of the squares that are cells; 0: cells are no blocks */
     size_t site_count;
     trace_grid *sites;                   /* [site_count], in the order asked for */
 

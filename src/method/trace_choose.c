@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "method/answer_choice.h"
+#include "method/image_blocks.h"
 #include "method/trace_job.h"
 
 static pb_status choose_sites(trace_job *j, pb_error *err)
@@ -65,9 +66,39 @@ static pb_status choose_groups(trace *t, const prompt *p, const char *expression
     return t->cell_count ? PB_OK : fail(err, PB_EINVAL, "--positions: names no span");
 }
 
+/* --blocks: what they exclude, and that there is something to restore in them. */
+static pb_status check_blocks(const trace_job *j, pb_error *err)
+{
+    const pb_trace_options *o = j->options;
+    if (o->group || (o->positions && strcmp(o->positions, "image") != 0))
+        return fail(err, PB_EINVAL, "--blocks are cells of the picture's rows: %s excludes them",
+                    o->group ? "--group" : "--positions other than image");
+    if (!j->q->image_rows)
+        return fail(err, PB_EINVAL, "--blocks %zu: there is no picture; give --image FILE", o->blocks);
+    if (j->corruption.on_image)
+        return PB_OK;
+    fail(err, PB_EINVAL, "--blocks %zu: the picture's rows are the same in both runs, as the picture is not corrupted",
+         o->blocks);
+    return fail_hint(err, "give --corrupt image:FILE, image-noise:S, image-mean:DIR or image-rowmean");
+}
+
+static pb_status choose_blocks(trace_job *j, pb_error *err)
+{
+    image_blocks b;
+    TRY(check_blocks(j, err));
+    image_blocks_of_prompt(&b, j->q, j->options->blocks);
+    j->t->blocks = j->options->blocks;
+    j->t->cells = b.rows;
+    j->t->groups = b.names;
+    j->t->cell_count = b.count;
+    return PB_OK;
+}
+
 static pb_status choose_cells(trace_job *j, pb_error *err)
 {
     trace *t = j->t;
+    if (j->options->blocks)
+        return choose_blocks(j, err);
     const char *expression = j->options->positions ? j->options->positions : j->corruption.on_image ? "all" : "text";
     if (j->options->group)
         return choose_groups(t, &j->q->prompt, expression, err);

@@ -28,10 +28,20 @@ picture_scale picture_scale_of(const double *values, size_t count, const char *t
     return (picture_scale){0, most, title};
 }
 
+size_t picture_map_rows(const picture_map *m)
+{
+    return m->areas ? m->row_count : m->about->prompt->image_count;
+}
+
+const image_area *picture_map_areas(const picture_map *m)
+{
+    return m->areas ? m->areas : m->about->image_areas;
+}
+
 double picture_map_share(const picture_map *m, size_t layer, size_t row)
 {
     const picture_scale *s = &m->scale;
-    double value = m->values[layer * m->about->prompt->image_count + row];
+    double value = m->values[layer * picture_map_rows(m) + row];
     return !isfinite(value) ? NAN : s->to == s->from ? 0 : (value - s->from) / (s->to - s->from);
 }
 
@@ -40,7 +50,7 @@ size_t picture_map_strongest(const picture_map *m)
     size_t best = 0;
     double most = -INFINITY;
     for (size_t l = 0; l < m->layer_count; l++)
-        for (size_t i = 0; i < m->about->prompt->image_count; i++)
+        for (size_t i = 0; i < picture_map_rows(m); i++)
             if (picture_map_share(m, l, i) > most) {
                 most = picture_map_share(m, l, i);
                 best = l;
@@ -65,10 +75,10 @@ void picture_map_number(buffer *out, double value)
 /* "; 96 rows of padding alone: 0 to 0.02" */
 static void add_kind(buffer *out, const picture_map *m, size_t layer, image_area_kind kind, const char *name)
 {
-    size_t n = m->about->prompt->image_count, count = 0;
+    size_t n = picture_map_rows(m), count = 0;
     double least = INFINITY, most = -INFINITY;
     for (size_t i = 0; i < n; i++) {
-        if (m->about->image_areas[i].kind != kind)
+        if (picture_map_areas(m)[i].kind != kind)
             continue;
         count++;
         double value = m->values[layer * n + i];
@@ -118,10 +128,10 @@ static void add_thousandths(buffer *out, double value, double whole)
     buffer_add(out, text, (size_t)(text[n - 1] == '.' ? n - 1 : n));
 }
 
-void picture_map_cell(buffer *out, const report_about *a, size_t row)
+void picture_map_cell(buffer *out, const picture_map *m, size_t row)
 {
-    const image_area *r = &a->image_areas[row];
-    const double w = (double)a->image_width, h = (double)a->image_height;
+    const image_area *r = &picture_map_areas(m)[row];
+    const double w = (double)m->about->image_width, h = (double)m->about->image_height;
     buffer_text(out, "M");
     add_thousandths(out, r->left, w);
     buffer_text(out, " ");
@@ -139,10 +149,10 @@ void picture_map_cell(buffer *out, const report_about *a, size_t row)
 static void draw_cells(buffer *out, const picture_map *m, size_t layer)
 {
     buffer paths[PALETTE_LEVELS + 1] = {{0}};
-    for (size_t i = 0; i < m->about->prompt->image_count; i++) {
+    for (size_t i = 0; i < picture_map_rows(m); i++) {
         double share = picture_map_share(m, layer, i);
-        if (m->about->image_areas[i].kind == AREA_PIXELS)
-            picture_map_cell(&paths[isnan(share) ? 0 : palette_level(share) + 1], m->about, i);
+        if (picture_map_areas(m)[i].kind == AREA_PIXELS)
+            picture_map_cell(&paths[isnan(share) ? 0 : palette_level(share) + 1], m, i);
     }
     buffer_printf(out, "<g class=\"cells\" fill-opacity=\"%.2f\" shape-rendering=\"crispEdges\">\n",
                   PICTURE_MAP_OPACITY);

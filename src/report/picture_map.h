@@ -36,7 +36,14 @@ typedef struct picture_map {
     const double *values;       /* [layer_count][image rows], rows as the decoder gets them; NaN: no value */
     picture_scale scale;
     const palette *colours;
+    const image_area *areas;    /* [row_count] of other rows than the decoder's, the tower's say; NULL: about's image rows */
+    size_t row_count;
+    const char *row_word;       /* what these are called: "tower row" */
 } picture_map;
+
+/* The rows that a map is of. */
+size_t picture_map_rows(const picture_map *m);
+const image_area *picture_map_areas(const picture_map *m);
 
 /* The index of the layer with the value that is farthest towards scale.to. */
 size_t picture_map_strongest(const picture_map *m);

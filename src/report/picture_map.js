@@ -1,7 +1,7 @@
 /* picture_map.js: moves the heat maps over a picture from layer to layer, and tells the values under the pointer.
  *
- * Each figure holds its data: layers[L] (empty: none), shown, levels, first (position of image row 0), from, to,
- * kinds[R] (0 pixels, 1 padding, 2 class), values[L][R]. */
+ * Each figure holds its data: layers[L] (empty: none), shown, levels, word (what a row is called), first (position of
+ * image row 0, or null), from, to, kinds[R] (0 pixels, 1 padding, 2 class), values[L][R]. */
 (function () {
   "use strict";
   const tip = document.createElement("div");
@@ -41,7 +41,7 @@
     }
     function tell(x, y) {
       const row = rows[here], value = data.values[layer][row];
-      tip.textContent = "image row " + row + " (position " + (data.first + row) + ")" +
+      tip.textContent = data.word + " " + row + (data.first === null ? "" : " (position " + (data.first + row) + ")") +
         (data.layers.length ? ", layer " + data.layers[layer] : "") + ": " + figure.dataset.scale + " " + number(value);
       tip.hidden = false;
       tip.style.left = Math.max(4, Math.min(x + 16, innerWidth - tip.offsetWidth - 6)) + "px";

@@ -34,16 +34,16 @@ void picture_map_picture(buffer *out, const report_about *about)
 static void add_cells(buffer *out, const picture_map *m, size_t layer)
 {
     buffer_printf(out, "<g class=\"cells %s\" shape-rendering=\"crispEdges\">\n", m->colours->name);
-    for (size_t i = 0; i < m->about->prompt->image_count; i++) {
+    for (size_t i = 0; i < picture_map_rows(m); i++) {
         double share = picture_map_share(m, layer, i);
-        if (m->about->image_areas[i].kind != AREA_PIXELS)
+        if (picture_map_areas(m)[i].kind != AREA_PIXELS)
             continue;
         buffer_printf(out, "<path data-row=\"%zu\" class=\"", i);
         if (isnan(share))
             buffer_text(out, "qx\" d=\"");
         else
             buffer_printf(out, "q%d\" d=\"", palette_level(share));
-        picture_map_cell(out, m->about, i);
+        picture_map_cell(out, m, i);
         buffer_text(out, "\"/>\n");
     }
     buffer_text(out, "</g>\n");
@@ -83,18 +83,23 @@ static void add_json_number(buffer *out, double value)
 
 static void add_data(buffer *out, const picture_map *m, size_t layer)
 {
-    size_t n = m->about->prompt->image_count;
+    size_t n = picture_map_rows(m);
     buffer_text(out, "<script type=\"application/json\">{\"layers\":[");
     for (size_t l = 0; m->layers && l < m->layer_count; l++)
         buffer_printf(out, "%s%zu", l ? "," : "", m->layers[l]);
-    buffer_printf(out, "],\"shown\":%zu,\"levels\":%d,\"first\":%zu,\"from\":", layer, PALETTE_LEVELS,
-                  m->about->prompt->image_first);
+    buffer_printf(out, "],\"shown\":%zu,\"levels\":%d,\"word\":\"%s\",\"first\":", layer, PALETTE_LEVELS,
+                  m->row_word ? m->row_word : "image row");
+    if (m->areas)
+        buffer_text(out, "null");
+    else
+        buffer_printf(out, "%zu", m->about->prompt->image_first);
+    buffer_text(out, ",\"from\":");
     add_json_number(out, m->scale.from);
     buffer_text(out, ",\"to\":");
     add_json_number(out, m->scale.to);
     buffer_text(out, ",\n\"kinds\":[");
     for (size_t i = 0; i < n; i++)
-        buffer_printf(out, "%s%d", i ? "," : "", (int)m->about->image_areas[i].kind);
+        buffer_printf(out, "%s%d", i ? "," : "", (int)picture_map_areas(m)[i].kind);
     buffer_text(out, "],\n\"values\":[");
     for (size_t l = 0; l < m->layer_count; l++) {
         buffer_text(out, l ? ",\n[" : "[");

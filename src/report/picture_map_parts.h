@@ -13,7 +13,7 @@ double picture_map_share(const picture_map *m, size_t layer, size_t row);
 /* Width over height as drawn: 1/4 to 4. */
 double picture_map_aspect(const report_about *a);
 /* Appends the outline of a row's pixels, an SVG path in thousandths of the picture. */
-void picture_map_cell(buffer *out, const report_about *a, size_t row);
+void picture_map_cell(buffer *out, const picture_map *m, size_t row);
 /* A value as a reader wants it. */
 void picture_map_number(buffer *out, double value);
 

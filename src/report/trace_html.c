@@ -13,6 +13,7 @@
 #include "report/markup.h"
 #include "report/page.h"
 #include "report/trace_page.h"
+#include "report/trace_pictures.h"
 #include "report/trace_words.h"
 
 /* ---- colours ---- */
@@ -30,6 +31,7 @@ static void add_style(buffer *out, const trace *t)
         if (!seen)
             html_palette(out, p);
     }
+    buffer_text(out, picture_map_css);
     buffer_text(out, "</style>\n");
 }
 
@@ -79,6 +81,20 @@ static void add_maps(buffer *out, const trace_report *r, const heat_rows *rows)
             add_map(out, r, rows, s, answer.data);
     buffer_text(out, "</div>\n</section>\n");
     buffer_free(&answer);
+}
+
+/* The cells over the picture. */
+static void add_pictures(buffer *out, const trace_report *r, const trace_pictures *p)
+{
+    if (p->count == 0)
+        return;
+    picture_map_picture(out, &r->about);
+    buffer_text(out, "<section>\n<h2>Over the picture</h2>\n<p class=\"hint\">Each cell where its pixels are. The slider goes "
+                     "through the layers; point at a cell for its value. A row may carry what the tower mixed into it from "
+                     "elsewhere in the picture.</p>\n<div class=\"pm-maps\">\n");
+    for (size_t i = 0; i < p->count; i++)
+        picture_map_html(out, &p->maps[i], i);
+    buffer_text(out, "</div>\n</section>\n");
 }
 
 /* ---- data for the script ---- */
@@ -230,14 +246,17 @@ void report_trace_html(const trace_report *r, buffer *out)
 {
     heat_sizes sizes = screen_sizes();
     heat_rows rows;
+    trace_pictures pictures;
     heat_rows_make(&rows, r, &sizes);
+    trace_pictures_make(&pictures, r);
     add_head(out, r);
     page_header(out, r);
     about_page_input(out, &r->about);
     buffer_text(out, "<main>\n");
-    if (r->trace->site_count != 1 || !trace_heads_grid(r->trace))
+    if (trace_shows_tokens(r->trace))
         add_maps(out, r, &rows);
     page_heads(out, r);
+    add_pictures(out, r, &pictures);
     buffer_text(out, "<div class=\"beside\">\n");
     (r->trace->estimates.made ? page_estimates : page_strongest)(out, r);
     page_runs(out, r);
@@ -253,6 +272,10 @@ void report_trace_html(const trace_report *r, buffer *out)
     add_data(out, r, &rows);
     buffer_text(out, "<script>\n");
     buffer_text(out, page_js);
-    buffer_text(out, "</script>\n</body>\n</html>\n");
+    buffer_text(out, "</script>\n");
+    if (pictures.count)
+        picture_map_script(out);
+    buffer_text(out, "</body>\n</html>\n");
+    trace_pictures_free(&pictures);
     heat_rows_free(&rows);
 }

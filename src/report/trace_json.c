@@ -151,6 +151,8 @@ json_t *report_trace_json(const trace_report *r)
     json_object_set_new(o, "positions", make_cell_positions(t));
     if (t->groups)
         json_object_set_new(o, "groups", make_groups(t));
+    if (t->blocks)
+        json_object_set_new(o, "blocks", make_count(t->blocks));
     json_object_set_new(o, "layers", make_layers(t));
     json_object_set_new(o, "clean", make_run(r, &t->clean));
     json_object_set_new(o, "corrupted", make_run(r, &t->corrupted));

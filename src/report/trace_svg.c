@@ -12,6 +12,7 @@
 #include "report/heat.h"
 #include "report/markup.h"
 #include "report/scatter.h"
+#include "report/trace_pictures.h"
 #include "report/trace_words.h"
 
 /* ---- the caption ---- */
@@ -201,17 +202,36 @@ static void add_description(buffer *out, const trace_report *r)
     buffer_free(&answer);
 }
 
+/* The cells over the picture, under the maps of tokens. Returns the height they take. */
+static double draw_pictures(buffer *out, const trace_report *r, const trace_pictures *p, double y, double width)
+{
+    double at = y;
+    if (p->count)
+        picture_map_defs(out, &r->about);
+    for (size_t i = 0; i < p->count; i++)
+        at += 4 + picture_maps_draw(out, &p->maps[i], FIGURE_MARGIN, at + 4, width - 2 * FIGURE_MARGIN);
+    return at - y;
+}
+
 void report_trace_svg(const trace_report *r, buffer *out)
 {
     heat_sizes sizes = paper_sizes(r);
     heat_rows rows;
+    trace_pictures pictures;
     buffer body = {0};
     head_panels heads;
     heat_rows_make(&rows, r, &sizes);
     head_panels_make(&heads, r);
+    trace_pictures_make(&pictures, r);
     grid_layout g = lay_out(r->trace, &rows);
-    draw_maps(&body, r, &rows, &g);
-    double caption = FIGURE_MARGIN + g.pitch_y * (double)g.lines;
+    double caption = FIGURE_MARGIN;
+    if (pictures.count)
+        g.width = FIGURE_PAGE;
+    if (trace_shows_tokens(r->trace)) {
+        draw_maps(&body, r, &rows, &g);
+        caption += g.pitch_y * (double)g.lines;
+    }
+    caption += draw_pictures(&body, r, &pictures, caption, g.width);
     if (r->trace->estimates.made)
         caption += draw_scatter(&body, r->trace, caption, g.width);
     caption += head_panels_draw(&body, &heads, caption, g.width);
@@ -221,5 +241,6 @@ void report_trace_svg(const trace_report *r, buffer *out)
     figure_close(out, &body, g.width, height);
     buffer_free(&body);
     head_panels_free(&heads);
+    trace_pictures_free(&pictures);
     heat_rows_free(&rows);
 }

@@ -178,6 +178,17 @@ class Trace(ProgramTest):
         below = self.json("--positions", "last", "--freeze", "mlp", "--freeze-span", "constraint,bos", image=PICTURE)
         self.assertSame(self.grids(below), self.grids(self.json("--positions", "last", image=PICTURE)))  # out of reach
 
+    def test_blocks(self):
+        wrong = ("--corrupt", f"image:{IMAGES / 'photo.png'}")
+        blocks = self.json(*wrong, "--blocks", 2, image=PICTURE)
+        self.assertEqual((blocks["blocks"], blocks["groups"]), (2, ["block 0,0", "block 0,1", "block 1,0", "block 1,1"]))
+        self.assertEqual([len(p) for p in blocks["positions"]], [4, 2, 2, 1])
+        self.assertEqual(sorted(sum(blocks["positions"], [])), self.json(*wrong, "--positions", "image", image=PICTURE)["positions"])
+        self.fails(self.trace(LLAVA, "--blocks", 2, image=PICTURE), "--blocks", "not corrupted", hint="--corrupt image:FILE")
+        self.fails(self.trace(LLAVA, "--blocks", 2), "--blocks", "no picture")
+        for other in (("--group",), ("--positions", "text")):
+            self.misused(self.trace(LLAVA, *wrong, "--blocks", 2, *other, image=PICTURE), "--blocks", other[0])
+
     def test_group(self):
         trace = self.json("--group", "--positions", "constraint,last,0:3")
         self.assertEqual(trace["groups"], ["constraint", "last", "0:3"])
