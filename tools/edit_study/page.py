@@ -211,7 +211,7 @@ def tradeoff(found):
 
 Trials (squares; the chosen ones large), and each method's chosen trial made weaker and stronger (lines): MultEdit by
 `--lambda`, fine-tuning by `--steps`, in a ball by `--epsilon`. The corner aimed at is shaded. Over the
-{sum(settings.TUNED)} requests that were tuned on; specificity here is of one question a country:
+{sum(settings.TUNED)} requests that were tuned on:
 
 {table(("", "method", "turned", *MEASURES), rows) if rows else "Not run yet."}
 """

@@ -80,8 +80,7 @@ class Plan:
         return self.rows.questions(kept[:count], words[:1])
 
     def trials(self, method):
-        asked = self.rows.questions(self.splits.tuned_asked)
-        return [self.edited(("trials", method, i), trial, self.splits.tuned, asked)
+        return [self.edited(("trials", method, i), trial, self.splits.tuned, self.brief())
                 for i, trial in enumerate(self.model.trials[method])]
 
     def chosen(self, method):

@@ -20,7 +20,8 @@ CHUNK = 26                       # requests a run: a study that is stopped goes 
 EXPLORED = ("rw", "ee", "au", "mw", "vn", "si", "mz", "ni")             # edited in the first look: to be tuned on
 EXPLORED_ASKED = ("cu", "gb", "rs")                                     # what it took for specificity: likewise
 TUNED = (8, 8)                   # requests that trials are judged by: of countries whose capital is told, of others
-TUNED_ASKED = 8                  # countries whose questions trials are asked for specificity, all of them told
+TUNED_ASKED = 8                  # countries whose questions trials are asked for specificity, all of them told: one each (of
+                                 # the first trials all were asked, which chose the same)
 ASKED = 12                       # the same of what is reported
 KEPT = (8, 56)                   # countries whose questions an edit is to leave alone (--keep): told, others
 REPORTED = 104                   # requests that are reported, up to half of them of countries that are told
