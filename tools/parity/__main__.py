@@ -13,8 +13,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import (attribute_compare, attribute_identities, checkpoints, edit_compare, edit_identities, gguf_models, identities, invariants, multimodal_files, program,
-               sentencepiece_check, torch_files)
+from . import (attribute_compare, attribute_identities, checkpoints, edit_compare, edit_identities, flow_compare, gguf_models,
+               identities, invariants, multimodal_files, program, sentencepiece_check, torch_files)
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
 from .compare import Comparison
@@ -127,6 +127,7 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
         for what, check in invariants.invariants(oracle, made[name], work):
             yield f"{name}: {what}", check, _shown(oracle, made[name])
     yield from attribute_compare.checks(oracle, made)
+    yield from flow_compare.checks(oracle, pictures)
     yield from _questions(oracle, pictures, work)
     yield from _edits(oracle, pictures, work)
 
