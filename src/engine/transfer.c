@@ -20,8 +20,8 @@
 #include "math/matmul.h"
 
 enum {
-    ROW_BLOCK = 256,   /* destinations whose shares are held at a time; sources go through W_O again for each block */
-    SOURCE_BLOCK = 64, /* sources that go through W_O together */
+    ROW_BLOCK = 256,    /* destinations whose shares are held at a time; sources go through W_O again for each block */
+    SOURCE_BLOCK = 128, /* sources that go through W_O together */
 };
 
 /* What a layer's attention is made of, keys and values aside: those are recorded. */
@@ -196,26 +196,44 @@ static pb_status open_sources(const transfer_walk *w, const row_block *b, source
     return PB_OK;
 }
 
-/* g_h[j] = v_h[j] W_O,h of a block's sources, and the norms of all. */
+/* One head's g of a block's sources, and its norms. */
+static pb_status project_head(const transfer_walk *w, const source_block *s, size_t head, pb_error *err)
+{
+    const decoder_config *c = w->layer.c;
+    size_t D = c->d_model, d = c->head_dim, n = s->count;
+    float *given = s->given + head * n * D;
+    TRY(matmul_linear(given, s->values + head / (c->heads / c->kv_heads) * n * d, w->o + head * D * d, NULL, n, D, d, err));
+    for (size_t j = 0; j < n; j++)
+        s->norm[head * n + j] = sqrtf(dot(given + j * D, given + j * D, D));
+    return PB_OK;
+}
+
+/* g_h[j] = v_h[j] W_O,h of a block's sources. Heads are small products: a thread takes each alone, instead of all threads
+ * meeting after each. */
 static pb_status project(const transfer_walk *w, source_block *s, pb_error *err)
 {
     const layer_walk *k = &w->layer;
     const decoder_config *c = k->c;
-    size_t D = c->d_model, d = c->head_dim, group = c->heads / c->kv_heads, n = s->count;
+    size_t d = c->head_dim, n = s->count;
+    pb_status status = PB_OK;
     for (size_t j = 0; j < n; j++) {
         const float *row = value_row(w->t->recording, k->layer, s->at[j]);
         for (size_t h = 0; h < c->kv_heads; h++)
             memcpy(s->values + (h * n + j) * d, row + h * d, d * sizeof *row);
     }
     double begin = clock_now();
-    for (size_t h = 0; h < c->heads; h++)
-        TRY(matmul_linear(s->given + h * n * D, s->values + h / group * n * d, w->o + h * D * d, NULL, n, D, d, err));
+#pragma omp parallel for schedule(dynamic) if (n * d * c->d_model > 100000)
+    for (size_t h = 0; h < c->heads; h++) {
+        pb_error failure;
+        pb_status one = project_head(w, s, h, &failure);
+        if (one) {
+#pragma omp critical
+            status = fail(err, one, "%s", failure.message);
+        }
+    }
     k->work->products += clock_now() - begin;
-    k->work->flop += 2.0 * (double)n * (double)D * (double)(c->heads * d);
-#pragma omp parallel for if (n * D > 100000)
-    for (size_t i = 0; i < c->heads * n; i++)
-        s->norm[i] = sqrtf(dot(s->given + i * D, s->given + i * D, D));
-    return PB_OK;
+    k->work->flop += 2.0 * (double)(n * c->d_model) * (double)(c->heads * d);
+    return status;
 }
 
 /* What a pair's rows have of `count` of its sources: their shares, by source. */
