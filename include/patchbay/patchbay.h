@@ -298,6 +298,70 @@ const char *pb_flow_answer(const pb_flow *flow, double *prob);
 const double *pb_flow_curve(const pb_flow *flow, size_t i, const char *measure, pb_span_pair *pair, size_t *first_layer,
                             size_t *layers);
 
+/* ---- lens ----
+ *
+ * What the model's own end, its final norm and its unembedding, makes of rows inside the decoder (docs/lens.md). */
+
+typedef struct pb_lens pb_lens;
+
+typedef struct pb_lens_options {
+    const char *site;              /* "resid_pre", "attn_out", "mlp_out"; NULL: resid_post */
+    size_t first_layer, end_layer; /* end 0: all */
+    const char *positions;         /* spans; NULL: text */
+    size_t top;                    /* tokens kept of each cell; 0: 5 */
+    pb_answer_choice answer;       /* cells say the probability of its first token, also where it is followed whole */
+    pb_run_options run;
+} pb_lens_options;
+
+pb_lens_options pb_lens_defaults(void);
+
+pb_status pb_lens_run(pb_lens **out, pb_model *model, const pb_question *question, const pb_lens_options *options,
+                      pb_error *err);
+void pb_lens_free(pb_lens *lens);
+
+/* DIR/lens.json, lens.html, lens.svg. */
+pb_status pb_lens_write(const pb_lens *lens, const char *directory, pb_error *err);
+/* Schema patchbay.lens/1. *json: free(). */
+void pb_lens_json(const pb_lens *lens, char **json);
+/* The last of its rows, layer by layer. *text: free(). */
+void pb_lens_text(const pb_lens *lens, char **text);
+/* The cells' rows and columns: pb_lens_layer(lens, i) and pb_lens_position(lens, k) are their numbers in the model and in the
+ * prompt. */
+void pb_lens_size(const pb_lens *lens, size_t *layers, size_t *positions);
+size_t pb_lens_layer(const pb_lens *lens, size_t i);
+size_t pb_lens_position(const pb_lens *lens, size_t k);
+/* P(answer's first token) [layers][positions], inside the lens. */
+const double *pb_lens_answer_prob(const pb_lens *lens);
+/* The n-th most likely token of a cell; false when so many were not kept. */
+bool pb_lens_top(const pb_lens *lens, size_t layer, size_t position, size_t n, int32_t *id, double *prob);
+
+/* ---- dump ----
+ *
+ * Activations as files that NumPy maps: they go there while the model runs, so they may be larger than memory
+ * (docs/dump.md). */
+
+typedef struct pb_dump pb_dump;
+
+typedef struct pb_dump_options {
+    const char *sites;             /* "resid_pre,mlp_post"; NULL: attn_out,mlp_out,resid_post */
+    size_t first_layer, end_layer; /* end 0: all */
+    const char *positions;         /* spans; NULL: all */
+    pb_run_options run;
+} pb_dump_options;
+
+pb_dump_options pb_dump_defaults(void);
+
+/* Runs the question and writes DIR/SITE.npy of each site, and DIR/dump.json, which names them. */
+pb_status pb_dump_run(pb_dump **out, pb_model *model, const pb_question *question, const pb_dump_options *options,
+                      const char *directory, pb_error *err);
+void pb_dump_free(pb_dump *dump);
+
+/* Schema patchbay.dump/1: what dump.json says. *json: free(). */
+void pb_dump_json(const pb_dump *dump, char **json);
+/* The i-th file: its site, its shape [layers, positions, width], and how many of its numbers are NaN or infinite; false when
+ * there are no more. The name lives as long as the dump. */
+bool pb_dump_site(const pb_dump *dump, size_t i, const char **site, size_t shape[3], size_t *not_finite);
+
 /* ---- edit ----
  *
  *     pb_edit_request request = {.question = question, .target = "Madrid"};

@@ -115,3 +115,25 @@ pb_status npy_read_f32(float **values, size_t *shape, size_t rank, const char *p
     }
     return status;
 }
+
+/* Magic, version and a Python literal, padded so that the numbers start at a multiple of 64. */
+size_t npy_header(buffer *out, const char *type, size_t rank, const size_t *shape)
+{
+    enum { ALIGNMENT = 64, PREFIX = 10 };
+    size_t values = 1;
+    buffer text = {0};
+    buffer_printf(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", type);
+    for (size_t i = 0; i < rank; i++) {
+        values *= shape[i];
+        buffer_printf(&text, i + 1 < rank ? "%zu, " : rank == 1 ? "%zu," : "%zu", shape[i]);
+    }
+    buffer_text(&text, "), }");
+    while ((PREFIX + text.size + 1) % ALIGNMENT)
+        buffer_text(&text, " ");
+    buffer_text(&text, "\n");
+    buffer_add(out, "\x93NUMPY\x01\x00", 8);
+    buffer_add(out, (unsigned char[]){text.size & 255, (text.size >> 8) & 255}, 2);
+    buffer_add(out, text.data, text.size);
+    buffer_free(&text);
+    return values;
+}

@@ -1,10 +1,11 @@
-/* npy.h: reading NumPy's .npy files, on the disk or inside an archive. */
+/* npy.h: NumPy's .npy files, on the disk or inside an archive. */
 #ifndef BASE_NPY_H
 #define BASE_NPY_H
 
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 /* *values[shape[0] * ...] (free()): a little-endian float32 array of exactly `rank` dimensions in C order. The error
  * names the path, what was found and what was expected; NaN and infinity are errors too. */
@@ -21,5 +22,8 @@ typedef enum npy_type {
  * checked for NaN. */
 pb_status npy_parse(void *out, npy_type type, size_t *shape, size_t rank, const void *bytes, size_t size,
                     const char *name, pb_error *err);
+
+/* Appends the header of an array in C order of that type ("<f4"): its numbers follow. Returns how many they are. */
+size_t npy_header(buffer *out, const char *type, size_t rank, const size_t *shape);
 
 #endif

@@ -13,7 +13,7 @@ typedef struct command {
     int (*run)(const settings *s);
 } command;
 
-extern const command command_info, command_ask, command_trace, command_attribute, command_edit, command_flow, command_knockout, command_demo;
+extern const command command_info, command_ask, command_trace, command_attribute, command_edit, command_flow, command_knockout, command_demo, command_lens, command_dump;
 
 /* The options of every command that opens a model. */
 #define MODEL_OPTIONS "vision-tower", "mmproj", "edit", "lora"

@@ -59,6 +59,7 @@ static const option table[] = {
     {"direction", VALUE_CHOICE, FIELD(direction), 0, 0, "denoise|noise", "clean activations into the corrupted run, or the reverse [denoise]"},
     {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST", "attn_out, mlp_out, resid_pre, resid_post, head_out (each head by itself) "
      "[attn_out,mlp_out,resid_post]"},
+    {"site", VALUE_TEXT, FIELD(site), 0, 0, "SITE", "read these rows out: resid_pre, attn_out, mlp_out, resid_post [resid_post]"},
     {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W", "restore, or cut edges in, W layers centred on each [1]"},
     {"radius", VALUE_COUNT, FIELD(radius), FIELD(has_radius), 0, "R", "in layers l-R to l+R instead"},
     {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b", "layers a to b-1: those looked at [all], or those that an edit is "
@@ -111,7 +112,7 @@ static const option table[] = {
     {"save-merged", VALUE_TEXT, FIELD(save_merged), 0, 0, "DIR", "keep the edited model as a checkpoint"},
     {"plan", VALUE_NONE, FIELD(plan), 0, 0, NULL, "say what a trace with these options would take"},
     {"max-tokens", VALUE_COUNT, FIELD(max_tokens), 0, 1, "N", "length of the answer [16]"},
-    {"top", VALUE_COUNT, FIELD(top), 0, 1, "K", "most likely first tokens to show [5]"},
+    {"top", VALUE_COUNT, FIELD(top), 0, 1, "K", "most likely tokens to show [5]"},
     {"dtype", VALUE_CHOICE, FIELD(dtype), 0, 0, "f32", "what is computed in [f32]"},
     {"threads", VALUE_COUNT, FIELD(threads), 0, 1, "N", "[OMP_NUM_THREADS, or one per core]"},
     {"memory", VALUE_BYTES, FIELD(memory), 0, 0, "SIZE", "budget for working memory [8G]"},

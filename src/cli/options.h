@@ -29,7 +29,7 @@ typedef struct settings {
     bool plan;                                          /* info */
     size_t max_tokens, top;                             /* ask */
     text_list corruptions;                              /* trace from here on */
-    const char *corrupt_span, *direction, *sites, *positions, *foil, *noise_file, *freeze, *freeze_span;
+    const char *corrupt_span, *direction, *sites, *site, *positions, *foil, *noise_file, *freeze, *freeze_span;
     size_t window, radius, samples, verify, blocks;
     bool has_window, has_radius, has_samples, group, naive;
     size_t first_layer, end_layer;                      /* edit too */

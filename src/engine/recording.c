@@ -6,6 +6,11 @@
 
 #include "base/memory.h"
 
+size_t site_row_width(const decoder_config *c, site s)
+{
+    return s == SITE_MLP_POST ? c->d_ff : s == SITE_HEAD_OUT ? c->heads * c->head_dim : c->d_model;
+}
+
 typedef struct sizes { /* elements */
     size_t k, v, resid, site;
 } sizes;
@@ -90,7 +95,8 @@ const float *recording_row(const recording *r, site s, size_t layer, size_t posi
     case SITE_ATTN_OUT: return r->attn_out + (layer * kept + row) * r->d_model;
     case SITE_MLP_OUT: return r->mlp_out + (layer * kept + row) * r->d_model;
     case SITE_HEAD_OUT: return r->z ? r->z + (layer * kept + row) * r->z_width : NULL;
-    case SITE_PUT_COUNT: break;
+    case SITE_PUT_COUNT:
+    case SITE_READ_COUNT: break;
     }
     return NULL;
 }

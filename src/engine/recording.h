@@ -29,6 +29,9 @@ struct recording {
                             * whose place an attn_out was put in it holds nothing of use */
 };
 
+/* Numbers in one row of a site. */
+size_t site_row_width(const decoder_config *c, site s);
+
 /* Bytes that a recording of these positions takes. */
 size_t recording_bytes(const decoder_config *c, size_t first, size_t end, size_t sites_first);
 

@@ -14,6 +14,7 @@ typedef enum site {
                                  * of [heads * head_dim], kept by recordings that are asked to */
     SITE_PUT_COUNT,             /* of those that can be put in */
     SITE_MLP_POST = SITE_PUT_COUNT, /* blocks.{l}.mlp.hook_post: input of the down projection; it can be read */
+    SITE_READ_COUNT,                /* of those that can be read */
 } site;
 
 /* "resid_pre", "attn_out", ... */
@@ -22,5 +23,11 @@ const char *site_name(site s);
 bool site_find(const char *name, site *out);
 /* "resid_pre, attn_out, ...": those that can be put in, for errors. */
 const char *site_names(void);
+/* The same of those that can be read; and of those of d_model numbers. */
+bool site_find_read(const char *name, site *out);
+const char *site_read_names(void);
+const char *site_wide_names(void);
+/* "blocks.{l}.hook_resid_pre" */
+const char *site_hook(site s);
 
 #endif

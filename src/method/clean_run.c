@@ -44,19 +44,43 @@ static pb_status read_out(void *context, replay_fork *const *forks, size_t count
     return status ? status : clean_run_scores(c, forks, count, &c->score, err);
 }
 
-pb_status clean_run_make(clean_run *c, question *q, size_t sites_first, size_t budget, pb_error *err)
+/* Bytes that a run takes beside what is recorded. */
+static size_t running_bytes(const question *q)
 {
-    decoder *m = &q->model->decoder;
-    size_t T = q->length, rows = T * m->config.d_model * sizeof(float);
-    *c = (clean_run){.q = q};
-    TRY(question_fits(clean_run_bytes(q, sites_first) + rows + replay_fixed_bytes(m, T), budget, "this run", err));
-    TRY(recording_new(&c->recording, &m->config, NULL, 0, T, sites_first, err));
-    replay_fork f = {.end = T, .input = q->input, .record = c->recording, .read_first = q->last};
-    replay_options options = {.memory = rows, .finished = read_out, .context = c};
+    const decoder *m = &q->model->decoder;
+    return q->length * m->config.d_model * sizeof(float) + replay_fixed_bytes(m, q->length);
+}
+
+static pb_status run(clean_run *c, const row_watch *watch, pb_error *err)
+{
+    decoder *m = &c->q->model->decoder;
+    size_t T = c->q->length;
+    replay_fork f = {.end = T, .input = c->q->input, .record = c->recording, .read_first = c->q->last, .watch = watch};
+    replay_options options = {.memory = T * m->config.d_model * sizeof(float), .finished = read_out, .context = c};
     pb_status status = replay_run(m, &f, 1, &options, &c->work, err);
     if (status)
         clean_run_free(c);
     return status;
+}
+
+pb_status clean_run_make(clean_run *c, question *q, size_t sites_first, size_t budget, pb_error *err)
+{
+    *c = (clean_run){.q = q};
+    TRY(question_fits(clean_run_bytes(q, sites_first) + running_bytes(q), budget, "this run", err));
+    TRY(recording_new(&c->recording, &q->model->decoder.config, NULL, 0, q->length, sites_first, err));
+    return run(c, NULL, err);
+}
+
+pb_status clean_run_fits(const question *q, size_t taken, size_t budget, pb_error *err)
+{
+    return question_fits(taken + running_bytes(q), budget, "this run", err);
+}
+
+pb_status clean_run_watch(clean_run *c, question *q, const row_watch *watch, size_t taken, size_t budget, pb_error *err)
+{
+    *c = (clean_run){.q = q};
+    TRY(clean_run_fits(q, taken, budget, err));
+    return run(c, watch, err);
 }
 
 method_cost clean_run_cost(const clean_run *c)

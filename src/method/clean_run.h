@@ -16,7 +16,7 @@ enum { CLEAN_RUN_TOP = 5 };
 
 typedef struct clean_run {
     question *q;
-    recording *recording; /* of all rows; their sites from the asked position on */
+    recording *recording; /* of all rows; their sites from the asked position on. NULL of a run that was watched */
     score score;          /* of the answer */
     int32_t top_id[CLEAN_RUN_TOP]; /* the most likely next tokens, best first; -1 beyond a tiny vocabulary */
     double top_prob[CLEAN_RUN_TOP];
@@ -27,6 +27,11 @@ typedef struct clean_run {
 /* Runs the question and reads it out; where it has no answer yet, that is set to the most likely next token. Fails when the
  * recording does not fit into the budget (question_budget's). */
 pb_status clean_run_make(clean_run *c, question *q, size_t sites_first, size_t budget, pb_error *err);
+/* The same without a recording, which stays NULL: the watch sees the rows while they are computed. The caller holds `taken`
+ * bytes of the budget already. */
+pb_status clean_run_watch(clean_run *c, question *q, const row_watch *watch, size_t taken, size_t budget, pb_error *err);
+/* Whether that fits: for who would take those bytes first. */
+pb_status clean_run_fits(const question *q, size_t taken, size_t budget, pb_error *err);
 void clean_run_free(clean_run *c);
 
 /* Bytes that its recording takes. */

@@ -6,7 +6,9 @@
 #include <utf8proc.h>
 #include <zlib.h>
 
-enum { NPY_ALIGNMENT = 64, NPY_PREFIX = 10, ZIP_VERSION = 20, ZIP_DATE_1980 = 0x21 };
+#include "base/npy.h"
+
+enum { ZIP_VERSION = 20, ZIP_DATE_1980 = 0x21 };
 
 static void add_u16(buffer *b, uint32_t value)
 {
@@ -130,34 +132,12 @@ void npz_abandon(npz *z)
 
 /* ---- npy ---- */
 
-/* Magic, version and a Python literal, padded so that the numbers start at a multiple of 64. Returns the number of
- * values. */
-static size_t add_header(buffer *b, const char *dtype, size_t rank, const size_t *shape)
-{
-    size_t values = 1;
-    buffer text = {0};
-    buffer_printf(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", dtype);
-    for (size_t i = 0; i < rank; i++) {
-        values *= shape[i];
-        buffer_printf(&text, i + 1 < rank ? "%zu, " : rank == 1 ? "%zu," : "%zu", shape[i]);
-    }
-    buffer_text(&text, "), }");
-    while ((NPY_PREFIX + text.size + 1) % NPY_ALIGNMENT)
-        buffer_text(&text, " ");
-    buffer_text(&text, "\n");
-    buffer_add(b, "\x93NUMPY\x01\x00", 8);
-    add_u16(b, (uint32_t)text.size);
-    buffer_add(b, text.data, text.size);
-    buffer_free(&text);
-    return values;
-}
-
 /* The library is little-endian throughout (it maps little-endian checkpoints), so values go out as they are. */
 static void add_array(npz *z, const char *name, const char *dtype, const void *values, size_t size, size_t rank,
                       const size_t *shape)
 {
     buffer b = {0};
-    size_t count = add_header(&b, dtype, rank, shape);
+    size_t count = npy_header(&b, dtype, rank, shape);
     buffer_add(&b, values, count * size);
     add_entry(z, name, &b);
     buffer_free(&b);
@@ -208,7 +188,7 @@ static void add_unicode(npz *z, const char *name, const buffer *texts, size_t co
     }
     char dtype[32];
     snprintf(dtype, sizeof dtype, "<U%zu", width);
-    add_header(&b, dtype, rank, &count);
+    npy_header(&b, dtype, rank, &count);
     for (size_t i = 0; i < count; i++)
         for (size_t points = add_ucs4(&b, texts[i].data, texts[i].size); points < width; points++)
             add_u32(&b, 0);

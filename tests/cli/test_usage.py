@@ -5,8 +5,8 @@ import unittest
 
 from common import LLAMA, LLAVA, PICTURE, QUESTION, ProgramTest
 
-COMMANDS = ("info", "ask", "trace", "attribute", "edit", "flow", "demo")
-PLANNED = ("lens", "dump", "dataset", "sweep", "report", "serve", "bench")
+COMMANDS = ("info", "ask", "trace", "attribute", "edit", "flow", "lens", "dump", "demo")
+PLANNED = ("dataset", "sweep", "report", "serve", "bench")
 
 
 class Misuse(ProgramTest):

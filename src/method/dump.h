@@ -1,0 +1,40 @@
+/* dump.h: activations of a run, handed on as they are computed.
+ *
+ *     TRY(dump_choose(&d, &q, &options, err));
+ *     ... open a file for each of d.sites ...
+ *     TRY(dump_run(&d, &q, &sink, budget, err));     // calls sink.row in each file's own order
+ *
+ * Nothing is kept but one layer's rows: a dump may be larger than memory. */
+#ifndef METHOD_DUMP_H
+#define METHOD_DUMP_H
+
+#include "method/clean_run.h"
+
+typedef struct dump_site {
+    site site;
+    size_t width;      /* numbers in a row */
+    size_t not_finite; /* of its numbers, those that are NaN or infinite: they are handed on as they are */
+} dump_site;
+
+typedef struct dump {
+    dump_site *sites; /* [site_count], in the order asked for */
+    size_t site_count;
+    size_t *layers, layer_count;
+    span positions;
+    int32_t top_id[CLEAN_RUN_TOP]; /* the most likely next tokens, best first; all -1 where its logits are not finite */
+    double top_prob[CLEAN_RUN_TOP];
+    method_cost cost;
+} dump;
+
+/* Who takes the rows: of each site layer by layer, in a layer by ascending position. An error ends the run. */
+typedef struct dump_sink {
+    pb_status (*row)(void *context, size_t site, const float *row, pb_error *err); /* site: its index; row: [width] */
+    void *context;
+} dump_sink;
+
+/* What is asked for, of an open question; nothing is run. Free with dump_free. */
+pb_status dump_choose(dump *d, const question *q, const pb_dump_options *options, pb_error *err);
+pb_status dump_run(dump *d, question *q, const dump_sink *sink, const pb_run_options *run, pb_error *err);
+void dump_free(dump *d);
+
+#endif
