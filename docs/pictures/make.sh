@@ -6,17 +6,22 @@ cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
+draw_as() {
+    local command=$1 name=$2
+    shift 2
+    build/patchbay "$command" "$@" --quiet --out "$scratch/$name" >/dev/null
+    cp "$scratch/$name/$command.svg" "docs/pictures/$name.svg"
+}
+
 draw() {
-    local name=$1
-    shift
-    build/patchbay trace "$@" --quiet --out "$scratch/$name" >/dev/null
-    cp "$scratch/$name/trace.svg" "docs/pictures/$name.svg"
+    draw_as trace "$@"
 }
 
 flag=(demo --image models/demo/pictures/pt.png --question "What is the capital of this country?"
     --constraint "this country")
 draw demo-trace "${flag[@]}"
 draw demo-groups "${flag[@]}" --group --positions constraint,control,image,last
+draw_as flow demo-flow "${flag[@]}"
 if [ -d models/smollm2 ]; then
     draw smollm2-france models/smollm2 --question "The capital of France is" --constraint France --corrupt swap:Poland
 fi
