@@ -29,6 +29,8 @@ static void keep_corruptions(trace_job *j)
     j->t->corruptions = mem_new(j->corruption.count, sizeof *j->t->corruptions);
     for (size_t i = 0; i < j->corruption.count; i++)
         j->t->corruptions[j->t->corruption_count++] = mem_text(j->corruption.items[i].spec);
+    if (j->corruption.span.count)
+        j->t->corrupt_span = mem_text(j->options->corrupt_span ? j->options->corrupt_span : "constraint");
 }
 
 pb_status trace_prepare(trace_job *j, pb_error *err)
@@ -105,6 +107,7 @@ void trace_free(trace *t)
     free(t->layers);
     free(t->answer);
     free(t->severed_name);
+    free(t->corrupt_span);
     span_free(&t->severed_rows);
     *t = (trace){0};
 }

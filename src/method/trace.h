@@ -86,6 +86,7 @@ typedef struct trace {
     char *severed_name;                  /* the span as it was asked for; NULL unless severed */
     char **corruptions;                  /* [corruption_count] as asked for, or the default: "swap:Paris" */
     size_t corruption_count;
+    char *corrupt_span;                  /* where text is made wrong, as asked for; NULL: only the picture is */
     size_t samples;
     size_t first_changed;                /* the first row in which a corrupted input differs from the clean one */
     size_t verify_cells;                 /* 0: not verified */

@@ -27,6 +27,51 @@ void about_span_name(const prompt *p, size_t position, buffer *out)
     buffer_text(out, position + 1 == p->length ? "last" : asked ? "question" : "text");
 }
 
+static bool all_in(const span *s, const size_t *positions, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!span_has(s, positions[i]))
+            return false;
+    return count > 0;
+}
+
+static bool each_in_some(const prompt *p, const size_t *positions, size_t count)
+{
+    for (size_t i = 0, c; i < count; i++) {
+        for (c = 0; c < p->constraint_count && !span_has(&p->constraints[c], positions[i]); c++)
+            ;
+        if (c == p->constraint_count)
+            return false;
+    }
+    return count > 0;
+}
+
+void about_constraint_mark(const prompt *p, const size_t *positions, size_t count, buffer *out)
+{
+    bool marked = false;
+    for (size_t c = 0; c < p->constraint_count; c++)
+        if (all_in(&p->constraints[c], positions, count)) {
+            buffer_text(out, "*");
+            if (p->constraint_count > 1)
+                buffer_printf(out, "%zu", c);
+            marked = true;
+        }
+    if (!marked && each_in_some(p, positions, count))
+        buffer_text(out, "*");
+}
+
+void about_constraint_key(const prompt *p, buffer *out)
+{
+    for (size_t c = 0; c < p->constraint_count; c++) {
+        if (p->constraint_count == 1)
+            buffer_text(out, "* marks the constraint \u201c");
+        else
+            buffer_printf(out, c ? ", *%zu \u201c" : "*%zu marks the constraint \u201c", c);
+        text_shorten(out, p->constraint_texts[c], 30);
+        buffer_text(out, "\u201d");
+    }
+}
+
 void about_answer_text(const report_about *a, const int32_t *ids, size_t count, buffer *out)
 {
     buffer first = {0};

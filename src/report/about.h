@@ -43,6 +43,11 @@ json_t *report_changes_json(const model_change *changes, size_t count);
 /* The most telling span that a position belongs to: "image", "bos", "constraint:N" (the first that has it), "last",
  * "question", else "text". */
 void about_span_name(const prompt *p, size_t position, buffer *out);
+/* What marks rows that all lie in constraint i: "*", with several constraints "*0", "*1"; "*" of rows that lie in several
+ * of them together; nothing of others. */
+void about_constraint_mark(const prompt *p, const size_t *positions, size_t count, buffer *out);
+/* How a caption explains these marks, with the constraints' words, shortened. Nothing without constraints. */
+void about_constraint_key(const prompt *p, buffer *out);
 /* A token, visible and without the space before it: for labels. */
 void about_token_label(const report_about *a, int32_t id, buffer *out);
 /* An answer as it stands in a sentence, its leading space kept; and as a label. */

@@ -1,33 +1,56 @@
 /* about_page.c: see about_page.h. */
 #include "report/about_page.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "report/html.h"
 #include "report/markup.h"
 
+enum { CONSTRAINT_COLOURS = 4 }; /* classes c0 .. of page.css; further constraints begin again */
+
 /* ---- the question ---- */
 
-/* The question, each constraint in it marked where it first stands (by its words, ASCII case aside). */
+/* Where the words stand first in a text, ASCII case aside; NULL: nowhere. */
+static const char *find_words(const char *text, const char *words)
+{
+    size_t n = strlen(words);
+    for (; n && *text; text++)
+        if (strncasecmp(text, words, n) == 0)
+            return text;
+    return NULL;
+}
+
+/* of[i] of each byte: 1 + the constraint that it belongs to, the first where they overlap; 0: none. */
+static unsigned char *constraints_of(const prompt *p, const buffer *asked)
+{
+    unsigned char *of = mem_new(asked->size + 1, 1);
+    for (size_t c = p->constraint_count < 255 ? p->constraint_count : 255; c-- > 0;) {
+        const char *hit = find_words(asked->data, p->constraint_texts[c]);
+        if (hit)
+            memset(of + (hit - asked->data), (int)c + 1, strlen(p->constraint_texts[c]));
+    }
+    return of;
+}
+
+/* The question, each constraint in it marked where its words first stand. */
 void about_page_question(buffer *out, const report_about *a)
 {
-    const prompt *p = a->prompt;
     buffer asked = {0};
-    about_question(p, &asked);
-    const char *at = asked.data, *hit = NULL, *found = p->constraint_count ? p->constraint_texts[0] : "";
-    size_t n = strlen(found);
-    for (const char *c = at; n && *c && !hit; c++)
-        if (strncasecmp(c, found, n) == 0)
-            hit = c;
-    if (hit) {
-        text_markup(out, at, (size_t)(hit - at));
-        buffer_text(out, "<mark>");
-        text_markup(out, hit, n);
-        buffer_text(out, "</mark>");
-        at = hit + n;
+    about_question(a->prompt, &asked);
+    unsigned char *of = constraints_of(a->prompt, &asked);
+    for (size_t i = 0, end; i < asked.size; i = end) {
+        for (end = i + 1; end < asked.size && of[end] == of[i]; end++)
+            ;
+        if (of[i] > 1)
+            buffer_printf(out, "<mark class=\"c%d\">", (of[i] - 1) % CONSTRAINT_COLOURS);
+        else if (of[i])
+            buffer_text(out, "<mark>");
+        text_markup(out, asked.data + i, end - i);
+        buffer_text(out, of[i] ? "</mark>" : "");
     }
-    markup(out, at);
+    free(of);
     buffer_free(&asked);
 }
 
@@ -54,9 +77,11 @@ static void add_prompt_token(buffer *out, const report_about *a, size_t at)
     about_span_name(a->prompt, at, &name);
     tokenizer_token_text(a->tokenizer, id, &text);
     text_visible(&visible, text.data, text.size);
-    size_t class_size = strcspn(name.data, ":");
-    buffer_printf(out, "<span class=\"t %.*s\" title=\"position %zu, id %d, %s\">", (int)class_size, name.data, at, id,
-                  name.data);
+    size_t class_size = strcspn(name.data, ":"), constraint = name.data[class_size] ? strtoul(name.data + class_size + 1, NULL, 10) : 0;
+    buffer_printf(out, "<span class=\"t %.*s", (int)class_size, name.data);
+    if (constraint)
+        buffer_printf(out, " c%zu", constraint % CONSTRAINT_COLOURS);
+    buffer_printf(out, "\" title=\"position %zu, id %d, %s\">", at, id, name.data);
     text_markup(out, visible.data, visible.size);
     buffer_text(out, "</span>");
     if (text.size && text.data[text.size - 1] == '\n')
@@ -80,8 +105,9 @@ static void add_prompt(buffer *out, const report_about *a)
         at += p->image_count - 1;
     }
     buffer_text(out, "</p>\n<p class=\"key\">");
-    if (p->constraint_count)
-        buffer_text(out, "<span><span class=\"t constraint\">abc</span>constraint</span> ");
+    for (size_t c = 0; c < p->constraint_count && c < CONSTRAINT_COLOURS; c++)
+        buffer_printf(out, p->constraint_count == 1 ? "<span><span class=\"t constraint\">abc</span>constraint</span> "
+                           : "<span><span class=\"t constraint c%zu\">abc</span>constraint:%zu</span> ", c, c);
     buffer_text(out, "<span><span class=\"t question\">abc</span>question</span> "
                      "<span><span class=\"t last\">abc</span>last row: predicts the answer</span></p>\n</div>\n");
 }

@@ -4,7 +4,7 @@
 
 #include "report/about.h"
 
-/* The question, the first constraint marked in it. */
+/* The question, the constraints marked in it, each in its colour. */
 void about_page_question(buffer *out, const report_about *a);
 /* The picture, embedded, and the prompt with its spans: a section. */
 void about_page_input(buffer *out, const report_about *a);

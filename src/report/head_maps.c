@@ -77,15 +77,25 @@ static void add_panel(head_panels *p, const char *name, const size_t *columns, s
         return;
     text_visible(&title, name, strlen(name));
     if (count > 1)
-        buffer_printf(&title, ", strongest of %zu rows", count);
+        buffer_printf(&title, ", strongest of %zu %s", count, p->report->trace->groups ? "groups" : "rows");
     p->panel = mem_resize(p->panel, p->count + 1, sizeof *p->panel);
     p->panel[p->count++] = (head_panel){title.data, count, strongest(p->report->trace, p->grid, columns, count)};
 }
 
+/* One map a group; of more than MOST_GROUPS (blocks of a picture) one for all of them. */
 static void add_groups(head_panels *p)
 {
-    for (size_t c = 0; c < p->report->trace->cell_count; c++)
-        add_panel(p, p->report->trace->groups[c], &c, 1);
+    enum { MOST_GROUPS = 12 };
+    const trace *t = p->report->trace;
+    size_t *columns = mem_new(t->cell_count, sizeof *columns);
+    for (size_t c = 0; c < t->cell_count; c++) {
+        columns[c] = c;
+        if (t->cell_count <= MOST_GROUPS)
+            add_panel(p, t->groups[c], &c, 1);
+    }
+    if (t->cell_count > MOST_GROUPS)
+        add_panel(p, "any group", columns, t->cell_count);
+    free(columns);
 }
 
 /* The columns whose position is the picture's, the last, in constraint `index`: one of these three. */

@@ -24,7 +24,7 @@ typedef struct heat_sizes {
 } heat_sizes;
 
 typedef struct heat_row {
-    char *label;        /* as drawn: shortened, with ROME's asterisk where all positions are a constraint's; NULL for
+    char *label;        /* as drawn: shortened, with ROME's asterisk where all positions are a constraint's (about_constraint_mark); NULL for
                          * image rows, which a bracket names together */
     double top, height; /* from the map's upper edge */
     bool gap;           /* rows of the prompt before this one were not traced: the map is broken here */

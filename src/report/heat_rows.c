@@ -11,22 +11,6 @@
 #include "report/markup.h"
 #include "report/trace_words.h"
 
-static bool in_constraint(const prompt *p, size_t position)
-{
-    for (size_t i = 0; i < p->constraint_count; i++)
-        if (span_has(&p->constraints[i], position))
-            return true;
-    return false;
-}
-
-static bool all_in_constraint(const prompt *p, const span *cell)
-{
-    for (size_t i = 0; i < cell->count; i++)
-        if (!in_constraint(p, cell->positions[i]))
-            return false;
-    return cell->count > 0;
-}
-
 /* "France*", "constraint* (2 rows)" */
 static char *label_of(const trace_report *r, size_t cell, double ems)
 {
@@ -37,7 +21,7 @@ static char *label_of(const trace_report *r, size_t cell, double ems)
     else
         about_token_label(&r->about, r->about.prompt->ids[s->positions[0]], &name);
     text_shorten(&label, name.data, ems);
-    buffer_text(&label, all_in_constraint(r->about.prompt, s) ? "*" : "");
+    about_constraint_mark(r->about.prompt, s->positions, s->count, &label);
     if (r->trace->groups)
         buffer_printf(&label, s->count == 1 ? " (%zu row)" : " (%zu rows)", s->count);
     buffer_free(&name);

@@ -146,6 +146,8 @@ json_t *report_trace_json(const trace_report *r)
     json_object_set_new(o, "schema", json_string(t->estimates.made ? "patchbay.attribute/1" : "patchbay.trace/1"));
     about_json(&r->about, o);
     json_object_set_new(o, "corruption", make_corruption(r));
+    if (t->corrupt_span)
+        json_object_set_new(o, "corrupt_span", make_text(t->corrupt_span));
     json_object_set_new(o, "answer", about_answer_json(&r->about, t->answer, t->answer_count));
     json_object_set_new(o, "window", window_json(t->window_kind, t->window));
     json_object_set_new(o, "positions", make_cell_positions(t));

@@ -82,16 +82,10 @@ static void caption_rows(const trace_report *r, buffer *out)
     const prompt *p = r->about.prompt;
     buffer name = {0};
     if (p->constraint_count) {
-        buffer_text(out, " * marks the constraint");
-        for (size_t i = 0; i < p->constraint_count; i++) {
-            buffer_text(out, i ? " and \u201c" : " \u201c");
-            text_shorten(out, p->constraint_texts[i], 30);
-            buffer_text(out, "\u201d");
-        }
+        buffer_text(out, " ");
+        about_constraint_key(p, out);
         buffer_text(out, ".");
     }
-    if (r->about.image_order)
-        buffer_printf(out, " The picture's rows stand in the order %s.", r->about.image_order);
     about_model_name(&r->about, &name);
     buffer_text(out, " Model: ");
     text_shorten(out, name.data, 30);

@@ -61,11 +61,16 @@ void trace_severed(const trace *t, buffer *out)
 
 void trace_corruption(const trace_report *r, buffer *out)
 {
+    const trace *t = r->trace;
     buffer_text(out, "");
-    for (size_t i = 0; i < r->trace->corruption_count; i++) {
-        const char *spec = r->trace->corruptions[i];
+    for (size_t i = 0; i < t->corruption_count; i++) {
+        const char *spec = t->corruptions[i];
         buffer_text(out, i ? ", " : "");
         text_visible(out, spec, strlen(spec));
+    }
+    if (t->corrupt_span && (r->about.prompt->constraint_count > 1 || strcmp(t->corrupt_span, "constraint") != 0)) {
+        buffer_text(out, " on ");
+        text_visible(out, t->corrupt_span, strlen(t->corrupt_span));
     }
 }
 

@@ -21,7 +21,7 @@ void trace_site_title(const trace *t, site s, buffer *out);
 /* What the layer axis counts: "layer", "layer (centre of a window of 5)", "layer (and 2 on either side)". */
 void trace_layer_axis(const trace *t, buffer *out);
 
-/* "swap:Paris, image:b.png" */
+/* "swap:Paris, image:b.png"; with more than one constraint, or another span, where: "swap:Paris on constraint:1" */
 void trace_corruption(const trace_report *r, buffer *out);
 
 /* Of a severed trace: "MLP output held at its corrupted values on last, in all layers after the one restored". */

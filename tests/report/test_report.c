@@ -150,6 +150,40 @@ static void positions_are_named_by_their_most_telling_span(void **state)
     made_up_free(&m);
 }
 
+static void expect_mark(const prompt *p, const size_t *positions, size_t count, const char *expected)
+{
+    buffer mark = {0};
+    buffer_text(&mark, "");
+    about_constraint_mark(p, positions, count, &mark);
+    assert_string_equal(mark.data, expected);
+    buffer_free(&mark);
+}
+
+static void rows_are_marked_by_their_constraint(void **state)
+{
+    (void)state;
+    size_t one[] = {3, 4}, two[] = {4, 7}, both[] = {3, 4, 7}, none[] = {4, 5};
+    span constraints[] = {{one, 2}, {two, 2}};
+    char first[] = "this country", second[] = "Portuguese", *texts[] = {first, second};
+    prompt p = {.constraints = constraints, .constraint_texts = texts, .constraint_count = 1, .length = 9};
+    buffer key = {0};
+    expect_mark(&p, one, 2, "*");
+    expect_mark(&p, none, 2, "");
+    expect_mark(&p, none, 0, "");
+    about_constraint_key(&p, &key);
+    assert_string_equal(key.data, "* marks the constraint \u201cthis country\u201d");
+    buffer_free(&key);
+    p.constraint_count = 2;
+    expect_mark(&p, one, 1, "*0");
+    expect_mark(&p, one + 1, 1, "*0*1"); /* a row of both */
+    expect_mark(&p, two + 1, 1, "*1");
+    expect_mark(&p, both, 3, "*"); /* in neither alone */
+    expect_mark(&p, none, 2, "");
+    about_constraint_key(&p, &key);
+    assert_string_equal(key.data, "*0 marks the constraint \u201cthis country\u201d, *1 \u201cPortuguese\u201d");
+    buffer_free(&key);
+}
+
 static void an_answer_of_several_tokens_keeps_its_space(void **state)
 {
     (void)state;
@@ -326,6 +360,33 @@ static void a_page_of_six_hundred_rows_stays_small(void **state)
     made_up_free(&m);
 }
 
+static void heads_and_what_is_held_are_told(void **state)
+{
+    (void)state;
+    made_up m;
+    buffer page = {0}, figure = {0};
+    made_up_request q = made_up_usual;
+    q.heads = 4;
+    q.severed = true;
+    made_up_make(&m, &q);
+    report_trace_html(&m.report, &page);
+    report_trace_svg(&m.report, &figure);
+    const char *held = "MLP output held at its corrupted values on last, in all layers after the window restored";
+    assert_int_equal(occurrences(page.data, held), 2); /* at the top, and among the facts */
+    assert_non_null(strstr(page.data, "<h2>Single heads</h2>"));
+    assert_non_null(strstr(page.data, "The heads that do most"));
+    assert_int_equal(occurrences(figure.data, ">constraint, strongest of 2 rows<"), 1);
+    assert_non_null(strstr(figure.data, "Severed: MLP output"));
+    json_t *object = read_back(&m), *freeze = json_object_get(object, "freeze");
+    assert_string_equal(json_string_value(json_object_get(freeze, "site")), "mlp_out");
+    assert_string_equal(json_string_value(json_object_get(freeze, "span")), "last");
+    assert_int_equal(json_array_size(json_object_get(object, "top_heads")), 10);
+    json_decref(object);
+    buffer_free(&page);
+    buffer_free(&figure);
+    made_up_free(&m);
+}
+
 /* ---- files ---- */
 
 static void all_files_are_there(void **state)
@@ -390,6 +451,7 @@ int main(void)
         cmocka_unit_test(colour_runs_from_the_reference_to_the_largest_effect),
         cmocka_unit_test(colour_ends_at_the_clean_score_and_says_what_lies_beyond),
         cmocka_unit_test(positions_are_named_by_their_most_telling_span),
+        cmocka_unit_test(rows_are_marked_by_their_constraint),
         cmocka_unit_test(an_answer_of_several_tokens_keeps_its_space),
         cmocka_unit_test(json_has_the_promised_keys_in_order),
         cmocka_unit_test(json_grids_have_a_row_per_layer_and_null_for_nan),
@@ -398,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_picture_that_is_none_is_only_named),
         cmocka_unit_test(a_token_cannot_close_the_script),
         cmocka_unit_test(a_page_of_six_hundred_rows_stays_small),
+        cmocka_unit_test(heads_and_what_is_held_are_told),
         cmocka_unit_test(all_files_are_there),
         cmocka_unit_test(a_folder_that_cannot_be_written_is_named),
         cmocka_unit_test(a_trace_without_cells_is_still_a_report),

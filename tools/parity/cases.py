@@ -88,6 +88,20 @@ def _multimodal(oracle: Oracle, pictures: Path, work: Path) -> list[Case]:
             positions="constraint,last", direction="noise")),
         Case("named answer", replace(ask, answer="Norway", template="bunny")),
         Case("answer by id", replace(ask, answer_id=17, positions="question")),
+        Case("heads", replace(ask, sites=("head_out", "attn_out"), positions="constraint,last", foil="Rome")),
+        Case("heads, another image, noise direction", replace(ask, corrupt=(tall,), sites=("head_out",), direction="noise",
+                                                              positions="5:7,constraint,last")),
+        Case("heads, groups of 2 samples", replace(ask, noise_file=noise_file(oracle, ask, work, samples=2), sites=("head_out",),
+                                                   group=True, positions="constraint,question,last")),
+        Case("severed: MLP at the last row", replace(ask, freeze="mlp", freeze_span="last", positions="constraint,last")),
+        Case("severed: attention, noise direction", replace(ask, freeze="attn", freeze_span="constraint,last", direction="noise",
+                                                            positions="constraint,control,last")),
+        Case("severed: heads, another image, groups", replace(
+            ask, corrupt=(tall,), freeze="mlp", freeze_span="all", sites=("head_out", "resid_post"), group=True,
+            positions="image,constraint,last")),
+        Case("severed: 2 samples, two constraints", replace(
+            TWO, image=str(pictures / "wide.png"), corrupt=("noise:s2",), samples=2, corrupt_span="constraint:1", freeze="attn",
+            freeze_span="last", sites=SITES, positions="constraint:1,last")),
         Case("raw prompt", replace(ask, question="", prompt="Look: <image> Here, this country has the capital", positions="text")),
     ]
 
@@ -103,6 +117,8 @@ def _text_only(oracle: Oracle, work: Path) -> list[Case]:
         Case("text: swap of rows by number", replace(ask, constraints=(), corrupt_span="4:6,2:3", positions="0:9,last")),
         Case("text: groups", replace(ask, group=True, positions="constraint,text,last")),
         Case("text: whole answer", replace(ask, answer="New York", answer_tokens="all")),
+        Case("text: heads", replace(ask, sites=("head_out",), positions="constraint,last")),
+        Case("text: severed", replace(ask, freeze="mlp", freeze_span="5:7,last", positions="constraint,last")),
         Case("text: foreign words", replace(FOREIGN, template="vicuna", layers=(1, 2))),
     ]
 

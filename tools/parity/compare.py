@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .oracle import Oracle, Request, Scores, Trace
+from .oracle import HEADS, Oracle, Request, Scores, Trace
 
 RELATIVE = 1e-4        # of P(answer), in every cell; hence also the largest difference of its logarithm
 LOGIT_SHARE = 1e-4     # of the logits' range, for differences of two logits
@@ -48,9 +48,14 @@ def compare_trace(oracle: Oracle, request: Request, expected: Trace, found: dict
     result = Comparison()
     try:
         compare_references(result, oracle, request, expected, found, "patchbay.trace/1")
+        held = request.freeze and {"site": f"{request.freeze}_out", "span": request.freeze_span,
+                                   "positions": expected.prompt.span(request.freeze_span)}
+        result.equal("freeze", found.get("freeze"), held)
         result.equal("sites", sorted(found["sites"]), sorted(expected.grids))
         for site in expected.grids:
             _compare_grid(result, site, expected, found["sites"][site])
+        if HEADS in expected.grids:
+            _compare_top_heads(result, expected, request, found)
     except (KeyError, IndexError, TypeError) as error:
         result.problems.append(f"trace.json is not of the documented form: {type(error).__name__} {error}")
     return result
@@ -124,6 +129,8 @@ def _compare_grid(result: Comparison, site: str, expected: Trace, found: dict) -
     result.equal(f"{site}.restored", [tuple(pair) for pair in found["restored"]], expected.restored)
     grid = expected.grids[site]
     shape = [len(row) for row in grid]
+    if site == HEADS:
+        found = {name: [_flat(row) for row in values] for name, values in found.items()}
     names = ["prob", "logprob"] + (["logit_diff"] if grid[0][0].logit_diff is not None else [])
     names += ["sd"] if len(grid[0][0].draws) > 1 else []
     for name in names:
@@ -132,7 +139,7 @@ def _compare_grid(result: Comparison, site: str, expected: Trace, found: dict) -
             return
     for i, row in enumerate(grid):
         for j, score in enumerate(row):
-            where = f"{site}[layer {expected.layers[i]}][{expected.positions[j]}]"
+            where = f"{site}[layer {expected.layers[i]}][{expected.positions[j * len(expected.positions) // len(row)]}]"
             result.cells += 1
             result.probability(f"{where}.prob", found["prob"][i][j], score.prob)
             result.close(f"{where}.logprob", found["logprob"][i][j], score.logprob, RELATIVE)
@@ -140,6 +147,24 @@ def _compare_grid(result: Comparison, site: str, expected: Trace, found: dict) -
                 result.close(f"{where}.logit_diff", found["logit_diff"][i][j], score.logit_diff, LOGIT_SHARE * expected.logit_range)
             if "sd" in names:
                 result.close(f"{where}.sd", found["sd"][i][j], float(np.std(score.draws)), RELATIVE * score.prob)
+
+
+def _flat(row: list) -> list:
+    """A layer's numbers, whether a cell has one or one for each head."""
+    return [value for cell in row for value in (cell if isinstance(cell, list) else [cell])]
+
+
+def _compare_top_heads(result: Comparison, expected: Trace, request: Request, found: dict) -> None:
+    """Each head once, by its strongest cell, the strongest ten: their probabilities, in order."""
+    noise, cells = request.direction == "noise", len(expected.positions)
+    best = []
+    for row in expected.grids[HEADS]:
+        heads = len(row) // cells
+        best += [(min if noise else max)(row[c * heads + h].prob for c in range(cells)) for h in range(heads)]
+    base = expected.clean.prob if noise else expected.corrupted.prob
+    felt = [p for p in sorted(best, reverse=not noise) if abs(p - base) > 2 * RELATIVE * base and (p < base) == noise][:10]
+    for rank, prob in enumerate(felt):
+        result.probability(f"top_heads[{rank}].prob", found["top_heads"][rank]["prob"], prob)
 
 
 def compare_ask(oracle: Oracle, expected: tuple, found: dict, prompt_tokens: int) -> Comparison:
@@ -168,7 +193,7 @@ def compare_twins(first: dict, second: dict, exact: bool) -> Comparison:
         for name in ("prob", "logprob", "logit_diff", "sd"):
             for left, right in zip(first["sites"][site].get(name, []), second["sites"][site].get(name, []), strict=True):
                 same &= left == right
-                for a, b in zip(left, right, strict=True):
+                for a, b in zip(_flat(left), _flat(right), strict=True):
                     if name == "prob":
                         result.cells += 1
                         result.probability(site, b, a)

@@ -13,7 +13,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from .checkpoints import RECIPES, make_checkpoint
 from .compare import as_json, compare_trace
 from .generator import Generator
-from .oracle import SITES, Oracle, Request
+from .oracle import HEADS, SITES, Oracle, Request
 from .pictures import SIZES
 from .prompts import TEMPLATES, build_prompt, mid_sentence
 from .vocabularies import KINDS, make_tokenizer
@@ -125,7 +125,7 @@ def check_patches(oracle: Oracle, request: Request) -> int:
     rows = oracle.embed(prompt.ids, prompt.image, features)
     run = oracle.run(rows, record=True)
     everywhere = list(range(len(rows)))
-    for site in SITES:
+    for site in (*SITES, HEADS):
         for l in range(len(oracle.layers)):
             same = oracle.run(rows, edits={(site, l): (everywhere, run.sites[site][l])})
             assert torch.equal(same.logits, run.logits), (site, l)

@@ -18,6 +18,7 @@ from .generator import Generator
 from .prompts import Prompt, build_prompt, mid_sentence
 
 SITES = ("resid_pre", "attn_out", "mlp_out", "resid_post")
+HEADS = "head_out"         # what the output projection takes, [T, H d]: each head is a cell by itself
 DEFAULT_SITES = ("attn_out", "mlp_out", "resid_post")
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 
@@ -49,12 +50,14 @@ class Request:
     layers: tuple[int, int] | None = None
     positions: str | None = None
     group: bool = False
+    freeze: str | None = None
+    freeze_span: str | None = None
 
     def options(self) -> list[str]:
         """The same request as options of the command line; what has its default value is left out."""
         given = ["--question", self.question] if self.prompt is None else ["--prompt", self.prompt]
         for name in ("image", "image_order", "prefill", "template", "answer", "answer_id", "foil", "corrupt_span", "noise_file",
-                     "radius", "positions"):
+                     "radius", "positions", "freeze", "freeze_span"):
             if getattr(self, name) is not None:
                 given += ["--" + name.replace("_", "-"), str(getattr(self, name))]
         for name, default in (("occurrences", "first"), ("answer_tokens", "first"), ("direction", "denoise"),
@@ -99,7 +102,7 @@ class Scores:
 
 @dataclass
 class Trace:
-    """What the oracle answers. Grids are {site: [layer][cell] -> Scores}."""
+    """What the oracle answers. Grids are {site: [layer][cell] -> Scores}, of heads [layer][cell and head]."""
     prompt: Prompt
     answer: list[int]
     positions: list
@@ -192,8 +195,9 @@ class Oracle:
     def run(self, rows: torch.Tensor, outputs: int = 1, edits: dict | None = None, record: bool = False) -> Run:
         """One full forward pass over rows [T, D]; logits of the last `outputs` rows.
 
-        edits: {(site, layer): (positions, values [len(positions), D])}, set by hooks. record: keep every site."""
-        recorded = {site: [None] * len(self.layers) for site in SITES} if record else {}
+        edits: {(site, layer): (positions, values [len(positions), width], columns)}, set by hooks; columns: the slice that the
+        values fill, all if left out. record: keep every site."""
+        recorded = {site: [None] * len(self.layers) for site in (*SITES, HEADS)} if record else {}
         handles = [hook for l, layer in enumerate(self.layers)
                    for hook in _hooks(layer, l, edits or {}, recorded)]
         try:
@@ -227,18 +231,34 @@ class Oracle:
             corrupted=read.scores(samples), corrupted_top=read.top(samples))
         trace.marks = self._marks(request, trace)
 
-        def cell(site, where, first, last):
-            """Scores of one cell: a full forward pass per sample, rows `where` of `site` set in layers first..last."""
-            if request.direction == "denoise":             # clean values into the corrupted run
-                pairs = [(rows, clean) for rows in starts]
-            else:                                          # corrupted values into the clean run
-                pairs = [(clean_rows, sample) for sample in samples]
-            edits = [{(site, l): (where, source.sites[site][l][where]) for l in range(first, last + 1)} for _, source in pairs]
-            return read.scores([run(rows, edit) for (rows, _), edit in zip(pairs, edits)])
+        if request.direction == "denoise":                 # input, the run that is patched, and the one that values are from
+            runs = [(rows, sample, clean) for rows, sample in zip(starts, samples)]
+        else:
+            runs = [(clean_rows, clean, sample) for sample in samples]
+        held = prompt.span(request.freeze_span) if request.freeze else []
+        held_site = f"{request.freeze}_out"
+
+        def cell(site, where, first, last, columns):
+            """Scores of one cell: a full forward pass per sample, rows `where` of `site` (of it these columns) set in layers
+            first..last, and of a severed trace what is held in all layers after them."""
+            scores = []
+            for rows, patched, source in runs:
+                edits = {(site, l): (where, source.sites[site][l][where, columns], columns) for l in range(first, last + 1)}
+                for l in range(last + 1, len(self.layers)) if held else ():
+                    edits[held_site, l] = (held, patched.sites[held_site][l][held], slice(None))
+                scores.append(run(rows, edits))
+            return read.scores(scores)
 
         for site in request.sites:
-            trace.grids[site] = [[cell(site, where, *window) for where in trace.cells()] for window in restored]
+            parts = self._heads() if site == HEADS else [slice(None)]
+            trace.grids[site] = [[cell(site, where, *window, part) for where in trace.cells() for part in parts] for window in restored]
         return trace
+
+    def _heads(self) -> list[slice]:
+        """The columns of each head in what the output projection takes."""
+        count = self.decoder.config.num_attention_heads
+        width = _projection(self.layers[0]).in_features // count
+        return [slice(h * width, (h + 1) * width) for h in range(count)]
 
     def _answer(self, request: Request, clean_rows: torch.Tensor) -> list[int]:
         if request.answer_id is not None:
@@ -354,21 +374,27 @@ def _hooks(layer: torch.nn.Module, l: int, edits: dict, recorded: dict) -> list:
     """Forward hooks on one decoder layer that set rows of its sites and keep their values."""
     def at(site, value):                                   # value: [1, T, D]
         if (site, l) in edits:
-            where, rows = edits[site, l]
+            where, rows, *columns = edits[site, l]
             value = value.clone()
-            value[0, where] = rows
+            value[0][where, columns[0] if columns else slice(None)] = rows
         if site in recorded:
             recorded[site][l] = value[0].clone()
         return value
 
-    wanted = {site for site in SITES if (site, l) in edits or site in recorded}
+    wanted = {site for site in (*SITES, HEADS) if (site, l) in edits or site in recorded}
     makers = {
         "resid_pre": lambda: layer.register_forward_pre_hook(lambda _, args: (at("resid_pre", args[0]), *args[1:])),
         "attn_out": lambda: layer.self_attn.register_forward_hook(lambda _, args, out: (at("attn_out", out[0]), *out[1:])),
         "mlp_out": lambda: layer.mlp.register_forward_hook(lambda _, args, out: at("mlp_out", out)),
         "resid_post": lambda: layer.register_forward_hook(lambda _, args, out: at("resid_post", out)),
+        HEADS: lambda: _projection(layer).register_forward_pre_hook(lambda _, args: (at(HEADS, args[0]),)),
     }
-    return [makers[site]() for site in SITES if site in wanted]
+    return [makers[site]() for site in (*SITES, HEADS) if site in wanted]
+
+
+def _projection(layer: torch.nn.Module) -> torch.nn.Module:
+    """Attention's output projection."""
+    return getattr(layer.self_attn, "o_proj", None) or layer.self_attn.dense
 
 
 def _range(logits: torch.Tensor) -> float:
