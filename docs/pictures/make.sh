@@ -22,6 +22,8 @@ flag=(demo --image models/demo/pictures/pt.png --question "What is the capital o
 draw demo-trace "${flag[@]}"
 draw demo-groups "${flag[@]}" --group --positions constraint,control,image,last
 draw_as flow demo-flow "${flag[@]}"
+build/patchbay lens "${flag[@]}" --quiet --out "$scratch/lens" >/dev/null
+cp "$scratch/lens/lens.svg" docs/pictures/demo-lens.svg
 if [ -d models/smollm2 ]; then
     draw smollm2-france models/smollm2 --question "The capital of France is" --constraint France --corrupt swap:Poland
 fi

@@ -13,8 +13,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import (attribute_compare, attribute_identities, checkpoints, edit_compare, edit_identities, flow_compare, gguf_models,
-               identities, invariants, multimodal_files, program, sentencepiece_check, torch_files)
+from . import (attribute_compare, attribute_identities, checkpoints, dump_compare, edit_compare, edit_identities, flow_compare,
+               gguf_models, identities, invariants, lens_compare, multimodal_files, program, sentencepiece_check, torch_files)
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
 from .compare import Comparison
@@ -128,6 +128,8 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
             yield f"{name}: {what}", check, _shown(oracle, made[name])
     yield from attribute_compare.checks(oracle, made)
     yield from flow_compare.checks(oracle, pictures)
+    yield from lens_compare.checks(oracle, pictures)
+    yield from dump_compare.checks(oracle, pictures)
     yield from _questions(oracle, pictures, work)
     yield from _edits(oracle, pictures, work)
 
