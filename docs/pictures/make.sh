@@ -20,6 +20,9 @@ draw() {
 flag=(demo --image models/demo/pictures/pt.png --question "What is the capital of this country?"
     --constraint "this country")
 draw demo-trace "${flag[@]}"
+build/patchbay knockout "${flag[@]}" --window 3 --from image --to constraint --from image --to last --from constraint --to last \
+    --quiet --out "$scratch/knockout" >/dev/null
+cp "$scratch/knockout/knockout.svg" docs/pictures/demo-knockout.svg
 draw demo-groups "${flag[@]}" --group --positions constraint,control,image,last
 draw_as flow demo-flow "${flag[@]}"
 build/patchbay lens "${flag[@]}" --quiet --out "$scratch/lens" >/dev/null

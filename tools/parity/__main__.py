@@ -14,7 +14,8 @@ import torch
 import transformers
 
 from . import (attribute_compare, attribute_identities, checkpoints, dump_compare, edit_compare, edit_identities, flow_compare,
-               gguf_models, identities, invariants, lens_compare, multimodal_files, program, sentencepiece_check, torch_files)
+               gguf_models, identities, invariants, knockout_compare, lens_compare, multimodal_files, program,
+               sentencepiece_check, torch_files)
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
 from .compare import Comparison
@@ -95,7 +96,7 @@ def _of_checkpoint(name: str):
 
 def _identities(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace) -> int:
     return (identities.check_checkpoint(oracle, pictures) + edit_identities.check_checkpoint(oracle, pictures)
-            + attribute_identities.check_checkpoint(oracle, pictures))
+            + attribute_identities.check_checkpoint(oracle, pictures) + knockout_compare.check_oracle(oracle, pictures))
 
 
 def _checkpoint(name: str, oracle: Oracle, pictures: Path, options: argparse.Namespace) -> list[Line]:
@@ -130,6 +131,7 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
     yield from flow_compare.checks(oracle, pictures)
     yield from lens_compare.checks(oracle, pictures)
     yield from dump_compare.checks(oracle, pictures)
+    yield from knockout_compare.checks(oracle, pictures)
     yield from _questions(oracle, pictures, work)
     yield from _edits(oracle, pictures, work)
 
