@@ -1,7 +1,9 @@
 /* npy.c: see npy.h. Format: numpy/lib/format.py, versions 1 to 3. */
 #include "base/npy.h"
 
+#include <ctype.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +16,12 @@ static const struct npy_kind {
     const char *descr, *words;
     size_t bytes;
 } kinds[] = {
-    [NPY_F32] = {"'descr': '<f4'", "little-endian float32 ('<f4')", 4},
-    [NPY_I64] = {"'descr': '<i8'", "little-endian int64 ('<i8')", 8},
-    [NPY_U8] = {"'descr': '|u1'", "uint8 ('|u1')", 1},
+    [NPY_F32] = {"<f4", "little-endian float32 ('<f4')", 4},
+    [NPY_I64] = {"<i8", "little-endian int64 ('<i8')", 8},
+    [NPY_U8] = {"|u1", "uint8 ('|u1')", 1},
 };
+
+enum { LONGEST_HEADER = 1 << 16 }; /* NumPy's own limit is 10,000: what it reads is a line */
 
 static pb_status find_header(const unsigned char *d, size_t size, const char *name, size_t *start, size_t *length,
                              pb_error *err)
@@ -31,35 +35,66 @@ static pb_status find_header(const unsigned char *d, size_t size, const char *na
                         : (size_t)d[8] | (size_t)d[9] << 8 | (size_t)d[10] << 16 | (size_t)d[11] << 24;
     if (*length > size - *start)
         return fail(err, PB_EFORMAT, "%s: header of %zu bytes in a file of %zu", name, *length, size);
+    if (*length > LONGEST_HEADER)
+        return fail(err, PB_EFORMAT, "%s: header of %zu bytes, expected %d at most", name, *length, LONGEST_HEADER);
     return PB_OK;
 }
 
-/* The numbers of "'shape': (10, 2, 576), }"; the rank found is counted even beyond `rank`. */
-static size_t read_shape(const char *header, size_t *shape, size_t rank)
+/* What stands behind 'key': in a Python literal; NULL when it is not there. */
+static const char *header_value(const char *header, const char *key)
 {
-    const char *at = strstr(header, "'shape'");
-    at = at ? strchr(at, '(') : NULL;
-    size_t found = 0;
-    while (at && *at && *at != ')') {
-        char *end;
-        unsigned long long n = strtoull(at + 1, &end, 10);
-        if (end == at + 1)
-            break;
-        if (found < rank)
-            shape[found] = (size_t)n;
-        found++;
-        at = end + strspn(end, " ");
+    for (const char *at = strstr(header, key); at; at = strstr(at + 1, key)) {
+        const char *end = at + strlen(key);
+        if (at == header || (at[-1] != '\'' && at[-1] != '"') || *end != at[-1])
+            continue;
+        end += 1 + strspn(end + 1, " ");
+        if (*end == ':')
+            return end + 1 + strspn(end + 1, " ");
     }
-    return found;
+    return NULL;
+}
+
+/* The numbers of "(10, 2, 576)"; how many are found is counted even beyond `rank`. False where it is something else. */
+static bool read_shape(const char *at, size_t *shape, size_t rank, size_t *found)
+{
+    *found = 0;
+    if (!at || *at != '(')
+        return false;
+    at += 1 + strspn(at + 1, " ");
+    while (*at != ')') {
+        char *end;
+        if (!isdigit((unsigned char)*at))
+            return false;
+        unsigned long long n = strtoull(at, &end, 10);
+        if (*found < rank)
+            shape[*found] = (size_t)n;
+        ++*found;
+        at = end + (*end == 'L'); /* as Python 2 wrote them */
+        at += strspn(at, " ");
+        if (*at != ',' && *at != ')')
+            return false;
+        at += *at == ',';
+        at += strspn(at, " ");
+    }
+    return true;
 }
 
 /* Whether the header is of an array of that kind, and its shape. */
 static pb_status read_header(const char *header, const struct npy_kind *kind, size_t *shape, size_t rank,
                              const char *name, pb_error *err)
 {
-    size_t found = read_shape(header, shape, rank);
-    if (!strstr(header, kind->descr) || strstr(header, "'fortran_order': True"))
-        return fail(err, PB_EFORMAT, "%s: expected %s in C order", name, kind->words);
+    const char *descr = header_value(header, "descr"), *order = header_value(header, "fortran_order");
+    size_t found, length = strlen(kind->descr);
+    bool quoted = descr && (*descr == '\'' || *descr == '"');
+    bool in_c_order = order && strncmp(order, "False", 5) == 0;
+    if (!quoted || strncmp(descr + 1, kind->descr, length) != 0 || descr[1 + length] != *descr || !in_c_order) {
+        int width = quoted ? (int)strcspn(descr + 1, "'\"") : 0;
+        return fail(err, PB_EFORMAT, "%s: holds %s%.*s%s in %s order, expected %s in C order", name, quoted ? "'" : "",
+                    quoted ? (width < 20 ? width : 20) : 25, quoted ? descr + 1 : descr ? "several fields" : "no type",
+                    quoted ? "'" : "", in_c_order ? "C" : order ? "Fortran" : "no", kind->words);
+    }
+    if (!read_shape(header_value(header, "shape"), shape, rank, &found))
+        return fail(err, PB_EFORMAT, "%s: its shape is no tuple of whole numbers", name);
     if (found != rank)
         return fail(err, PB_EFORMAT, "%s: an array of %zu dimensions, expected %zu", name, found, rank);
     return PB_OK;

@@ -402,9 +402,37 @@ class Questions(ProgramTest):
             path = self.folder / "noise.npy"
             path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + values)
             return path
-        for path in (npy((1, 1, 7), bytes(28)), npy((0, 2, 32), b""), npy((2, 32), bytes(256)), npy((1, 2, 32), bytes(8)),
-                     npy((2**40, 2**40, 2**40), b""), npy((1, 2, 32), b"\0\0\xc0\x7f" * 64), npy("x", b""), npy("()", b"")):
-            self.fails(self.trace(LLAVA, "--noise-file", path), "noise.npy")
+        rows, whole = 2, (1, 2, 32)                             # tokens of "this country", numbers in a row
+        size = 4 * rows * 32
+        cases = (
+            (((1, 1, 7), bytes(28)), "shape [1, 1, 7], expected [samples, 2 constraint tokens, 32]"),
+            (((1, 3, 32), bytes(384)), "shape [1, 3, 32]"),
+            (((1, 32, 2), bytes(size)), "shape [1, 32, 2]"),
+            (((0, 2, 32), b""), "shape [0, 2, 32]"),
+            (((2, 32), bytes(size)), "2 dimensions, expected 3"),
+            (((1, 1, 2, 32), bytes(size)), "4 dimensions, expected 3"),
+            ((whole, bytes(8)), f"8 bytes of values, its shape asks for {size}"),
+            (((2**40, 2**40, 2**40), b""), "larger than the file"),
+            ((whole, b"\0\0\xc0\x7f" * 64), "value 0 is not finite"),
+            ((whole, bytes(size - 4) + b"\0\0\x80\xff"), "value 63 is not finite"),
+            (("x", b""), "shape"),
+            (("()", b"\0" * 4), "0 dimensions"),
+            ((whole, bytes(2 * size), f"{{'descr': '<f8', 'fortran_order': False, 'shape': {whole}, }}"), "'<f8'"),
+            ((whole, bytes(size), f"{{'descr': '>f4', 'fortran_order': False, 'shape': {whole}, }}"), "'>f4'"),
+            ((whole, bytes(size // 2), f"{{'descr': '<f2', 'fortran_order': False, 'shape': {whole}, }}"), "'<f2'"),
+            ((whole, bytes(size), f"{{'descr': '<f4', 'fortran_order': True, 'shape': {whole}, }}"), "Fortran order"),
+            ((whole, bytes(size), "{" + " " * 60000 + "}"), "no type"),
+        )
+        for made, words in cases:
+            with self.subTest(words):
+                self.fails(self.trace(LLAVA, "--noise-file", npy(*made)), "noise.npy", words)
+        for header in (b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\xff\xff{", b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**31) + b"{",
+                       b"\x93NUMPY\x09\x00" + bytes(64), b"PK\x03\x04" + bytes(64)):
+            with self.subTest(header[:12]):
+                (self.folder / "noise.npy").write_bytes(header)
+                self.fails(self.trace(LLAVA, "--noise-file", self.folder / "noise.npy"), "noise.npy")
+        self.fails(self.trace(LLAVA, "--noise-file", self.folder), self.folder, "regular file")
+        self.succeeds(self.trace(LLAVA, "--noise-file", npy(whole, bytes(size))))
         self.fails(self.trace(LLAVA, "--noise-file", self.folder / "absent.npy"), "absent.npy")
 
 
