@@ -247,7 +247,7 @@ static void bases_are_looked_into(void **state)
     float *input = gaussians(T * D, 4);
     recording *whole = record(&m->decoder, input, T, NULL), *rest;
     assert_ok(recording_new(&rest, &m->decoder.config, whole, P, T, P, err));
-    replay_fork f = {.base = whole, .first = P, .end = T, .input = input + P * D, .record = rest};
+    replay_fork f = {.base = whole, .first = P, .end = T, .input = input + P * D, .record = rest, .read_first = P};
     float **rows = run_forks(&m->decoder, &f, 1, 0, NULL);
     transfer_pair pair = {all, last, T, 2};
     taken a = look(&m->decoder, whole, &pair, 1), b = look(&m->decoder, rest, &pair, 1);
