@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "report/about_page.h"
+#include "report/facts.h"
 #include "report/flow_figure.h"
 #include "report/html.h"
 #include "report/markup.h"
@@ -38,7 +39,7 @@ static void add_pair(buffer *out, const flow_report *r, size_t pair)
     buffer_free(&name);
 }
 
-/* "From image to constraint most is given in layer 3: 0.62 of what attention adds there." */
+/* "The model answers Lisbon, with probability 0.999." */
 static void add_lead(buffer *out, const flow_report *r)
 {
     const flow *f = r->flow;
@@ -168,13 +169,8 @@ static bool add_pictures(buffer *out, const flow_report *r)
 static void add_facts(buffer *out, const flow_report *r)
 {
     const flow *f = r->flow;
-    buffer name = {0};
-    about_model_name(&r->about, &name);
     buffer_text(out, "<section>\n<h2>How it was computed</h2>\n<dl>\n");
-    html_open_fact(out, "Model");
-    text_markup(out, name.data, name.size);
-    buffer_printf(out, ", %s, %zu layers, computed in %s", r->about.family, r->about.layers, r->about.dtype);
-    html_close_fact(out);
+    fact_model(out, &r->about);
     html_open_fact(out, "Looked at");
     buffer_printf(out, "layers %zu to %zu, %zu heads each, in one recorded run", f->layers[0], f->layers[f->layer_count - 1],
                   f->heads);
@@ -187,7 +183,6 @@ static void add_facts(buffer *out, const flow_report *r)
     buffer_text(out, "flop");
     html_close_fact(out);
     buffer_text(out, "</dl>\n</section>\n");
-    buffer_free(&name);
 }
 
 static void add_meaning(buffer *out)
