@@ -32,7 +32,7 @@ def knockout_cases(oracle: Oracle, pictures: Path) -> list[KnockoutCase]:
     text = [
         KnockoutCase("knockout: text", replace(PLAIN, window=3)),
         KnockoutCase("knockout: text, several", replace(FOREIGN, radius=1),
-                     (("constraint", "last"), ("0:3", "text"), ("2:9", "4:12"), ("question", "9:15"))),
+                     (("constraint", "last"), ("0:3", "3:12"), ("2:9", "4:12"), ("1:9", "9:15,last"))),
     ]
     if not oracle.multimodal:
         return text[:1] if oracle.only else text
