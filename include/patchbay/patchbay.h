@@ -79,8 +79,8 @@ typedef struct pb_run_options {
     int threads;     /* 0: OMP_NUM_THREADS, else one per core */
     size_t memory;   /* bytes of working memory; 0: 8 GiB */
     uint64_t seed;
-    /* Called now and then with what is being done ("tracing"), and how many of how many (cells, questions, steps); may be
-     * NULL. Cells go through the layers together, so `done` grows in fractions. */
+    /* Called now and then with what is being done ("tracing"), and how many of how many (cells, questions, steps); with
+     * total 0, `what` is a line to be shown as it is: what a trace will take. May be NULL. Cells go through the layers together, so `done` grows in fractions. */
     void (*progress)(void *context, const char *what, double done, double total);
     void *context;
 } pb_run_options;
@@ -124,7 +124,8 @@ typedef struct pb_trace_options {
     const char *noise_file;         /* float32 .npy [samples][constraint tokens][d_model]: the noise itself */
     size_t samples;                 /* draws of random corruptions; 0: 10 */
     bool noise_direction;           /* corrupted activations into the clean run, instead of the reverse */
-    const char *sites;              /* NULL: attn_out,mlp_out,resid_post; resid_pre and head_out too */
+    const char *sites;              /* NULL: attn_out,mlp_out,resid_post; resid_pre and head_out too, and on the picture's
+                                     * side vision.blocks.{l}.hook_resid_pre (_attn_out, _mlp_out, _resid_post), proj.hook_out */
     bool radius;                    /* `window` is R: layers l-R .. l+R; else W layers centred on l */
     size_t window;                  /* W or R; 0 with radius false: 1 */
     size_t first_layer, end_layer;  /* the layers to trace; end 0: all */
@@ -178,6 +179,10 @@ bool pb_trace_highest(const pb_trace *trace, const char *site, size_t *row, size
 /* The layer of a row of prob, and the name of a column: its token, or its group. The text lives as long as the trace. */
 size_t pb_trace_layer(const pb_trace *trace, size_t row);
 const char *pb_trace_cell(const pb_trace *trace, size_t column);
+/* The same of any site: those on the picture's side ("vision.blocks.{l}.hook_attn_out", "proj.hook_out") have layers and
+ * cells of their own. The projector's has one row, 0. */
+size_t pb_trace_site_layer(const pb_trace *trace, const char *site, size_t row);
+const char *pb_trace_site_cell(const pb_trace *trace, const char *site, size_t column);
 
 /* ---- attribute ----
  *

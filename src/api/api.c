@@ -196,6 +196,20 @@ trace_report api_trace_report(const pb_trace *t)
     return (trace_report){.trace = &t->trace, .about = api_about(t->model, &t->question)};
 }
 
+static void name_vision_cells(pb_trace *t, const trace_report *r)
+{
+    t->vision_names = mem_new(t->trace.vision_count, sizeof *t->vision_names);
+    for (size_t s = 0; s < t->trace.vision_count; s++) {
+        const trace_vision *g = &t->trace.vision[s];
+        t->vision_names[s] = mem_new(g->cell_count, sizeof **t->vision_names);
+        for (size_t c = 0; c < g->cell_count; c++) {
+            buffer name = {0};
+            trace_vision_cell(r, g, c, &name);
+            t->vision_names[s][c] = name.data;
+        }
+    }
+}
+
 void api_trace_name(pb_trace *t)
 {
     buffer answer_text = {0};
@@ -203,6 +217,7 @@ void api_trace_name(pb_trace *t)
     trace_answer_text(&r, &answer_text);
     t->answer_text = answer_text.data;
     t->corrupted_text = token_text(t->model->tokenizer, t->trace.corrupted.top_id[0]).data;
+    name_vision_cells(t, &r);
     t->cell_names = mem_new(t->trace.cell_count, sizeof *t->cell_names);
     for (size_t i = 0; i < t->trace.cell_count; i++)
         t->cell_names[i] = t->trace.groups ? mem_text(t->trace.groups[i])
@@ -256,6 +271,12 @@ void pb_trace_free(pb_trace *pt)
     for (size_t i = 0; pt->cell_names && i < pt->trace.cell_count; i++)
         free(pt->cell_names[i]);
     free(pt->cell_names);
+    for (size_t s = 0; pt->vision_names && s < pt->trace.vision_count; s++) {
+        for (size_t c = 0; c < pt->trace.vision[s].cell_count; c++)
+            free(pt->vision_names[s][c]);
+        free(pt->vision_names[s]);
+    }
+    free(pt->vision_names);
     free(pt->answer_text);
     free(pt->corrupted_text);
     trace_free(&pt->trace);
@@ -301,36 +322,49 @@ bool pb_trace_is_primed(const pb_trace *pt)
     return pt->trace.primed;
 }
 
-static const trace_grid *find_grid(const pb_trace *pt, const char *site_wanted)
+static const trace_vision *find_vision(const pb_trace *pt, const char *site_wanted)
 {
+    for (size_t s = 0; s < pt->trace.vision_count; s++)
+        if (strcmp(pt->trace.vision[s].name, site_wanted) == 0)
+            return &pt->trace.vision[s];
+    return NULL;
+}
+
+/* The grid of a site, with the trace as it is seen from there; NULL when it was not traced. */
+static const trace_grid *find_grid(const pb_trace *pt, const char *site_wanted, trace *view)
+{
+    const trace_vision *g = find_vision(pt, site_wanted);
+    *view = g ? trace_vision_view(&pt->trace, g) : pt->trace;
     for (size_t s = 0; s < pt->trace.site_count; s++)
         if (strcmp(site_name(pt->trace.sites[s].site), site_wanted) == 0)
             return &pt->trace.sites[s];
-    return NULL;
+    return g ? &g->grid : NULL;
 }
 
 const double *pb_trace_prob(const pb_trace *pt, const char *site_wanted, size_t *layers, size_t *cells)
 {
-    const trace_grid *grid = find_grid(pt, site_wanted);
-    *layers = pt->trace.layer_count;
-    *cells = pt->trace.cell_count;
+    trace view;
+    const trace_grid *grid = find_grid(pt, site_wanted, &view);
+    *layers = view.layer_count;
+    *cells = view.cell_count;
     return grid ? grid->prob : NULL;
 }
 
 bool pb_trace_highest(const pb_trace *pt, const char *site_wanted, size_t *row, size_t *column)
 {
-    const trace *t = &pt->trace;
-    const trace_grid *grid = find_grid(pt, site_wanted);
-    size_t rows = t->layer_count, best = 0;
-    if (grid && grid->site == SITE_RESID_POST && t->layers[rows - 1] + 1 == pt->model->decoder.config.layers)
+    trace t;
+    const trace_grid *grid = find_grid(pt, site_wanted, &t);
+    bool of_decoder = grid && !find_vision(pt, site_wanted);
+    size_t rows = t.layer_count, best = 0;
+    if (of_decoder && grid->site == SITE_RESID_POST && t.layers[rows - 1] + 1 == pt->model->decoder.config.layers)
         rows--;
-    if (!grid || rows * t->cell_count == 0)
+    if (!grid || rows * t.cell_count == 0)
         return false;
-    for (size_t i = 1; i < rows * t->cell_count * grid->heads; i++)
+    for (size_t i = 1; i < rows * t.cell_count * grid->heads; i++)
         if (grid->prob[i] > grid->prob[best])
             best = i;
-    *row = best / grid->heads / t->cell_count;
-    *column = best / grid->heads % t->cell_count;
+    *row = best / grid->heads / t.cell_count;
+    *column = best / grid->heads % t.cell_count;
     return true;
 }
 
@@ -359,4 +393,16 @@ size_t pb_trace_layer(const pb_trace *pt, size_t row)
 const char *pb_trace_cell(const pb_trace *pt, size_t column)
 {
     return pt->cell_names[column];
+}
+
+size_t pb_trace_site_layer(const pb_trace *pt, const char *site_wanted, size_t row)
+{
+    const trace_vision *g = find_vision(pt, site_wanted);
+    return g ? g->layers[row] : pt->trace.layers[row];
+}
+
+const char *pb_trace_site_cell(const pb_trace *pt, const char *site_wanted, size_t column)
+{
+    const trace_vision *g = find_vision(pt, site_wanted);
+    return g ? pt->vision_names[g - pt->trace.vision][column] : pt->cell_names[column];
 }

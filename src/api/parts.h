@@ -19,6 +19,7 @@ struct pb_trace {
     question question;
     trace trace;
     char **cell_names;  /* [trace.cell_count] */
+    char ***vision_names; /* [trace.vision_count][its cell_count] */
     char *answer_text, *corrupted_text;
 };
 

@@ -149,6 +149,10 @@ static void show_progress(void *context, const char *what, double done, double t
 {
     progress *p = context;
     double time = clock_now();
+    if (total <= 0) {
+        fprintf(stderr, "%s\n", what);
+        return;
+    }
     if (!p->what || strcmp(p->what, what) != 0) {
         p->what = what;
         p->began = time;

@@ -58,7 +58,8 @@ static const option table[] = {
     {"corrupt-span", VALUE_TEXT, FIELD(corrupt_span), 0, 0, "SPAN", "where text is made wrong [constraint]"},
     {"direction", VALUE_CHOICE, FIELD(direction), 0, 0, "denoise|noise", "clean activations into the corrupted run, or the reverse [denoise]"},
     {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST", "attn_out, mlp_out, resid_pre, resid_post, head_out (each head by itself) "
-     "[attn_out,mlp_out,resid_post]"},
+     "[attn_out,mlp_out,resid_post]; of the tower vision.blocks.{l}.hook_attn_out (or vision.attn_out) and so on, of the "
+     "projector proj.hook_out"},
     {"site", VALUE_TEXT, FIELD(site), 0, 0, "SITE", "read these rows out: resid_pre, attn_out, mlp_out, resid_post [resid_post]"},
     {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W", "restore, or cut edges in, W layers centred on each [1]"},
     {"radius", VALUE_COUNT, FIELD(radius), FIELD(has_radius), 0, "R", "in layers l-R to l+R instead"},

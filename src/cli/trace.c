@@ -65,6 +65,19 @@ static void print_site(const pb_trace *trace, const char *site)
                pb_trace_layer(trace, row), pb_trace_cell(trace, column));
 }
 
+/* The same of a site on the picture's side. */
+static void print_vision_site(const pb_trace *trace, const char *site, const char *brief)
+{
+    size_t layers, cells, row, column;
+    const double *prob = pb_trace_prob(trace, site, &layers, &cells);
+    if (!pb_trace_highest(trace, site, &row, &column))
+        return;
+    printf("%s highest %.4f, at ", brief, prob[row * cells + column]);
+    if (layers > 1)
+        printf("layer %zu of ", pb_trace_site_layer(trace, site, row));
+    printf("\"%s\"\n", pb_trace_site_cell(trace, site, column));
+}
+
 /* The heads that do most, a line each. */
 static void print_heads(const pb_trace *trace)
 {
@@ -92,9 +105,16 @@ void trace_print_runs(const pb_trace *trace)
 static void trace_print(const pb_trace *trace)
 {
     static const char *const sites[] = {"attn_out", "mlp_out", "resid_pre", "resid_post"};
+    static const char *const vision[][2] = {{"vision.blocks.{l}.hook_attn_out", "vision.attn_out"},
+                                            {"vision.blocks.{l}.hook_mlp_out", "vision.mlp_out"},
+                                            {"vision.blocks.{l}.hook_resid_pre", "vision.resid_pre"},
+                                            {"vision.blocks.{l}.hook_resid_post", "vision.resid_post"},
+                                            {"proj.hook_out", "proj.out"}};
     trace_print_runs(trace);
     for (size_t i = 0; i < sizeof sites / sizeof *sites; i++)
         print_site(trace, sites[i]);
+    for (size_t i = 0; i < sizeof vision / sizeof *vision; i++)
+        print_vision_site(trace, vision[i][0], vision[i][1]);
     print_heads(trace);
 }
 

@@ -401,6 +401,10 @@ static pb_status check_change(const trace_job *j, pb_error *err)
 /* What no estimate is made of. */
 static pb_status check_asked(const trace_job *j, pb_error *err)
 {
+    if (j->t->vision_count) {
+        fail(err, PB_EINVAL, "--sites %s: there are no estimates of the picture's side", j->t->vision[0].name);
+        return fail_hint(err, "its cells are run with the command trace");
+    }
     if (j->t->severed)
         return fail(err, PB_EINVAL, "--freeze: a severed trace has no estimates; its cells are run with the command trace");
     return PB_OK;

@@ -383,8 +383,40 @@ pb_status corruption_prepare(corruption_list *c, const question *q, const pb_tra
     return status;
 }
 
+static size_t pixel_count(const question *q)
+{
+    size_t side = vision_settings(q->model->vision)->image_size;
+    return 3 * side * side;
+}
+
+static pb_status load_pixels(corruption_list *c, const question *q, const char *path, pb_error *err)
+{
+    picture other;
+    TRY(picture_open(&other, q->model, path, err));
+    memcpy(c->pixels, other.pixels, pixel_count(q) * sizeof *c->pixels);
+    picture_free(&other);
+    return PB_OK;
+}
+
+pb_status corruption_watch_pixels(corruption_list *c, const question *q, pb_error *err)
+{
+    TRY(mem_try(&c->pixels, pixel_count(q), sizeof *c->pixels, "the picture's pixels", err));
+    for (size_t i = 0; i < c->count; i++) {
+        const corruption *item = &c->items[i];
+        if (item->kind == CORRUPT_IMAGE)
+            return load_pixels(c, q, item->argument, err);
+        if (item->kind == CORRUPT_IMAGE_MEAN || item->kind == CORRUPT_IMAGE_ROWMEAN) {
+            fail(err, PB_EINVAL, "--corrupt %s: makes rows behind the vision tower wrong, so that the tower has no corrupted "
+                 "run", item->spec);
+            return fail_hint(err, "the tower's sites need --corrupt image:FILE or image-noise:S; proj.hook_out takes all");
+        }
+    }
+    return PB_OK;
+}
+
 void corruption_free(corruption_list *c)
 {
+    free(c->pixels);
     for (size_t i = 0; i < c->count; i++) {
         free(c->items[i].spec);
         free(c->items[i].argument);
@@ -424,11 +456,13 @@ static void add_given_noise(const corruption_list *list, const corruption *c, si
 static pb_status add_pixel_noise(corruption_list *list, const corruption *c, const question *q, float *input,
                                  pb_error *err)
 {
-    size_t side = vision_settings(q->model->vision)->image_size, n = 3 * side * side;
+    size_t n = pixel_count(q);
     float *pixels;
     TRY(mem_try(&pixels, n, sizeof *pixels, "the picture's pixels", err));
     for (size_t i = 0; i < n; i++)
         pixels[i] = q->picture.pixels[i] + (float)(c->amount * random_gaussian(&list->random));
+    if (list->pixels)
+        memcpy(list->pixels, pixels, n * sizeof *pixels);
     pb_status status =
         question_encode(q, pixels, input + q->prompt.image_first * q->model->decoder.config.d_model, err);
     free(pixels);

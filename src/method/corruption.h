@@ -43,11 +43,17 @@ typedef struct corruption_list {
     size_t samples;      /* 1 unless something is drawn or given several times */
     bool on_image;       /* any of them touches the picture */
     random_state random; /* advances from sample to sample */
+    float *pixels;       /* [3][image_size][image_size] what the tower sees in the sample last applied, where it is watched;
+                          * else NULL */
 } corruption_list;
 
 /* Parses and prepares options' corruptions for this question: spans, ids, other pictures' rows, deviations. */
 pb_status corruption_prepare(corruption_list *c, const question *q, const pb_trace_options *options, pb_error *err);
 void corruption_free(corruption_list *c);
+
+/* Keeps the corrupted pixels from now on, in `pixels`. Fails where the picture's rows are made wrong but its pixels are
+ * not (image-mean, image-rowmean): then there is no corrupted run of the tower. */
+pb_status corruption_watch_pixels(corruption_list *c, const question *q, pb_error *err);
 
 /* input[T][D] = the question's input with everything made wrong, sample by sample from 0. */
 pb_status corruption_apply(corruption_list *c, const question *q, size_t sample, float *input, pb_error *err);

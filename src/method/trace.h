@@ -45,6 +45,19 @@ typedef struct trace_cell {
     size_t head;                /* of head_out; else 0 */
 } trace_cell;
 
+/* A site on the picture's side, with layers and cells of its own (trace_tower.h). */
+typedef enum trace_part { TRACE_TOWER, TRACE_PROJECTOR } trace_part;
+
+typedef struct trace_vision {
+    const char *name;                    /* "vision.blocks.{l}.hook_resid_pre", "proj.hook_out" */
+    trace_part part;
+    size_t layer_count, *layers;         /* of the tower; of the projector one, 0 */
+    size_t cell_count;
+    span *cells;                         /* [cell_count]: rows of the tower; of the projector positions of the prompt */
+    char **groups;                       /* [cell_count] names, with --group or --blocks; else NULL */
+    trace_grid grid;                     /* [layer_count][cell_count] */
+} trace_vision;
+
 /* What the estimates of a trace rest on (attribute.h). */
 typedef struct trace_estimates {
     bool made;                           /* false in a trace */
@@ -71,6 +84,10 @@ typedef struct trace {
     size_t blocks;                       /* patches along a side of the squares that are cells; 0: cells are no blocks */
     size_t site_count;
     trace_grid *sites;                   /* [site_count], in the order asked for */
+    size_t vision_count;
+    trace_vision *vision;                /* [vision_count] sites of the tower and the projector */
+    image_area *tower_areas;             /* [tower_rows] the picture's pixels of the tower's rows; NULL without such sites */
+    size_t tower_rows;
 
     int32_t *answer;                     /* [answer_count] token ids that prob and logprob score */
     size_t answer_count;
@@ -102,8 +119,12 @@ void trace_free(trace *t);
 /* logprob of the run into which activations are put: the corrupted one, or with direction `noise` the clean one. */
 double trace_unpatched_logprob(const trace *t);
 
-/* How many cells there are, over all sites and layers. */
+/* How many cells there are, over all sites of the decoder and its layers. */
 size_t trace_cell_total(const trace *t);
+/* The trace as seen from a site on the picture's side: that site's layers and cells in place of the decoder's, and no other
+ * sites. Nothing is owned. */
+trace trace_vision_view(const trace *t, const trace_vision *g);
+
 /* How many numbers each of a grid's arrays holds. */
 size_t trace_grid_size(const trace *t, const trace_grid *g);
 /* Where a cell stands in its grid's arrays. */

@@ -176,18 +176,16 @@ pb_status trace_batch_run(trace_batch *b, size_t memory, pb_error *err)
     return replay_run(&b->j->q->model->decoder, b->forks, b->count, &options, &b->j->work, err);
 }
 
-static void store(trace_job *j, trace_cell c, const score *scores)
+void trace_store(trace_grid *g, size_t at, const score *scores, size_t samples)
 {
-    trace_grid *g = &j->t->sites[c.site];
-    size_t at = trace_cell_in_grid(j->t, c);
-    double n = (double)j->samples, squares = 0;
-    for (size_t s = 0; s < j->samples; s++) {
+    double n = (double)samples, squares = 0;
+    for (size_t s = 0; s < samples; s++) {
         g->prob[at] += scores[s].prob / n;
         g->logprob[at] += scores[s].logprob / n;
         if (g->logit_diff)
             g->logit_diff[at] += scores[s].logit_diff / n;
     }
-    for (size_t s = 0; g->sd && s < j->samples; s++)
+    for (size_t s = 0; g->sd && s < samples; s++)
         squares += (scores[s].prob - g->prob[at]) * (scores[s].prob - g->prob[at]);
     if (g->sd)
         g->sd[at] = sqrt(squares / n);
@@ -226,7 +224,7 @@ pb_status trace_cells(trace_job *j, const size_t *cells, size_t count, pb_error 
     trace_batch b = trace_batch_new(j, count * j->samples, "tracing");
     size_t *slot = mem_new(count * j->samples, sizeof *slot);
     trace_batch_add_cells(&b, cells, count, slot);
-    pb_status status = trace_batch_run(&b, j->options->naive ? 0 : j->wave_bytes, err);
+    pb_status status = b.count ? trace_batch_run(&b, j->options->naive ? 0 : j->wave_bytes, err) : PB_OK;
     score *scores = mem_new(j->samples, sizeof *scores);
     for (size_t i = 0; i < count && !status; i++) {
         bool known = true;
@@ -235,7 +233,8 @@ pb_status trace_cells(trace_job *j, const size_t *cells, size_t count, pb_error 
             scores[s] = at ? b.scores[at - 1] : *trace_unpatched_score(j, s);
             known &= at == 0;
         }
-        store(j, trace_cell_at(j->t, cells ? cells[i] : i), scores);
+        trace_cell c = trace_cell_at(j->t, cells ? cells[i] : i);
+        trace_store(&j->t->sites[c.site], trace_cell_in_grid(j->t, c), scores, j->samples);
         skipped += known;
     }
     free(scores);

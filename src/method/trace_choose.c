@@ -6,6 +6,7 @@
 #include "method/answer_choice.h"
 #include "method/image_blocks.h"
 #include "method/trace_job.h"
+#include "method/trace_tower.h"
 
 static pb_status choose_sites(trace_job *j, pb_error *err)
 {
@@ -19,17 +20,19 @@ static pb_status choose_sites(trace_job *j, pb_error *err)
         bool known = site_find(name, &s), repeated = false;
         for (size_t i = 0; known && i < t->site_count; i++)
             repeated |= t->sites[i].site == s;
+        bool on_picture = !known && trace_tower_find(t, name);
         pb_status status = PB_OK;
-        if (!known)
-            status = fail(err, PB_EINVAL, "--sites: \"%s\" is no site; known are %s", name, site_names());
+        if (!known && !on_picture)
+            status = fail(err, PB_EINVAL, "--sites: \"%s\" is no site; known are %s, %s", name, site_names(),
+                          trace_tower_names());
         free(name);
         TRY(status);
-        if (!repeated)
+        if (known && !repeated)
             t->sites[t->site_count++] = (trace_grid){
                 .site = s, .heads = s == SITE_HEAD_OUT ? j->q->model->decoder.config.heads : 1};
         at += length + (at[length] == ',');
     }
-    return t->site_count ? PB_OK : fail(err, PB_EINVAL, "--sites: names no site; known are %s", site_names());
+    return t->site_count || t->vision_count ? PB_OK : fail(err, PB_EINVAL, "--sites: names no site; known are %s", site_names());
 }
 
 static pb_status choose_layers(trace_job *j, pb_error *err)
@@ -37,6 +40,8 @@ static pb_status choose_layers(trace_job *j, pb_error *err)
     trace *t = j->t;
     t->window_kind = j->options->radius ? WINDOW_RADIUS : WINDOW_CENTRED;
     t->window = j->options->window || j->options->radius ? j->options->window : 1;
+    if (t->site_count == 0)
+        return PB_OK; /* the picture's sites have layers of their own */
     return layers_choose(j->options->first_layer, j->options->end_layer, j->q->model->decoder.config.layers, &t->layers,
                          &t->layer_count, err);
 }
@@ -86,8 +91,10 @@ static pb_status choose_blocks(trace_job *j, pb_error *err)
 {
     image_blocks b;
     TRY(check_blocks(j, err));
-    image_blocks_of_prompt(&b, j->q, j->options->blocks);
     j->t->blocks = j->options->blocks;
+    if (j->t->site_count == 0)
+        return PB_OK;
+    image_blocks_of_prompt(&b, j->q, j->options->blocks);
     j->t->cells = b.rows;
     j->t->groups = b.names;
     j->t->cell_count = b.count;
@@ -99,6 +106,8 @@ static pb_status choose_cells(trace_job *j, pb_error *err)
     trace *t = j->t;
     if (j->options->blocks)
         return choose_blocks(j, err);
+    if (t->site_count == 0)
+        return PB_OK;
     const char *expression = j->options->positions ? j->options->positions : j->corruption.on_image ? "all" : "text";
     if (j->options->group)
         return choose_groups(t, &j->q->prompt, expression, err);
@@ -182,5 +191,5 @@ pb_status trace_choose_cells(trace_job *j, pb_error *err)
 {
     TRY(choose_cells(j, err));
     make_grids(j);
-    return PB_OK;
+    return trace_tower_choose(j, err);
 }

@@ -8,6 +8,7 @@
 #define METHOD_TRACE_JOB_H
 
 #include "engine/replay.h"
+#include "engine/tower.h"
 #include "method/corruption.h"
 #include "method/score.h"
 #include "method/trace.h"
@@ -27,6 +28,8 @@ typedef struct trace_job {
     double *clean_prob, *corrupted_prob; /* [V] of the next token, corrupted ones summed over samples */
     size_t wave_bytes, fixed_bytes; /* what forks' rows may take, and what all else does */
     size_t held_bytes;              /* of that the recordings and the inputs, which stay */
+    tower_recording *tower_clean, **tower_corrupted; /* [samples]; NULL where no site of the tower is traced */
+    float **pixels;                 /* [samples] the corrupted picture, normalised; NULL likewise */
     replay_work work;
     double readout_seconds, readout_flop;
 } trace_job;
@@ -40,6 +43,8 @@ pb_status trace_choose_cells(trace_job *j, pb_error *err);
 
 /* All steps before the first run, which a plan shares: the above, the corruptions, and the inputs below. */
 pb_status trace_prepare(trace_job *j, pb_error *err);
+/* What the rest will take, once all is prepared and nothing has been run. */
+pb_status trace_plan_job(trace_plan *out, trace_job *j, pb_error *err);
 /* Fills in t->cost, but for the numbers of cells. */
 void trace_fill_cost(trace_job *j);
 /* Frees all but t, q and options. */
@@ -86,6 +91,9 @@ void trace_batch_add_plain(trace_batch *b, trace_cell c, size_t sample);
 /* Adds `count` cells, in every sample in which they are not known beforehand: those of these numbers, or with cells NULL
  * the first ones. slot[count * samples] (or NULL) = 1 + the index of its fork, 0 for a known one. */
 void trace_batch_add_cells(trace_batch *b, const size_t *cells, size_t count, size_t *slot);
+
+/* Puts what the samples of a cell say into the grid's arrays. */
+void trace_store(trace_grid *g, size_t at, const score *scores, size_t samples);
 
 /* Runs the same, and fills them in in the grids. */
 pb_status trace_cells(trace_job *j, const size_t *cells, size_t count, pb_error *err);

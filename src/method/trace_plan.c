@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "math/matmul.h"
 #include "method/trace_job.h"
+#include "method/trace_tower.h"
 
 /* The clean run, and the corrupted ones that rest on it. */
 static void add_references(replay_plan *plan, const trace_job *j)
@@ -30,20 +31,21 @@ static size_t add_cells(replay_plan *plan, trace_job *j)
     return b.count;
 }
 
-static pb_status plan(trace_plan *out, trace_job *j, pb_error *err)
+pb_status trace_plan_job(trace_plan *out, trace_job *j, pb_error *err)
 {
     const decoder_config *c = &j->q->model->decoder.config;
     replay_plan forks = {0};
-    double rate;
-    TRY(trace_prepare(j, err));
+    double rate, tower = 0;
+    *out = (trace_plan){0};
     add_references(&forks, j);
     size_t read = 1 + j->samples + add_cells(&forks, j), tokens = j->q->answer_count ? j->q->answer_count : 1;
+    read += trace_tower_plan(j, &forks, &tower);
     TRY(matmul_rate(&rate, c->d_model, err));
-    out->cells = trace_cell_total(j->t);
+    out->cells = trace_cell_total(j->t) + trace_tower_total(j->t);
     out->waves = forks.waves;
     out->rows = forks.rows;
     out->working_bytes = j->fixed_bytes + forks.largest * c->d_model * sizeof(float);
-    out->flop = forks.flop + (double)(read * tokens) * decoder_readout_flop(c) + question_vision_flop(j->q);
+    out->flop = forks.flop + tower + (double)(read * tokens) * decoder_readout_flop(c) + question_vision_flop(j->q);
     out->seconds = out->flop / rate;
     return PB_OK;
 }
@@ -53,7 +55,9 @@ pb_status trace_plan_question(trace_plan *out, question *q, const pb_trace_optio
     trace t = {.foil = -1};
     trace_job j = {.t = &t, .q = q, .options = options};
     *out = (trace_plan){0};
-    pb_status status = plan(out, &j, err);
+    pb_status status = trace_prepare(&j, err);
+    if (!status)
+        status = trace_plan_job(out, &j, err);
     trace_job_free(&j);
     trace_free(&t);
     return status;

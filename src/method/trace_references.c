@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "method/trace_job.h"
+#include "method/trace_tower.h"
 
 static size_t first_difference(const float *a, const float *b, size_t rows, size_t D)
 {
@@ -19,9 +20,11 @@ static pb_status corrupt_inputs(trace_job *j, pb_error *err)
     size_t T = j->q->length, D = j->q->model->decoder.config.d_model;
     j->inputs = mem_new(j->samples, sizeof *j->inputs);
     j->first_changed = mem_new(j->samples, sizeof *j->first_changed);
+    TRY(trace_tower_inputs(j, err));
     for (size_t s = 0; s < j->samples; s++) {
         TRY(mem_try(&j->inputs[s], T, D * sizeof(float), "a corrupted input", err));
         TRY(corruption_apply(&j->corruption, j->q, s, j->inputs[s], err));
+        TRY(trace_tower_keep_input(j, s, err));
         j->first_changed[s] = first_difference(j->q->input, j->inputs[s], T, D);
         if (j->first_changed[s] > j->q->last)
             j->first_changed[s] = j->q->last; /* nothing changed: the run is read all the same */
@@ -83,7 +86,7 @@ static size_t recordings_bytes(const trace_job *j)
     size_t bytes = one_recording_bytes(j, 0, sites_first(j));
     for (size_t s = 0; s < j->samples; s++)
         bytes += one_recording_bytes(j, j->first_changed[s], j->first_changed[s]) + input;
-    return bytes;
+    return bytes + trace_tower_held_bytes(j);
 }
 
 /* What the budget leaves for the rows of a wave; too small a budget is an error that says what is needed. */
@@ -93,7 +96,7 @@ static pb_status plan_memory(trace_job *j, pb_error *err)
     size_t T = j->q->length, tokens = T - j->q->last;
     size_t held = recordings_bytes(j), fixed = held + replay_fixed_bytes(m, T) +
                    score_bytes(m, trace_cell_total(j->t) * j->samples, tokens);
-    size_t least = fixed + T * m->config.d_model * sizeof(float) * (j->samples + 1);
+    size_t least = fixed + T * m->config.d_model * sizeof(float) * (j->samples + 1) + trace_tower_working_bytes(j);
     TRY(question_fits(least, j->options->run.memory, "this trace", err));
     j->wave_bytes = question_budget(j->options->run.memory) - fixed;
     j->fixed_bytes = fixed;
@@ -199,5 +202,5 @@ pb_status trace_references(trace_job *j, pb_error *err)
     TRY(new_recordings(j, err));
     TRY(run_references(j, err));
     summarise_references(j);
-    return PB_OK;
+    return trace_tower_references(j, err);
 }

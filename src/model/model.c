@@ -313,18 +313,23 @@ void picture_free(picture *p)
     *p = (picture){0};
 }
 
-void picture_areas(const model *m, size_t width, size_t height, image_area *areas)
+void tower_areas(const model *m, size_t width, size_t height, image_area *areas)
 {
     const vision_config *c = vision_settings(m->vision);
     const image_layout l = image_layout_of(&m->processor, width, height);
     size_t side = vision_side(m->vision), size = c->patch_size;
-    for (size_t i = 0; i < vision_rows(m->vision); i++) {
-        size_t row = i + c->skipped_rows; /* of the tower */
-        if (row < c->class_row) {
-            areas[i] = (image_area){.kind = AREA_CLASS};
-            continue;
-        }
+    for (size_t row = 0; row < vision_tower_rows(m->vision); row++) {
         size_t patch = row - c->class_row;
-        areas[i] = image_layout_area(&l, patch % side * size, patch / side * size, size, size);
+        areas[row] = row < c->class_row ? (image_area){.kind = AREA_CLASS}
+                                        : image_layout_area(&l, patch % side * size, patch / side * size, size, size);
     }
+}
+
+void picture_areas(const model *m, size_t width, size_t height, image_area *areas)
+{
+    size_t skipped = vision_settings(m->vision)->skipped_rows, rows = vision_tower_rows(m->vision);
+    image_area *all = mem_new(rows, sizeof *all);
+    tower_areas(m, width, height, all);
+    memcpy(areas, all + skipped, (rows - skipped) * sizeof *all);
+    free(all);
 }

@@ -71,6 +71,8 @@ void picture_free(picture *p);
 
 /* areas[vision_rows] = the pixels of a width x height picture that each of the projector's rows shows. */
 void picture_areas(const model *m, size_t width, size_t height, image_area *areas);
+/* The same of the tower's rows, areas[vision_tower_rows]. */
+void tower_areas(const model *m, size_t width, size_t height, image_area *areas);
 
 /* ---- what a family is: one row in model.c's table, one short file ---- */
 

@@ -19,18 +19,27 @@
 /* ---- colours ---- */
 
 /* Rules for the palettes in use: each once. */
+static void add_palettes(buffer *out, const trace *t)
+{
+    const palette *used[SITE_PUT_COUNT] = {0};
+    for (size_t s = 0; s < t->site_count; s++)
+        used[t->sites[s].site] = palette_of(t->sites[s].site);
+    for (size_t s = 0; s < t->vision_count; s++)
+        used[t->vision[s].grid.site] = palette_of(t->vision[s].grid.site);
+    for (size_t i = 0; i < SITE_PUT_COUNT; i++) {
+        bool seen = !used[i];
+        for (size_t before = 0; before < i; before++)
+            seen = seen || used[before] == used[i];
+        if (!seen)
+            html_palette(out, used[i]);
+    }
+}
+
 static void add_style(buffer *out, const trace *t)
 {
     buffer_text(out, "<style>\n");
     buffer_text(out, page_css);
-    for (size_t s = 0; s < t->site_count; s++) {
-        const palette *p = palette_of(t->sites[s].site);
-        bool seen = false;
-        for (size_t before = 0; before < s; before++)
-            seen = seen || palette_of(t->sites[before].site) == p;
-        if (!seen)
-            html_palette(out, p);
-    }
+    add_palettes(out, t);
     buffer_text(out, picture_map_css);
     buffer_text(out, "</style>\n");
 }

@@ -90,11 +90,25 @@ static json_t *make_one_site(const trace *t, const trace_grid *g)
     return object;
 }
 
+/* A site on the picture's side says its own layers and cells. */
+static json_t *make_vision_site(const trace *t, const trace_vision *g)
+{
+    trace view = trace_vision_view(t, g);
+    json_t *object = make_one_site(&view, &g->grid);
+    json_object_set_new(object, "layers", make_layers(&view));
+    json_object_set_new(object, "positions", make_cell_positions(&view));
+    if (g->groups)
+        json_object_set_new(object, "groups", make_groups(&view));
+    return object;
+}
+
 static json_t *make_sites(const trace *t)
 {
     json_t *object = json_object();
     for (size_t s = 0; s < t->site_count; s++)
         json_object_set_new(object, site_name(t->sites[s].site), make_one_site(t, &t->sites[s]));
+    for (size_t s = 0; s < t->vision_count; s++)
+        json_object_set_new(object, t->vision[s].name, make_vision_site(t, &t->vision[s]));
     return object;
 }
 

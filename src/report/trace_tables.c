@@ -56,20 +56,18 @@ void page_row_name(buffer *out, const trace_report *r, size_t cell)
     buffer_free(&name);
 }
 
-static void add_strongest(buffer *out, const trace_report *r, const trace_grid *g)
+/* The cells of a row before and behind the cell's name. */
+static void open_strongest(buffer *out, const char *site_text, const trace *t, const trace_grid *g, size_t l)
 {
-    const trace *t = r->trace;
-    size_t l = 0, c = 0;
-    if (!strongest(t, g, &l, &c))
-        return;
-    double prob = g->prob[l * t->cell_count + c];
-    buffer_printf(out, "<tr><td>%s</td><td class=\"r\">%zu</td><td class=\"r\">", trace_site_name(g->site),
-                  t->layers[l]);
+    buffer_printf(out, "<tr><td>%s</td><td class=\"r\">%zu</td><td class=\"r\">", site_text, t->layers[l]);
     if (g->restored[l][0] == g->restored[l][1])
         buffer_printf(out, "%zu</td><td>", g->restored[l][0]);
     else
         buffer_printf(out, "%zu&ndash;%zu</td><td>", g->restored[l][0], g->restored[l][1]);
-    page_row_name(out, r, c);
+}
+
+static void close_strongest(buffer *out, const trace *t, double prob)
+{
     buffer_text(out, "</td><td class=\"r\">");
     text_prob(out, prob);
     buffer_text(out, "</td><td class=\"r\">");
@@ -77,6 +75,32 @@ static void add_strongest(buffer *out, const trace_report *r, const trace_grid *
     buffer_text(out, "</td><td class=\"r\">");
     page_percent(out, trace_recovered(t, prob));
     buffer_text(out, "</td></tr>\n");
+}
+
+static void add_strongest(buffer *out, const trace_report *r, const trace_grid *g)
+{
+    const trace *t = r->trace;
+    size_t l = 0, c = 0;
+    if (!strongest(t, g, &l, &c))
+        return;
+    open_strongest(out, trace_site_name(g->site), t, g, l);
+    page_row_name(out, r, c);
+    close_strongest(out, t, g->prob[l * t->cell_count + c]);
+}
+
+/* The same of a site on the picture's side, which is named as --sites does. */
+static void add_strongest_vision(buffer *out, const trace_report *r, const trace_vision *g)
+{
+    const trace view = trace_vision_view(r->trace, g);
+    size_t l = 0, c = 0;
+    buffer name = {0};
+    if (!strongest(&view, &g->grid, &l, &c))
+        return;
+    trace_vision_cell(r, g, c, &name);
+    open_strongest(out, g->name, &view, &g->grid, l);
+    text_markup(out, name.data, name.size);
+    close_strongest(out, &view, g->grid.prob[l * view.cell_count + c]);
+    buffer_free(&name);
 }
 
 void page_strongest(buffer *out, const trace_report *r)
@@ -91,6 +115,8 @@ void page_strongest(buffer *out, const trace_report *r)
                   "</th></tr>\n", denoise ? "patched - corrupted" : "clean - patched", denoise ? "recovered" : "lost");
     for (size_t s = 0; s < r->trace->site_count; s++)
         add_strongest(out, r, &r->trace->sites[s]);
+    for (size_t s = 0; s < r->trace->vision_count; s++)
+        add_strongest_vision(out, r, &r->trace->vision[s]);
     buffer_text(out, "</table></div>\n</section>\n");
 }
 

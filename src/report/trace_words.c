@@ -41,6 +41,29 @@ void trace_site_title(const trace *t, site s, buffer *out)
         buffer_printf(out, "%s %s", trace_site_name(s), t->direction == TRACE_DENOISE ? "restored" : "corrupted");
 }
 
+void trace_vision_title(const trace *t, const trace_vision *g, buffer *out)
+{
+    static const char *const names[SITE_COUNT] = {
+        [SITE_RESID_PRE] = "Tower block input",
+        [SITE_ATTN_OUT] = "Tower attention output",
+        [SITE_MLP_OUT] = "Tower MLP output",
+        [SITE_RESID_POST] = "Tower residual stream",
+    };
+    const char *name = g->part == TRACE_PROJECTOR ? "Projector output" : names[g->grid.site];
+    buffer_printf(out, "%s %s", name, t->direction == TRACE_DENOISE ? "restored" : "corrupted");
+}
+
+void trace_vision_cell(const trace_report *r, const trace_vision *g, size_t cell, buffer *out)
+{
+    const span *rows = &g->cells[cell];
+    if (g->groups)
+        text_visible(out, g->groups[cell], strlen(g->groups[cell]));
+    else if (g->part == TRACE_PROJECTOR)
+        buffer_printf(out, "image row %zu", rows->positions[0] - r->about.prompt->image_first);
+    else
+        buffer_printf(out, "tower row %zu", rows->positions[0]);
+}
+
 void trace_layer_axis(const trace *t, buffer *out)
 {
     if (t->window_kind == WINDOW_CENTRED && t->window != 1)

@@ -18,6 +18,11 @@ const char *trace_site_name(site s);
 /* "MLP output restored" (denoise), "MLP output corrupted" (noise), "MLP output, estimated". */
 void trace_site_title(const trace *t, site s, buffer *out);
 
+/* The same of a site on the picture's side: "Tower attention output restored", "Projector output restored". */
+void trace_vision_title(const trace *t, const trace_vision *g, buffer *out);
+/* A cell of such a site: "tower row 12", "image row 12", "block 0,2". */
+void trace_vision_cell(const trace_report *r, const trace_vision *g, size_t cell, buffer *out);
+
 /* What the layer axis counts: "layer", "layer (centre of a window of 5)", "layer (and 2 on either side)". */
 void trace_layer_axis(const trace *t, buffer *out);
 

@@ -117,12 +117,197 @@ static void blocks_need_a_corrupted_picture(void **state)
     model_free(m);
 }
 
+/* ---- the tower and the projector ---- */
+
+#define TOWER_SITES "vision.resid_pre,vision.attn_out,vision.mlp_out,vision.resid_post,proj.hook_out"
+
+static pb_trace_options of_the_tower(void)
+{
+    pb_trace_options options = corrupted_picture();
+    options.sites = TOWER_SITES;
+    return options;
+}
+
+static size_t vision_size(const trace_vision *g)
+{
+    return g->layer_count * g->cell_count;
+}
+
+static void assert_same_vision(const trace *a, const trace *b)
+{
+    assert_int_equal(a->vision_count, b->vision_count);
+    for (size_t s = 0; s < a->vision_count; s++) {
+        assert_int_equal(vision_size(&a->vision[s]), vision_size(&b->vision[s]));
+        for (size_t i = 0; i < vision_size(&a->vision[s]); i++)
+            assert_same(a->vision[s].grid.prob[i], b->vision[s].grid.prob[i], a->vision[s].name);
+    }
+}
+
+static trace traced_in_order(model *m, const char *order, const pb_trace_options *options)
+{
+    question q = in_order(m, order);
+    trace t;
+    assert_ok(trace_run_question(&t, &q, options, err));
+    question_free(&q);
+    return t;
+}
+
+/* Cell by cell the fast form is a full pass of tower, projector and decoder, to the bit. */
+static void tower_cells_are_full_passes(void **state)
+{
+    (void)state;
+    static const char *const noise = "image-noise:0.5";
+    static const char *const folders[] = {LLAVA, BUNNY};
+    for (size_t i = 0; i < 8; i++) {
+        model *m = tiny_open(folders[i % 2]);
+        pb_trace_options options = of_the_tower();
+        options.noise_direction = i & 2;
+        options.window = 1 + i % 3;
+        options.positions = i & 4 ? "image" : "all";
+        options.group = i & 1;
+        options.verify = 7;
+        if (i >= 6)
+            options = (pb_trace_options){.corruptions = &noise, .corruption_count = 1, .samples = 2, .blocks = 2,
+                                         .sites = TOWER_SITES, .noise_direction = i & 1};
+        const char *order = i % 3 == 1 ? "shuffle:2" : NULL;
+        trace fast = traced_in_order(m, order, &options);
+        assert_true(fast.verify_max_rel_diff <= slack());
+        options.naive = true;
+        trace naive = traced_in_order(m, order, &options);
+        assert_same_vision(&fast, &naive);
+        assert_int_equal(naive.cost.cells_skipped, 0);
+        assert_int_equal(fast.cost.cells, naive.cost.cells);
+        trace_free(&fast), trace_free(&naive);
+        model_free(m);
+    }
+}
+
+/* All rows restored at the tower's input, or all image rows at the projector's output, are the clean run. */
+static void the_whole_picture_is_the_clean_run(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {LLAVA, BUNNY};
+    for (size_t i = 0; i < 2; i++) {
+        model *m = tiny_open(folders[i]);
+        pb_trace_options options = corrupted_picture();
+        options.sites = "vision.blocks.{l}.hook_resid_pre,proj.hook_out";
+        options.positions = "all";
+        options.group = true;
+        trace t = traced(m, PICTURE, &options);
+        assert_true(t.clean.prob != t.corrupted.prob);
+        assert_same(t.vision[0].grid.prob[0], t.clean.prob, "the tower's whole input");
+        assert_same(t.vision[1].grid.prob[0], t.clean.prob, "the projector's whole output");
+        trace_free(&t);
+        model_free(m);
+    }
+}
+
+/* The layers above the features change nothing, and are not run; nor are the same rows put in. */
+static void layers_above_the_features_are_known(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    size_t used = vision_used_layers(m->vision), L = vision_settings(m->vision)->layers;
+    assert_true(used < L);
+    pb_trace_options options = corrupted_picture();
+    options.sites = "vision.blocks.{l}.hook_mlp_out";
+    trace t = traced(m, PICTURE, &options);
+    const trace_vision *g = &t.vision[0];
+    assert_int_equal(g->layer_count, L);
+    assert_int_equal(g->cell_count, vision_tower_rows(m->vision)); /* `all`: with the class row */
+    for (size_t l = used; l < L; l++)
+        for (size_t c = 0; c < g->cell_count; c++)
+            assert_true(g->grid.prob[l * g->cell_count + c] == t.corrupted.prob);
+    /* and the class row in the last layer that the features pass, which leave it out */
+    assert_int_equal(t.cost.cells_skipped, (L - used) * g->cell_count + 1);
+    trace_free(&t);
+    static const char *const same = "image:" PICTURE;
+    options.corruptions = &same;
+    t = traced(m, PICTURE, &options);
+    assert_int_equal(t.cost.cells_skipped, t.cost.cells);
+    for (size_t i = 0; i < vision_size(&t.vision[0]); i++)
+        assert_true(t.vision[0].grid.prob[i] == t.clean.prob);
+    trace_free(&t);
+    model_free(m);
+}
+
+/* A row of the projector is that row of the decoder's input. */
+static void projector_rows_are_the_decoders_input(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    pb_trace_options options = {.corruptions = (const char *const[]){"image-rowmean"}, .corruption_count = 1,
+                                .sites = "proj.hook_out,resid_pre", .positions = "image,last", .end_layer = 1};
+    trace t = traced(m, PICTURE, &options);
+    assert_int_equal(t.vision[0].cell_count, 9); /* `last` is no row of the projector's */
+    assert_int_equal(t.cell_count, 10);
+    for (size_t c = 0; c < 9; c++) {
+        assert_int_equal(t.vision[0].cells[c].positions[0], t.cells[c].positions[0]);
+        assert_same(t.vision[0].grid.prob[c], t.sites[0].prob[c], "an image row");
+    }
+    trace_free(&t);
+    model_free(m);
+}
+
+static void a_plan_counts_the_towers_cells(void **state)
+{
+    (void)state;
+    model *m = tiny_open(LLAVA);
+    pb_trace_options options = of_the_tower();
+    trace_plan plan;
+    question q = asked(m, PICTURE);
+    assert_ok(trace_plan_question(&plan, &q, &options, err));
+    question_free(&q);
+    trace t = traced(m, PICTURE, &options);
+    assert_int_equal(plan.cells, t.cost.cells);
+    assert_true(plan.flop > 0.8 * t.cost.flop && plan.flop < 1.3 * t.cost.flop);
+    trace_free(&t);
+    model_free(m);
+}
+
+static void expect_refused(model *m, const char *picture_file, pb_trace_options options, const char *words)
+{
+    trace t;
+    question q = asked(m, picture_file);
+    assert_fails(trace_run_question(&t, &q, &options, err), PB_EINVAL, words);
+    question_free(&q);
+}
+
+static void what_the_tower_cannot_do_is_refused(void **state)
+{
+    (void)state;
+    static const char *const mean = "image-rowmean";
+    model *m = tiny_open(LLAVA), *blind = tiny_open(LLAMA);
+    pb_trace_options options = of_the_tower();
+    expect_refused(m, PICTURE, (pb_trace_options){.sites = TOWER_SITES}, "picture is not corrupted");
+    expect_refused(m, NULL, (pb_trace_options){.sites = TOWER_SITES}, "the question has no picture");
+    expect_refused(blind, NULL, (pb_trace_options){.sites = "proj.hook_out"}, "the question has no picture");
+    expect_refused(m, PICTURE, (pb_trace_options){.sites = "vision.hook_out"}, "proj.hook_out");
+    options.corruptions = &mean;
+    expect_refused(m, PICTURE, options, "the tower has no corrupted run");
+    options = of_the_tower();
+    options.positions = "text";
+    expect_refused(m, PICTURE, options, "names no row of vision.blocks.{l}.hook_resid_pre");
+    options.positions = "picture";
+    expect_refused(m, PICTURE, options, "picture");
+    options = of_the_tower();
+    options.end_layer = 50;
+    expect_refused(m, PICTURE, options, "the vision tower has layers 0:");
+    model_free(m), model_free(blind);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_hold_the_rows_of_their_squares),
         cmocka_unit_test(blocks_are_what_they_hold),
         cmocka_unit_test(blocks_need_a_corrupted_picture),
+        cmocka_unit_test(tower_cells_are_full_passes),
+        cmocka_unit_test(the_whole_picture_is_the_clean_run),
+        cmocka_unit_test(layers_above_the_features_are_known),
+        cmocka_unit_test(projector_rows_are_the_decoders_input),
+        cmocka_unit_test(a_plan_counts_the_towers_cells),
+        cmocka_unit_test(what_the_tower_cannot_do_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
