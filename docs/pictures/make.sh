@@ -27,6 +27,21 @@ draw demo-groups "${flag[@]}" --group --positions constraint,control,image,last
 draw_as flow demo-flow "${flag[@]}"
 build/patchbay lens "${flag[@]}" --quiet --out "$scratch/lens" >/dev/null
 cp "$scratch/lens/lens.svg" docs/pictures/demo-lens.svg
+draw demo-heads "${flag[@]}" --corrupt image:models/demo/pictures/jp.png --sites attn_out,head_out --positions constraint,last \
+    --window 3
+for held in mlp attn; do
+    draw demo-severed-$held "${flag[@]}" --sites resid_post --group --positions constraint,control,last \
+        --freeze $held --freeze-span last
+done
+two=(demo --image models/demo/pictures/es.png --constraint "this country" --constraint Portuguese
+    --question "Which country borders this country and has Portuguese as its language?")
+draw demo-visual "${two[@]}" --corrupt-span constraint:0 --corrupt swap:Paris --sites attn_out,resid_post
+draw demo-textual "${two[@]}" --corrupt-span constraint:1 --corrupt swap:French --sites attn_out,resid_post
+if [ -d models/flags/assembled ]; then
+    draw flags-heads models/flags/assembled --image models/flags/pictures/eg-photo.png --constraint "this country" \
+        --question "What is the capital of this country?" --prefill "The capital of this country is" \
+        --corrupt image:models/flags/pictures/jp-photo.png --sites attn_out,head_out --positions last --layers 20:30
+fi
 if [ -d models/smollm2 ]; then
     draw smollm2-france models/smollm2 --question "The capital of France is" --constraint France --corrupt swap:Poland
 fi
