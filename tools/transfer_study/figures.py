@@ -5,7 +5,8 @@ from replication.svg import Canvas, Panel
 COLOURS = {"image>constraint": "#0072b2", "image>last": "#cc79a7", "constraint>last": "#222222"}
 NAMES = {"image>constraint": "picture to constraint", "image>last": "picture to last row",
          "constraint>last": "constraint to last row"}
-MODELS = {"flags": "flags (SmolLM2-135M)", "demo": "demo"}
+MODELS = {"flags": "flags", "demo": "demo"}
+HIGHEST = 4                      # times an even share: a first row that takes more is cut off
 
 
 def draw(found, folder):
@@ -22,8 +23,8 @@ def transfer(found):
     legend(canvas, left, 12, [(NAMES[p], COLOURS[p], None) for p in COLOURS] + [("rows reversed", "#777", "3 2")])
     for down, model in enumerate(models):
         y = 36 + down * (height + 40)
-        panels = ((shares, "share of attention's output"), (cuts, f"change of P, {model['window']} layers cut"),
-                  (weights, "weight of an image row / even share"))
+        panels = ((shares, "share of attn_out"), (cuts, f"change of P, {model['window']} layers cut"),
+                  (weights, "image row's weight / even"))
         for across, (panel, title) in enumerate(panels):
             x = left + across * (width + 26)
             canvas.text(x, y - 4, f"{MODELS[model['model']]}: {title}" if across == 0 else title, 7, bold=True)
@@ -58,7 +59,7 @@ def cuts(canvas, x, y, width, height, found, model):
 
 def weights(canvas, x, y, width, height, found, model):
     chosen, count = [r for r in found["rows"] if r["model"] == model["model"]], model["rows"]
-    top = count * max(max(r["high"]) for r in chosen)
+    top = min(HIGHEST, count * max(max(r["high"]) for r in chosen))
     panel = Panel(canvas, x, y, width, height, (0, count - 1), (0, top))
     panel.frame(range(0, count, max(1, count // 4)), (0, 1, round(top)))
     for r in chosen:
@@ -67,6 +68,9 @@ def weights(canvas, x, y, width, height, found, model):
             panel.band(scaled["low"], scaled["high"], COLOURS[r["pair"]])
         panel.curve(scaled["mean"], COLOURS[r["pair"]], dash="3 2" if r["order"] == "reverse" else None,
                     width=0.8 if r["order"] == "reverse" else 1.2)
+    first = max(count * r["mean"][0] for r in chosen)
+    if first > top:
+        canvas.text(x + 5, y + 7, f"the first row: up to {first:.0f}", 6.5, colour="#555")
 
 
 def ticks(layers):

@@ -80,23 +80,55 @@ def measure(claim):
     return f"{claim.statistic}, {PAIR['>'.join(claim.pair)]}{', rows reversed' * (claim.order == 'reverse')}{less}"
 
 
-READINGS = (("Does it come from the late rows, and is it their place?", ("late-constraint", "late-last", "late-reversed",
-                                                                       "late-last-reversed")),
-            ("When is it handed over?", ("order", "handed-over")),
-            ("Do cuts say the same?", ("cut-constraint", "cut-around", "cut-hand-over", "cut-where", "cut-agrees",
-                                       "cut-agrees-constraint")))
-
-
 def reading(found):
-    verdicts = {(c["model"], c["key"]): c["verdict"] for c in found["claims"]}
-    models = [m["model"] for m in found["models"] if m["layers"]]
-    lines = [f"- **{title}** " + "; ".join(f"{SHOWN[m]}: " + ", ".join(f"{key} {verdicts[m, key]}" for key in keys)
-                                           for m in models) + "." for title, keys in READINGS]
+    lines = [f"- **{title}** " + " ".join(says(found, m) for m in found["models"] if m["layers"])
+             for title, says in (("From which rows?", said_of_rows), ("In which layers?", said_of_layers),
+                                 ("By which way?", said_of_ways))]
     return "\n".join(lines) + """
 
 A contribution is what attention carries, not what is made of it: a large flow may carry what nobody reads. A cut takes that
 flow away, and shows what is read, but the rows left share its attention among them, and what two ways carry is
-not missed when one of them is cut. So the two need not agree; where they do, both stand on firmer ground. """
+not missed when one of them is cut. So the two need not agree; where they do, both stand on firmer ground. A first row that
+gives many times its share in either order is an attention sink, whatever it shows; the paper's late rows were not compared with
+theirs reversed. """
+
+
+def said_of_rows(found, model):
+    said = [f"{name} gives {times(found, model, pair, 0, 1)} times an even share's, the late ones "
+            f"{times(found, model, pair, -settings.late_rows(model['rows']), None)}"
+            for name, pair in (("to the constraint the first image row", "image>constraint"),
+                               ("to the last row the first", "image>last"))]
+    return f"On {SHOWN[model['model']]}, {'; '.join(said)} (in brackets with the rows reversed)."
+
+
+def times(found, model, pair, first, end):
+    """The weight of rows first:end over an even share's, in the given order and the reversed one."""
+    both = [next(r["mean"] for r in found["rows"] if (r["model"], r["pair"], r["order"]) == (model["model"], pair, order))
+            for order in settings.ORDERS]
+    shares = [sum(weights[first:end]) / len(weights[first:end]) * model["rows"] for weights in both]
+    return f"{number(shares[0], 1)} ({number(shares[1], 1)})"
+
+
+def said_of_layers(found, model):
+    tops = {pair: top_of(found, model, pair, "share", max) for pair in PAIR}
+    return (f"On {SHOWN[model['model']]} most comes from the picture to the constraint at depth {tops['image>constraint']}, "
+            f"from the constraint to the last row at {tops['constraint>last']}, from the picture to the last row itself at "
+            f"{tops['image>last']}.")
+
+
+def top_of(found, model, pair, what, best):
+    curve = next(c["mean"] for c in found["curves"] if (c["model"], c["pair"], c["what"], c["order"]) ==
+                 (model["model"], pair, what, "given"))
+    return number(curve.index(best(curve)) / model["layers"])
+
+
+def said_of_ways(found, model):
+    losses = {pair: -min(next(c["mean"] for c in found["curves"] if (c["model"], c["pair"], c["what"]) ==
+                              (model["model"], pair, "relative"))) for pair in PAIR}
+    needed = [PAIR[p] for p, lost in losses.items() if lost >= 0.5]
+    spared = [PAIR[p] for p, lost in losses.items() if lost < 0.5]
+    said = f"On {SHOWN[model['model']]} the answer is lost without {' and without '.join(needed) or 'none of them alone'}"
+    return said + (f"; not without {' or without '.join(spared)}." if spared else ".")
 
 
 def again(found):
