@@ -89,8 +89,7 @@ def reading(found):
 A contribution is what attention carries, not what is made of it: a large flow may carry what nobody reads. A cut takes that
 flow away, and shows what is read, but the rows left share its attention among them, and what two ways carry is
 not missed when one of them is cut. So the two need not agree; where they do, both stand on firmer ground. A first row that
-gives many times its share in either order is an attention sink, whatever it shows; the paper's late rows were not compared with
-theirs reversed. """
+gives many times its share in either order is an attention sink, whatever it shows. """
 
 
 def said_of_rows(found, model):
