@@ -349,8 +349,8 @@ typedef struct pb_dump pb_dump;
 
 typedef struct pb_dump_options {
     const char *sites;             /* "resid_pre,mlp_post"; NULL: attn_out,mlp_out,resid_post */
-    size_t first_layer, end_layer; /* end 0: all */
-    const char *positions;         /* spans; NULL: all */
+    size_t first_layer, end_layer; /* of the decoder's sites; end 0: all */
+    const char *positions;         /* their rows, as spans; NULL: all */
     pb_run_options run;
 } pb_dump_options;
 
@@ -363,7 +363,7 @@ void pb_dump_free(pb_dump *dump);
 
 /* Schema patchbay.dump/1: what dump.json says. *json: free(). */
 void pb_dump_json(const pb_dump *dump, char **json);
-/* The i-th file: its site, its shape [layers, positions, width], and how many of its numbers are NaN or infinite; false when
+/* The i-th file: its site, its shape [layers, rows, width], and how many of its numbers are NaN or infinite; false when
  * there are no more. The name lives as long as the dump. */
 bool pb_dump_site(const pb_dump *dump, size_t i, const char **site, size_t shape[3], size_t *not_finite);
 

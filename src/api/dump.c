@@ -71,10 +71,11 @@ bool pb_dump_site(const pb_dump *pd, size_t i, const char **name, size_t shape[3
     const dump *d = &pd->dump;
     if (i >= d->site_count)
         return false;
-    *name = site_name(d->sites[i].site);
-    shape[0] = d->layer_count;
-    shape[1] = d->positions.count;
-    shape[2] = d->sites[i].width;
-    *not_finite = d->sites[i].not_finite;
+    const dump_site *s = &d->sites[i];
+    *name = s->name;
+    shape[0] = s->layers;
+    shape[1] = s->rows;
+    shape[2] = s->width;
+    *not_finite = s->not_finite;
     return true;
 }

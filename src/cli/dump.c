@@ -22,7 +22,7 @@ static void dump_print(const pb_dump *dump, const settings *s, const char *out)
     size_t shape[3], not_finite;
     for (size_t i = 0; pb_dump_site(dump, i, &site, shape, &not_finite); i++) {
         if (!s->json)
-            printf("%s/%s.npy  float32 [%zu layers, %zu positions, %zu]\n", out, site, shape[0], shape[1], shape[2]);
+            printf("%s/%s.npy  float32 [%zu layers, %zu rows, %zu]\n", out, site, shape[0], shape[1], shape[2]);
         if (not_finite)
             fprintf(stderr, "patchbay dump: %s: %zu numbers are NaN or infinite; they are in the file as they are\n", site,
                     not_finite);

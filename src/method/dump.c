@@ -1,4 +1,4 @@
-/* dump.c: see dump.h. A run that is watched (replay.h), and no recording. */
+/* dump.c: see dump.h. A run that is watched (replay.h), and no recording; the tower's rows, which are few, come from one. */
 #include "method/dump.h"
 
 #include <math.h>
@@ -11,38 +11,87 @@
 
 /* ---- what is asked ---- */
 
-static pb_status add_site(dump *d, const decoder_config *c, const char *name, pb_error *err)
+/* The picture's side. */
+static const dump_site vision_sites[] = {
+    {.name = "vision.resid_pre", .hook = "vision.blocks.{l}.hook_resid_pre", .part = DUMP_TOWER, .site = SITE_RESID_PRE},
+    {.name = "vision.attn_out", .hook = "vision.blocks.{l}.hook_attn_out", .part = DUMP_TOWER, .site = SITE_ATTN_OUT},
+    {.name = "vision.mlp_out", .hook = "vision.blocks.{l}.hook_mlp_out", .part = DUMP_TOWER, .site = SITE_MLP_OUT},
+    {.name = "vision.resid_post", .hook = "vision.blocks.{l}.hook_resid_post", .part = DUMP_TOWER, .site = SITE_RESID_POST},
+    {.name = "proj.out", .hook = "proj.hook_out", .part = DUMP_PROJECTOR},
+};
+
+enum { VISION_SITES = sizeof vision_sites / sizeof *vision_sites };
+
+static bool find_site(const char *name, dump_site *out)
 {
     site s;
+    for (size_t i = 0; i < VISION_SITES; i++)
+        if (strcmp(name, vision_sites[i].name) == 0 || strcmp(name, vision_sites[i].hook) == 0) {
+            *out = vision_sites[i];
+            return true;
+        }
     if (!site_find_read(name, &s))
-        return fail(err, PB_EINVAL, "--sites: \"%s\" is no site; known are %s", name, site_read_names());
+        return false;
+    *out = (dump_site){.name = site_name(s), .hook = site_hook(s), .site = s};
+    return true;
+}
+
+static pb_status fail_unknown(const char *what, const char *name, pb_error *err)
+{
+    buffer list = {0};
+    buffer_text(&list, site_read_names());
+    for (size_t i = 0; i < VISION_SITES; i++)
+        buffer_printf(&list, ", %s", vision_sites[i].name);
+    fail(err, PB_EINVAL, what, name, list.data);
+    buffer_free(&list);
+    return PB_EINVAL;
+}
+
+static pb_status add_site(dump *d, const question *q, const char *name, pb_error *err)
+{
+    dump_site s;
+    if (!find_site(name, &s))
+        return fail_unknown("--sites: \"%s\" is no site; known are %s", name, err);
+    if (s.part != DUMP_DECODER && !q->image_rows)
+        return fail(err, PB_EINVAL, "--sites %s: that is on the picture's side, but no --image was given", name);
     for (size_t i = 0; i < d->site_count; i++)
-        if (d->sites[i].site == s)
+        if (strcmp(d->sites[i].name, s.name) == 0)
             return PB_OK;
-    d->sites[d->site_count++] = (dump_site){.site = s, .width = site_row_width(c, s)};
+    d->sites[d->site_count++] = s;
     return PB_OK;
 }
 
-static pb_status choose_sites(dump *d, const decoder_config *c, const char *list, pb_error *err)
+static pb_status choose_sites(dump *d, const question *q, const char *list, pb_error *err)
 {
-    d->sites = mem_new(SITE_READ_COUNT, sizeof *d->sites);
+    d->sites = mem_new(SITE_READ_COUNT + VISION_SITES, sizeof *d->sites);
     for (const char *at = list; *at;) {
         size_t length = strcspn(at, ",");
         char *name = mem_text_n(at, length);
-        pb_status status = add_site(d, c, name, err);
+        pb_status status = add_site(d, q, name, err);
         free(name);
         TRY(status);
         at += length + (at[length] == ',');
     }
-    return d->site_count ? PB_OK : fail(err, PB_EINVAL, "--sites: names no site; known are %s", site_read_names());
+    return d->site_count ? PB_OK : fail_unknown("--sites%s: names no site; known are %s", "", err);
+}
+
+static void size_site(dump_site *s, const dump *d, const question *q)
+{
+    const decoder_config *c = &q->model->decoder.config;
+    const vision *v = q->model->vision;
+    s->layers = s->part == DUMP_DECODER ? d->layer_count : s->part == DUMP_TOWER ? vision_used_layers(v) : 1;
+    s->rows = s->part == DUMP_DECODER ? d->positions.count : s->part == DUMP_TOWER ? vision_tower_rows(v) : q->prompt.image_count;
+    s->width = s->part == DUMP_DECODER ? site_row_width(c, s->site) : s->part == DUMP_TOWER ? vision_settings(v)->width : c->d_model;
 }
 
 static pb_status choose(dump *d, const question *q, const pb_dump_options *o, pb_error *err)
 {
-    const decoder_config *c = &q->model->decoder.config;
-    TRY(choose_sites(d, c, o->sites ? o->sites : "attn_out,mlp_out,resid_post", err));
-    TRY(layers_choose(o->first_layer, o->end_layer, c->layers, &d->layers, &d->layer_count, err));
-    return prompt_span(&q->prompt, o->positions ? o->positions : "all", &d->positions, err);
+    TRY(choose_sites(d, q, o->sites ? o->sites : "attn_out,mlp_out,resid_post", err));
+    TRY(layers_choose(o->first_layer, o->end_layer, q->model->decoder.config.layers, &d->layers, &d->layer_count, err));
+    TRY(prompt_span(&q->prompt, o->positions ? o->positions : "all", &d->positions, err));
+    for (size_t i = 0; i < d->site_count; i++)
+        size_site(&d->sites[i], d, q);
+    return PB_OK;
 }
 
 pb_status dump_choose(dump *d, const question *q, const pb_dump_options *options, pb_error *err)
@@ -79,19 +128,64 @@ static size_t count_not_finite(const float *row, size_t n)
     return count;
 }
 
+static pb_status hand_row(dump_job *j, size_t i, const float *row, pb_error *err)
+{
+    dump_site *s = &j->d->sites[i];
+    s->not_finite += count_not_finite(row, s->width);
+    return j->sink->row(j->sink->context, i, row, err);
+}
+
 static pb_status hand_on(void *context, site s, size_t layer, size_t position, const float *row, pb_error *err)
 {
     dump_job *j = context;
-    dump *d = j->d;
+    const dump *d = j->d;
     (void)position;
     if (layer < d->layers[0] || layer - d->layers[0] >= d->layer_count)
         return PB_OK;
     for (size_t i = 0; i < d->site_count; i++)
-        if (d->sites[i].site == s) {
-            d->sites[i].not_finite += count_not_finite(row, d->sites[i].width);
-            TRY(j->sink->row(j->sink->context, i, row, err));
-        }
+        if (d->sites[i].part == DUMP_DECODER && d->sites[i].site == s)
+            TRY(hand_row(j, i, row, err));
     return PB_OK;
+}
+
+/* ---- the picture's side ---- */
+
+static pb_status hand_tower(dump_job *j, const tower_recording *r, pb_error *err)
+{
+    for (size_t i = 0; i < j->d->site_count; i++) {
+        const dump_site *s = &j->d->sites[i];
+        for (size_t at = 0; s->part == DUMP_TOWER && at < s->layers * s->rows; at++)
+            TRY(hand_row(j, i, tower_recording_row(r, s->site, at / s->rows, at % s->rows), err));
+        for (size_t at = 0; s->part == DUMP_PROJECTOR && at < s->rows; at++)
+            TRY(hand_row(j, i, j->q->image_rows + at * s->width, err));
+    }
+    return PB_OK;
+}
+
+/* The tower once more, recorded: its sites are small beside a decoder's. */
+static pb_status run_tower(dump_job *j, pb_error *err)
+{
+    tower_kept kept = {0};
+    bool wanted = false;
+    vision *v = j->q->model->vision;
+    tower_recording *r = NULL;
+    for (size_t i = 0; i < j->d->site_count; i++) {
+        const dump_site *s = &j->d->sites[i];
+        wanted |= s->part == DUMP_TOWER;
+        kept.attn_out |= s->part == DUMP_TOWER && s->site == SITE_ATTN_OUT;
+        kept.mlp_out |= s->part == DUMP_TOWER && s->site == SITE_MLP_OUT;
+    }
+    if (!wanted)
+        return hand_tower(j, NULL, err);
+    size_t bytes = tower_recording_bytes(v, kept) + tower_fixed_bytes(v) + tower_fork_bytes(v);
+    TRY(question_fits(bytes, j->run->memory, "the tower's dump", err));
+    TRY(tower_recording_new(&r, v, kept, err));
+    tower_fork f = {.pixels = j->q->picture.pixels, .record = r};
+    pb_status status = tower_run(v, &f, 1, err);
+    if (!status)
+        status = hand_tower(j, r, err);
+    tower_recording_free(r);
+    return status;
 }
 
 /* What the run says next, so that whoever reads the files can tell that it is the run they mean. */
@@ -125,6 +219,7 @@ pb_status dump_run(dump *d, question *q, const dump_sink *sink, const pb_run_opt
     dump_job j = {d, q, sink, run};
     replay_work work = {0};
     TRY(question_fits(rows + replay_fixed_bytes(m, T) + score_bytes(m, 1, 1), run->memory, "this dump", err));
+    TRY(run_tower(&j, err));
     bool *wanted = mem_new(T, sizeof *wanted);
     for (size_t i = 0; i < d->positions.count; i++)
         wanted[d->positions.positions[i]] = true;

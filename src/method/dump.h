@@ -8,18 +8,25 @@
 #ifndef METHOD_DUMP_H
 #define METHOD_DUMP_H
 
+#include "engine/tower.h"
 #include "method/clean_run.h"
 
+/* Whose rows a site's are. The tower's are all of its rows, the class row first where there is one, then the patches line by
+ * line, in the layers that the features pass; the projector's are the picture's rows as the decoder gets them. */
+typedef enum dump_part { DUMP_DECODER, DUMP_TOWER, DUMP_PROJECTOR } dump_part;
+
 typedef struct dump_site {
+    const char *name, *hook;    /* "vision.attn_out", "vision.blocks.{l}.hook_attn_out" */
+    dump_part part;
     site site;
-    size_t width;      /* numbers in a row */
-    size_t not_finite; /* of its numbers, those that are NaN or infinite: they are handed on as they are */
+    size_t layers, rows, width; /* of its file */
+    size_t not_finite;          /* of its numbers, those that are NaN or infinite: they are handed on as they are */
 } dump_site;
 
 typedef struct dump {
     dump_site *sites; /* [site_count], in the order asked for */
     size_t site_count;
-    size_t *layers, layer_count;
+    size_t *layers, layer_count; /* of the decoder's sites; and their rows */
     span positions;
     int32_t top_id[CLEAN_RUN_TOP]; /* the most likely next tokens, best first; all -1 where its logits are not finite */
     double top_prob[CLEAN_RUN_TOP];

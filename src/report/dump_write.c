@@ -10,17 +10,18 @@
 
 /* ---- dump.json ---- */
 
-static void add_file_name(buffer *out, site s)
+static void add_file_name(buffer *out, const dump_site *s)
 {
-    buffer_printf(out, "%s.npy", site_name(s));
+    buffer_printf(out, "%s.npy", s->name);
 }
 
-static json_t *make_site(const dump *d, const dump_site *s)
+static json_t *make_site(const dump_site *s)
 {
+    static const char *const parts[] = {[DUMP_DECODER] = "decoder", [DUMP_TOWER] = "tower", [DUMP_PROJECTOR] = "projector"};
     buffer file = {0};
-    add_file_name(&file, s->site);
-    json_t *object = json_pack("{s:o, s:s, s:[o, o, o], s:o}", "file", make_text(file.data), "hook", site_hook(s->site),
-                               "shape", make_count(d->layer_count), make_count(d->positions.count), make_count(s->width),
+    add_file_name(&file, s);
+    json_t *object = json_pack("{s:o, s:s, s:s, s:[o, o, o], s:o}", "file", make_text(file.data), "hook", s->hook, "of",
+                               parts[s->part], "shape", make_count(s->layers), make_count(s->rows), make_count(s->width),
                                "not_finite", make_count(s->not_finite));
     buffer_free(&file);
     return object;
@@ -33,7 +34,7 @@ json_t *report_dump_json(const dump_report *r)
     json_object_set_new(o, "schema", json_string("patchbay.dump/1"));
     about_json(&r->about, o);
     for (size_t i = 0; i < d->site_count; i++)
-        json_object_set_new(sites, site_name(d->sites[i].site), make_site(d, &d->sites[i]));
+        json_object_set_new(sites, d->sites[i].name, make_site(&d->sites[i]));
     json_object_set_new(o, "sites", sites);
     json_object_set_new(o, "layers", make_positions(d->layers, d->layer_count));
     json_object_set_new(o, "positions", make_positions(d->positions.positions, d->positions.count));
@@ -46,13 +47,13 @@ json_t *report_dump_json(const dump_report *r)
 
 static pb_status open_site(dump_files *f, size_t i, pb_error *err)
 {
-    const dump *d = f->r->dump;
+    const dump_site *s = &f->r->dump->sites[i];
     buffer name = {0}, header = {0};
-    add_file_name(&name, d->sites[i].site);
+    add_file_name(&name, s);
     char *path = path_join(f->set.stage, name.data);
     pb_status status = file_writer_open(&f->writers[i], path, err);
     if (!status) {
-        npy_header(&header, "<f4", 3, (size_t[]){d->layer_count, d->positions.count, d->sites[i].width});
+        npy_header(&header, "<f4", 3, (size_t[]){s->layers, s->rows, s->width});
         file_write(&f->writers[i], header.data, header.size);
     }
     free(path);

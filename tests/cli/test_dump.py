@@ -77,7 +77,13 @@ class Dump(ProgramTest):
                     self.assertAlmostEqual(a + b + c, d, delta=1e-5)
                 layer = arrays["resid_pre"][0][1] * arrays["resid_pre"][0][2]
                 self.assertTrue(pre[layer:] == post[:-layer])
-        self.fails(self.dump("--sites", "mlp"), '"mlp"', "mlp_post")
+        said, arrays = self.arrays("--sites", "vision.attn_out,vision.resid_post,proj.hook_out", "--positions", "last")
+        self.assertEqual({name: site["of"] for name, site in said["sites"].items()},
+                         {"vision.attn_out": "tower", "vision.resid_post": "tower", "proj.out": "projector"})
+        _, decoder = self.arrays("--sites", "resid_pre", "--layers", "0:1", "--positions", "image")
+        self.assertEqual(arrays["proj.out"], decoder["resid_pre"])            # the picture's rows are the decoder's input
+        self.fails(self.dump("--sites", "vision.attn_out", image=None), "vision.attn_out", "--image")
+        self.fails(self.dump("--sites", "mlp"), '"mlp"', "mlp_post", "vision.mlp_out")
         self.fails(self.dump("--sites", ""), "--sites")
 
     def test_layers(self):
@@ -105,7 +111,7 @@ class Dump(ProgramTest):
     def test_out(self):
         out = self.folder / "a/b"
         printed = self.succeeds(self.dump("--out", out)).stdout
-        self.assertRegex(printed, r"resid_post\.npy  float32 \[4 layers, \d+ positions, 32\]")
+        self.assertRegex(printed, r"resid_post\.npy  float32 \[4 layers, \d+ rows, 32\]")
         self.succeeds(self.dump(cwd=self.folder))
         self.assertTrue((self.folder / "patchbay-dump/dump.json").exists())
 

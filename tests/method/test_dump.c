@@ -6,8 +6,8 @@
 
 typedef struct kept_rows {
     const dump *d;
-    float *rows[SITE_READ_COUNT]; /* [layer][position][width] of each site, by its index */
-    size_t next[SITE_READ_COUNT];
+    float *rows[12]; /* [layer][row][width] of each site, by its index */
+    size_t next[12];
     size_t left;                  /* rows that are taken before it says no */
 } kept_rows;
 
@@ -29,7 +29,7 @@ static pb_status dumped(dump *d, kept_rows *k, model *m, const char *picture_fil
     assert_ok(dump_choose(d, &q, o, err));
     *k = (kept_rows){.d = d, .left = left};
     for (size_t i = 0; i < d->site_count; i++)
-        k->rows[i] = zeros(d->layer_count * d->positions.count * d->sites[i].width);
+        k->rows[i] = zeros(d->sites[i].layers * d->sites[i].rows * d->sites[i].width);
     pb_status status = dump_run(d, &q, &sink, &o->run, why);
     question_free(&q);
     return status;
@@ -123,6 +123,40 @@ static void mlp_post_goes_through_the_down_projection(void **state)
     model_free(m);
 }
 
+/* A tower's layers add up too; what its last one gives becomes, through the projector, the picture's rows. */
+static void the_towers_rows_become_the_pictures(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {LLAVA, BUNNY};
+    for (size_t f = 0; f < 2; f++) {
+        model *m = tiny_open(folders[f]);
+        pb_dump_options o = {.sites = "vision.resid_pre,vision.blocks.{l}.hook_attn_out,mlp_post,vision.mlp_out,vision.resid_post,"
+                                      "proj.hook_out,vision.attn_out", .positions = "last", .end_layer = 1};
+        dump d;
+        kept_rows k = {0};
+        assert_ok(dumped(&d, &k, m, PICTURE, &o, err));
+        assert_int_equal(d.site_count, 6);
+        size_t L = vision_used_layers(m->vision), layer = vision_tower_rows(m->vision) * vision_settings(m->vision)->width;
+        assert_int_equal(d.sites[0].layers, L);
+        for (size_t i = 0; i < 6; i++)
+            assert_int_equal(k.next[i], d.sites[i].layers * d.sites[i].rows);
+        for (size_t i = 0; i < L * layer; i++)
+            assert_true(k.rows[0][i] + k.rows[1][i] + k.rows[3][i] == k.rows[4][i]);
+        assert_same_bits(k.rows[0] + layer, k.rows[4], (L - 1) * layer, "the next layer's input");
+        question q = asked(m, PICTURE);
+        size_t n = q.prompt.image_count * m->decoder.config.d_model;
+        float *rows = zeros(n);
+        assert_ok(vision_project(m->vision, k.rows[4] + (L - 1) * layer, rows, err));
+        assert_same_bits(k.rows[5], q.image_rows, n, "the picture's rows");
+        for (size_t i = 0; i < n; i++)
+            assert_close((double)rows[i], (double)q.image_rows[i], slack() * fabs((double)rows[i]), "projected", i);
+        free(rows);
+        question_free(&q);
+        dumped_free(&d, &k);
+        model_free(m);
+    }
+}
+
 static void it_says_what_the_run_says_next(void **state)
 {
     (void)state;
@@ -202,6 +236,10 @@ static void what_is_not_there_is_refused(void **state)
     assert_fails(dump_run(&d, &q, NULL, &o.run, err), PB_ENOMEM, "this dump needs at least");
     dump_free(&d);
     question_free(&q);
+    q = asked(m, NULL);
+    assert_fails(dump_choose(&d, &q, &(pb_dump_options){.sites = "proj.out"}, err), PB_EINVAL, "no --image");
+    assert_fails(dump_choose(&d, &q, &(pb_dump_options){.sites = "vision.mlp_post"}, err), PB_EINVAL, "vision.mlp_out");
+    question_free(&q);
     model_free(m);
 }
 
@@ -211,6 +249,7 @@ int main(void)
         cmocka_unit_test(rows_are_those_of_a_recording),
         cmocka_unit_test(what_a_layer_adds_makes_its_output),
         cmocka_unit_test(mlp_post_goes_through_the_down_projection),
+        cmocka_unit_test(the_towers_rows_become_the_pictures),
         cmocka_unit_test(it_says_what_the_run_says_next),
         cmocka_unit_test(what_is_not_finite_is_handed_on),
         cmocka_unit_test(a_full_sink_ends_the_run),

@@ -15,6 +15,7 @@ from .oracle import SITES, Oracle, Request
 
 SHARE = 1e-4           # of a layer's largest number at that site: the largest difference
 INNER = ("head_out", "mlp_post")
+TOWER = tuple(f"vision.{site}" for site in SITES)
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,11 @@ def dump_cases(oracle: Oracle, pictures: Path) -> list[DumpCase]:
     if not oracle.multimodal:
         return text[:1] if oracle.only else text
     ask = replace(CAPITAL, image=str(pictures / "wide.png"))
-    made = [DumpCase("dump", ask), DumpCase("dump: some rows", replace(ask, positions="image,last", layers=(0, 1)), ("mlp_post", "resid_post"))]
-    return made[:1] if oracle.only else [*made, text[0]]
+    made = [DumpCase("dump", ask),
+            DumpCase("dump: the picture's side", replace(ask, positions="image", layers=(0, 1), image_order="reverse"),
+                     (*TOWER, "proj.out", "resid_pre")),
+            DumpCase("dump: some rows", replace(ask, positions="image,last", layers=(0, 1)), ("mlp_post", "resid_post"))]
+    return made[:2] if oracle.only else [*made, text[0]]
 
 
 def checks(oracle: Oracle, pictures: Path):
@@ -62,6 +66,8 @@ def _compare(result: Comparison, oracle: Oracle, case: DumpCase, found: dict, ar
     prompt = oracle.prompt(request)
     features = oracle.ordered(request, oracle.features(request.image)) if request.image else None
     seen = _seen(oracle, oracle.embed(prompt.ids, prompt.image, features))
+    if set(TOWER) & set(case.sites):
+        seen.update(_seen_in_tower(oracle, request.image), **{"proj.out": [features]})
     layers = list(range(*(request.layers or (0, len(oracle.layers)))))
     where = prompt.span(request.positions or "all")
     result.equal("schema", found["schema"], "patchbay.dump/1")
@@ -69,8 +75,15 @@ def _compare(result: Comparison, oracle: Oracle, case: DumpCase, found: dict, ar
     result.equal("layers", found["layers"], layers)
     result.equal("positions", found["positions"], where)
     for site in case.sites:
-        expected = torch.stack([seen[site][l][where] for l in layers]).numpy()
+        if site in TOWER or site == "proj.out":             # all rows, in the layers that the features pass
+            expected = torch.stack(seen[site][:len(arrays[site])]).numpy()
+        else:
+            expected = torch.stack([seen[site][l][where] for l in layers]).numpy()
         _compare_site(result, site, expected, arrays[site], found["sites"][site])
+    if "proj.out" in case.sites:
+        result.equal("the decoder's image rows", np.array_equal(arrays["proj.out"], arrays["resid_pre"]), True)
+        made = arrays["vision.resid_pre"] + arrays["vision.attn_out"] + arrays["vision.mlp_out"]
+        result.equal("the tower's parts", np.array_equal(made, arrays["vision.resid_post"]), True)
     if set(SITES) <= set(case.sites):
         made = arrays["resid_pre"] + arrays["attn_out"] + arrays["mlp_out"]
         result.equal("resid_pre + attn_out + mlp_out", np.array_equal(made, arrays["resid_post"]), True)
@@ -109,3 +122,28 @@ def _seen(oracle: Oracle, rows: torch.Tensor) -> dict[str, list[torch.Tensor]]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+@torch.no_grad()
+def _seen_in_tower(oracle: Oracle, picture: str) -> dict[str, list[torch.Tensor]]:
+    """{site: [L][rows, width]} of the tower's layers, wherever HF keeps them: by hooks on every module that runs."""
+    seen = {site: [] for site in TOWER}
+
+    def before(module, args):
+        if type(module).__name__.endswith("EncoderLayer"):
+            seen["vision.resid_pre"].append(args[0][0].clone())
+
+    def after(module, _, out):
+        kind = type(module).__name__
+        for ending, site in (("Attention", "attn_out"), ("MLP", "mlp_out"), ("EncoderLayer", "resid_post")):
+            if kind.endswith(ending):
+                seen[f"vision.{site}"].append((out[0] if isinstance(out, tuple) else out).reshape(-1, out[0].shape[-1]).clone())
+
+    hooks = torch.nn.modules.module
+    handles = [hooks.register_module_forward_pre_hook(before), hooks.register_module_forward_hook(after)]
+    try:
+        oracle._project(oracle.pixels(picture))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen
