@@ -23,6 +23,13 @@ draw demo-trace "${flag[@]}"
 build/patchbay knockout "${flag[@]}" --window 3 --from image --to constraint --from image --to last --from constraint --to last \
     --quiet --out "$scratch/knockout" >/dev/null
 cp "$scratch/knockout/knockout.svg" docs/pictures/demo-knockout.svg
+if [ -d models/flags/assembled ]; then
+    build/patchbay knockout models/flags/assembled --image models/flags/pictures/pt-photo.png \
+        --question "What is the capital of this country?" --constraint "this country" \
+        --prefill "The capital of this country is" --window 5 --from image --to constraint --from image --to last \
+        --from constraint --to last --quiet --out "$scratch/flags-knockout" >/dev/null
+    cp "$scratch/flags-knockout/knockout.svg" docs/pictures/flags-knockout.svg
+fi
 draw demo-groups "${flag[@]}" --group --positions constraint,control,image,last
 draw_as flow demo-flow "${flag[@]}"
 build/patchbay lens "${flag[@]}" --quiet --out "$scratch/lens" >/dev/null
