@@ -31,6 +31,7 @@ if [ -d models/flags/assembled ]; then
     cp "$scratch/flags-knockout/knockout.svg" docs/pictures/flags-knockout.svg
 fi
 draw demo-groups "${flag[@]}" --group --positions constraint,control,image,last
+draw demo-blocks "${flag[@]}" --corrupt image:models/demo/pictures/es.png --blocks 2 --sites resid_post
 draw_as flow demo-flow "${flag[@]}"
 build/patchbay lens "${flag[@]}" --quiet --out "$scratch/lens" >/dev/null
 cp "$scratch/lens/lens.svg" docs/pictures/demo-lens.svg

@@ -54,7 +54,7 @@ static pb_status announce(trace_job *j, pb_error *err)
     if (!run->progress || !j->corruption.on_image)
         return PB_OK;
     TRY(trace_plan_job(&plan, j, err));
-    snprintf(line, sizeof line, "%zu cells, %.3g TFLOP, about %.2g s on this machine", plan.cells, plan.flop / 1e12,
+    snprintf(line, sizeof line, "%zu cells, %.3g TFLOP, about %.3g s on this machine", plan.cells, plan.flop / 1e12,
              plan.seconds);
     run->progress(run->context, line, 0, 0);
     return PB_OK;

@@ -303,6 +303,18 @@ class Pictures(ProgramTest):
 
 
 class Questions(ProgramTest):
+    def test_sites_of_the_picture(self):
+        tower, other = "vision.blocks.{l}.hook_attn_out", f"image:{IMAGES / 'photo.png'}"
+        self.fails(self.trace(LLAVA, "--sites", tower), tower, "no picture", hint="--image")
+        self.fails(self.trace(LLAVA, "--sites", tower, image=PICTURE), tower, "not corrupted", hint="image:FILE")
+        self.fails(self.trace(LLAVA, "--sites", tower, "--corrupt", "image-rowmean", image=PICTURE), "no corrupted run", hint="proj.hook_out")
+        for name in ("vision.blocks.{l}.hook_z", "vision", "proj", "vision.blocks.0.hook_attn_out"):
+            self.fails(self.trace(LLAVA, "--sites", name, "--corrupt", other, image=PICTURE), name, "resid_pre", tower, "proj.hook_out")
+        self.fails(self.trace(LLAVA, "--sites", "proj.hook_out", "--positions", "text", "--corrupt", other, image=PICTURE), "proj.hook_out",
+                   "text", hint="image")
+        self.fails(self.trace(LLAVA, "--sites", tower, "--layers", "0:50", "--corrupt", other, image=PICTURE), "--layers", "tower")
+        self.fails(self.trace(LLAVA, "--sites", tower, "--freeze", "mlp", "--freeze-span", "last", "--corrupt", other, image=PICTURE), "--freeze")
+
     def test_constraint_that_does_not_occur(self):
         self.fails(self.trace(LLAVA, constraint="this river"), "this river", QUESTION)
         self.fails(self.trace(LLAVA, constraint=""), "constraint")

@@ -134,6 +134,23 @@ class Trace(ProgramTest):
         self.assertEqual(heads["top_heads"][0]["prob"], best)
         self.assertNotIn("top_heads", trace)
 
+    def test_sites_of_the_picture(self):
+        """Those of the tower and the projector have layers and rows of their own, and stand beside the decoder's."""
+        wrong, long = ("--corrupt", f"image:{IMAGES / 'photo.png'}"), "vision.blocks.{l}.hook_mlp_out"
+        both = self.json(*wrong, "--sites", f"{long},resid_post,proj.hook_out", "--positions", "image,last", "--verify", 8, image=PICTURE)
+        self.assertEqual(set(both["sites"]), {long, "resid_post", "proj.hook_out"})
+        self.assertLess(both["verify"]["max_rel_diff"], 1e-5)
+        tower, projector = both["sites"][long], both["sites"]["proj.hook_out"]
+        self.assertEqual((tower["positions"], projector["layers"]), (list(range(1, 10)), [0]))          # without the class row
+        self.assertEqual(projector["positions"], both["positions"][:9])
+        for site in (tower, projector):
+            self.assertEqual([len(row) for row in site["prob"]], [9] * len(site["layers"]))
+            self.assertEqual(len(site["restored"]), len(site["layers"]))
+        alone = self.json(*wrong, "--sites", "vision.mlp_out", "--positions", "image", image=PICTURE)
+        self.assertEqual((alone["layers"], alone["positions"]), ([], []))
+        self.assertSame(alone["sites"][long]["prob"], tower["prob"])
+        self.assertEqual(len(self.json(*wrong, "--sites", long, image=PICTURE)["sites"][long]["positions"]), 10)     # `all`
+
     def test_window(self):
         trace = self.json("--window", 3)
         self.assertEqual(trace["window"], {"kind": "centred", "size": 3})

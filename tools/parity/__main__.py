@@ -15,7 +15,7 @@ import transformers
 
 from . import (attribute_compare, attribute_identities, checkpoints, dump_compare, edit_compare, edit_identities, flow_compare,
                gguf_models, identities, invariants, knockout_compare, lens_compare, multimodal_files, program,
-               sentencepiece_check, torch_files)
+               sentencepiece_check, torch_files, tower_compare)
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
 from .compare import Comparison
@@ -132,6 +132,7 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
     yield from lens_compare.checks(oracle, pictures)
     yield from dump_compare.checks(oracle, pictures)
     yield from knockout_compare.checks(oracle, pictures)
+    yield from tower_compare.checks(oracle, pictures)
     yield from _questions(oracle, pictures, work)
     yield from _edits(oracle, pictures, work)
 

@@ -28,6 +28,18 @@ class Opened:
     head: torch.nn.Module                            # final rows to logits
     image_rows: Callable[[torch.Tensor], torch.Tensor] | None = None   # [1, 3, S, S] to [image rows, D]
     pixels: Callable[[Image.Image], torch.Tensor] | None = None        # an RGB picture to [1, 3, S, S]
+    tower_layers: list[torch.nn.Module] | None = None                  # those that are there
+    tower_count: int = 0                                               # how many the config says there are
+    tower_used: int = 0                                                # how many the features pass
+    tower_side: int = 0                                                # patches along a side of the picture
+
+    def with_tower(self, tower: torch.nn.Module, count: int, feature_layer: int) -> "Opened":
+        """feature_layer: an index into the hidden states, one more than `count`."""
+        inside = getattr(tower, "vision_model", tower)
+        self.tower_layers, self.tower_count = list(inside.encoder.layers), count
+        self.tower_used = feature_layer if feature_layer >= 0 else count + 1 + feature_layer
+        self.tower_side = tower.config.image_size // tower.config.patch_size
+        return self
 
 
 class Composed(torch.nn.Module):
@@ -83,8 +95,10 @@ def _open_llava(folder: Path) -> Opened:
             pixels, vision_feature_layer=model.config.vision_feature_layer,
             vision_feature_select_strategy=model.config.vision_feature_select_strategy).pooler_output[0]
 
-    return Opened("llava", model, model.model.language_model, model.lm_head, image_rows,
-                  lambda picture: processor(picture, return_tensors="pt")["pixel_values"].float())
+    opened = Opened("llava", model, model.model.language_model, model.lm_head, image_rows,
+                    lambda picture: processor(picture, return_tensors="pt")["pixel_values"].float())
+    tower = model.model.vision_tower
+    return opened.with_tower(tower, tower.config.num_hidden_layers, model.config.vision_feature_layer)
 
 
 def clip_processor(folder: Path) -> CLIPImageProcessorPil:

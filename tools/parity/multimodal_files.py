@@ -237,7 +237,7 @@ def open_layout(folder: Path) -> Opened:
     if bunny and kind == "phi":
         language.lm_head.bias.data.zero_()
     tower = TOWERS[made["tower"]].model.from_pretrained(parts / "tower", **EXACT).eval()
-    projector = _open_projector(config, parts, tower.config.hidden_size)
+    projector, count = _open_projector(config, parts, tower.config.hidden_size), len(tower.encoder.layers)
     features = _bunny_features(tower) if bunny else _llava_features(tower, config, made["tower"])
     processor = TOWERS[made["tower"]].processor(**_sized(json.loads((parts / "processor.json").read_text())))
     pad = config.get("image_aspect_ratio") == "pad"
@@ -246,7 +246,8 @@ def open_layout(folder: Path) -> Opened:
         square = expand_to_square(picture, processor.image_mean) if pad else picture
         return processor(square, return_tensors="pt")["pixel_values"].float()
 
-    return compose(language, lambda values: projector(features(values))[0], IMAGE_TOKEN, "bunny" if bunny else "llava", pixels)
+    opened = compose(language, lambda values: projector(features(values))[0], IMAGE_TOKEN, "bunny" if bunny else "llava", pixels)
+    return opened.with_tower(tower, count, -2 if bunny else config["mm_vision_select_layer"])
 
 
 def _open_projector(config: dict, parts: Path, width: int) -> torch.nn.Module:
