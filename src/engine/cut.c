@@ -17,18 +17,10 @@ static bool is_live(const edge_cut *c, size_t layer)
     return cut_is_felt(c) && c->first_layer <= layer && layer < c->end_layer;
 }
 
-static bool is_destination(const attention_cut *edges, size_t position)
-{
-    for (size_t i = 0; i < edges->destination_count && edges->destinations[i] <= position; i++)
-        if (edges->destinations[i] == position)
-            return true;
-    return false;
-}
-
 bool cuts_touch(const edge_cut *cuts, size_t count, size_t layer, size_t position)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_live(&cuts[i], layer) && is_destination(&cuts[i].edges, position))
+        if (is_live(&cuts[i], layer) && attention_cut_reaches(&cuts[i].edges, position))
             return true;
     return false;
 }
@@ -53,7 +45,7 @@ static bool is_starved(const edge_cut *cuts, size_t count, size_t layer, size_t 
     memset(gone, 0, (row + 1) * sizeof *gone);
     for (size_t i = 0; i < count; i++) {
         const attention_cut *edges = &cuts[i].edges;
-        if (!is_live(&cuts[i], layer) || !is_destination(edges, row))
+        if (!is_live(&cuts[i], layer) || !attention_cut_reaches(edges, row))
             continue;
         for (size_t k = 0; k < edges->source_count && edges->sources[k] <= row; k++) {
             left -= !gone[edges->sources[k]];

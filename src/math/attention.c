@@ -98,22 +98,23 @@ INLINE void scores(float *const s[QUERIES], const float *const q[QUERIES], const
 
 /* ---- cuts: s[position] = -inf of the sources that a row does not see ---- */
 
-static bool holds(const size_t *ascending, size_t count, size_t wanted)
+/* Halving what may hold it: of images' rows there are many. */
+bool attention_cut_reaches(const attention_cut *cut, size_t position)
 {
-    size_t first = 0;
+    size_t first = 0, count = cut->destination_count;
     while (count > 1) {
         size_t half = count / 2;
-        first += ascending[first + half] <= wanted ? half : 0;
+        first += cut->destinations[first + half] <= position ? half : 0;
         count -= half;
     }
-    return count && ascending[first] == wanted;
+    return count && cut->destinations[first] == position;
 }
 
 static void cut_scores(float *s, const attention_job *job, size_t position)
 {
     for (size_t c = 0; c < job->cut_count; c++) {
         const attention_cut *cut = &job->cuts[c];
-        if (!holds(cut->destinations, cut->destination_count, position))
+        if (!attention_cut_reaches(cut, position))
             continue;
         for (size_t i = 0; i < cut->source_count && cut->sources[i] <= position; i++)
             s[cut->sources[i]] = -INFINITY;

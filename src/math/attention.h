@@ -35,6 +35,9 @@ typedef struct attention_cut {
     size_t source_count, destination_count;
 } attention_cut;
 
+/* Whether the position is one of the destinations. */
+bool attention_cut_reaches(const attention_cut *cut, size_t position);
+
 /* The rows of one run that attend to the same keys. */
 typedef struct attention_job {
     size_t heads, kv_heads, head_dim;
