@@ -144,6 +144,8 @@ pb_status trace_and_show(pb_model *model, const pb_question *question, const set
         free(json);
     } else if (!status) {
         trace_print(trace);
+        if (s->freeze)
+            printf("severed: %s_out held on \"%s\" in all layers after the cell's\n", s->freeze, s->freeze_span);
         printf("see %s/trace.html\n", out);
     }
     pb_trace_free(trace);

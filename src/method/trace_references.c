@@ -94,8 +94,9 @@ static pb_status plan_memory(trace_job *j, pb_error *err)
 {
     const decoder *m = &j->q->model->decoder;
     size_t T = j->q->length, tokens = T - j->q->last;
-    size_t held = recordings_bytes(j), fixed = held + replay_fixed_bytes(m, T) +
-                   score_bytes(m, trace_cell_total(j->t) * j->samples, tokens);
+    size_t cells = trace_cell_total(j->t) * j->samples; /* of heads there may be hundreds of thousands */
+    size_t held = recordings_bytes(j), fixed = held + replay_fixed_bytes(m, T) + score_bytes(m, cells, tokens) +
+                                               cells * (sizeof(replay_fork) + sizeof(row_edit[2]) + sizeof(score));
     size_t least = fixed + T * m->config.d_model * sizeof(float) * (j->samples + 1) + trace_tower_working_bytes(j);
     TRY(question_fits(least, j->options->run.memory, "this trace", err));
     j->wave_bytes = question_budget(j->options->run.memory) - fixed;

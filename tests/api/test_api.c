@@ -101,6 +101,35 @@ static void errors_may_go_unread(void **state)
     pb_model_free(model);
 }
 
+static void a_trace_of_heads_can_be_read(void **state)
+{
+    (void)state;
+    pb_model *model = opened(LLAVA);
+    pb_trace *trace;
+    pb_question seen = question;
+    pb_trace_options options = pb_trace_defaults();
+    seen.image = PICTURE;
+    options.sites = "head_out";
+    options.positions = "constraint,last";
+    options.freeze = "mlp";
+    options.freeze_span = "last";
+    assert_ok(pb_trace_run(&trace, model, &seen, &options, err));
+    size_t layers, cells, row, head, column, heads = pb_trace_heads(trace);
+    double prob, highest = 0;
+    const double *all = pb_trace_prob(trace, "head_out", &layers, &cells);
+    assert_true(layers == 4 && heads == 4 && cells > 1);
+    for (size_t i = 0; i < layers * cells * heads; i++)
+        highest = all[i] > highest ? all[i] : highest;
+    assert_true(pb_trace_top_head(trace, 0, &row, &head, &column, &prob));
+    assert_true(prob == highest && prob == all[(row * cells + column) * heads + head]);
+    assert_true(pb_trace_highest(trace, "head_out", &row, &column));
+    assert_false(pb_trace_top_head(trace, SIZE_MAX, &row, &head, &column, &prob));
+    pb_trace_free(trace);
+    options.freeze_span = NULL;
+    assert_fails(pb_trace_run(&trace, model, &seen, &options, err), PB_EINVAL, "--freeze-span");
+    pb_model_free(model);
+}
+
 static void an_answer_can_be_read(void **state)
 {
     (void)state;
@@ -248,6 +277,7 @@ int main(void)
         cmocka_unit_test(nothing_can_be_freed),
         cmocka_unit_test(a_failure_leaves_nothing),
         cmocka_unit_test(errors_may_go_unread),
+        cmocka_unit_test(a_trace_of_heads_can_be_read),
         cmocka_unit_test(an_answer_can_be_read),
         cmocka_unit_test(a_trace_can_be_read),
         cmocka_unit_test(a_trace_can_be_written_again),
