@@ -1,7 +1,7 @@
 """`patchbay attribute`: which requests are compared, and its estimates against autograd's, its exact cells against `trace`'s."""
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ ONCE = ("swap, noise direction", "swap-phrase, foil", "noise of 2 samples, noise
         "image noise and seeded noise", "swap and row mean", "groups", "groups, noise direction", "whole answer, image and noise",
         "raw prompt", "text: swap", "text: swap, noise direction", "text: noise of 3 samples", "text: groups", "text: whole answer")
 WHOLE = ("swap", "groups, noise direction", "text: swap, noise direction")             # --exact all
+HEADS = ("swap", "swap, noise direction", "noise of 3 samples", "groups", "text: whole answer")
 ON_THE_WAY = ("noise of 2 samples, noise direction", "text: whole answer")             # --ig 2 too
 
 
@@ -31,6 +32,9 @@ def checks(oracle: Oracle, made: dict[str, Request]):
             extra = ("--ig", str(count)) if count else ()
             extra += ("--exact", "all") if name in WHOLE and not count else ()
             yield f"attribute: {' '.join((name, *extra))}", _check(attributor, request, count, extra), command(oracle, request, *extra)
+        if name in HEADS and not oracle.only:
+            heads = replace(request, sites=("head_out",))
+            yield f"attribute: {name}, heads", _check(attributor, heads, None, ()), command(oracle, heads)
 
 
 def _check(attributor: Attributor, request: Request, steps: int | None, extra: tuple[str, ...]) -> Callable[[], Comparison]:
@@ -56,17 +60,16 @@ def compare_estimates(oracle: Oracle, request: Request, expected: Estimated, ste
         compare_references(result, oracle, request, expected.frame, found, "patchbay.attribute/1")
         result.equal("ig", found["ig"], steps)
         result.equal("sites", sorted(found["sites"]), sorted(expected.grids))
-        largest = max(abs(value - expected.base) for grid in expected.grids.values() for row in grid for value in row)
+        largest = max(float(np.abs(np.array(grid) - expected.base).max()) for grid in expected.grids.values())
         for site, grid in expected.grids.items():
             grids = found["sites"][site]
             result.equal(f"{site}.restored", [tuple(pair) for pair in grids["restored"]], expected.frame.restored)
-            result.equal(f"{site}.estimate's shape", [len(row) for row in grids["estimate"]], [len(row) for row in grid])
-            for l, (found_row, row) in enumerate(zip(grids["estimate"], grid)):
-                for c, (one, other) in enumerate(zip(found_row, row)):
-                    result.cells += 1
-                    result.close(f"{site}.estimate[{l}][{c}]", one, other, RELATIVE * max(1.0, largest))
-                    result.worst = max(result.worst, abs(one - other) / max(1.0, largest))
-    except (KeyError, IndexError, TypeError) as error:
+            result.equal(f"{site}.estimate's shape", np.array(grids["estimate"]).shape, np.array(grid).shape)
+            for (at, one), (_, other) in zip(_cells(grids["estimate"]), _cells(grid), strict=True):
+                result.cells += 1
+                result.close(f"{site}.estimate{list(at)}", one, other, RELATIVE * max(1.0, largest))
+                result.worst = max(result.worst, abs(one - other) / max(1.0, largest))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         result.problems.append(f"attribute.json is not of the documented form: {type(error).__name__} {error}")
     return result
 
@@ -77,14 +80,14 @@ def compare_exact(result: Comparison, found: dict, traced: dict, whole: bool) ->
     sizes, run = [], []
     for site, grids in found["sites"].items():
         for name in set(grids) - {"estimate", "restored", "spearman"}:
-            for l, row in enumerate(grids[name]):
-                for c, value in enumerate(row):
-                    if (value is None) != (grids["prob"][l][c] is None):
-                        result.problems.append(f"{site}.{name}[{l}][{c}] is {value}, prob {grids['prob'][l][c]}")
-                    elif value is not None:
-                        result.equal(f"{site}.{name}[{l}][{c}]", value, traced["sites"][site][name][l][c])
-        sizes += [abs(value - base) for row in grids["estimate"] for value in row]
-        run += [value is not None for row in grids["prob"] for value in row]
+            triples = zip(_cells(grids[name]), _cells(grids["prob"]), _cells(traced["sites"][site][name]), strict=True)
+            for (at, value), (_, prob), (_, exact) in triples:
+                if (value is None) != (prob is None):
+                    result.problems.append(f"{site}.{name}{list(at)} is {value}, prob {prob}")
+                elif value is not None:
+                    result.equal(f"{site}.{name}{list(at)}", value, exact)
+        sizes += [abs(value - base) for _, value in _cells(grids["estimate"])]
+        run += [value is not None for _, value in _cells(grids["prob"])]
     sizes, run = np.array(sizes), np.array(run)
     result.equal("how many cells were run", int(run.sum()), len(run) if whole else min(USUAL, len(run)))
     result.equal("exact", found["exact"], int(run.sum()))
@@ -105,6 +108,11 @@ def _compare_spearman(result: Comparison, found: dict, base: float) -> None:
             result.equal(f"spearman of {what}", value, None)
         else:
             result.close(f"spearman of {what}", value, float(np.corrcoef(*ranks)[0, 1]), 0.03)
+
+
+def _cells(grid: list) -> list[tuple[tuple[int, ...], float | None]]:
+    """[layer][cell] (of head_out [layer][cell][head]) as a list of places and values."""
+    return list(np.ndenumerate(np.array(grid, dtype=object)))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
