@@ -30,6 +30,7 @@ if [ -d models/flags/assembled ]; then
         --from constraint --to last --quiet --out "$scratch/flags-knockout" >/dev/null
     cp "$scratch/flags-knockout/knockout.svg" docs/pictures/flags-knockout.svg
 fi
+draw_as attribute demo-attribute "${flag[@]}" --corrupt image:models/demo/pictures/es.png
 draw demo-groups "${flag[@]}" --group --positions constraint,control,image,last
 draw demo-blocks "${flag[@]}" --corrupt image:models/demo/pictures/es.png --blocks 2 --sites resid_post
 draw_as flow demo-flow "${flag[@]}"
