@@ -232,7 +232,7 @@ void head_panels_caption(buffer *out, const head_panels *p)
 {
     const trace *t = p->report->trace;
     trace_head top[3];
-    size_t count = trace_top_heads(t, top, 3);
+    size_t count = t->estimates.made ? 0 : trace_top_heads(t, top, 3);
     if (p->count == 0)
         return;
     buffer_printf(out, " Heads: a cell is one head's values %s, before the output projection",

@@ -179,7 +179,7 @@ json_t *report_trace_json(const trace_report *r)
     if (t->severed)
         json_object_set_new(o, "freeze", make_freeze(t));
     json_object_set_new(o, "sites", make_sites(t));
-    if (trace_heads_grid(t))
+    if (trace_heads_grid(t) && !t->estimates.made)
         json_object_set_new(o, "top_heads", make_top_heads(t));
     json_object_set_new(o, "verify", make_verify(t));
     json_object_set_new(o, "cost", cells_cost_json(&t->cost));

@@ -81,9 +81,18 @@ class Samples(unittest.TestCase):
     def tearDownClass(cls):
         cls.folder.cleanup()
 
+    def estimates(self):
+        for name in self.names:
+            folder = os.path.join(self.folder.name, name)
+            if name.startswith("estimates"):
+                with self.subTest(name), open(os.path.join(folder, "attribute.json"), encoding="utf-8") as file:
+                    yield folder, json.load(file)
+
     def each(self):
         for name in self.names:
             folder = os.path.join(self.folder.name, name)
+            if name.startswith("estimates"):
+                continue
             with self.subTest(name), open(os.path.join(folder, "trace.json"), encoding="utf-8") as file:
                 yield folder, json.load(file)
 
@@ -194,6 +203,56 @@ class Samples(unittest.TestCase):
                 runs = [run for path in group for run in path.get("d").split("M")[1:]]
                 covered = sum(int(run[run.index("h") + 1:run.index("v")]) for run in runs)
                 self.assertEqual(covered, len(trace["layers"]) * rows)
+
+    def test_estimates_stand_beside_exact_values(self):
+        for folder, found in self.estimates():
+            self.assertEqual(found["schema"], "patchbay.attribute/1")
+            self.assertEqual(sorted(os.listdir(folder)), ["attribute.html", "attribute.json", "attribute.svg"])
+            run = total = 0
+            for grids in found["sites"].values():
+                for name in grids.keys() - {"restored", "spearman"}:
+                    for row, estimates in zip(grids[name], grids["estimate"], strict=True):
+                        for cell, estimate in zip(row, estimates, strict=True):
+                            self.assertEqual(isinstance(cell, list), isinstance(estimate, list))
+                            values = cell if isinstance(cell, list) else [cell]
+                            total += len(values) * (name == "estimate")
+                            run += sum(value is not None for value in values) * (name == "prob")
+            self.assertEqual(found["exact"], run)
+            self.assertEqual("spearman" in found, run == total)
+            self.assertTrue(all(("spearman" in grids) == (run == total) for grids in found["sites"].values()))
+
+    def test_figures_of_estimates(self):
+        for folder, found in self.estimates():
+            root = xml.parse(os.path.join(folder, "attribute.svg")).getroot()
+            _, _, width, height = map(float, root.get("viewBox").split())
+            words = " ".join("".join(root.itertext()).split())
+            self.assertIn("log p(", words)
+            self.assertIn("First-order estimates", words)
+            self.assertIn("exact change of log p", words)
+            for text in root.iter(SVG + "text"):
+                self.assertTrue(0 <= float(text.get("x")) <= width and 0 <= float(text.get("y")) <= height)
+            rings = [c for c in root.iter(SVG + "circle") if c.get("stroke") == "#000"]
+            in_maps = sum(value is not None for site, grids in found["sites"].items() if site != "head_out"
+                          for row in grids["prob"] for value in row)
+            self.assertEqual(len(rings), 0 if "spearman" in found else in_maps)
+            points = [g for g in root.iter(SVG + "g") if g.get("class") == "scatter"]
+            self.assertEqual(len(points), 1)
+
+    def test_pages_of_estimates(self):
+        for folder, found in self.estimates():
+            with open(os.path.join(folder, "attribute.html"), encoding="utf-8") as file:
+                text = file.read()
+            page = Page()
+            page.feed(text)
+            self.assertEqual(page.open, [])
+            self.assertIn("These are estimates", text)
+            self.assertEqual("rank correlation" in text, "spearman" in found)
+            data = json.loads(page.scripts[0])
+            for shown, site in zip(data["sites"], found["sites"].values(), strict=True):
+                if site is found["sites"].get("head_out"):
+                    continue
+                for a, b in zip(shown["estimate"], site["estimate"], strict=True):
+                    self.assertTrue(all(math.isclose(x, y, rel_tol=1e-3) for x, y in zip(a, b, strict=True)))
 
     def test_page_nests_stands_alone_and_carries_the_values(self):
         for folder, trace in self.each():

@@ -17,6 +17,7 @@ typedef struct made_up_request {
     size_t window, samples;
     bool with_foil;
     double clean, corrupted;
+    bool estimated, all_exact;   /* estimates instead, with exact values of twelve cells or of all */
     const char *image_path;
 } made_up_request;
 

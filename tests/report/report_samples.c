@@ -46,6 +46,12 @@ static const sample samples[] = {
                    .corrupted = 3e-6, .direction = TRACE_NOISE}},
     {"grouped_heads", {.tokens = long_question, .asked = {6, 39}, .layers = 32, .image_rows = 576, .site_count = 1,
                        .window = 5, .samples = 1, .clean = 0.93, .corrupted = 0.01, .heads = 12, .grouped = true}},
+    {"estimates", {USUAL, .tokens = long_question, .asked = {6, 39}, .with_foil = true, .estimated = true}},
+    {"estimates_all", {.tokens = text_only, .layers = 30, .site_count = 4, .window = 1, .samples = 10, .clean = 0.62,
+                       .corrupted = 0.004, .estimated = true, .all_exact = true}},
+    {"estimates_heads", {.tokens = awkward, .layers = 12, .site_count = 2, .window = 1, .samples = 1, .clean = 0.31,
+                         .corrupted = 0.29, .heads = 4, .direction = TRACE_NOISE, .estimated = true}},
+    {"estimates_groups", {USUAL, .tokens = long_question, .asked = {6, 39}, .grouped = true, .estimated = true}},
     {"noise", {USUAL, .tokens = long_question, .asked = {6, 39}, .direction = TRACE_NOISE}},
 };
 
@@ -56,7 +62,7 @@ static pb_status write_one(const char *folder, const char *name, made_up_request
     char *path = path_join(folder, name);
     request.image_path = request.image_rows ? image_path : NULL;
     made_up_make(&m, &request);
-    pb_status status = report_trace_write(&m.report, path, err);
+    pb_status status = (request.estimated ? report_attribute_write : report_trace_write)(&m.report, path, err);
     made_up_free(&m);
     free(path);
     return status;
