@@ -4,6 +4,7 @@
 #include "tests/support.h"
 
 #include <jansson.h>
+#include <math.h>
 
 #define LLAVA GOLDEN("data/model/llava")
 #define LLAMA GOLDEN("data/model/llama")
@@ -55,6 +56,7 @@ static void nothing_can_be_freed(void **state)
     pb_model_free(NULL);
     pb_answer_free(NULL);
     pb_trace_free(NULL);
+    pb_attribute_free(NULL);
 }
 
 static void a_failure_leaves_nothing(void **state)
@@ -185,6 +187,48 @@ static void a_trace_can_be_read(void **state)
     pb_model_free(model);
 }
 
+static void estimates_can_be_read(void **state)
+{
+    (void)state;
+    pb_model *model = opened(LLAVA);
+    pb_attribute_options options = pb_attribute_defaults();
+    pb_attribute *estimates;
+    pb_attribute_cell cell;
+    size_t layers, cells, count = 0;
+    double clean, corrupted, before = INFINITY;
+    options.trace.positions = "constraint,last";
+    options.trace.sites = "mlp_out,head_out";
+    options.exact = 7;
+    assert_ok(pb_attribute_run(&estimates, model, &question, &options, err));
+    const double *estimate = pb_attribute_estimate(estimates, "mlp_out", &layers, &cells);
+    assert_true(estimate && layers == 4 && cells > 2 && isfinite(estimate[0]));
+    assert_null(pb_attribute_estimate(estimates, "attn_out", &layers, &cells));
+    pb_trace_scores(pb_attribute_trace(estimates), &clean, &corrupted);
+    assert_true(fabs(exp(pb_attribute_unpatched(estimates)) - corrupted) < 1e-12);
+    for (; pb_attribute_largest(estimates, count, &cell); count++) {
+        double size = fabs(cell.estimate - pb_attribute_unpatched(estimates));
+        assert_true(size <= before + 1e-12 && fabs(exp(cell.logprob) - cell.prob) < 1e-12 && cell.layer < 4);
+        before = size;
+    }
+    assert_int_equal(count, 7);
+    assert_true(isnan(pb_attribute_spearman(estimates)));
+    char *json;
+    pb_attribute_json(estimates, &json);
+    json_decref(parsed(json, "patchbay.attribute/1"));
+    pb_attribute_free(estimates);
+    options.exact_all = true;
+    assert_ok(pb_attribute_run(&estimates, model, &question, &options, err));
+    assert_true(pb_attribute_spearman(estimates) <= 1);
+    pb_attribute_free(estimates);
+    const char *nothing = "noise:0";
+    options.trace.corruptions = &nothing;
+    options.trace.corruption_count = 1;
+    assert_fails(pb_attribute_run(&estimates, model, &question, &options, err), PB_EINVAL, "changes no row");
+    assert_null(estimates);
+    assert_int_equal(pb_attribute_run(&estimates, model, &question, &options, NULL), PB_EINVAL);
+    pb_model_free(model);
+}
+
 static void a_trace_can_be_written_again(void **state)
 {
     (void)state;
@@ -280,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_trace_of_heads_can_be_read),
         cmocka_unit_test(an_answer_can_be_read),
         cmocka_unit_test(a_trace_can_be_read),
+        cmocka_unit_test(estimates_can_be_read),
         cmocka_unit_test(a_trace_can_be_written_again),
         cmocka_unit_test(progress_is_told),
         cmocka_unit_test(models_are_independent),

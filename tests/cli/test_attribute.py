@@ -120,6 +120,20 @@ class Estimates(AttributeTest):
         at = found["positions"].index(rows[0])
         self.assertNotEqual(found["sites"]["resid_post"]["estimate"][0][at], found["corrupted"]["logprob"])
 
+    def test_heads(self):
+        found = self.json("--sites", "attn_out,head_out", "--exact", 5)
+        heads = found["sites"]["head_out"]
+        sums = [[sum(v - found["corrupted"]["logprob"] for v in cell) for cell in row] for row in heads["estimate"]]
+        for row, attention in zip(sums, found["sites"]["attn_out"]["estimate"]):
+            for a, b in zip(row, attention):
+                self.assertAlmostEqual(a, b - found["corrupted"]["logprob"], delta=1e-4 * (1 + abs(a)))
+        self.assertNotIn("top_heads", found)
+        self.assertIn("Single heads", (self.succeeds(self.attribute("--sites", "head_out")), (self.out / "attribute.html").read_text())[1])
+
+    def test_blocks(self):
+        found = self.json("--blocks", 2, "--positions", "image", "--corrupt", "image-rowmean", image=PICTURE)
+        self.assertEqual(len(found["groups"]), len(found["sites"]["mlp_out"]["estimate"][0]))
+
     def test_whole_answer_windows_and_groups(self):
         found = self.json("--answer", "New York", "--answer-tokens", "all", "--window", 2, "--group", "--positions", "constraint,last")
         self.assertEqual(found["groups"], ["constraint", "last"])
@@ -173,6 +187,11 @@ class BadInput(AttributeTest):
     def test_a_corruption_that_changes_nothing(self):
         for corruption in ("noise:0", "swap-phrase:this country", f"image:{PICTURE}"):
             self.fails(self.attribute("--corrupt", corruption, image=PICTURE), corruption, "changes no row", hint="--corrupt")
+
+    def test_what_has_no_estimates(self):
+        self.fails(self.attribute("--sites", "vision.blocks.{l}.hook_resid_pre", "--corrupt", "image-noise:0.3", image=PICTURE),
+                   "no estimates")
+        self.fails(self.attribute("--freeze", "mlp", "--freeze-span", "last"), "severed", "no estimates")
 
     def test_too_many_steps(self):
         self.fails(self.attribute("--ig", 1000001), "--ig 1000001")

@@ -156,6 +156,40 @@ static void check_sites(const golden_run *g, const tap *taps)
             }
 }
 
+/* Every row's gradient is handed out once, and is what a tap takes. */
+typedef struct handed_out {
+    const golden_run *g;
+    const tap *taps;
+    size_t tap_count, first, matched, count[SITE_PUT_COUNT];
+} handed_out;
+
+static void take(void *context, site s, size_t layer, size_t position, const float *d)
+{
+    handed_out *h = context;
+    assert_true(layer < h->g->L && position >= h->first && position < h->g->T);
+    h->count[s]++;
+    for (size_t i = 0; i < h->tap_count; i++)
+        if (h->taps[i].site == s && h->taps[i].layer == layer && h->taps[i].position == position) {
+            assert_same_bits(d, h->taps[i].row, site_width(h->g, s), site_name(s));
+            h->matched++;
+        }
+}
+
+static void check_handed_out(const golden_run *g, replay_fork *f, const tap *taps, size_t tap_count)
+{
+    float **final = run_forks(g->m, f, 1, MEMORY, NULL), *d = zeros(2 * g->D);
+    read_back(g->m, final[0], g->tokens, 2, d, NULL);
+    handed_out h = {.g = g, .taps = taps, .tap_count = tap_count, .first = f->first};
+    fork_gradient gradient = {.d_read = d, .each = take, .context = &h};
+    replay_work work = {0};
+    assert_ok(backward_run(g->m, f, &gradient, 1, NULL, MEMORY, &work, err));
+    for (size_t s = 0; s < SITE_PUT_COUNT; s++)
+        assert_int_equal(h.count[s], g->L * (g->T - f->first));
+    assert_int_equal(h.matched, tap_count);
+    free(d);
+    rows_free(final, 1);
+}
+
 static void check_autograd(const char *folder)
 {
     golden_run g = golden_open(folder);
@@ -173,6 +207,7 @@ static void check_autograd(const char *folder)
     double score = differentiate(g.m, &f, g.tokens, 2, taps, tap_count, w);
     assert_close(score, json_number_value(json_object_get(g.gradients, "score")), 1e-5, "score", 0);
     check_sites(&g, taps);
+    check_handed_out(&g, &f, taps, tap_count);
     for (size_t l = 0; l < g.L; l++) {
         join_norms(g.m, l, w);
         for (int part = 0; part < PART_COUNT; part++)
