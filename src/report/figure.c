@@ -8,6 +8,7 @@
 
 #define SIZE 7.0
 #define LEADING 9.2
+#define WIDEST_FACE 1.16 /* the reader's face may be wider than Helvetica: DejaVu Sans is, by so much */
 
 /* Appends text as lines of `width`, broken at spaces; returns how many. A word wider than a line stands alone. */
 static size_t add_lines(buffer *out, const char *text, double x, double y, double width)
@@ -15,7 +16,7 @@ static size_t add_lines(buffer *out, const char *text, double x, double y, doubl
     size_t lines = 0;
     while (*text) {
         size_t end = strlen(text), next = end;
-        while (next > 0 && text_width(text, next) * SIZE * 1.02 > width) {
+        while (next > 0 && text_width(text, next) * SIZE * WIDEST_FACE > width) {
             end = next;
             while (next > 0 && text[next - 1] != ' ')
                 next--;

@@ -6,6 +6,7 @@
 
 #include "report/about_page.h"
 #include "report/curves.h"
+#include "report/facts.h"
 #include "report/html.h"
 #include "report/lens_words.h"
 #include "report/markup.h"
@@ -285,12 +286,7 @@ static void add_facts(buffer *out, const lens_report *r)
 {
     const lens *n = r->lens;
     buffer_text(out, "<section>\n<h2>How it was computed</h2>\n<dl>\n");
-    html_open_fact(out, "Model");
-    html_safe(out, r->about.model_path);
-    buffer_text(out, " (");
-    html_safe(out, r->about.family);
-    buffer_printf(out, ", %zu layers, width %zu), computed in %s", r->about.layers, r->about.d_model, r->about.dtype);
-    html_close_fact(out);
+    fact_model(out, &r->about);
     html_open_fact(out, "Rows");
     buffer_printf(out, "<code>%s</code> at %zu positions in %zu layers, each through the final norm and the unembedding",
                   site_name(n->site), n->positions.count, n->layer_count);

@@ -2,7 +2,8 @@
  * right, coloured by the probability of what stands in a cell; below, the picture with the answer's probability, layer by
  * layer, where rows of it were read.
  *
- * A word that neighbouring layers share is written once, across them: cells are narrow where there are many layers. */
+ * A word that neighbouring layers share is written once, and a white line stands where it changes: cells are narrow where there
+ * are many layers. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,24 +31,37 @@ static int level_of(const table *t, size_t layer, size_t k)
     return palette_level(n->top_prob[lens_cell(n, layer, k) * n->top]);
 }
 
-/* The word of layers [l, end) in their middle, white where they are dark; a seam around it where they differ. */
+/* Where the word of layers [l, end) stands: in one cell of them where it fits, else across their middle. Returns its middle's x;
+ * *from, *to: the cells that it covers. */
+static double place_word(const table *t, double length, size_t l, size_t end, size_t *from, size_t *to)
+{
+    size_t centre = l + (end - l - 1) / 2;
+    double x = t->x + (double)(l + end) / 2 * t->column;
+    *from = *to = centre;
+    if (length <= t->column - 2)
+        return t->x + ((double)centre + 0.5) * t->column;
+    double first = (x - length / 2 - t->x) / t->column, last = (x + length / 2 - t->x) / t->column;
+    *from = (size_t)fmax(first, (double)l);
+    *to = (size_t)fmin(last, (double)end - 1);
+    return x;
+}
+
+/* White where its cells are dark, with a pale seam where only some are. */
 static void draw_word(buffer *out, const table *t, size_t k, size_t l, size_t end, double y)
 {
     static const char *const inks[] = {"#000", "#fff"};
     const lens *n = t->r->lens;
     int32_t id = n->top_id[lens_cell(n, l, k) * n->top];
-    double font = FONT - 0.5, width = (double)(end - l) * t->column, x = t->x + (double)l * t->column + width / 2;
+    double font = FONT - 0.5, width = (double)(end - l) * t->column;
     buffer word = {0}, cut = {0};
+    size_t from, to, dark = 0;
     about_token_label(&t->r->about, id, &word);
     text_shorten(&cut, word.data, (width - 2) / font);
-    double half = text_width(cut.data, cut.size) * font / 2;
-    size_t from = l + (size_t)fmax(0, (x - half - t->x) / t->column - (double)l);
-    size_t to = l + (size_t)fmin((double)(end - l - 1), fmax(0, (x + half - t->x) / t->column - (double)l));
-    int dark = 0;
+    double length = text_width(cut.data, cut.size) * font, x = place_word(t, length, l, end, &from, &to);
     for (size_t at = from; at <= to; at++)
         dark += level_of(t, at, k) > DARK;
-    int cells = (int)(to - from) + 1, white = 2 * dark > cells;
-    if (width >= 1.8 * font || 2 * half <= width - 1) {
+    size_t cells = to - from + 1, white = 2 * dark > cells;
+    if (width >= 1.8 * font || length <= width - 1) {
         buffer_printf(out, "<text x=\"%.2f\" y=\"%.2f\" font-size=\"%g\" text-anchor=\"middle\" fill=\"%s\"%s", x,
                       y + ROW * 0.5 + font * 0.35, font, inks[white], id == n->answer[0] ? " font-weight=\"bold\"" : "");
         if (dark && dark < cells)
@@ -195,7 +209,7 @@ static double draw_caption(buffer *out, const lens_report *r, double y)
     buffer_text(&text, r->lens->answer_count > 1 ? " as a whole; cells are of its first token." : ".");
     if (r->about.prompt->constraint_count)
         buffer_text(&text, " * marks the constraint.");
-    buffer_text(&text, " A word that neighbouring layers share stands once, across them. Model: ");
+    buffer_text(&text, " A word that neighbouring layers share stands once, between white lines. Model: ");
     text_shorten(&text, name.data, 30);
     buffer_printf(&text, ", %s.", r->about.dtype);
     double height = figure_caption(out, text.data, y, FIGURE_PAGE);
