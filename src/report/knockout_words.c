@@ -60,6 +60,8 @@ size_t knockout_lowest(const knockout *k, size_t which)
 
 /* ---- panels ---- */
 
+#define KEY_EMS 28 /* of a name in the key: many pairs cut together have a long one */
+
 /* "image \u2192 constraint cut in layer 7: p = 0.12, -83 %" */
 static char *note_of(const knockout *k, size_t which, size_t point)
 {
@@ -93,10 +95,12 @@ void knockout_panels_make(knockout_panels *p, const knockout_report *r)
     *p = (knockout_panels){.curves = mem_new(2 * n, sizeof *p->curves), .notes = mem_new(n * L, sizeof *p->notes),
                            .note_count = n * L, .curve_count = n};
     for (size_t i = 0; i < n; i++) {
-        buffer name = {0};
+        buffer full = {0}, name = {0};
         for (size_t l = 0; l < L; l++)
             p->notes[i * L + l] = note_of(k, i, l);
-        knockout_curve_name(k, i, &name);
+        knockout_curve_name(k, i, &full);
+        text_shorten(&name, full.data, KEY_EMS);
+        buffer_free(&full);
         p->curves[i] = (curve){.name = name.data, .values = k->curves[i].prob,
                                .notes = (const char *const *)(p->notes + i * L), .colour = i};
         p->curves[n + i] = p->curves[i];

@@ -175,6 +175,24 @@ static void what_was_asked_for_is_escaped(void **state)
     unmake(&m);
 }
 
+/* Many pairs cut together: the key keeps to the panel, the table tells all. */
+static void a_long_name_is_shortened_in_the_key(void **state)
+{
+    (void)state;
+    cut_up m;
+    make(&m, true, "image,2:5,7:9,11:13,15:17,19:21,23:25");
+    knockout_panels p;
+    knockout_panels_make(&p, &m.report);
+    assert_non_null(strstr(p.curves[0].name, "\u2026"));
+    assert_true(strlen(p.curves[0].name) < 70);
+    knockout_panels_free(&p);
+    buffer page = {0};
+    report_knockout_html(&m.report, &page);
+    expect(&page, "<td>image,2:5,7:9,11:13,15:17,19:21,23:25 \u2192 constraint, constraint \u2192 last</td>");
+    buffer_free(&page);
+    unmake(&m);
+}
+
 static void changes_are_percents(void **state)
 {
     (void)state;
@@ -198,6 +216,7 @@ int main(void)
         cmocka_unit_test(numbers_without_a_value_are_null_and_not_defined),
         cmocka_unit_test(the_page_says_where_a_curve_is_deepest),
         cmocka_unit_test(what_was_asked_for_is_escaped),
+        cmocka_unit_test(a_long_name_is_shortened_in_the_key),
         cmocka_unit_test(changes_are_percents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
