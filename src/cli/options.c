@@ -79,7 +79,7 @@ static const option table[] = {
     {"verify", VALUE_COUNT, FIELD(verify), 0, 0, "N", "recompute N random cells, or points of curves, by full forward passes"},
     {"naive", VALUE_NONE, FIELD(naive), 0, 0, NULL, "compute every one so (slow: for proofs and benchmarks)"},
     {"exact", VALUE_COUNT_OR_ALL, FIELD(exact), 0, 1, "N|all", "run the N cells of the largest estimates too, or all of them [10]"},
-    {"ig", VALUE_COUNT, FIELD(ig), 0, 1, "N", "average the gradient over N runs between the corrupted and the clean one [its own alone]"},
+    {"ig", VALUE_COUNT, FIELD(ig), 0, 1, "N", "average the gradient over N runs between the corrupted and the clean one [the corrupted run's own]"},
     {"from", VALUE_LIST, FIELD(from), 0, 0, "SPANS", "what gives, and, with --to, what takes [image > constraint and constraint > last]; "
      "repeat both for more pairs"},
     {"to", VALUE_LIST, FIELD(to), 0, 0, "SPANS", "what takes: the n-th --to belongs to the n-th --from"},
