@@ -106,6 +106,8 @@ static void add_strongest_vision(buffer *out, const trace_report *r, const trace
 void page_strongest(buffer *out, const trace_report *r)
 {
     bool denoise = r->trace->direction == TRACE_DENOISE;
+    if (r->trace->site_count == 1 && r->trace->sites[0].site == SITE_HEAD_OUT && r->trace->vision_count == 0)
+        return; /* heads have a table of their own */
     buffer_text(out, "<section>\n<h2>The strongest cell of each map</h2>\n<div class=\"scroll\"><table>\n<tr><th>Site"
                      "</th><th class=\"r\">layer</th><th class=\"r\">");
     buffer_text(out, denoise ? "restored" : "corrupted");
