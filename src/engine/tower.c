@@ -26,7 +26,8 @@ static pb_status allocate(tower_recording *r, tower_kept kept, pb_error *err)
 pb_status tower_recording_new(tower_recording **out, const vision *v, tower_kept kept, pb_error *err)
 {
     tower_recording *r = mem_new(1, sizeof *r);
-    *r = (tower_recording){.layers = vision_used_layers(v), .rows = vision_tower_rows(v), .width = vision_settings(v)->width};
+    *r = (tower_recording){.layers = vision_used_layers(v), .rows = vision_tower_rows(v),
+                           .width = vision_settings(v)->width};
     pb_status status = allocate(r, kept, err);
     if (status) {
         tower_recording_free(r);
@@ -118,10 +119,10 @@ static void add(const tower_walk *k, size_t first, size_t end, site s, float *ad
     for (size_t i = first; i < end; i++) {
         float *rows = added + (i - first) * k->R * k->D;
         tower_recording *record = k->lanes[i].f->record;
-        float *kept = record ? layer_rows(record, s == SITE_ATTN_OUT ? record->attn_out : record->mlp_out, k->layer) : NULL;
+        float *kept = !record ? NULL : s == SITE_ATTN_OUT ? record->attn_out : record->mlp_out;
         put_rows(k, k->lanes[i].f, s, k->layer, rows);
         if (kept)
-            memcpy(kept, rows, k->R * k->D * sizeof *rows);
+            memcpy(layer_rows(record, kept, k->layer), rows, k->R * k->D * sizeof *rows);
         add_rows(k->lanes[i].x, rows, k->R * k->D);
     }
 }
@@ -214,7 +215,8 @@ pb_status tower_run(vision *v, tower_fork *forks, size_t count, pb_error *err)
 double tower_fork_flop(const vision *v, const tower_fork *f)
 {
     double layers = (double)(vision_used_layers(v) - start_of(v, f));
-    return (f->base ? 0 : vision_embed_flop(v)) + layers * vision_layer_flop(v) + (f->image_rows ? vision_project_flop(v) : 0);
+    double ends = (f->base ? 0 : vision_embed_flop(v)) + (f->image_rows ? vision_project_flop(v) : 0);
+    return ends + layers * vision_layer_flop(v);
 }
 
 size_t tower_fixed_bytes(const vision *v)

@@ -1,15 +1,16 @@
 /* tower.h: the vision tower with site rows put in place of its own, and what follows from them for the decoder: the
  * picture's rows.
  *
- * A tower fork is a run of the tower that differs from a recorded one (its base) from the layer of its edit on. Its rows
- * attend to each other in both directions, so from there on all of them are computed; below it they are the base's. A
- * fork with pixels is a run of its own, from layer 0.
+ * A tower fork is a run of the tower that differs from a recorded one (its base) from the layer of its edit on. Its
+ * rows attend to each other in both directions, so from there on all of them are computed; below it they are the
+ * base's. A fork with pixels is a run of its own, from layer 0.
  *
  *     tower_fork f = {.base = corrupted, .edit = &e, .image_rows = rows};
  *     TRY(tower_run(vision, &f, 1, err));            // rows[vision_rows][d_model], in the projector's order
  *
  * Rows are the tower's: the class row first where there is one, then the patches. Layers are those that the features
- * pass, vision_used_layers; what lies above is not computed. Sites: resid_pre, attn_out, mlp_out, resid_post (site.h). */
+ * pass, vision_used_layers; what lies above is not computed. Sites: resid_pre, attn_out, mlp_out, resid_post
+ * (site.h). */
 #ifndef ENGINE_TOWER_H
 #define ENGINE_TOWER_H
 
@@ -18,7 +19,7 @@
 
 typedef struct tower_recording {
     size_t layers, rows, width; /* L used layers, R, D */
-    float *resid;               /* [L + 1][R][D]: resid[l] is resid_pre of layer l, resid[L] the features' hidden state */
+    float *resid;               /* [L + 1][R][D]: resid[l] is resid_pre of layer l, resid[L] what the features are of */
     float *attn_out, *mlp_out;  /* [L][R][D]; NULL where they are not kept */
 } tower_recording;
 
@@ -54,8 +55,8 @@ typedef struct tower_fork {
 /* Runs the forks, all at once: each layer's weights are read once. */
 pb_status tower_run(vision *v, tower_fork *forks, size_t count, pb_error *err);
 
-/* The layer from which an edit is felt; the number of used layers where it is only felt in the features, one more where it
- * is not felt at all. */
+/* The layer from which an edit is felt; the number of used layers where it is only felt in the features, one more
+ * where it is not felt at all. */
 size_t tower_felt_from(const vision *v, const tower_edit *e);
 /* Operations that a fork takes. */
 double tower_fork_flop(const vision *v, const tower_fork *f);

@@ -1,7 +1,7 @@
 /* image_blocks.h: the picture's patches in squares, N along a side, each restored as one cell.
  *
- * Blocks are counted line by line from the upper left, (side + N - 1) / N along a side; where N does not divide the side,
- * those at the right and the lower edge are smaller. A class row belongs to no block. */
+ * Blocks are counted line by line from the upper left, (side + N - 1) / N along a side; where N does not divide the
+ * side, those at the right and the lower edge are smaller. A class row belongs to no block. */
 #ifndef METHOD_IMAGE_BLOCKS_H
 #define METHOD_IMAGE_BLOCKS_H
 

@@ -1,9 +1,9 @@
 /* trace_tower.c: cells on the picture's side: see trace_tower.h.
  *
- * A cell in one sample is a unit. A unit of the tower is a fork of the tower's run, whose rows then stand in the decoder's
- * input: a fork of the decoder from the first image row on that they change. As a fork's input is as large as the prompt,
- * units go through tower and decoder a batch at a time, as many as the memory holds. A unit of the projector is a fork of
- * the decoder with rows put in at layer 0. */
+ * A cell in one sample is a unit. A unit of the tower is a fork of the tower's run, whose rows then stand in the
+ * decoder's input: a fork of the decoder from the first image row on that they change. As a fork's input is as large
+ * as the prompt, units go through tower and decoder a batch at a time, as many as the memory holds. A unit of the
+ * projector is a fork of the decoder with rows put in at layer 0. */
 #include "method/trace_tower.h"
 
 #include <stdlib.h>
@@ -72,7 +72,8 @@ size_t trace_tower_held_bytes(const trace_job *j)
 {
     if (!has_part(j->t, TRACE_TOWER))
         return 0;
-    return (1 + j->samples) * tower_recording_bytes(j->q->model->vision, kept_sites(j->t)) + j->samples * pixel_bytes(j);
+    size_t recording_size = tower_recording_bytes(j->q->model->vision, kept_sites(j->t));
+    return (1 + j->samples) * recording_size + j->samples * pixel_bytes(j);
 }
 
 /* The decoder's rows from the picture on, which a unit has of its own. */
@@ -188,7 +189,8 @@ static tower_edit unit_edit(const trace_job *j, unit u)
     const trace_vision *g = u.g;
     const span *rows = &g->cells[u.column];
     return (tower_edit){.site = g->grid.site, .first_layer = g->grid.restored[u.layer][0],
-                        .end_layer = g->grid.restored[u.layer][1] + 1, .rows = rows->positions, .row_count = rows->count,
+                        .end_layer = g->grid.restored[u.layer][1] + 1,
+                        .rows = rows->positions, .row_count = rows->count,
                         .source = tower_source(j, u.sample)};
 }
 
@@ -206,8 +208,8 @@ static row_edit projector_edit(const trace_job *j, unit u, const float ***rows)
 
 /* ---- what is known without running ---- */
 
-/* Whether a tower's row put in at a layer changes no feature: it is there already, to the bit (which a plan cannot know);
- * or it lies above the features; or in the last layer that they pass, in a row that they leave out. */
+/* Whether a tower's row put in at a layer changes no feature: it is there already, to the bit (which a plan cannot
+ * know); or it lies above the features; or in the last layer that they pass, in a row that they leave out. */
 static bool row_is_idle(const trace_job *j, const tower_edit *e, size_t layer, size_t row, size_t sample)
 {
     const vision *v = j->q->model->vision;
@@ -216,8 +218,10 @@ static bool row_is_idle(const trace_job *j, const tower_edit *e, size_t layer, s
         return true;
     if (layer + 1 == L && e->site != SITE_RESID_PRE && row < vision_settings(v)->skipped_rows)
         return true;
-    return e->source && memcmp(tower_recording_row(e->source, e->site, layer, row),
-                               tower_recording_row(tower_patched(j, sample), e->site, layer, row), D * sizeof(float)) == 0;
+    if (!e->source)
+        return false;
+    const float *put = tower_recording_row(e->source, e->site, layer, row);
+    return memcmp(put, tower_recording_row(tower_patched(j, sample), e->site, layer, row), D * sizeof *put) == 0;
 }
 
 static bool tower_unit_is_known(const trace_job *j, unit u)
@@ -338,8 +342,9 @@ static pb_status add_tower_fork(unit_batch *b, size_t i, pb_error *err)
     TRY(mem_try(&b->inputs[i], own_rows(j), D * sizeof(float), "a patched input", err));
     memcpy(b->inputs[i], input, own_rows(j) * D * sizeof(float));
     memcpy(b->inputs[i], b->rows[i], p->image_count * D * sizeof(float));
-    add_fork(b, i, (replay_fork){.base = trace_patched_run(j, sample), .first = p->image_first + first, .end = j->q->length,
-                                 .input = b->inputs[i] + first * D, .read_first = j->q->last});
+    add_fork(b, i, (replay_fork){.base = trace_patched_run(j, sample), .first = p->image_first + first,
+                                 .end = j->q->length, .input = b->inputs[i] + first * D,
+                                 .read_first = j->q->last});
     return PB_OK;
 }
 
@@ -379,7 +384,9 @@ static void batch_progress(void *context, double share)
 static pb_status run_forks(unit_batch *b, size_t memory, pb_error *err)
 {
     replay_options options = {.memory = memory, .finished = read_batch, .progress = batch_progress, .context = b};
-    return b->fork_count ? replay_run(&b->j->q->model->decoder, b->forks, b->fork_count, &options, &b->j->work, err) : PB_OK;
+    if (b->fork_count == 0)
+        return PB_OK;
+    return replay_run(&b->j->q->model->decoder, b->forks, b->fork_count, &options, &b->j->work, err);
 }
 
 static pb_status run_batch(unit_batch *b, pb_error *err)
@@ -416,7 +423,8 @@ static pb_status run_plain(unit_batch *b, float *input, pb_error *err)
     return run_forks(b, T * D * sizeof *input, err);
 }
 
-static pb_status plain_unit(trace_job *j, unit u, double done, double total, const char *what, score *out, pb_error *err)
+static pb_status plain_unit(trace_job *j, unit u, double done, double total, const char *what, score *out,
+                            pb_error *err)
 {
     unit_batch b = {.j = j, .count = 1, .units = &u, .scores = &out, .done = done, .total = total, .what = what};
     float *input;

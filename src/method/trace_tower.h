@@ -1,21 +1,22 @@
-/* trace_tower.h: a trace's cells on the picture's side: rows of the vision tower's sites, and of the projector's output.
+/* trace_tower.h: a trace's cells on the picture's side: rows of the vision tower's sites, and of the projector's
+ * output.
  *
- * They are put into the tower's corrupted run (direction `noise`: the corrupted ones into its clean run), and what follows
- * goes through the projector and the decoder to the answer. A trace's steps, each beside the decoder's: choose, inputs,
- * references, cells, verify. All do nothing where no such site is traced. */
+ * They are put into the tower's corrupted run (direction `noise`: the corrupted ones into its clean run), and what
+ * follows goes through the projector and the decoder to the answer. A trace's steps, each beside the decoder's:
+ * choose, inputs, references, cells, verify. All do nothing where no such site is traced. */
 #ifndef METHOD_TRACE_TOWER_H
 #define METHOD_TRACE_TOWER_H
 
 #include "method/trace_job.h"
 
-/* Whether the name is one of these sites' ("vision.blocks.{l}.hook_attn_out", "vision.attn_out" for short, "proj.hook_out");
- * adds it to the trace, once. */
+/* Whether the name is one of these sites' ("vision.blocks.{l}.hook_attn_out", "vision.attn_out" for short,
+ * "proj.hook_out"); adds it to the trace, once. */
 bool trace_tower_find(trace *t, const char *name);
 /* "vision.blocks.{l}.hook_resid_pre, ..., proj.hook_out": for errors. */
 const char *trace_tower_names(void);
 
-/* Layers, cells and room for what they say. Fails without a picture, without a corruption that the site can see, and where
- * the positions asked for name none of its rows. */
+/* Layers, cells and room for what they say. Fails without a picture, without a corruption that the site can see, and
+ * where the positions asked for name none of its rows. */
 pb_status trace_tower_choose(trace_job *j, pb_error *err);
 /* Makes room for the corrupted pixels; trace_tower_keep_input takes those of a sample when it has been made wrong. */
 pb_status trace_tower_inputs(trace_job *j, pb_error *err);

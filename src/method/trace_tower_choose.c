@@ -1,8 +1,8 @@
 /* trace_tower_choose.c: what a trace is asked to do on the picture's side. See trace_tower.h.
  *
- * A tower has rows of its own: the class row first where there is one, then the patches. Of the spans that --positions
- * takes, `image` is the patches and `all` the class row too; other spans are the decoder's alone. The projector's rows are
- * the image rows, under the positions that they have in the prompt. */
+ * A tower has rows of its own: the class row first where there is one, then the patches. Of the spans that
+ * --positions takes, `image` is the patches and `all` the class row too; other spans are the decoder's alone. The
+ * projector's rows are the image rows, under the positions that they have in the prompt. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +59,8 @@ static pb_status choose_layers(const trace_job *j, trace_vision *g, pb_error *er
         return PB_OK;
     }
     if (o->end_layer > L)
-        return fail(err, PB_EINVAL, "--layers %zu:%zu: the vision tower has layers 0:%zu", o->first_layer, o->end_layer, L);
+        return fail(err, PB_EINVAL, "--layers %zu:%zu: the vision tower has layers 0:%zu", o->first_layer,
+                    o->end_layer, L);
     return layers_choose(o->first_layer, o->end_layer, L, &g->layers, &g->layer_count, err);
 }
 
@@ -108,8 +109,10 @@ static pb_status rows_of(const trace_job *j, const trace_vision *g, const char *
 {
     span all;
     TRY(prompt_span(&j->q->prompt, expression, &all, err)); /* which is checked for the tower's sites too */
-    *out = g->part == TRACE_PROJECTOR ? image_span(&j->q->prompt, &all)
-                                      : tower_span(j->q->model->vision, names(expression, "all"), names(expression, "image"));
+    if (g->part == TRACE_PROJECTOR)
+        *out = image_span(&j->q->prompt, &all);
+    else
+        *out = tower_span(j->q->model->vision, names(expression, "all"), names(expression, "image"));
     span_free(&all);
     return PB_OK;
 }
@@ -175,8 +178,9 @@ static pb_status choose_cells(const trace_job *j, trace_vision *g, pb_error *err
     if (g->cell_count)
         return PB_OK;
     fail(err, PB_EINVAL, "--positions %s: names no row of %s", expression, g->name);
-    return fail_hint(err, g->part == TRACE_TOWER ? "the tower's rows are `image`, its patches, and `all`, with the class row"
-                                                 : "the projector's rows are the image rows: `image`");
+    return fail_hint(err, "%s", g->part == TRACE_TOWER
+                                    ? "the tower's rows are `image`, its patches, and `all`, with the class row"
+                                    : "the projector's rows are the image rows: `image`");
 }
 
 /* ---- all of it ---- */

@@ -1,17 +1,18 @@
-/* picture_map.h: values of image rows as a heat map over the picture that they show, layer by layer: on paper (SVG), and
- * in a page (HTML, with a slider over the layers and the values under the pointer).
+/* picture_map.h: values of image rows as a heat map over the picture that they show, layer by layer: on paper (SVG),
+ * and in a page (HTML, with a slider over the layers and the values under the pointer).
  *
  *     picture_map m = {.about = &r->about, .title = "Image to constraint", .layers = layers, .layer_count = L,
  *                      .values = values, .scale = picture_scale_of(values, L * rows, "contribution"),
  *                      .colours = &palette_reds};
  *
- * In a figure: picture_map_defs once, then panels. In a page: picture_map_style inside <style>, picture_map_picture once,
- * picture_map_html for each map, picture_map_script at the end.
+ * In a figure: picture_map_defs once, then panels. In a page: picture_map_style inside <style>, picture_map_picture
+ * once, picture_map_html for each map, picture_map_script at the end.
  *
- * A row is drawn where its pixels are in the picture as it lies in its file: what resizing, cropping and padding did is
- * undone (about->image_areas). The picture below is grey and pale, so that colour is the values' alone; what stays
- * uncoloured no row saw. Rows without pixels (padding alone, a class row) are told in words. A picture more than 4 times
- * as long as wide, or as wide as long, is drawn squeezed. All functions append; lengths are the drawing's units. */
+ * A row is drawn where its pixels are in the picture as it lies in its file: what resizing, cropping and padding did
+ * is undone (about->image_areas). The picture below is grey and pale, so that colour is the values' alone; what
+ * stays uncoloured no row saw. Rows without pixels (padding alone, a class row) are told in words. A picture more
+ * than 4 times as long as wide, or as wide as long, is drawn squeezed. All functions append; lengths are the
+ * drawing's units. */
 #ifndef REPORT_PICTURE_MAP_H
 #define REPORT_PICTURE_MAP_H
 
@@ -36,7 +37,7 @@ typedef struct picture_map {
     const double *values;       /* [layer_count][image rows], rows as the decoder gets them; NaN: no value */
     picture_scale scale;
     const palette *colours;
-    const image_area *areas;    /* [row_count] of other rows than the decoder's, the tower's say; NULL: about's image rows */
+    const image_area *areas;    /* [row_count] of other rows, the tower's say; NULL: those of the image rows */
     size_t row_count;
     const char *row_word;       /* what these are called: "tower row" */
 } picture_map;

@@ -14,8 +14,8 @@ bool trace_shows_tokens(const trace *t)
     return t->blocks == 0 && t->site_count > 0 && !heads_alone;
 }
 
-/* values[layers][rows] of a grid, each row having its cell's; NaN where it has none, and of cells that are not placed. Rows
- * are counted from position `first`. */
+/* values[layers][rows] of a grid, each row having its cell's; NaN where it has none, and of cells that are not
+ * placed. Rows are counted from position `first`. */
 static double *row_values(const trace *t, const trace_grid *g, size_t first, size_t rows)
 {
     double *values = mem_new(t->layer_count * rows, sizeof *values);
@@ -28,7 +28,8 @@ static double *row_values(const trace *t, const trace_grid *g, size_t first, siz
     return values;
 }
 
-/* A cell that is drawn over the picture: a block, or a single image row. A span restored as a whole says nothing of places. */
+/* A cell that is drawn over the picture: a block, or a single image row. A span restored as a whole says nothing of
+ * places. */
 static bool is_placed(const trace_report *r, size_t cell)
 {
     const trace *t = r->trace;

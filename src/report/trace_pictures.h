@@ -1,5 +1,5 @@
-/* trace_pictures.h: a trace's cells over the picture: a heat map per site, layer by layer, where cells are single image rows
- * or blocks of patches. */
+/* trace_pictures.h: a trace's cells over the picture: a heat map per site, layer by layer, where cells are single
+ * image rows or blocks of patches. */
 #ifndef REPORT_TRACE_PICTURES_H
 #define REPORT_TRACE_PICTURES_H
 
@@ -18,7 +18,8 @@ typedef struct trace_pictures {
 void trace_pictures_make(trace_pictures *p, const trace_report *r);
 void trace_pictures_free(trace_pictures *p);
 
-/* Whether maps of tokens by layers are drawn: not of blocks, which the picture shows, nor of heads alone, which have others. */
+/* Whether maps of tokens by layers are drawn: not of blocks, which the picture shows, nor of heads alone, which have
+ * others. */
 bool trace_shows_tokens(const trace *t);
 
 #endif
