@@ -118,7 +118,7 @@ class Grid:
     @staticmethod
     def of(model: Path, request: Request) -> "Grid":
         oracle = Oracle(model)
-        prompt, text = oracle.prompt(request), oracle.config.text_config
+        prompt, text = oracle.prompt(request), oracle.model.config.text_config
         _, restored = oracle._windows(request)
         return Grid(text.num_hidden_layers, len(prompt.rows), prompt.span("text"), prompt.span("constraint")[0],
                     [a for a, _ in restored], [b for _, b in restored], text.hidden_size,
@@ -182,8 +182,8 @@ class Grid:
 def _tower_flop(oracle: Oracle) -> int:
     """The tower's layers up to the one that is used, and the projector, once: matrices times rows, and attention of
     all rows to all rows."""
-    v, model = oracle.config.vision_config, oracle.model.model
-    used = oracle.config.vision_feature_layer % (v.num_hidden_layers + 1)
+    v, model = oracle.model.config.vision_config, oracle.model.model
+    used = oracle.model.config.vision_feature_layer % (v.num_hidden_layers + 1)
     rows = (v.image_size // v.patch_size) ** 2 + 1
     parts = [*model.vision_tower.encoder.layers[:used], model.multi_modal_projector, model.vision_tower.embeddings.patch_embedding]
     weights = sum(w.numel() for part in parts for w in part.parameters() if w.dim() > 1)
