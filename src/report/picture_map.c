@@ -73,7 +73,7 @@ void picture_map_number(buffer *out, double value)
 /* ---- words ---- */
 
 /* "; 96 rows of padding alone: 0 to 0.02" */
-static void add_kind(buffer *out, const picture_map *m, size_t layer, image_area_kind kind, const char *name)
+static void add_kind(buffer *out, const picture_map *m, size_t first, size_t end, image_area_kind kind, const char *name)
 {
     size_t n = picture_map_rows(m), count = 0;
     double least = INFINITY, most = -INFINITY;
@@ -81,11 +81,13 @@ static void add_kind(buffer *out, const picture_map *m, size_t layer, image_area
         if (picture_map_areas(m)[i].kind != kind)
             continue;
         count++;
-        double value = m->values[layer * n + i];
-        least = isfinite(value) ? fmin(least, value) : least;
-        most = isfinite(value) ? fmax(most, value) : most;
+        for (size_t l = first; l < end; l++) {
+            double value = m->values[l * n + i];
+            least = isfinite(value) ? fmin(least, value) : least;
+            most = isfinite(value) ? fmax(most, value) : most;
+        }
     }
-    if (!count)
+    if (!(least <= most)) /* no such rows, or none of them traced */
         return;
     buffer_text(out, out->size ? "; " : "");
     buffer_printf(out, count == 1 ? "%zu %s row: " : "%zu %s rows: ", count, name);
@@ -96,13 +98,19 @@ static void add_kind(buffer *out, const picture_map *m, size_t layer, image_area
     }
 }
 
-void picture_map_elsewhere(buffer *out, const picture_map *m, size_t layer)
+/* Of layers first .. end-1 together. */
+static void add_elsewhere(buffer *out, const picture_map *m, size_t first, size_t end)
 {
     buffer words = {0};
-    add_kind(&words, m, layer, AREA_CLASS, "class");
-    add_kind(&words, m, layer, AREA_PADDING, "padding");
+    add_kind(&words, m, first, end, AREA_CLASS, "class");
+    add_kind(&words, m, first, end, AREA_PADDING, "padding");
     buffer_text(out, words.data ? words.data : "");
     buffer_free(&words);
+}
+
+void picture_map_elsewhere(buffer *out, const picture_map *m, size_t layer)
+{
+    add_elsewhere(out, m, layer, layer + 1);
 }
 
 static void add_layer_name(buffer *out, const picture_map *m, size_t layer)
@@ -247,10 +255,11 @@ static double draw_title(buffer *out, const picture_map *m, const char *more, do
 }
 
 /* Returns the height of the line, 0 where all rows lie in the picture. */
-static double draw_elsewhere(buffer *out, const picture_map *m, size_t layer, double x, double y, double width)
+static double draw_elsewhere(buffer *out, const picture_map *m, size_t first, size_t end, double x, double y,
+                             double width)
 {
     buffer words = {0}, shorter = {0};
-    picture_map_elsewhere(&words, m, layer);
+    add_elsewhere(&words, m, first, end);
     if (words.size) {
         text_shorten(&shorter, words.data, width / SMALL);
         heat_text(out, HEAT_ATTRIBUTES, x, y + SMALL, SMALL, "start", "soft", shorter.data);
@@ -272,7 +281,7 @@ double picture_panel_draw(buffer *out, const picture_map *m, size_t layer, doubl
     at += draw_title(out, m, name.data, x, at, width);
     draw_tile(out, m, layer, x, at, drawn, height);
     at += height + 3;
-    at += draw_elsewhere(out, m, layer, x, at, width);
+    at += draw_elsewhere(out, m, layer, layer + 1, x, at, width);
     at += draw_bar(out, m, x, at, width);
     buffer_text(out, "</g>\n");
     buffer_free(&name);
@@ -312,6 +321,7 @@ double picture_maps_draw(buffer *out, const picture_map *m, double x, double y, 
         close_tile(out, left, top, tile, height);
     }
     at += line * (double)((tiles + columns - 1) / columns) + 3;
+    at += draw_elsewhere(out, m, 0, m->layer_count, x, at, width);
     at += draw_bar(out, m, x, at, fmin(width, 180));
     buffer_text(out, "</g>\n");
     return at - y;

@@ -34,8 +34,8 @@
     }
     function words(kind, name) {
       const found = data.values[layer].filter((v, i) => data.kinds[i] === kind), known = found.filter(v => v !== null);
-      if (!found.length) return "";
-      const least = known.length ? Math.min(...known) : null, most = known.length ? Math.max(...known) : null;
+      if (!known.length) return "";
+      const least = Math.min(...known), most = Math.max(...known);
       return found.length + " " + name + (found.length === 1 ? " row: " : " rows: ") + number(least) +
         (least < most ? " to " + number(most) : "");
     }

@@ -101,6 +101,10 @@ static void every_row_with_pixels_is_drawn_and_the_rest_is_told(void **state)
     assert_int_equal(occurrences(html.data, "data-row="), 8);
     picture_map_elsewhere(&words, &s.map, 0);
     assert_string_equal(words.data, "1 class row: 0.031; 8 padding rows: 0");
+    buffer svg = {0};
+    picture_map_svg(&svg, &s.map, "caption");
+    assert_non_null(strstr(svg.data, ">1 class row: 0.031; 8 padding rows: 0 to ")); /* over all layers */
+    buffer_free(&svg);
     assert_non_null(strstr(html.data, "Made-up &lt;values&gt;"));
     assert_null(strstr(html.data, "Made-up <values>"));
     assert_non_null(strstr(html.data, "d=\"M0 0H250V500H0z\"")); /* a quarter of the width, half of the height */
