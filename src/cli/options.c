@@ -59,14 +59,14 @@ static const option table[] = {
     {"direction", VALUE_CHOICE, FIELD(direction), 0, 0, "denoise|noise", "clean activations into the corrupted run, or the reverse [denoise]"},
     {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST", "attn_out, mlp_out, resid_pre, resid_post, head_out (each head by itself) "
      "[attn_out,mlp_out,resid_post]; of the tower vision.blocks.{l}.hook_attn_out (or vision.attn_out) and so on, of the "
-     "projector proj.hook_out"},
+     "projector proj.hook_out; a dump takes mlp_post too"},
     {"site", VALUE_TEXT, FIELD(site), 0, 0, "SITE", "read these rows out: resid_pre, attn_out, mlp_out, resid_post [resid_post]"},
     {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W", "restore, or cut edges in, W layers centred on each [1]"},
     {"radius", VALUE_COUNT, FIELD(radius), FIELD(has_radius), 0, "R", "in layers l-R to l+R instead"},
     {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b", "layers a to b-1: those looked at [all], or those that an edit is "
      "spread over"},
-    {"positions", VALUE_TEXT, FIELD(positions), 0, 0, "SPANS", "trace these rows: bos, image, text, constraint, constraint:N, question, "
-     "last, control, all, a:b [text; all when the picture is corrupted]"},
+    {"positions", VALUE_TEXT, FIELD(positions), 0, 0, "SPANS", "look at these rows: bos, image, text, constraint, constraint:N, question, "
+     "last, control, all, a:b [text; all when the picture is corrupted, and in a dump]"},
     {"group", VALUE_NONE, FIELD(group), 0, 0, NULL, "restore each span of --positions as a whole"},
     {"blocks", VALUE_COUNT, FIELD(blocks), 0, 1, "N", "restore the picture in squares of its patches, N along a side, instead of "
      "--positions; the picture must be corrupted"},
@@ -119,7 +119,7 @@ static const option table[] = {
     {"memory", VALUE_BYTES, FIELD(memory), 0, 0, "SIZE", "budget for working memory [8G]"},
     {"seed", VALUE_COUNT, FIELD(seed), 0, 0, "N", "of everything that is drawn [0]"},
     {"out", VALUE_TEXT, FIELD(out), 0, 0, "DIR", "folder for the results [patchbay-COMMAND]"},
-    {"json", VALUE_NONE, FIELD(json), 0, 0, NULL, "the result as JSON on standard output (files only with --out)"},
+    {"json", VALUE_NONE, FIELD(json), 0, 0, NULL, "the result as JSON on standard output (files only with --out; a dump's always)"},
     {"quiet", VALUE_NONE, FIELD(quiet), 0, 0, NULL, "no progress"},
     {"help", VALUE_NONE, FIELD(help), 0, 0, NULL, "this text"},
 };

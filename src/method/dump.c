@@ -36,22 +36,37 @@ static bool find_site(const char *name, dump_site *out)
     return true;
 }
 
-static pb_status fail_unknown(const char *what, const char *name, pb_error *err)
+/* "resid_pre, ..., proj.out": for errors. buffer_free */
+static buffer known_sites(void)
 {
     buffer list = {0};
     buffer_text(&list, site_read_names());
     for (size_t i = 0; i < VISION_SITES; i++)
         buffer_printf(&list, ", %s", vision_sites[i].name);
-    fail(err, PB_EINVAL, what, name, list.data);
+    return list;
+}
+
+static pb_status fail_unknown(const char *name, pb_error *err)
+{
+    buffer list = known_sites();
+    pb_status status = fail(err, PB_EINVAL, "--sites: \"%s\" is no site; known are %s", name, list.data);
     buffer_free(&list);
-    return PB_EINVAL;
+    return status;
+}
+
+static pb_status fail_no_site(pb_error *err)
+{
+    buffer list = known_sites();
+    pb_status status = fail(err, PB_EINVAL, "--sites: names no site; known are %s", list.data);
+    buffer_free(&list);
+    return status;
 }
 
 static pb_status add_site(dump *d, const question *q, const char *name, pb_error *err)
 {
     dump_site s;
     if (!find_site(name, &s))
-        return fail_unknown("--sites: \"%s\" is no site; known are %s", name, err);
+        return fail_unknown(name, err);
     if (s.part != DUMP_DECODER && !q->image_rows)
         return fail(err, PB_EINVAL, "--sites %s: that is on the picture's side, but no --image was given", name);
     for (size_t i = 0; i < d->site_count; i++)
@@ -72,7 +87,7 @@ static pb_status choose_sites(dump *d, const question *q, const char *list, pb_e
         TRY(status);
         at += length + (at[length] == ',');
     }
-    return d->site_count ? PB_OK : fail_unknown("--sites%s: names no site; known are %s", "", err);
+    return d->site_count ? PB_OK : fail_no_site(err);
 }
 
 static void size_site(dump_site *s, const dump *d, const question *q)
