@@ -73,7 +73,8 @@ void picture_map_number(buffer *out, double value)
 /* ---- words ---- */
 
 /* "; 96 rows of padding alone: 0 to 0.02" */
-static void add_kind(buffer *out, const picture_map *m, size_t first, size_t end, image_area_kind kind, const char *name)
+static void add_kind(buffer *out, const picture_map *m, size_t first, size_t end, image_area_kind kind,
+                     const char *name)
 {
     size_t n = picture_map_rows(m), count = 0;
     double least = INFINITY, most = -INFINITY;

@@ -57,8 +57,8 @@ void picture_map_defs(buffer *out, const report_about *about);
 /* One layer in a panel of this width (its picture may be narrower): below y the title, the map, and its colour bar.
  * Returns the height. */
 double picture_panel_draw(buffer *out, const picture_map *m, size_t layer, double x, double y, double width);
-/* All layers as small multiples, under one title and over one colour bar; the first tile is the picture itself. Rows that
- * have no place in it are told under them, over all layers. */
+/* All layers as small multiples, under one title and over one colour bar; the first tile is the picture itself. Rows
+ * that have no place in it are told under them, over all layers. */
 double picture_maps_draw(buffer *out, const picture_map *m, double x, double y, double width);
 
 /* A whole file with the small multiples and a caption. */

@@ -201,6 +201,8 @@ class Trace(ProgramTest):
         self.assertEqual((blocks["blocks"], blocks["groups"]), (2, ["block 0,0", "block 0,1", "block 1,0", "block 1,1"]))
         self.assertEqual([len(p) for p in blocks["positions"]], [4, 2, 2, 1])
         self.assertEqual(sorted(sum(blocks["positions"], [])), self.json(*wrong, "--positions", "image", image=PICTURE)["positions"])
+        loud = self.program("trace", LLAVA, QUESTION, "--constraint", "this country", "--image", PICTURE, *wrong, "--blocks", 2, "--json")
+        self.assertRegex(self.succeeds(loud).stderr, r"^\d+ cells, \S+ TFLOP, about \S+ s on this machine\n")     # said beforehand
         self.fails(self.trace(LLAVA, "--blocks", 2, image=PICTURE), "--blocks", "not corrupted", hint="--corrupt image:FILE")
         self.fails(self.trace(LLAVA, "--blocks", 2), "--blocks", "no picture")
         for other in (("--group",), ("--positions", "text")):
