@@ -82,8 +82,8 @@ bool pb_attribute_largest(const pb_attribute *pa, size_t i, pb_attribute_cell *c
     const trace_grid *g = &t->sites[at->site];
     size_t k = trace_cell_in_grid(t, *at);
     *cell = (pb_attribute_cell){.site = site_name(g->site), .cell = pa->of->cell_names[at->column],
-                                .layer = t->layers[at->layer], .head = at->head, .estimate = g->estimate[k], .logprob = g->logprob[k],
-                                .prob = g->prob[k]};
+                                .layer = t->layers[at->layer], .head = at->head, .estimate = g->estimate[k],
+                                .logprob = g->logprob[k], .prob = g->prob[k]};
     return true;
 }
 

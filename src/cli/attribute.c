@@ -35,7 +35,8 @@ static void attribute_print(const pb_attribute *a, bool noise)
     pb_attribute_cell cell;
     double unpatched = pb_attribute_unpatched(a);
     trace_print_runs(t);
-    printf("Estimated changes of log p, %.3f in the %s run; the largest, and what is so:\n", unpatched, noise ? "clean" : "corrupted");
+    printf("Estimated changes of log p, %.3f in the %s run; the largest, and what is so:\n", unpatched,
+           noise ? "clean" : "corrupted");
     for (size_t i = 0; i < 10 && pb_attribute_largest(a, i, &cell); i++)
         print_cell(&cell, unpatched);
     if (isfinite(pb_attribute_spearman(a)))

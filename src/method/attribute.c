@@ -1,8 +1,9 @@
 /* attribute.c: see attribute.h.
  *
- * The reference runs are a trace's. A gradient run is one of them, recorded already, or another one on top of the clean run's
- * unchanged rows; backward goes over its changed rows alone. As a row's gradient comes by it is multiplied with the change of
- * that row, and only the product is kept: change[site][layer][position][head], of which every cell is a sum. */
+ * The reference runs are a trace's. A gradient run is one of them, recorded already, or another one on top of the clean
+ * run's unchanged rows; backward goes over its changed rows alone. As a row's gradient comes by it is multiplied with
+ * the change of that row, and only the product is kept: change[site][layer][position][head], of which every cell is a
+ * sum. */
 #include "method/attribute.h"
 
 #include <math.h>
@@ -35,8 +36,8 @@ typedef struct gradient_run {
 
 /* ---- the runs ---- */
 
-/* Whether the run is one of the references as it stands: the corrupted one. The clean run's recording begins at row 0, but
- * backward is to go over the changed rows alone, so those are run once more by themselves, for all samples. */
+/* Whether the run is one of the references as it stands: the corrupted one. The clean run's recording begins at row 0,
+ * but backward is to go over the changed rows alone, so those are run once more by themselves, for all samples. */
 static bool is_reference(const attribution *a)
 {
     return a->steps == 0 && a->j->t->direction == TRACE_DENOISE;
@@ -54,7 +55,7 @@ static size_t first_of(const attribution *a, size_t run)
     return a->j->first_changed[a->steps ? run / a->steps : run];
 }
 
-/* input[rows][D] of step k of N, from 1: unpatched + (k - 1/2)/N (source - unpatched); of the unpatched run itself with N 0. */
+/* input[rows][D] of a step of N, from 0: unpatched + (step + 1/2)/N (source - unpatched); with N 0 the unpatched run's. */
 static void interpolate(const attribution *a, size_t sample, size_t first, size_t step, float *input)
 {
     const trace_job *j = a->j;
@@ -183,7 +184,8 @@ static pb_status differentiate_readout(const attribution *a, const replay_fork *
     return status;
 }
 
-static pb_status run_group(attribution *a, gradient_run *runs, replay_fork *forks, size_t count, float *d, pb_error *err)
+static pb_status run_group(attribution *a, gradient_run *runs, replay_fork *forks, size_t count, float *d,
+                           pb_error *err)
 {
     trace_job *j = a->j;
     decoder *m = &j->q->model->decoder;
@@ -406,7 +408,8 @@ static pb_status check_asked(const trace_job *j, pb_error *err)
         return fail_hint(err, "its cells are run with the command trace");
     }
     if (j->t->severed)
-        return fail(err, PB_EINVAL, "--freeze: a severed trace has no estimates; its cells are run with the command trace");
+        return fail(err, PB_EINVAL, "--freeze: a severed trace has no estimates; its cells are run with the command "
+                                    "trace");
     return PB_OK;
 }
 
@@ -439,8 +442,8 @@ static pb_status run(trace_job *j, const pb_attribute_options *options, pb_error
 {
     attribution a = {.j = j, .options = options, .steps = options->steps};
     if (options->steps > ATTRIBUTE_MOST_STEPS)
-        return fail(err, PB_EINVAL, "--ig %zu: more than %d steps lie closer together than float32 can tell", options->steps,
-                    ATTRIBUTE_MOST_STEPS);
+        return fail(err, PB_EINVAL, "--ig %zu: more than %d steps lie closer together than float32 can tell",
+                    options->steps, ATTRIBUTE_MOST_STEPS);
     TRY(trace_prepare(j, err));
     TRY(check_asked(j, err));
     TRY(check_change(j, err));

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Spearman's rank correlation of a[n] and b[n]: Pearson's of their ranks, equal values having the mean of theirs. NAN where
- * one of them has no order (fewer than two values, or all the same), or where a value is NAN. */
+/* Spearman's rank correlation of a[n] and b[n]: Pearson's of their ranks, equal values having the mean of theirs. NAN
+ * where one of them has no order (fewer than two values, or all the same), or where a value is NAN. */
 double spearman_of(const double *a, const double *b, size_t n);
 
 #endif

@@ -1,5 +1,5 @@
-/* estimate_page.c: what a page of estimates has in the place of a trace's strongest cells (trace_page.h): the largest ones with
- * their exact values, the two against each other, how they were made, what may be said. */
+/* estimate_page.c: what a page of estimates has in the place of a trace's strongest cells (trace_page.h): the largest
+ * ones with their exact values, the two against each other, how they were made, what may be said. */
 #include <math.h>
 
 #include "report/html.h"
@@ -41,10 +41,11 @@ static void add_cell(buffer *out, const trace_report *r, const trace_cell *c)
 static void add_table(buffer *out, const trace_report *r)
 {
     const trace_estimates *e = &r->trace->estimates;
-    buffer_printf(out, "<section>\n<h2>The largest estimates, and what is so</h2>\n<p class=\"hint\">Changes of log p(");
+    buffer_text(out, "<section>\n<h2>The largest estimates, and what is so</h2>\n<p class=\"hint\">Changes of log p(");
     html_answer(out, r);
-    buffer_printf(out, ") from the %s run&rsquo;s %.3f; the clean run has %.3f.</p>\n<div class=\"scroll\"><table>\n<tr><th>Site</th>"
-                  "<th class=\"r\">layer</th><th>row</th><th class=\"r\">estimated</th><th class=\"r\">exact</th><th class=\"r\">p(",
+    buffer_printf(out, ") from the %s run&rsquo;s %.3f; the clean run has %.3f.</p>\n<div class=\"scroll\"><table>\n"
+                  "<tr><th>Site</th><th class=\"r\">layer</th><th>row</th><th class=\"r\">estimated</th>"
+                  "<th class=\"r\">exact</th><th class=\"r\">p(",
                   r->trace->direction == TRACE_DENOISE ? "corrupted" : "clean", trace_unpatched_logprob(r->trace),
                   r->trace->clean.logprob);
     html_answer(out, r);
@@ -81,17 +82,20 @@ static void add_agreement(buffer *out, const trace *t)
 static void add_scatter(buffer *out, const trace *t)
 {
     double font = 12, size = 280;
-    scatter_box box = {.x = scatter_left(font), .y = scatter_above(font), .size = size, .font = font, .paint = HEAT_CLASSES};
+    scatter_box box = {.x = scatter_left(font), .y = scatter_above(font), .size = size, .font = font,
+                       .paint = HEAT_CLASSES};
     double width = box.x + size + scatter_right(font), height = box.y + size + scatter_below(font);
-    buffer_printf(out, "<section>\n<h2>Estimated and exact</h2>\n<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
-                  "role=\"img\" aria-label=\"Estimated against exact changes of log p, a point a cell\">\n", width, height, width,
-                  height);
+    buffer_printf(out, "<section>\n<h2>Estimated and exact</h2>\n<svg width=\"%.0f\" height=\"%.0f\" "
+                  "viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+                  "aria-label=\"Estimated against exact changes of log p, a point a cell\">\n",
+                  width, height, width, height);
     scatter_draw(out, t, &box);
     buffer_text(out, "</svg>\n");
     if (t->estimates.exact == trace_cell_total(t))
         add_agreement(out, t);
     else
-        buffer_printf(out, "<p class=\"note\">The %zu largest of %zu cells; <code>--exact all</code> runs all of them.</p>\n",
+        buffer_printf(out, "<p class=\"note\">The %zu largest of %zu cells; <code>--exact all</code> runs all of "
+                           "them.</p>\n",
                       t->estimates.exact, trace_cell_total(t));
     buffer_text(out, "</section>\n");
 }
@@ -107,7 +111,8 @@ void page_estimate_facts(buffer *out, const trace *t)
     const char *run = t->direction == TRACE_DENOISE ? "corrupted" : "clean";
     html_open_fact(out, "Estimates");
     if (t->estimates.steps)
-        buffer_printf(out, "the gradient averaged over %zu runs on the way from the %s run to the other", t->estimates.steps, run);
+        buffer_printf(out, "the gradient averaged over %zu runs on the way from the %s run to the other",
+                      t->estimates.steps, run);
     else
         buffer_printf(out, "the gradient of the %s run", run);
     buffer_printf(out, "; %zu of %zu cells run as well", t->estimates.exact, trace_cell_total(t));
@@ -116,10 +121,10 @@ void page_estimate_facts(buffer *out, const trace *t)
 
 void page_estimate_meaning(buffer *out)
 {
-    buffer_text(out, "An estimate follows the slope at the run that is patched: it says where a trace is worth its time, and its exact "
-                     "values are what may be reported. It misleads where the model saturates (a flat slope before a large "
-                     "change, or a steep one that soon ends), and for large changes, such as a whole residual stream&rsquo;s. In a "
-                     "window of layers first-order effects add up: one change may be counted in each layer. "
-                     "<code>--ig N</code> follows the way in N steps; <code>--exact all</code> shows how good the estimates are.</p>\n"
-                     "</section>\n");
+    buffer_text(out, "An estimate follows the slope at the run that is patched: it says where a trace is worth its "
+                     "time, and its exact values are what may be reported. It misleads where the model saturates (a "
+                     "flat slope before a large change, or a steep one that soon ends), and for large changes, such as "
+                     "a whole residual stream&rsquo;s. In a window of layers first-order effects add up: one change "
+                     "may be counted in each layer. <code>--ig N</code> follows the way in N steps; <code>--exact all"
+                     "</code> shows how good the estimates are.</p>\n</section>\n");
 }

@@ -92,7 +92,8 @@ static void draw_ticks(buffer *out, const axes *a)
         char text[32];
         double x = x_of(a, k * step), y = y_of(a, k * step);
         snprintf(text, sizeof text, "%s%g", k < 0 ? "\u2212" : "", fabs(k * step));
-        buffer_printf(out, "<path %s d=\"M%.2f %.2fh%.2fM%.2f %.2fv%.2f\"/>\n", thin(b->paint), b->x, y, b->size, x, b->y,
+        buffer_printf(out, "<path %s d=\"M%.2f %.2fh%.2fM%.2f %.2fv%.2f\"/>\n", thin(b->paint), b->x, y, b->size, x,
+                      b->y,
                       b->size);
         heat_text(out, b->paint, b->x - b->font * 0.5, y + b->font * 0.35, b->font, "end", "normal", text);
         heat_text(out, b->paint, x, b->y + b->size + b->font * 1.25, b->font, "middle", "normal", text);
@@ -105,10 +106,12 @@ static void draw_frame(buffer *out, const axes *a)
     draw_ticks(out, a);
     buffer_printf(out, "<path %s stroke-dasharray=\"3 2\" d=\"M%.2f %.2fL%.2f %.2f\"/>\n", outline(b->paint), b->x,
                   b->y + b->size, b->x + b->size, b->y);
-    buffer_printf(out, "<rect %s x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n", outline(b->paint), b->x, b->y,
+    buffer_printf(out, "<rect %s x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n", outline(b->paint), b->x,
+                  b->y,
                   b->size, b->size);
     heat_text(out, b->paint, b->x, b->y - b->font * 0.7, b->font, "start", "bold", "estimated change of log p");
-    heat_text(out, b->paint, b->x + b->size, b->y + b->size + b->font * 2.5, b->font, "end", "bold", "exact change of log p");
+    heat_text(out, b->paint, b->x + b->size, b->y + b->size + b->font * 2.5, b->font, "end", "bold",
+              "exact change of log p");
 }
 
 /* The two sites of the residual stream share a palette, and attention and its heads. */
@@ -163,7 +166,8 @@ static void draw_key(buffer *out, const trace *t, const scatter_box *b)
 void scatter_draw(buffer *out, const trace *t, const scatter_box *b)
 {
     axes a = fit(t, b);
-    buffer_text(out, "<g class=\"scatter\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif\">\n");
+    buffer_text(out, "<g class=\"scatter\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
+                     "sans-serif\">\n");
     draw_frame(out, &a);
     for (size_t s = 0; s < t->site_count; s++)
         draw_points(out, t, &t->sites[s], &a);

@@ -1,5 +1,5 @@
-/* scatter.h: estimates against exact values, in SVG: a point for each cell that was run, as changes of log P(answer), one colour
- * a site. On the diagonal they are equal. */
+/* scatter.h: estimates against exact values, in SVG: a point for each cell that was run, as changes of log P(answer),
+ * one colour a site. On the diagonal they are equal. */
 #ifndef REPORT_SCATTER_H
 #define REPORT_SCATTER_H
 

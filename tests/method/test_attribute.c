@@ -1,5 +1,5 @@
-/* test_attribute.c: estimates approach what they estimate as the change grows small, add up as gradients do, and stand beside
- * exact values that are a trace's. */
+/* test_attribute.c: estimates approach what they estimate as the change grows small, add up as gradients do, and stand
+ * beside exact values that are a trace's. */
 #include "tests/method/asked.h"
 
 #include "method/attribute.h"
@@ -112,8 +112,10 @@ static void windows_and_groups_are_sums(void **state)
             for (size_t h = 0; h < H; h++) {
                 double all = 0, constraint = 0;
                 for (size_t p = 0; p < n; p++) {
-                    double here = of[(l * n + p) * H + h], below = l > 0 ? of[((l - 1) * n + p) * H + h] : unpatched(&a);
-                    assert_close(b.sites[s].estimate[(l * n + p) * H + h], here + below - unpatched(&a), 1e-9, "window", p);
+                    double here = of[(l * n + p) * H + h], below = l > 0 ? of[((l - 1) * n + p) * H + h] :
+                        unpatched(&a);
+                    assert_close(b.sites[s].estimate[(l * n + p) * H + h], here + below - unpatched(&a), 1e-9,
+                                 "window", p);
                     all += here - unpatched(&a);
                     constraint += span_has(&c.cells[0], p) ? here - unpatched(&a) : 0;
                 }
@@ -141,14 +143,15 @@ static void heads_add_up_to_attention(void **state)
         double sum = unpatched(&t);
         for (size_t h = 0; h < heads->heads; h++)
             sum += heads->estimate[i * heads->heads + h] - unpatched(&t);
-        assert_close(sum, attention->estimate[i], 1e-4 * (1 + fabs(attention->estimate[i] - unpatched(&t))), "heads", i);
+        assert_close(sum, attention->estimate[i], 1e-4 * (1 + fabs(attention->estimate[i] - unpatched(&t))), "heads",
+                     i);
     }
     trace_free(&t);
     model_free(m);
 }
 
-/* Along the way from one run to the other the gradients' mean accounts for the whole difference, and both directions have the
- * same mean. */
+/* Along the way from one run to the other the gradients' mean accounts for the whole difference, and both directions
+ * have the same mean. */
 static void steps_on_the_way_account_for_the_difference(void **state)
 {
     (void)state;
@@ -261,7 +264,8 @@ static void exact_values_are_the_traces(void **state)
 static void spearman_is_as_defined(void **state)
 {
     (void)state;
-    const double up[] = {1, 2, 3, 40}, down[] = {9, 8, 7, -6}, tied[] = {1, 2, 2, 3}, flat[] = {1, 1, 1, 1}, none[] = {1, NAN, 2, 3};
+    const double up[] = {1, 2, 3, 40}, down[] = {9, 8, 7, -6}, tied[] = {1, 2, 2, 3}, flat[] = {1, 1, 1, 1},
+        none[] = {1, NAN, 2, 3};
     const double a[] = {106, 100, 86, 101, 99, 103, 97, 113, 112, 110}, b[] = {7, 27, 2, 50, 28, 29, 20, 12, 6, 17};
     assert_close(spearman_of(up, up, 4), 1, 1e-15, "same", 0);
     assert_close(spearman_of(up, down, 4), -1, 1e-15, "reverse", 0);
