@@ -146,6 +146,31 @@ void about_model_name(const report_about *a, buffer *out)
     text_folder_name(out, a->model_path);
 }
 
+void about_caption_open(const report_about *a, const int32_t *ids, size_t count, double prob, buffer *out)
+{
+    buffer asked = {0}, answer = {0};
+    about_question(a->prompt, &asked);
+    about_answer_label(a, ids, count, &answer);
+    buffer_text(out, "Question: \u201c");
+    text_shorten(out, asked.data, 150);
+    buffer_text(out, "\u201d Answer: ");
+    text_shorten(out, answer.data, 30);
+    buffer_text(out, ", p = ");
+    text_prob(out, prob);
+    buffer_free(&asked);
+    buffer_free(&answer);
+}
+
+void about_caption_close(const report_about *a, buffer *out)
+{
+    buffer name = {0};
+    about_model_name(a, &name);
+    buffer_text(out, " Model: ");
+    text_shorten(out, name.data, 30);
+    buffer_printf(out, ", %s.", a->dtype);
+    buffer_free(&name);
+}
+
 /* ---- JSON ---- */
 
 json_t *about_token_text_json(const report_about *a, int32_t id)

@@ -55,6 +55,9 @@ void about_answer_text(const report_about *a, const int32_t *ids, size_t count, 
 void about_answer_label(const report_about *a, const int32_t *ids, size_t count, buffer *out);
 /* The question as asked, without its template and without `<image>`. */
 void about_question(const prompt *p, buffer *out);
+/* How a figure's caption begins and ends: the question, the answer and its probability; the model. */
+void about_caption_open(const report_about *a, const int32_t *ids, size_t count, double prob, buffer *out);
+void about_caption_close(const report_about *a, buffer *out);
 /* "llava-1.5-7b-hf" of "/models/llava-1.5-7b-hf/". */
 void about_model_name(const report_about *a, buffer *out);
 

@@ -119,3 +119,29 @@ void about_page_input(buffer *out, const report_about *a)
     add_prompt(out, a);
     buffer_text(out, "</section>\n");
 }
+
+void about_page_open(buffer *out, const report_about *a, const char *method)
+{
+    buffer asked = {0}, shorter = {0};
+    about_question(a->prompt, &asked);
+    text_shorten(&shorter, asked.data, 40);
+    buffer_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+                     "content=\"width=device-width, initial-scale=1\">\n");
+    buffer_printf(out, "<title>%s: ", method);
+    text_markup(out, shorter.data, shorter.size);
+    buffer_text(out, "</title>\n");
+    buffer_free(&asked);
+    buffer_free(&shorter);
+}
+
+void about_page_header(buffer *out, const report_about *a, const char *method)
+{
+    buffer name = {0};
+    about_model_name(a, &name);
+    buffer_printf(out, "<header>\n<p class=\"eyebrow\">%s &middot; ", method);
+    text_markup(out, name.data, name.size);
+    buffer_text(out, "</p>\n<h1>");
+    about_page_question(out, a);
+    buffer_text(out, "</h1>\n");
+    buffer_free(&name);
+}

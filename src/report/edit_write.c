@@ -5,19 +5,7 @@
 #include "base/file.h"
 #include "report/edit_npz.h"
 #include "report/edit_report.h"
-#include "base/file_set.h"
-#include "report/report.h"
-
-static pb_status write_json(const edit_report *r, const file_set *set, pb_error *err)
-{
-    buffer text = {0};
-    json_t *object = report_edit_json(r);
-    report_json_text(object, &text);
-    json_decref(object);
-    pb_status status = file_set_text(set, "edit.json", &text, err);
-    buffer_free(&text);
-    return status;
-}
+#include "report/result_files.h"
 
 static pb_status write_factors(const edit_report *r, const file_set *set, pb_error *err)
 {
@@ -29,23 +17,13 @@ static pb_status write_factors(const edit_report *r, const file_set *set, pb_err
     return status;
 }
 
-typedef void draw_fn(const edit_report *r, buffer *out);
-
-static pb_status write_drawn(const edit_report *r, draw_fn *draw, const file_set *set, const char *name, pb_error *err)
-{
-    buffer text = {0};
-    draw(r, &text);
-    pb_status status = file_set_text(set, name, &text, err);
-    buffer_free(&text);
-    return status;
-}
-
 static pb_status write_files(const edit_report *r, const file_set *set, pb_error *err)
 {
-    TRY(write_json(r, set, err));
     TRY(write_factors(r, set, err));
-    TRY(write_drawn(r, report_edit_svg, set, "edit.svg", err));
-    return write_drawn(r, report_edit_html, set, "edit.html", err);
+    result_files files = {.name = "edit", .tree = report_edit_json(r)};
+    report_edit_svg(r, &files.svg);
+    report_edit_html(r, &files.html);
+    return result_files_add(&files, set, err);
 }
 
 /* The factors of an edit that stood here before would be taken for this one's. */

@@ -14,21 +14,14 @@
 
 static void add_head(buffer *out, const flow_report *r)
 {
-    buffer asked = {0}, shorter = {0};
-    about_question(r->about.prompt, &asked);
-    text_shorten(&shorter, asked.data, 40);
-    buffer_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-                     "content=\"width=device-width, initial-scale=1\">\n<title>Flow: ");
-    text_markup(out, shorter.data, shorter.size);
-    buffer_text(out, "</title>\n<style>\n");
+    about_page_open(out, &r->about, "Flow");
+    buffer_text(out, "<style>\n");
     buffer_text(out, page_css);
     if (r->about.image_path)
         picture_map_style(out, &palette_reds);
     else
         html_palette(out, &palette_reds);
     buffer_text(out, "</style>\n</head>\n<body>\n");
-    buffer_free(&asked);
-    buffer_free(&shorter);
 }
 
 static void add_pair(buffer *out, const flow_report *r, size_t pair)
@@ -56,16 +49,9 @@ static void add_lead(buffer *out, const flow_report *r)
 
 static void add_header(buffer *out, const flow_report *r)
 {
-    buffer name = {0};
-    about_model_name(&r->about, &name);
-    buffer_text(out, "<header>\n<p class=\"eyebrow\">Flow &middot; ");
-    text_markup(out, name.data, name.size);
-    buffer_text(out, "</p>\n<h1>");
-    about_page_question(out, &r->about);
-    buffer_text(out, "</h1>\n");
+    about_page_header(out, &r->about, "Flow");
     add_lead(out, r);
     buffer_text(out, "</header>\n");
-    buffer_free(&name);
 }
 
 /* ---- curves ---- */

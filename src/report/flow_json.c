@@ -1,8 +1,7 @@
 /* flow_json.c: flows as JSON (docs/formats.md), and as all files together (flow_report.h). */
-#include "base/file_set.h"
 #include "report/flow_report.h"
 #include "report/json_values.h"
-#include "report/report.h"
+#include "report/result_files.h"
 #include "report/run_json.h"
 
 /* values[layers][width] as one array per layer; null where they were not asked for. */
@@ -53,27 +52,10 @@ json_t *report_flow_json(const flow_report *r)
 
 /* ---- files ---- */
 
-static void write_json(const flow_report *r, buffer *out)
-{
-    json_t *object = report_flow_json(r);
-    report_json_text(object, out);
-    json_decref(object);
-}
-
 pb_status report_flow_write(const flow_report *r, const char *directory, pb_error *err)
 {
-    static const struct {
-        const char *name;
-        void (*write)(const flow_report *r, buffer *out);
-    } files[] = {{"flow.json", write_json}, {"flow.svg", report_flow_svg}, {"flow.html", report_flow_html}};
-    file_set set;
-    pb_status status = PB_OK;
-    TRY(file_set_open(&set, directory, err));
-    for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
-        buffer text = {0};
-        files[i].write(r, &text);
-        status = file_set_text(&set, files[i].name, &text, err);
-        buffer_free(&text);
-    }
-    return file_set_close(&set, status, err);
+    result_files files = {.name = "flow", .tree = report_flow_json(r)};
+    report_flow_svg(r, &files.svg);
+    report_flow_html(r, &files.html);
+    return result_files_write(&files, directory, err);
 }

@@ -71,25 +71,13 @@ static double draw_pictures(buffer *out, const flow_report *r, double y)
 static double draw_caption(buffer *out, const flow_report *r, double y)
 {
     const flow *f = r->flow;
-    buffer text = {0}, asked = {0}, answer = {0}, name = {0};
-    about_question(r->about.prompt, &asked);
-    about_answer_label(&r->about, f->answer, f->answer_count, &answer);
-    about_model_name(&r->about, &name);
-    buffer_text(&text, "Question: \u201c");
-    text_shorten(&text, asked.data, 150);
-    buffer_text(&text, "\u201d Answer: ");
-    text_shorten(&text, answer.data, 30);
-    buffer_text(&text, ", p = ");
-    text_prob(&text, f->clean.prob);
+    buffer text = {0};
+    about_caption_open(&r->about, f->answer, f->answer_count, f->clean.prob, &text);
     buffer_text(&text, ". Attention contributions between spans, means over destinations; maps of heads and of the picture "
-                       "show sums of norms and norms. Model: ");
-    text_shorten(&text, name.data, 30);
-    buffer_printf(&text, ", %s.", r->about.dtype);
+                       "show sums of norms and norms.");
+    about_caption_close(&r->about, &text);
     double height = figure_caption(out, text.data, y, FIGURE_PAGE);
     buffer_free(&text);
-    buffer_free(&asked);
-    buffer_free(&answer);
-    buffer_free(&name);
     return height;
 }
 

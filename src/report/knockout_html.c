@@ -10,17 +10,10 @@
 
 static void add_head(buffer *out, const knockout_report *r)
 {
-    buffer asked = {0}, shorter = {0};
-    about_question(r->about.prompt, &asked);
-    text_shorten(&shorter, asked.data, 40);
-    buffer_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-                     "content=\"width=device-width, initial-scale=1\">\n<title>Knockout: ");
-    text_markup(out, shorter.data, shorter.size);
-    buffer_text(out, "</title>\n<style>\n");
+    about_page_open(out, &r->about, "Knockout");
+    buffer_text(out, "<style>\n");
     buffer_text(out, page_css);
     buffer_text(out, "</style>\n</head>\n<body>\n");
-    buffer_free(&asked);
-    buffer_free(&shorter);
 }
 
 static void add_answer(buffer *out, const knockout_report *r)
@@ -70,19 +63,12 @@ static void add_lead(buffer *out, const knockout_report *r)
 
 static void add_header(buffer *out, const knockout_report *r)
 {
-    buffer name = {0};
-    about_model_name(&r->about, &name);
-    buffer_text(out, "<header>\n<p class=\"eyebrow\">Knockout &middot; ");
-    text_markup(out, name.data, name.size);
-    buffer_text(out, "</p>\n<h1>");
-    about_page_question(out, &r->about);
-    buffer_text(out, "</h1>\n");
+    about_page_header(out, &r->about, "Knockout");
     add_lead(out, r);
     if (r->knockout->clean.prob < 0.1)
         buffer_text(out, "<p class=\"badge\"><b>Weak.</b> The answer has less than 0.1 before anything is cut: relative "
                          "changes below are of a small number.</p>\n");
     buffer_text(out, "</header>\n");
-    buffer_free(&name);
 }
 
 /* ---- curves ---- */

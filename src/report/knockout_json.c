@@ -1,6 +1,7 @@
 /* knockout_json.c: a knockout as JSON (docs/formats.md): the field names and their order are a contract with other programs. */
 #include "report/json_values.h"
 #include "report/knockout_report.h"
+#include "report/result_files.h"
 #include "report/run_json.h"
 
 /* The spans of a curve's pairs, with commas: "image", or "image,constraint" of two pairs cut together. */
@@ -72,4 +73,12 @@ json_t *report_knockout_json(const knockout_report *r)
     json_object_set_new(o, "verify", make_verify(k));
     json_object_set_new(o, "cost", cells_cost_json(&k->cost));
     return o;
+}
+
+pb_status report_knockout_write(const knockout_report *r, const char *directory, pb_error *err)
+{
+    result_files files = {.name = "knockout", .tree = report_knockout_json(r)};
+    report_knockout_svg(r, &files.svg);
+    report_knockout_html(r, &files.html);
+    return result_files_write(&files, directory, err);
 }

@@ -41,27 +41,14 @@ static void caption_curve(const knockout *k, size_t which, buffer *out)
 static double draw_caption(buffer *out, const knockout_report *r, double y)
 {
     const knockout *k = r->knockout;
-    buffer text = {0}, asked = {0}, answer = {0}, name = {0};
-    about_question(r->about.prompt, &asked);
-    about_answer_label(&r->about, k->answer, k->answer_count, &answer);
-    about_model_name(&r->about, &name);
-    buffer_text(&text, "Question: \u201c");
-    text_shorten(&text, asked.data, 150);
-    buffer_text(&text, "\u201d Answer: ");
-    text_shorten(&text, answer.data, 30);
-    buffer_text(&text, ", p = ");
-    text_prob(&text, k->clean.prob);
+    buffer text = {0};
+    about_caption_open(&r->about, k->answer, k->answer_count, k->clean.prob, &text);
     buffer_text(&text, " with nothing cut. Attention edges from rows of the first span to rows of the second are cut.");
     for (size_t i = 0; i < k->curve_count; i++)
         caption_curve(k, i, &text);
-    buffer_text(&text, " Model: ");
-    text_shorten(&text, name.data, 30);
-    buffer_printf(&text, ", %s.", r->about.dtype);
+    about_caption_close(&r->about, &text);
     double height = figure_caption(out, text.data, y, FIGURE_PAGE);
     buffer_free(&text);
-    buffer_free(&asked);
-    buffer_free(&answer);
-    buffer_free(&name);
     return height;
 }
 

@@ -89,16 +89,9 @@ static void add_lead(buffer *out, const lens_report *r)
 
 static void add_header(buffer *out, const lens_report *r)
 {
-    buffer name = {0};
-    about_model_name(&r->about, &name);
-    buffer_text(out, "<header>\n<p class=\"eyebrow\">Logit lens &middot; ");
-    text_markup(out, name.data, name.size);
-    buffer_text(out, "</p>\n<h1>");
-    about_page_question(out, &r->about);
-    buffer_text(out, "</h1>\n");
+    about_page_header(out, &r->about, "Logit lens");
     add_lead(out, r);
     buffer_text(out, "</header>\n");
-    buffer_free(&name);
 }
 
 /* ---- the table ---- */
@@ -426,17 +419,9 @@ static void add_data(buffer *out, const lens_report *r)
 
 static void add_head(buffer *out, const lens_report *r)
 {
-    buffer asked = {0}, shorter = {0};
-    about_question(r->about.prompt, &asked);
-    text_shorten(&shorter, asked.data, 40);
-    buffer_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-                     "content=\"width=device-width, initial-scale=1\">\n<title>Logit lens: ");
-    text_markup(out, shorter.data, shorter.size);
-    buffer_text(out, "</title>\n");
+    about_page_open(out, &r->about, "Logit lens");
     add_style(out, r);
     buffer_text(out, "</head>\n<body>\n");
-    buffer_free(&asked);
-    buffer_free(&shorter);
 }
 
 void report_lens_html(const lens_report *r, buffer *out)

@@ -2,6 +2,7 @@
 #include "report/json_values.h"
 #include "report/lens_report.h"
 #include "report/markup.h"
+#include "report/result_files.h"
 #include "report/run_json.h"
 
 /* [layer][position][{"id", "text", "prob"}, ...] */
@@ -80,4 +81,12 @@ void report_lens_text(const lens_report *r, buffer *out)
     }
     buffer_free(&answer);
     buffer_free(&row);
+}
+
+pb_status report_lens_write(const lens_report *r, const char *directory, pb_error *err)
+{
+    result_files files = {.name = "lens", .tree = report_lens_json(r)};
+    report_lens_svg(r, &files.svg);
+    report_lens_html(r, &files.html);
+    return result_files_write(&files, directory, err);
 }

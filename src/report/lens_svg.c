@@ -195,10 +195,9 @@ static double draw_pictures(buffer *out, const lens_report *r, double y)
 
 static double draw_caption(buffer *out, const lens_report *r, double y)
 {
-    buffer text = {0}, asked = {0}, answer = {0}, name = {0};
+    buffer text = {0}, asked = {0}, answer = {0};
     about_question(r->about.prompt, &asked);
     lens_answer_label(r, &answer);
-    about_model_name(&r->about, &name);
     buffer_printf(&text, "Logit lens: the final norm and the unembedding applied to %s (%s). Question: ",
                   lens_site_words(r->lens->site), site_name(r->lens->site));
     text_shorten(&text, asked.data, 60);
@@ -209,14 +208,12 @@ static double draw_caption(buffer *out, const lens_report *r, double y)
     buffer_text(&text, r->lens->answer_count > 1 ? " as a whole; cells are of its first token." : ".");
     if (r->about.prompt->constraint_count)
         buffer_text(&text, " * marks the constraint.");
-    buffer_text(&text, " A word that neighbouring layers share stands once, between white lines. Model: ");
-    text_shorten(&text, name.data, 30);
-    buffer_printf(&text, ", %s.", r->about.dtype);
+    buffer_text(&text, " A word that neighbouring layers share stands once, between white lines.");
+    about_caption_close(&r->about, &text);
     double height = figure_caption(out, text.data, y, FIGURE_PAGE);
     buffer_free(&text);
     buffer_free(&asked);
     buffer_free(&answer);
-    buffer_free(&name);
     return height;
 }
 

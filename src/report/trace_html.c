@@ -237,18 +237,9 @@ static void add_data(buffer *out, const trace_report *r, const heat_rows *rows)
 
 static void add_head(buffer *out, const trace_report *r)
 {
-    buffer asked = {0}, shorter = {0};
-    about_question(r->about.prompt, &asked);
-    text_shorten(&shorter, asked.data, 40);
-    buffer_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-                     "content=\"width=device-width, initial-scale=1\">\n<title>");
-    buffer_printf(out, "%s: ", trace_method_name(r->trace));
-    text_markup(out, shorter.data, shorter.size);
-    buffer_text(out, "</title>\n");
+    about_page_open(out, &r->about, trace_method_name(r->trace));
     add_style(out, r->trace);
     buffer_text(out, "</head>\n<body>\n");
-    buffer_free(&asked);
-    buffer_free(&shorter);
 }
 
 void report_trace_html(const trace_report *r, buffer *out)

@@ -87,14 +87,7 @@ static void add_severed(buffer *out, const trace *t)
 
 void page_header(buffer *out, const trace_report *r)
 {
-    buffer name = {0};
-    about_model_name(&r->about, &name);
-    buffer_text(out, "<header>\n<p class=\"eyebrow\">");
-    buffer_printf(out, "%s &middot; ", trace_method_name(r->trace));
-    text_markup(out, name.data, name.size);
-    buffer_text(out, "</p>\n<h1>");
-    about_page_question(out, &r->about);
-    buffer_text(out, "</h1>\n");
+    about_page_header(out, &r->about, trace_method_name(r->trace));
     add_lead(out, r);
     if (r->trace->severed)
         add_severed(out, r->trace);
@@ -112,5 +105,4 @@ void page_header(buffer *out, const trace_report *r)
                              : "<p class=\"badge\"><b>Weak.</b> The corruption does not make the answer less likely: "
                                "there is nothing to bring back.</p>\n");
     buffer_text(out, "</header>\n");
-    buffer_free(&name);
 }

@@ -121,7 +121,7 @@ class Regressions(unittest.TestCase):
                                     sweep.explained(averages.once(3), success[rows], effect[rows])))
 
     def test_ranks(self):
-        self.assertEqual(sweep.ranks(np.array([3.0, 1, 1, 2])).tolist(), [3, 0.5, 0.5, 2])
+        self.assertEqual(averages.ranks(np.array([3.0, 1, 1, 2])).tolist(), [3, 0.5, 0.5, 2])
 
 
 if __name__ == "__main__":

@@ -74,17 +74,5 @@ def regression(success, effect):
 
     value, low, high = averages.with_interval(of, len(success))
     found = {name: [float(v[i]) for v in (value, low, high)] for i, name in enumerate(("layer", "both", "more"))}
-    return found | {"trace": correlation(success.ravel(), effect.ravel()) ** 2,
-                    "curves": correlation(ranks(success.mean(0)), ranks(effect.mean(0)))}
-
-
-def correlation(x, y):
-    x, y = x - x.mean(), y - y.mean()
-    scale = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / scale) if scale > 0 else 0.0
-
-
-def ranks(x):
-    """Ranks, ties their mean."""
-    order = np.sort(x)
-    return (np.searchsorted(order, x, "left") + np.searchsorted(order, x, "right") - 1) / 2
+    return found | {"trace": averages.correlation(success.ravel(), effect.ravel()) ** 2,
+                    "curves": averages.rank_correlation(success.mean(0), effect.mean(0))}

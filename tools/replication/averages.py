@@ -87,3 +87,22 @@ def half_depth(curves):
 def over(curves, layers):
     """The mean over layers a:b."""
     return curves[:, slice(*layers)].mean(1)
+
+
+# ---- correlations ----
+
+def correlation(x, y):
+    x, y = x - x.mean(), y - y.mean()
+    scale = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / scale) if scale > 0 else 0.0
+
+
+def ranks(x):
+    """Ranks, ties their mean."""
+    order = np.sort(x)
+    return (np.searchsorted(order, x, "left") + np.searchsorted(order, x, "right") - 1) / 2
+
+
+def rank_correlation(x, y):
+    """Spearman's."""
+    return correlation(ranks(x), ranks(y))

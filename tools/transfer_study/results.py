@@ -108,22 +108,10 @@ def lateness(sample, counts, pair, order):
 
 def agreement(sample, counts, pair, order):
     share, lost = mean(counts, sample.share[pair, order]), -mean(counts, sample.relative[pair])
-    return np.array([correlation(ranks(s), ranks(r)) for s, r in zip(share, lost)])
+    return np.array([averages.rank_correlation(s, r) for s, r in zip(share, lost)])
 
 
 STATISTICS = {"peak": peak, "trough": trough, "loss": loss, "lateness": lateness, "agreement": agreement}
-
-
-def correlation(x, y):
-    x, y = x - x.mean(), y - y.mean()
-    scale = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / scale) if scale > 0 else 0.0
-
-
-def ranks(x):
-    """Ranks, ties their mean."""
-    order = np.sort(x)
-    return (np.searchsorted(order, x, "left") + np.searchsorted(order, x, "right") - 1) / 2
 
 
 def judged(plan, sample, claim):
