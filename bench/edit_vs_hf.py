@@ -68,7 +68,8 @@ def main() -> int:
     print(f"{options.edits} edits about as many pictures, {options.questions} questions each beside the edited one; "
           f"{options.threads} threads, {os.cpu_count()} cores", flush=True)
     hf = time_hf(work, options)
-    runs = {name: time_patchbay(work, name, options) for name in ("rephrasings", "neighbours")}
+    runs = {"rephrasings": time_patchbay(work, "rephrasings", options),
+            "neighbours": time_patchbay(work, "neighbours", options, edits=options.neighbour_edits or options.edits)}
     more = marginal(work, runs["rephrasings"], options)
     result = summary(hf, runs, more, options)
     if options.json:
@@ -80,6 +81,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--edits", type=int, default=100)
+    parser.add_argument("--neighbour-edits", type=int, help="edits of the variant with neighbours (default as --edits)")
     parser.add_argument("--questions", type=int, default=5, help="evaluation questions of an edit (default 5)")
     parser.add_argument("--hf-edits", type=int, default=3, help="edits of HF's to time (default 3)")
     parser.add_argument("--runs", type=int, default=1, help="runs of patchbay, of which the fastest counts (default 1)")
@@ -330,8 +332,8 @@ def summary(hf: dict, runs: dict, more: dict, options: argparse.Namespace) -> di
     problems = compare(hf, runs["rephrasings"]["found"])
     variants = {}
     for name, run in runs.items():
-        one_by_one = hf["loading_seconds"] + options.edits * hf["edit_seconds"]
-        batched = hf["loading_seconds"] + options.edits * (hf["finding_seconds"] + 2 * hf["batch_seconds"][name])
+        one_by_one = hf["loading_seconds"] + run["edits"] * hf["edit_seconds"]
+        batched = hf["loading_seconds"] + run["edits"] * (hf["finding_seconds"] + 2 * hf["batch_seconds"][name])
         variants[name] = {**_timing(run), "hf_seconds": one_by_one, "ratio": one_by_one / run["seconds"],
                           "hf_seconds_batched": batched, "ratio_batched": batched / run["seconds"]}
     print(f"HF: float32 {hf['attention']}, {hf['edit_seconds']:.1f} s an edit (fastest of {hf['edits_timed']}, mean "
