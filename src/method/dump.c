@@ -90,11 +90,29 @@ static pb_status choose_sites(dump *d, const question *q, const char *list, pb_e
     return d->site_count ? PB_OK : fail_no_site(err);
 }
 
+/* --layers counts the layers of a site's own stack. */
+static pb_status choose_layers(dump *d, dump_site *s, const question *q, const pb_dump_options *o, pb_error *err)
+{
+    if (s->part == DUMP_PROJECTOR) {
+        s->layers = 1;
+        return PB_OK;
+    }
+    if (s->part == DUMP_DECODER && !d->layers)
+        TRY(layers_choose(o->first_layer, o->end_layer, q->model->decoder.config.layers, &d->layers, &d->layer_count, err));
+    size_t L = s->part == DUMP_TOWER ? vision_used_layers(q->model->vision) : q->model->decoder.config.layers;
+    size_t end = o->end_layer ? o->end_layer : L;
+    if (o->first_layer >= end || end > L)
+        return fail(err, PB_EINVAL, "--layers %zu:%zu: of the vision tower the features pass layers 0:%zu", o->first_layer,
+                    end, L);
+    s->first = o->first_layer;
+    s->layers = end - s->first;
+    return PB_OK;
+}
+
 static void size_site(dump_site *s, const dump *d, const question *q)
 {
     const decoder_config *c = &q->model->decoder.config;
     const vision *v = q->model->vision;
-    s->layers = s->part == DUMP_DECODER ? d->layer_count : s->part == DUMP_TOWER ? vision_used_layers(v) : 1;
     s->rows = s->part == DUMP_DECODER ? d->positions.count : s->part == DUMP_TOWER ? vision_tower_rows(v) : q->prompt.image_count;
     s->width = s->part == DUMP_DECODER ? site_row_width(c, s->site) : s->part == DUMP_TOWER ? vision_settings(v)->width : c->d_model;
 }
@@ -102,10 +120,11 @@ static void size_site(dump_site *s, const dump *d, const question *q)
 static pb_status choose(dump *d, const question *q, const pb_dump_options *o, pb_error *err)
 {
     TRY(choose_sites(d, q, o->sites ? o->sites : "attn_out,mlp_out,resid_post", err));
-    TRY(layers_choose(o->first_layer, o->end_layer, q->model->decoder.config.layers, &d->layers, &d->layer_count, err));
     TRY(prompt_span(&q->prompt, o->positions ? o->positions : "all", &d->positions, err));
-    for (size_t i = 0; i < d->site_count; i++)
+    for (size_t i = 0; i < d->site_count; i++) {
+        TRY(choose_layers(d, &d->sites[i], q, o, err));
         size_site(&d->sites[i], d, q);
+    }
     return PB_OK;
 }
 
@@ -155,10 +174,9 @@ static pb_status hand_on(void *context, site s, size_t layer, size_t position, c
     dump_job *j = context;
     const dump *d = j->d;
     (void)position;
-    if (layer < d->layers[0] || layer - d->layers[0] >= d->layer_count)
-        return PB_OK;
     for (size_t i = 0; i < d->site_count; i++)
-        if (d->sites[i].part == DUMP_DECODER && d->sites[i].site == s)
+        if (d->sites[i].part == DUMP_DECODER && d->sites[i].site == s && layer >= d->sites[i].first &&
+            layer - d->sites[i].first < d->sites[i].layers)
             TRY(hand_row(j, i, row, err));
     return PB_OK;
 }
@@ -170,7 +188,7 @@ static pb_status hand_tower(dump_job *j, const tower_recording *r, pb_error *err
     for (size_t i = 0; i < j->d->site_count; i++) {
         const dump_site *s = &j->d->sites[i];
         for (size_t at = 0; s->part == DUMP_TOWER && at < s->layers * s->rows; at++)
-            TRY(hand_row(j, i, tower_recording_row(r, s->site, at / s->rows, at % s->rows), err));
+            TRY(hand_row(j, i, tower_recording_row(r, s->site, s->first + at / s->rows, at % s->rows), err));
         for (size_t at = 0; s->part == DUMP_PROJECTOR && at < s->rows; at++)
             TRY(hand_row(j, i, j->q->image_rows + at * s->width, err));
     }

@@ -12,13 +12,14 @@
 #include "method/clean_run.h"
 
 /* Whose rows a site's are. The tower's are all of its rows, the class row first where there is one, then the patches line by
- * line, in the layers that the features pass; the projector's are the picture's rows as the decoder gets them. */
+ * line, in the layers that the features pass (of these `--layers`); the projector's are the picture's rows as the decoder gets them. */
 typedef enum dump_part { DUMP_DECODER, DUMP_TOWER, DUMP_PROJECTOR } dump_part;
 
 typedef struct dump_site {
     const char *name, *hook;    /* "vision.attn_out", "vision.blocks.{l}.hook_attn_out" */
     dump_part part;
     site site;
+    size_t first;               /* the layer of its own stack that its file begins with */
     size_t layers, rows, width; /* of its file */
     size_t not_finite;          /* of its numbers, those that are NaN or infinite: they are handed on as they are */
 } dump_site;

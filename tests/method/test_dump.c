@@ -131,7 +131,7 @@ static void the_towers_rows_become_the_pictures(void **state)
     for (size_t f = 0; f < 2; f++) {
         model *m = tiny_open(folders[f]);
         pb_dump_options o = {.sites = "vision.resid_pre,vision.blocks.{l}.hook_attn_out,mlp_post,vision.mlp_out,vision.resid_post,"
-                                      "proj.hook_out,vision.attn_out", .positions = "last", .end_layer = 1};
+                                      "proj.hook_out,vision.attn_out", .positions = "last"};
         dump d;
         kept_rows k = {0};
         assert_ok(dumped(&d, &k, m, PICTURE, &o, err));
@@ -152,6 +152,18 @@ static void the_towers_rows_become_the_pictures(void **state)
             assert_close((double)rows[i], (double)q.image_rows[i], slack() * fabs((double)rows[i]), "projected", i);
         free(rows);
         question_free(&q);
+
+        dump some;
+        kept_rows second = {0};
+        o = (pb_dump_options){.sites = "vision.resid_post,proj.out", .first_layer = 1, .end_layer = 2};
+        assert_ok(dumped(&some, &second, m, PICTURE, &o, err));
+        assert_int_equal(some.sites[0].layers, 1);
+        assert_same_bits(second.rows[0], k.rows[4] + layer, layer, "the tower's second layer");
+        dumped_free(&some, &second);
+        question unread = asked(m, PICTURE);
+        o.end_layer = L + 1;
+        assert_fails(dump_choose(&some, &unread, &o, err), PB_EINVAL, "vision tower");
+        question_free(&unread);
         dumped_free(&d, &k);
         model_free(m);
     }
