@@ -43,6 +43,16 @@ char *mem_text_n(const char *text, size_t n)
     return copy;
 }
 
+char *mem_text_item(const char **list)
+{
+    size_t length = strcspn(*list, ",");
+    if (**list == '\0')
+        return NULL;
+    char *item = mem_text_n(*list, length);
+    *list += length + ((*list)[length] == ',');
+    return item;
+}
+
 char *mem_text(const char *text)
 {
     return mem_text_n(text, strlen(text));

@@ -18,6 +18,8 @@ void *mem_resize(void *old, size_t count, size_t size);
 /* A copy of text (or of its first n bytes), NUL-terminated. Free with free(). */
 char *mem_text(const char *text);
 char *mem_text_n(const char *text, size_t n);
+/* The next item of a list with commas between them, which moves on; NULL behind the last. free() */
+char *mem_text_item(const char **list);
 
 /* *out = count * size bytes, not cleared, aligned to 64; PB_ENOMEM naming `what` when that overflows or cannot be had.
  * Free with free(). */

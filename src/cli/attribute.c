@@ -1,7 +1,6 @@
 /* attribute.c: a trace's cells estimated to first order. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -52,8 +51,7 @@ static void show(const pb_attribute *a, const settings *s, bool noise, const cha
         return;
     }
     pb_attribute_json(a, &json);
-    fputs(json, stdout);
-    free(json);
+    command_print(json);
 }
 
 static pb_status attribute_and_show(pb_model *model, const settings *s, const char *out, pb_error *err)
@@ -79,17 +77,7 @@ static pb_status attribute_and_show(pb_model *model, const settings *s, const ch
 
 static int run(const settings *s)
 {
-    pb_error err;
-    pb_model *model;
-    const char *out = s->out ? s->out : s->json ? NULL : "patchbay-attribute";
-    const char *wrong = trace_wrong(s);
-    if (wrong)
-        return command_misused("attribute", wrong);
-    if (command_open(&model, s, &err))
-        return command_failed("attribute", &err);
-    pb_status status = attribute_and_show(model, s, out, &err);
-    pb_model_free(model);
-    return status ? command_failed("attribute", &err) : EXIT_DONE;
+    return command_run("attribute", s, trace_wrong(s), "patchbay-attribute", attribute_and_show);
 }
 
 static const char *const options[] = {QUESTION_OPTIONS, TRACE_OPTIONS, "exact", "ig", "out", NULL};

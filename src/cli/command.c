@@ -198,3 +198,22 @@ pb_status command_out(const char *folder, size_t *made, pb_error *err)
         dir_remove(folder, *made);
     return status;
 }
+
+int command_run(const char *name, const settings *s, const char *wrong, const char *otherwise, command_work *work)
+{
+    pb_error err;
+    pb_model *model;
+    if (wrong)
+        return command_misused(name, wrong);
+    if (command_open(&model, s, &err))
+        return command_failed(name, &err);
+    pb_status status = work(model, s, s->out ? s->out : s->json ? NULL : otherwise, &err);
+    pb_model_free(model);
+    return status ? command_failed(name, &err) : EXIT_DONE;
+}
+
+void command_print(char *text)
+{
+    fputs(text, stdout);
+    free(text);
+}

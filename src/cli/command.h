@@ -64,6 +64,16 @@ pb_run_options command_run_options(const settings *s, progress *p);
 /* Ends the progress line. */
 void progress_end(progress *p);
 
+/* What a command does with an open model; out: the folder that its results go to, or NULL. */
+typedef pb_status command_work(pb_model *model, const settings *s, const char *out, pb_error *err);
+
+/* A command that asks one question: opens MODEL, works, tells what went wrong; returns the exit code. wrong: what is wrong
+ * with the line, or NULL. Results go to --out, else to `otherwise`, unless --json takes them. */
+int command_run(const char *name, const settings *s, const char *wrong, const char *otherwise, command_work *work);
+
+/* Prints a text that the library made, and frees it. */
+void command_print(char *text);
+
 /* Creates the folder results go to, before any work is done; *made counts the folders, it and those above it, that were
  * not there: dir_remove takes them away again. */
 pb_status command_out(const char *folder, size_t *made, pb_error *err);

@@ -1,9 +1,10 @@
 /* dump.c: activations of one question as files. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/file.h"
 #include "cli/command.h"
+
+#define FOLDER "patchbay-dump"
 
 static pb_dump_options dump_options(const settings *s, progress *p)
 {
@@ -30,15 +31,16 @@ static void dump_print(const pb_dump *dump, const settings *s, const char *out)
     if (s->json) {
         char *json;
         pb_dump_json(dump, &json);
-        fputs(json, stdout);
-        free(json);
+        command_print(json);
     } else {
         printf("see %s/dump.json\n", out);
     }
 }
 
+/* --json or not, the activations go into files. */
 static pb_status dump_and_show(pb_model *model, const settings *s, const char *out, pb_error *err)
 {
+    out = out ? out : FOLDER;
     progress p;
     pb_dump *dump = NULL;
     size_t made = 0;
@@ -57,16 +59,7 @@ static pb_status dump_and_show(pb_model *model, const settings *s, const char *o
 
 static int run(const settings *s)
 {
-    pb_error err;
-    pb_model *model;
-    const char *wrong = command_question_wrong(s);
-    if (wrong)
-        return command_misused("dump", wrong);
-    if (command_open(&model, s, &err))
-        return command_failed("dump", &err);
-    pb_status status = dump_and_show(model, s, s->out ? s->out : "patchbay-dump", &err);
-    pb_model_free(model);
-    return status ? command_failed("dump", &err) : EXIT_DONE;
+    return command_run("dump", s, command_question_wrong(s), FOLDER, dump_and_show);
 }
 
 static const char *const options[] = {QUESTION_OPTIONS, "sites", "layers", "positions", "out", NULL};

@@ -63,19 +63,17 @@ static pb_status flow_and_show(pb_model *model, const settings *s, const char *o
     pb_flow_options options = flow_options(s, pairs, &p);
     size_t made = 0;
     pb_status status = out ? command_out(out, &made, err) : PB_OK;
-    bool opened = out && !status;
     if (!status)
         status = pb_flow_run(&flow, model, &question, &options, err);
     progress_end(&p);
     if (!status && out)
         status = pb_flow_write(flow, out, err);
-    if (status && opened)
+    if (status && out)
         dir_remove(out, made);
     if (!status && s->json) {
         char *json;
         pb_flow_json(flow, &json);
-        fputs(json, stdout);
-        free(json);
+        command_print(json);
     } else if (!status) {
         flow_print(flow);
         printf("see %s/flow.html\n", out);
@@ -87,16 +85,7 @@ static pb_status flow_and_show(pb_model *model, const settings *s, const char *o
 
 static int run(const settings *s)
 {
-    pb_error err;
-    pb_model *model;
-    const char *out = s->out ? s->out : s->json ? NULL : "patchbay-flow", *wrong = line_wrong(s);
-    if (wrong)
-        return command_misused("flow", wrong);
-    if (command_open(&model, s, &err))
-        return command_failed("flow", &err);
-    pb_status status = flow_and_show(model, s, out, &err);
-    pb_model_free(model);
-    return status ? command_failed("flow", &err) : EXIT_DONE;
+    return command_run("flow", s, line_wrong(s), "patchbay-flow", flow_and_show);
 }
 
 static const char *const options[] = {QUESTION_OPTIONS, ANSWER_OPTIONS, PAIR_OPTIONS, "per-head", "per-position", "layers",

@@ -58,19 +58,17 @@ static pb_status knockout_and_show(pb_model *model, const settings *s, const cha
     pb_knockout_options options = knockout_options(s, pairs, &p);
     size_t made = 0;
     pb_status status = out ? command_out(out, &made, err) : PB_OK;
-    bool opened = out && !status;
     if (!status)
         status = pb_knockout_run(&knockout, model, &question, &options, err);
     progress_end(&p);
     if (!status && out)
         status = pb_knockout_write(knockout, out, err);
-    if (status && opened)
+    if (status && out)
         dir_remove(out, made);
     if (!status && s->json) {
         char *json;
         pb_knockout_json(knockout, &json);
-        fputs(json, stdout);
-        free(json);
+        command_print(json);
     } else if (!status) {
         knockout_print(knockout);
         printf("see %s/knockout.html\n", out);
@@ -82,16 +80,7 @@ static pb_status knockout_and_show(pb_model *model, const settings *s, const cha
 
 static int run(const settings *s)
 {
-    pb_error err;
-    pb_model *model;
-    const char *out = s->out ? s->out : s->json ? NULL : "patchbay-knockout", *wrong = line_wrong(s);
-    if (wrong)
-        return command_misused("knockout", wrong);
-    if (command_open(&model, s, &err))
-        return command_failed("knockout", &err);
-    pb_status status = knockout_and_show(model, s, out, &err);
-    pb_model_free(model);
-    return status ? command_failed("knockout", &err) : EXIT_DONE;
+    return command_run("knockout", s, line_wrong(s), "patchbay-knockout", knockout_and_show);
 }
 
 static const char *const options[] = {QUESTION_OPTIONS, ANSWER_OPTIONS, PAIR_OPTIONS, "together", "window", "radius", "layers",

@@ -1,9 +1,14 @@
 /* lens.c: the logit lens at one question's rows. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/file.h"
 #include "cli/command.h"
+
+static const char *line_wrong(const settings *s)
+{
+    const char *wrong = command_question_wrong(s);
+    return wrong ? wrong : command_answer_wrong(s);
+}
 
 static pb_lens_options lens_options(const settings *s, progress *p)
 {
@@ -25,8 +30,7 @@ static void lens_print(const pb_lens *lens, const settings *s, const char *out)
         pb_lens_json(lens, &text);
     else
         pb_lens_text(lens, &text);
-    fputs(text, stdout);
-    free(text);
+    command_print(text);
     if (!s->json)
         printf("see %s/lens.html\n", out);
 }
@@ -54,19 +58,7 @@ static pb_status lens_and_show(pb_model *model, const settings *s, const char *o
 
 static int run(const settings *s)
 {
-    pb_error err;
-    pb_model *model;
-    const char *out = s->out ? s->out : s->json ? NULL : "patchbay-lens";
-    const char *wrong = command_question_wrong(s);
-    if (!wrong)
-        wrong = command_answer_wrong(s);
-    if (wrong)
-        return command_misused("lens", wrong);
-    if (command_open(&model, s, &err))
-        return command_failed("lens", &err);
-    pb_status status = lens_and_show(model, s, out, &err);
-    pb_model_free(model);
-    return status ? command_failed("lens", &err) : EXIT_DONE;
+    return command_run("lens", s, line_wrong(s), "patchbay-lens", lens_and_show);
 }
 
 static const char *const options[] = {QUESTION_OPTIONS, ANSWER_OPTIONS, "site", "layers", "positions", "top", "out", NULL};

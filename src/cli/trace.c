@@ -1,6 +1,5 @@
 /* trace.c: MultimodalCausalTrace of one question. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -140,8 +139,7 @@ pb_status trace_and_show(pb_model *model, const pb_question *question, const set
     if (!status && s->json) {
         char *json;
         pb_trace_json(trace, &json);
-        fputs(json, stdout);
-        free(json);
+        command_print(json);
     } else if (!status) {
         trace_print(trace);
         if (s->freeze)
@@ -152,20 +150,15 @@ pb_status trace_and_show(pb_model *model, const pb_question *question, const set
     return status;
 }
 
+static pb_status trace_asked(pb_model *model, const settings *s, const char *out, pb_error *err)
+{
+    pb_question question = command_question(s);
+    return trace_and_show(model, &question, s, out, err);
+}
+
 static int run(const settings *s)
 {
-    pb_error err;
-    pb_model *model;
-    pb_question question = command_question(s);
-    const char *out = s->out ? s->out : s->json ? NULL : "patchbay-trace";
-    const char *wrong = trace_wrong(s);
-    if (wrong)
-        return command_misused("trace", wrong);
-    if (command_open(&model, s, &err))
-        return command_failed("trace", &err);
-    pb_status status = trace_and_show(model, &question, s, out, &err);
-    pb_model_free(model);
-    return status ? command_failed("trace", &err) : EXIT_DONE;
+    return command_run("trace", s, trace_wrong(s), "patchbay-trace", trace_asked);
 }
 
 static const char *const options[] = {QUESTION_OPTIONS, TRACE_OPTIONS, "verify", "out", NULL};

@@ -8,31 +8,21 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "method/layers.h"
+#include "method/vision_site.h"
 
 /* ---- what is asked ---- */
-
-/* The picture's side. */
-static const dump_site vision_sites[] = {
-    {.name = "vision.resid_pre", .hook = "vision.blocks.{l}.hook_resid_pre", .part = DUMP_TOWER, .site = SITE_RESID_PRE},
-    {.name = "vision.attn_out", .hook = "vision.blocks.{l}.hook_attn_out", .part = DUMP_TOWER, .site = SITE_ATTN_OUT},
-    {.name = "vision.mlp_out", .hook = "vision.blocks.{l}.hook_mlp_out", .part = DUMP_TOWER, .site = SITE_MLP_OUT},
-    {.name = "vision.resid_post", .hook = "vision.blocks.{l}.hook_resid_post", .part = DUMP_TOWER, .site = SITE_RESID_POST},
-    {.name = "proj.out", .hook = "proj.hook_out", .part = DUMP_PROJECTOR},
-};
-
-enum { VISION_SITES = sizeof vision_sites / sizeof *vision_sites };
 
 static bool find_site(const char *name, dump_site *out)
 {
     site s;
-    for (size_t i = 0; i < VISION_SITES; i++)
-        if (strcmp(name, vision_sites[i].name) == 0 || strcmp(name, vision_sites[i].hook) == 0) {
-            *out = vision_sites[i];
-            return true;
-        }
-    if (!site_find_read(name, &s))
+    const vision_site *v = vision_site_find(name);
+    if (v)
+        *out = (dump_site){.name = v->name, .hook = v->hook, .part = v->projector ? DUMP_PROJECTOR : DUMP_TOWER,
+                           .site = v->site};
+    else if (site_find_read(name, &s))
+        *out = (dump_site){.name = site_name(s), .hook = site_hook(s), .site = s};
+    else
         return false;
-    *out = (dump_site){.name = site_name(s), .hook = site_hook(s), .site = s};
     return true;
 }
 
@@ -41,7 +31,7 @@ static buffer known_sites(void)
 {
     buffer list = {0};
     buffer_text(&list, site_read_names());
-    for (size_t i = 0; i < VISION_SITES; i++)
+    for (size_t i = 0; i < VISION_SITE_COUNT; i++)
         buffer_printf(&list, ", %s", vision_sites[i].name);
     return list;
 }
@@ -78,14 +68,11 @@ static pb_status add_site(dump *d, const question *q, const char *name, pb_error
 
 static pb_status choose_sites(dump *d, const question *q, const char *list, pb_error *err)
 {
-    d->sites = mem_new(SITE_READ_COUNT + VISION_SITES, sizeof *d->sites);
-    for (const char *at = list; *at;) {
-        size_t length = strcspn(at, ",");
-        char *name = mem_text_n(at, length);
+    d->sites = mem_new(SITE_READ_COUNT + VISION_SITE_COUNT, sizeof *d->sites);
+    for (char *name; (name = mem_text_item(&list));) {
         pb_status status = add_site(d, q, name, err);
         free(name);
         TRY(status);
-        at += length + (at[length] == ',');
     }
     return d->site_count ? PB_OK : fail_no_site(err);
 }
@@ -93,20 +80,17 @@ static pb_status choose_sites(dump *d, const question *q, const char *list, pb_e
 /* --layers counts the layers of a site's own stack. */
 static pb_status choose_layers(dump *d, dump_site *s, const question *q, const pb_dump_options *o, pb_error *err)
 {
-    if (s->part == DUMP_PROJECTOR) {
-        s->layers = 1;
+    bool tower = s->part == DUMP_TOWER;
+    size_t L = tower ? vision_used_layers(q->model->vision) : q->model->decoder.config.layers, end = o->end_layer;
+    s->layers = 1;
+    if (s->part == DUMP_PROJECTOR)
         return PB_OK;
-    }
-    if (s->part == DUMP_DECODER && !d->layers)
-        TRY(layers_choose(o->first_layer, o->end_layer, q->model->decoder.config.layers, &d->layers, &d->layer_count, err));
-    size_t L = s->part == DUMP_TOWER ? vision_used_layers(q->model->vision) : q->model->decoder.config.layers;
-    size_t end = o->end_layer ? o->end_layer : L;
-    if (o->first_layer >= end || end > L)
-        return fail(err, PB_EINVAL, "--layers %zu:%zu: of the vision tower the features pass layers 0:%zu", o->first_layer,
-                    end, L);
+    TRY(layers_check(o->first_layer, &end, L, tower ? "what the features pass of the vision tower" : "the model", err));
     s->first = o->first_layer;
     s->layers = end - s->first;
-    return PB_OK;
+    if (tower || d->layers)
+        return PB_OK;
+    return layers_choose(s->first, end, L, "the model", &d->layers, &d->layer_count, err);
 }
 
 static void size_site(dump_site *s, const dump *d, const question *q)

@@ -84,7 +84,8 @@ static pb_status choose(flow_job *j, question *q, pb_error *err)
 {
     flow *f = j->f;
     const decoder_config *c = &q->model->decoder.config;
-    TRY(layers_choose(j->options->first_layer, j->options->end_layer, c->layers, &f->layers, &f->layer_count, err));
+    TRY(layers_choose(j->options->first_layer, j->options->end_layer, c->layers, "the model", &f->layers, &f->layer_count,
+                      err));
     f->heads = c->heads;
     TRY(span_pairs_choose(&f->pairs, &q->prompt, j->options->pairs, j->options->pair_count, err));
     return answer_choose(q, &j->options->answer, err);

@@ -86,14 +86,11 @@ static pb_status choose(knockout_job *j, pb_error *err)
     knockout *k = j->k;
     const pb_knockout_options *o = j->options;
     size_t L = j->q->model->decoder.config.layers;
-    TRY(layers_choose(o->first_layer, o->end_layer, L, &k->layers, &k->layer_count, err));
+    TRY(layers_choose(o->first_layer, o->end_layer, L, "the model", &k->layers, &k->layer_count, err));
     k->window_kind = o->radius ? WINDOW_RADIUS : WINDOW_CENTRED;
     k->window = o->window || o->radius ? o->window : 1;
     k->cut = mem_new(k->layer_count, sizeof *k->cut);
-    for (size_t i = 0; i < k->layer_count; i++) {
-        layers_window(k->window_kind, k->window, k->layers[i], L, &k->cut[i][0], &k->cut[i][1]);
-        k->cut[i][1]--;
-    }
+    layers_windows(k->window_kind, k->window, k->layers, k->layer_count, L, k->cut);
     TRY(span_pairs_choose(&k->pairs, &j->q->prompt, o->pairs, o->pair_count, err));
     choose_curves(k, o->together);
     for (size_t i = 0; i < k->curve_count; i++)

@@ -54,7 +54,8 @@ static pb_status choose(lens_job *j, pb_error *err)
     const decoder_config *c = &j->q->model->decoder.config;
     lens *n = j->n;
     TRY(choose_site(n, o->site, err));
-    TRY(layers_choose(o->first_layer, o->end_layer, c->layers, &n->layers, &n->layer_count, err));
+    TRY(layers_choose(o->first_layer, o->end_layer, c->layers, "the model", &n->layers, &n->layer_count,
+                      err));
     TRY(prompt_span(&j->q->prompt, o->positions ? o->positions : "text", &n->positions, err));
     n->top = o->top ? o->top : LENS_TOP;
     n->top = n->top < c->vocab ? n->top : c->vocab;

@@ -7,15 +7,14 @@
 #include "method/image_blocks.h"
 #include "method/trace_job.h"
 #include "method/trace_tower.h"
+#include "method/vision_site.h"
 
 static pb_status choose_sites(trace_job *j, pb_error *err)
 {
     trace *t = j->t;
     const char *list = j->options->sites ? j->options->sites : "attn_out,mlp_out,resid_post";
     t->sites = mem_new(SITE_PUT_COUNT, sizeof *t->sites);
-    for (const char *at = list; *at;) {
-        size_t length = strcspn(at, ",");
-        char *name = mem_text_n(at, length);
+    for (char *name; (name = mem_text_item(&list));) {
         site s;
         bool known = site_find(name, &s), repeated = false;
         for (size_t i = 0; known && i < t->site_count; i++)
@@ -24,13 +23,12 @@ static pb_status choose_sites(trace_job *j, pb_error *err)
         pb_status status = PB_OK;
         if (!known && !on_picture)
             status = fail(err, PB_EINVAL, "--sites: \"%s\" is no site; known are %s, %s", name, site_names(),
-                          trace_tower_names());
+                          vision_site_names());
         free(name);
         TRY(status);
         if (known && !repeated)
             t->sites[t->site_count++] = (trace_grid){
                 .site = s, .heads = s == SITE_HEAD_OUT ? j->q->model->decoder.config.heads : 1};
-        at += length + (at[length] == ',');
     }
     return t->site_count || t->vision_count ? PB_OK : fail(err, PB_EINVAL, "--sites: names no site; known are %s", site_names());
 }
@@ -42,8 +40,8 @@ static pb_status choose_layers(trace_job *j, pb_error *err)
     t->window = j->options->window || j->options->radius ? j->options->window : 1;
     if (t->site_count == 0)
         return PB_OK; /* the picture's sites have layers of their own */
-    return layers_choose(j->options->first_layer, j->options->end_layer, j->q->model->decoder.config.layers, &t->layers,
-                         &t->layer_count, err);
+    return layers_choose(j->options->first_layer, j->options->end_layer, j->q->model->decoder.config.layers, "the model",
+                         &t->layers, &t->layer_count, err);
 }
 
 static pb_status add_group(trace *t, const prompt *p, const char *name, pb_error *err)
@@ -60,13 +58,10 @@ static pb_status choose_groups(trace *t, const prompt *p, const char *expression
         most += *at == ',';
     t->cells = mem_new(most, sizeof *t->cells);
     t->groups = mem_new(most, sizeof *t->groups);
-    for (const char *at = expression; *at;) {
-        size_t length = strcspn(at, ",");
-        char *name = mem_text_n(at, length);
+    for (char *name; (name = mem_text_item(&expression));) {
         pb_status status = add_group(t, p, name, err);
         free(name);
         TRY(status);
-        at += length + (at[length] == ',');
     }
     return t->cell_count ? PB_OK : fail(err, PB_EINVAL, "--positions: names no span");
 }
@@ -135,10 +130,7 @@ static void make_grids(trace_job *j)
         g->logit_diff = t->foil >= 0 ? mem_new(n, sizeof *g->logit_diff) : NULL;
         g->sd = j->samples > 1 ? mem_new(n, sizeof *g->sd) : NULL;
         g->restored = mem_new(t->layer_count, sizeof *g->restored);
-        for (size_t i = 0; i < t->layer_count; i++) {
-            layers_window(t->window_kind, t->window, t->layers[i], L, &g->restored[i][0], &g->restored[i][1]);
-            g->restored[i][1]--;
-        }
+        layers_windows(t->window_kind, t->window, t->layers, t->layer_count, L, g->restored);
     }
 }
 

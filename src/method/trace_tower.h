@@ -12,8 +12,6 @@
 /* Whether the name is one of these sites' ("vision.blocks.{l}.hook_attn_out", "vision.attn_out" for short,
  * "proj.hook_out"); adds it to the trace, once. */
 bool trace_tower_find(trace *t, const char *name);
-/* "vision.blocks.{l}.hook_resid_pre, ..., proj.hook_out": for errors. */
-const char *trace_tower_names(void);
 
 /* Layers, cells and room for what they say. Fails without a picture, without a corruption that the site can see, and
  * where the positions asked for name none of its rows. */

@@ -9,43 +9,22 @@
 #include "base/memory.h"
 #include "method/image_blocks.h"
 #include "method/trace_tower.h"
+#include "method/vision_site.h"
 
 /* ---- sites ---- */
 
-static const struct {
-    const char *name, *brief;
-    trace_part part;
-    site site;
-} sites[] = {
-    {"vision.blocks.{l}.hook_resid_pre", "vision.resid_pre", TRACE_TOWER, SITE_RESID_PRE},
-    {"vision.blocks.{l}.hook_attn_out", "vision.attn_out", TRACE_TOWER, SITE_ATTN_OUT},
-    {"vision.blocks.{l}.hook_mlp_out", "vision.mlp_out", TRACE_TOWER, SITE_MLP_OUT},
-    {"vision.blocks.{l}.hook_resid_post", "vision.resid_post", TRACE_TOWER, SITE_RESID_POST},
-    {"proj.hook_out", "proj.out", TRACE_PROJECTOR, SITE_RESID_PRE},
-};
-
-enum { SITES = sizeof sites / sizeof *sites };
-
-const char *trace_tower_names(void)
-{
-    return "vision.blocks.{l}.hook_resid_pre, vision.blocks.{l}.hook_attn_out, vision.blocks.{l}.hook_mlp_out, "
-           "vision.blocks.{l}.hook_resid_post, proj.hook_out";
-}
-
 bool trace_tower_find(trace *t, const char *name)
 {
-    for (size_t i = 0; i < SITES; i++) {
-        if (strcmp(name, sites[i].name) != 0 && strcmp(name, sites[i].brief) != 0)
-            continue;
-        for (size_t k = 0; k < t->vision_count; k++)
-            if (strcmp(t->vision[k].name, sites[i].name) == 0)
-                return true;
-        t->vision = mem_resize(t->vision, t->vision_count + 1, sizeof *t->vision);
-        t->vision[t->vision_count++] = (trace_vision){.name = sites[i].name, .part = sites[i].part,
-                                                      .grid = {.site = sites[i].site, .heads = 1}};
-        return true;
-    }
-    return false;
+    const vision_site *found = vision_site_find(name);
+    if (!found)
+        return false;
+    for (size_t k = 0; k < t->vision_count; k++)
+        if (t->vision[k].name == found->hook)
+            return true;
+    t->vision = mem_resize(t->vision, t->vision_count + 1, sizeof *t->vision);
+    t->vision[t->vision_count++] = (trace_vision){.name = found->hook, .part = found->projector ? TRACE_PROJECTOR : TRACE_TOWER,
+                                                  .grid = {.site = found->site, .heads = 1}};
+    return true;
 }
 
 /* ---- layers ---- */
@@ -58,10 +37,7 @@ static pb_status choose_layers(const trace_job *j, trace_vision *g, pb_error *er
         g->layers = mem_new(g->layer_count = 1, sizeof *g->layers);
         return PB_OK;
     }
-    if (o->end_layer > L)
-        return fail(err, PB_EINVAL, "--layers %zu:%zu: the vision tower has layers 0:%zu", o->first_layer,
-                    o->end_layer, L);
-    return layers_choose(o->first_layer, o->end_layer, L, &g->layers, &g->layer_count, err);
+    return layers_choose(o->first_layer, o->end_layer, L, "the vision tower", &g->layers, &g->layer_count, err);
 }
 
 /* ---- cells ---- */
@@ -95,13 +71,10 @@ static span image_span(const prompt *p, const span *from)
 /* Whether a union of spans holds this name. */
 static bool names(const char *expression, const char *wanted)
 {
-    for (const char *at = expression; *at;) {
-        size_t length = strcspn(at, ",");
-        if (strlen(wanted) == length && strncmp(at, wanted, length) == 0)
-            return true;
-        at += length + (at[length] == ',');
-    }
-    return false;
+    bool found = false;
+    for (char *name; (name = mem_text_item(&expression)); free(name))
+        found |= strcmp(name, wanted) == 0;
+    return found;
 }
 
 /* The rows of a grid that a span expression names. */
@@ -129,16 +102,13 @@ static void add_cell(trace_vision *g, span rows, const char *name)
 
 static pb_status choose_groups(const trace_job *j, trace_vision *g, const char *expression, pb_error *err)
 {
-    for (const char *at = expression; *at;) {
-        size_t length = strcspn(at, ",");
-        char *name = mem_text_n(at, length);
+    for (char *name; (name = mem_text_item(&expression));) {
         span rows = {0};
         pb_status status = rows_of(j, g, name, &rows, err);
         if (rows.count)
             add_cell(g, rows, name);
         free(name);
         TRY(status);
-        at += length + (at[length] == ',');
     }
     return PB_OK;
 }
@@ -196,10 +166,7 @@ static void make_grid(const trace_job *j, trace_vision *v)
     g->logit_diff = t->foil >= 0 ? mem_new(n, sizeof *g->logit_diff) : NULL;
     g->sd = j->samples > 1 ? mem_new(n, sizeof *g->sd) : NULL;
     g->restored = mem_new(v->layer_count, sizeof *g->restored);
-    for (size_t i = 0; i < v->layer_count; i++) {
-        layers_window(t->window_kind, t->window, v->layers[i], L, &g->restored[i][0], &g->restored[i][1]);
-        g->restored[i][1]--;
-    }
+    layers_windows(t->window_kind, t->window, v->layers, v->layer_count, L, g->restored);
 }
 
 /* That the site has something to restore. */

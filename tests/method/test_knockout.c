@@ -120,9 +120,9 @@ static void windows_and_names_are_as_asked(void **state)
     assert_int_equal(k.curve_count, 3);
     assert_string_equal(k.curves[1].name, "image > last");
     for (size_t i = 0; i < k.layer_count; i++) {
-        size_t first, end;
-        layers_window(WINDOW_CENTRED, 3, i + 1, L, &first, &end);
-        assert_true(k.cut[i][0] == first && k.cut[i][1] + 1 == end);
+        size_t layer = i + 1, window[1][2];
+        layers_windows(WINDOW_CENTRED, 3, &layer, 1, L, window);
+        assert_true(k.cut[i][0] == window[0][0] && k.cut[i][1] == window[0][1]);
     }
     knockout_free(&k);
     o = (pb_knockout_options){.pairs = three, .pair_count = 3, .together = true};
