@@ -57,3 +57,17 @@ void figure_close(buffer *out, const buffer *body, double width, double height)
     buffer_add(out, body->data, body->size);
     buffer_text(out, "</svg>\n");
 }
+
+void figure_about(buffer *out, const report_about *a, const char *method, const char *description, buffer *body,
+                  double height)
+{
+    buffer asked = {0};
+    about_question(a->prompt, &asked);
+    figure_open(out, FIGURE_PAGE, height);
+    buffer_printf(out, "<title>%s: ", method);
+    text_markup(out, asked.data, asked.size);
+    buffer_printf(out, "</title>\n<desc>%s</desc>\n", description);
+    figure_close(out, body, FIGURE_PAGE, height);
+    buffer_free(body);
+    buffer_free(&asked);
+}

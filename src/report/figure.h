@@ -10,6 +10,7 @@
 #define REPORT_FIGURE_H
 
 #include "base/memory.h"
+#include "report/about.h"
 
 #define FIGURE_PAGE 504.0   /* both columns of a two-column page */
 #define FIGURE_COLUMN 252.0 /* one */
@@ -21,5 +22,8 @@ double figure_caption(buffer *out, const char *text, double y, double width);
 
 void figure_open(buffer *out, double width, double height);
 void figure_close(buffer *out, const buffer *body, double width, double height);
+/* A whole figure of FIGURE_PAGE about one question: its title is the method and the question; body is freed. */
+void figure_about(buffer *out, const report_about *a, const char *method, const char *description, buffer *body,
+                  double height);
 
 #endif

@@ -83,18 +83,14 @@ static double draw_caption(buffer *out, const flow_report *r, double y)
 
 void report_flow_svg(const flow_report *r, buffer *out)
 {
-    buffer body = {0}, asked = {0};
+    buffer body = {0};
     double y = draw_curves(&body, r, FIGURE_MARGIN);
     y = draw_heads(&body, r, y);
     y = draw_pictures(&body, r, y);
     y += draw_caption(&body, r, y);
-    about_question(r->about.prompt, &asked);
-    figure_open(out, FIGURE_PAGE, y);
-    buffer_text(out, "<title>Flow: ");
-    text_markup(out, asked.data, asked.size);
-    buffer_text(out, "</title>\n<desc>Line charts over layers, one curve for each pair of spans: what the first gives the second "
-                     "through attention, measured in four ways; heat maps of layers by heads; heat maps over the picture.</desc>\n");
-    figure_close(out, &body, FIGURE_PAGE, y);
-    buffer_free(&body);
-    buffer_free(&asked);
+    figure_about(out, &r->about, "Flow",
+                 "Line charts over layers, one curve for each pair of spans: what the first gives the second "
+                 "through attention, measured in four ways; heat maps of layers by heads; heat maps over the "
+                 "picture.",
+                 &body, y);
 }

@@ -89,3 +89,19 @@ void html_close_picture(buffer *out)
 {
     buffer_text(out, "</figcaption>\n</figure>\n");
 }
+
+void html_script_text(buffer *out, const char *text, size_t n)
+{
+    buffer valid = {0};
+    text_utf8(&valid, text, n);
+    buffer_text(out, "\"");
+    for (size_t i = 0; i < valid.size; i++) {
+        unsigned char c = (unsigned char)valid.data[i];
+        if (c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&')
+            buffer_printf(out, "\\u%04x", c);
+        else
+            buffer_add(out, &c, 1);
+    }
+    buffer_text(out, "\"");
+    buffer_free(&valid);
+}

@@ -7,6 +7,8 @@
 
 /* Any text, what cannot be seen shown; NULL is "". */
 void html_safe(buffer *out, const char *text);
+/* Text as a JSON string that can stand inside <script>: `<` is escaped, so no tag or comment can begin. */
+void html_script_text(buffer *out, const char *text, size_t n);
 /* A probability (text_prob), in digits of one width. */
 void html_prob(buffer *out, double prob);
 /* 1,234,567 */

@@ -54,16 +54,11 @@ static double draw_caption(buffer *out, const knockout_report *r, double y)
 
 void report_knockout_svg(const knockout_report *r, buffer *out)
 {
-    buffer body = {0}, asked = {0};
+    buffer body = {0};
     double caption = draw_curves(&body, r), height = caption + draw_caption(&body, r, caption);
-    about_question(r->about.prompt, &asked);
-    figure_open(out, FIGURE_PAGE, height);
-    buffer_text(out, "<title>Knockout: ");
-    text_markup(out, asked.data, asked.size);
-    buffer_text(out, "</title>\n<desc>Two line charts over layers, one curve for each pair of spans: the probability of the "
-                     "answer, and its logarithm, when attention edges from the first span to the second are cut "
-                     "there.</desc>\n");
-    figure_close(out, &body, FIGURE_PAGE, height);
-    buffer_free(&body);
-    buffer_free(&asked);
+    figure_about(out, &r->about, "Knockout",
+                 "Two line charts over layers, one curve for each pair of spans: the probability of the "
+                 "answer, and its logarithm, when attention edges from the first span to the second are cut "
+                 "there.",
+                 &body, height);
 }

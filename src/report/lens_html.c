@@ -311,23 +311,6 @@ static void add_meaning(buffer *out, const lens_report *r)
 
 /* ---- data for the script ---- */
 
-/* A JSON string that can stand inside <script>: `<` is escaped, so no tag or comment can begin. */
-static void add_string(buffer *out, const buffer *text)
-{
-    buffer valid = {0};
-    text_utf8(&valid, text->data, text->size);
-    buffer_text(out, "\"");
-    for (size_t i = 0; i < valid.size; i++) {
-        unsigned char c = (unsigned char)valid.data[i];
-        if (c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&')
-            buffer_printf(out, "\\u%04x", c);
-        else
-            buffer_add(out, &c, 1);
-    }
-    buffer_text(out, "\"");
-    buffer_free(&valid);
-}
-
 static void add_rows_data(buffer *out, const lens_report *r)
 {
     const lens *n = r->lens;
@@ -337,7 +320,7 @@ static void add_rows_data(buffer *out, const lens_report *r)
         lens_row_label(r, k, &label);
         about_span_name(r->about.prompt, n->positions.positions[k], &name);
         buffer_text(out, k ? ",[" : "[");
-        add_string(out, &label);
+        html_script_text(out, label.data, label.size);
         buffer_printf(out, ",%zu,\"%s\"]", n->positions.positions[k], name.data);
         buffer_free(&label);
         buffer_free(&name);
@@ -366,7 +349,7 @@ static void add_words_data(buffer *out, const lens_report *r)
         buffer label = {0};
         about_token_label(&r->about, ids[i], &label);
         buffer_printf(out, "%s\"%d\":", i ? "," : "", ids[i]);
-        add_string(out, &label);
+        html_script_text(out, label.data, label.size);
         buffer_free(&label);
     }
     buffer_text(out, "},\n");
@@ -403,7 +386,7 @@ static void add_data(buffer *out, const lens_report *r)
     buffer answer = {0};
     lens_answer_label(r, &answer);
     buffer_text(out, "<script type=\"application/json\" id=\"lens-data\">\n{\"answer\":");
-    add_string(out, &answer);
+    html_script_text(out, answer.data, answer.size);
     buffer_text(out, ",\n\"layers\":[");
     for (size_t l = 0; l < n->layer_count; l++)
         buffer_printf(out, "%s%zu", l ? "," : "", n->layers[l]);

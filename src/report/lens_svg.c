@@ -219,20 +219,15 @@ static double draw_caption(buffer *out, const lens_report *r, double y)
 
 void report_lens_svg(const lens_report *r, buffer *out)
 {
-    buffer body = {0}, asked = {0};
+    buffer body = {0};
     double y = FIGURE_MARGIN;
     buffer_text(&body, "<g font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif\">\n");
     y += draw_table(&body, r, y);
     y += draw_pictures(&body, r, y);
     buffer_text(&body, "</g>\n");
     double height = y + draw_caption(&body, r, y);
-    about_question(r->about.prompt, &asked);
-    figure_open(out, FIGURE_PAGE, height);
-    buffer_text(out, "<title>Logit lens: ");
-    text_markup(out, asked.data, asked.size);
-    buffer_text(out, "</title>\n<desc>A table: rows are tokens of the prompt, columns are layers; each cell holds the most likely "
-                     "next token by that row, coloured by its probability.</desc>\n");
-    figure_close(out, &body, FIGURE_PAGE, height);
-    buffer_free(&body);
-    buffer_free(&asked);
+    figure_about(out, &r->about, "Logit lens",
+                 "A table: rows are tokens of the prompt, columns are layers; each cell holds the most likely "
+                 "next token by that row, coloured by its probability.",
+                 &body, height);
 }

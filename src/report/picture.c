@@ -43,3 +43,17 @@ bool picture_data_uri(const char *path, buffer *out)
     file_map_close(&file);
     return type != NULL;
 }
+
+void picture_element(buffer *out, const char *path, const char *id, const char *colour)
+{
+    buffer uri = {0};
+    if (picture_data_uri(path, &uri)) {
+        buffer_printf(out, "<image id=\"%s\" width=\"1000\" height=\"1000\" preserveAspectRatio=\"none\" "
+                           "style=\"image-orientation:none\" href=\"", id);
+        buffer_add(out, uri.data, uri.size);
+        buffer_text(out, "\"/>");
+    } else {
+        buffer_printf(out, "<rect id=\"%s\" width=\"1000\" height=\"1000\" fill=\"%s\"/>", id, colour);
+    }
+    buffer_free(&uri);
+}

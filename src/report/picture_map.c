@@ -176,18 +176,9 @@ static void draw_cells(buffer *out, const picture_map *m, size_t layer)
 
 void picture_map_defs(buffer *out, const report_about *about)
 {
-    buffer uri = {0};
     buffer_text(out, "<defs>\n<filter id=\"grey\"><feColorMatrix type=\"saturate\" values=\"0\"/></filter>\n");
-    if (picture_data_uri(about->image_path, &uri)) {
-        buffer_text(out, "<image id=\"picture\" width=\"1000\" height=\"1000\" preserveAspectRatio=\"none\" "
-                         "style=\"image-orientation:none\" href=\"");
-        buffer_add(out, uri.data, uri.size);
-        buffer_text(out, "\"/>\n");
-    } else {
-        buffer_text(out, "<rect id=\"picture\" width=\"1000\" height=\"1000\" fill=\"#e8e8e8\"/>\n");
-    }
-    buffer_text(out, "</defs>\n");
-    buffer_free(&uri);
+    picture_element(out, about->image_path, "picture", "#e8e8e8");
+    buffer_text(out, "\n</defs>\n");
 }
 
 static void open_tile(buffer *out, double x, double y, double width, double height)

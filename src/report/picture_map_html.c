@@ -16,18 +16,9 @@ void picture_map_style(buffer *out, const palette *colours)
 
 void picture_map_picture(buffer *out, const report_about *about)
 {
-    buffer uri = {0};
     buffer_text(out, "<svg class=\"unseen\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>");
-    if (picture_data_uri(about->image_path, &uri)) {
-        buffer_text(out, "<image id=\"pm-picture\" width=\"1000\" height=\"1000\" preserveAspectRatio=\"none\" "
-                         "style=\"image-orientation:none\" href=\"");
-        buffer_add(out, uri.data, uri.size);
-        buffer_text(out, "\"/>");
-    } else {
-        buffer_text(out, "<rect id=\"pm-picture\" width=\"1000\" height=\"1000\" fill=\"#999\"/>");
-    }
+    picture_element(out, about->image_path, "pm-picture", "#999");
     buffer_text(out, "</defs></svg>\n");
-    buffer_free(&uri);
 }
 
 /* A cell a row, so that the script can colour and name it. */

@@ -108,23 +108,6 @@ static void add_pictures(buffer *out, const trace_report *r, const trace_picture
 
 /* ---- data for the script ---- */
 
-/* A JSON string that can stand inside <script>: `<` is escaped, so no tag or comment can begin. */
-static void add_string(buffer *out, const char *text, size_t n)
-{
-    buffer valid = {0};
-    text_utf8(&valid, text, n);
-    buffer_text(out, "\"");
-    for (size_t i = 0; i < valid.size; i++) {
-        unsigned char c = (unsigned char)valid.data[i];
-        if (c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&')
-            buffer_printf(out, "\\u%04x", c);
-        else
-            buffer_add(out, &c, 1);
-    }
-    buffer_text(out, "\"");
-    buffer_free(&valid);
-}
-
 static void add_number(buffer *out, double value)
 {
     if (isfinite(value))
@@ -184,7 +167,7 @@ static void add_row_data(buffer *out, const trace_report *r, size_t cell)
             about_token_label(&r->about, p->ids[at], &label);
     }
     buffer_text(out, "[");
-    add_string(out, label.data, label.size);
+    html_script_text(out, label.data, label.size);
     buffer_printf(out, ",%zu,%zu,\"%s\"]", at, t->cells[cell].count, name.data ? name.data : "");
     buffer_free(&label);
     buffer_free(&name);
@@ -209,7 +192,7 @@ static void add_data(buffer *out, const trace_report *r, const heat_rows *rows)
     buffer answer = {0};
     trace_answer_label(r, &answer);
     buffer_text(out, "<script type=\"application/json\" id=\"data\">\n{\"answer\":");
-    add_string(out, answer.data, answer.size);
+    html_script_text(out, answer.data, answer.size);
     buffer_printf(out, ",\"direction\":\"%s\",\"clean\":", t->direction == TRACE_DENOISE ? "denoise" : "noise");
     add_number(out, t->clean.prob);
     buffer_text(out, ",\"corrupted\":");
