@@ -98,17 +98,17 @@ static double *class_means(const trace *t, const trace_grid *g, const double *va
     return means;
 }
 
-static char *curve_name(const char *site, const trace_grid *g, size_t head, const char *measure)
+static char *curve_name(const char *of, const trace_grid *g, size_t head, const char *measure)
 {
     buffer name = {0};
-    buffer_text(&name, site);
+    buffer_text(&name, of);
     if (g->site == SITE_HEAD_OUT)
         buffer_printf(&name, ":%zu", head);
     buffer_printf(&name, "/%s", measure);
     return name.data;
 }
 
-static void add_measure(aie *out, const trace *t, const trace_grid *g, const char *site, size_t head, const char *measure,
+static void add_measure(aie *out, const trace *t, const trace_grid *g, const char *of, size_t head, const char *measure,
                         const double *values, const cell_classes *classes)
 {
     for (size_t i = 0; values && i < classes->count; i++) {
@@ -116,18 +116,18 @@ static void add_measure(aie *out, const trace *t, const trace_grid *g, const cha
         if (c->count == 0)
             continue;
         out->curves = mem_resize(out->curves, out->count + 1, sizeof *out->curves);
-        out->curves[out->count++] = (aie_curve){.name = curve_name(site, g, head, measure), .class = mem_text(c->name),
+        out->curves[out->count++] = (aie_curve){.name = curve_name(of, g, head, measure), .class = mem_text(c->name),
                                                 .data = class_means(t, g, values, head, c),
                                                 .layer_count = t->layer_count};
     }
 }
 
-static void add_grid(aie *out, const trace *t, const trace_grid *g, const char *site, const cell_classes *classes)
+static void add_grid(aie *out, const trace *t, const trace_grid *g, const char *of, const cell_classes *classes)
 {
     for (size_t head = 0; head < g->heads; head++) {
-        add_measure(out, t, g, site, head, "prob", g->prob, classes);
-        add_measure(out, t, g, site, head, "logprob", g->logprob, classes);
-        add_measure(out, t, g, site, head, "logit_diff", g->logit_diff, classes);
+        add_measure(out, t, g, of, head, "prob", g->prob, classes);
+        add_measure(out, t, g, of, head, "logprob", g->logprob, classes);
+        add_measure(out, t, g, of, head, "logit_diff", g->logit_diff, classes);
     }
 }
 

@@ -219,9 +219,9 @@ static void every_head_has_its_own(void **state)
 
 static pb_trace_options other_picture(void)
 {
-    static const char *const corruption = "image:" OTHER_PICTURE;
+    static const char *const other = "image:" OTHER_PICTURE;
     pb_trace_options o = pb_trace_defaults();
-    o.corruptions = &corruption;
+    o.corruptions = &other;
     o.corruption_count = 1;
     return o;
 }
