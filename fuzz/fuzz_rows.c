@@ -1,4 +1,4 @@
-/* fuzz_rows.c: any bytes as a file of questions, for either use. Reading must succeed or name the file; what it then hands
+/* fuzz_rows.c: any bytes as a file of questions, for each use. Reading must succeed or name the file; what it then hands
  * out must be what rows.h promises. */
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +33,19 @@ static void check_question(const row_question *q)
     }
 }
 
+static void check_all(const rows *r)
+{
+    require(r->count > 0);
+    for (size_t i = 0; i < r->count; i++) {
+        const row *it = &r->items[i];
+        require(it->id && *it->id && (it->problem ? *it->problem : it->json && it->asked.question));
+        for (size_t k = 0; k < i; k++)
+            require(strcmp(r->items[k].id, it->id) != 0);
+        if (it->asked.question)
+            check_question(&it->asked);
+    }
+}
+
 static void check(const rows *r, rows_use use)
 {
     require(r->count > 0);
@@ -52,7 +65,7 @@ static void read_as(const char *path, rows_use use)
     pb_error err = {0};
     rows r;
     if (rows_read(&r, path, use, &err) == PB_OK)
-        check(&r, use);
+        use == ROWS_ALL ? check_all(&r) : check(&r, use);
     else
         require(strstr(err.message, path) && r.count == 0);
     rows_free(&r);
@@ -66,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(fd);
     read_as(path, ROWS_REQUESTS);
     read_as(path, ROWS_QUESTIONS);
+    read_as(path, ROWS_ALL);
     unlink(path);
     return 0;
 }

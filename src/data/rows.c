@@ -8,29 +8,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "data/phrase.h"
+#include "text/unicode.h"
 
 /* ---- texts ---- */
 
 static bool is_blank(const char *text)
 {
     return text[strspn(text, " \t\r\n")] == '\0';
-}
-
-static size_t count_points(const char *text)
-{
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
-}
-
-/* Where code point n of valid UTF-8 begins, n at most its length. */
-static const char *point_at(const char *text, size_t n)
-{
-    for (; n; n--)
-        for (text++; ((unsigned char)*text & 0xc0) == 0x80;)
-            text++;
-    return text;
 }
 
 /* A text that must say something where it is given; `needed`: it must be given. */
@@ -52,13 +37,13 @@ static pb_status get_words(const json_t *object, const char *key, bool needed, c
 static pb_status check_place(json_t *constraint, const char *question, size_t start, size_t end, const char *name,
                              pb_error *err)
 {
-    size_t length = count_points(question);
+    size_t length = phrase_length(question);
     const char *text = NULL;
     if (start >= end || end > length)
         return fail(err, PB_EFORMAT, "%s: \"start\" %zu and \"end\" %zu are no stretch of the question \"%s\", which "
                     "has %zu characters", name, start, end, question, length);
-    const char *from = point_at(question, start);
-    size_t n = (size_t)(point_at(from, end - start) - from);
+    const char *from = phrase_at(question, start);
+    size_t n = (size_t)(phrase_at(from, end - start) - from);
     TRY(json_get_text(constraint, "text", &text, name, err));
     if (!text)
         json_object_set_new(constraint, "text", json_stringn(from, n));
@@ -120,7 +105,7 @@ static pb_status read_image(row_question *q, const json_t *object, const char *f
     q->image = *image == '/' ? mem_text(image) : path_join(folder, image);
     free(folder);
     if (!file_exists(q->image))
-        return fail(err, PB_EFORMAT, "%s: \"image\": there is no file %s", name, q->image);
+        return fail(err, PB_EFORMAT, "%s: \"image\": there is no file %s", name, image);
     return PB_OK;
 }
 
@@ -199,13 +184,97 @@ static pb_status read_row(row *r, const char *file, rows_use use, pb_error *err)
     TRY(get_words(r->json, "id", false, &r->id, r->name, err));
     TRY(get_words(r->json, "source", false, &r->source, r->name, err));
     TRY(get_words(r->json, "subject", false, &r->subject, r->name, err));
+    TRY(get_words(r->json, "relation", false, &r->relation, r->name, err));
     TRY(read_question(&r->asked, r->json, file, r->name, err));
     TRY(read_answers(r, use == ROWS_QUESTIONS, err));
-    if (use == ROWS_QUESTIONS)
+    if (use != ROWS_REQUESTS)
         return PB_OK;
     TRY(get_words(r->json, "target", true, &r->target, r->name, err));
     return read_rephrasings(r, file, err);
 }
+
+/* ---- rows that need not be whole ---- */
+
+/* The first problem of a row stays, without the row's name, and whole characters of it. Returns whether this was none. */
+static bool well(row *r, pb_status status, const pb_error *err)
+{
+    if (status && !r->problem) {
+        size_t n = strlen(r->name);
+        const char *text = err->message;
+        if (strncmp(text, r->name, n) == 0 && strncmp(text + n, ": ", 2) == 0)
+            text += n + 2;
+        r->problem = mem_text_n(text, utf8_valid(text, strlen(text)));
+    }
+    return status == PB_OK;
+}
+
+/* Constraints that are given by their words alone must stand in the question, or in what the answer begins with. */
+static pb_status check_words(const row_question *q, const char *name, pb_error *err)
+{
+    for (size_t i = 0; i < q->constraint_count; i++)
+        if (q->starts[i] == ROWS_ANYWHERE && phrase_find(q->question, q->constraints[i], 0) == PHRASE_NOWHERE &&
+            (!q->prefill || phrase_find(q->prefill, q->constraints[i], 0) == PHRASE_NOWHERE))
+            return fail(err, PB_EFORMAT, "%s: \"constraints\"[%zu]: \"%s\" does not occur in the question \"%s\"", name, i,
+                        q->constraints[i], q->question);
+    return PB_OK;
+}
+
+/* Every part is read, whatever became of those before it. */
+static void read_what_is_there(row *r, const char *text, size_t size, const char *file)
+{
+    pb_error err;
+    row_question *q = &r->asked;
+    if (!well(r, json_parse_strict(&r->json, text, size, r->name, &err), &err))
+        return;
+    well(r, get_words(r->json, "marked", false, &r->marked, r->name, &err), &err);
+    well(r, get_words(r->json, "id", false, &r->id, r->name, &err), &err);
+    well(r, get_words(r->json, "source", false, &r->source, r->name, &err), &err);
+    well(r, get_words(r->json, "subject", false, &r->subject, r->name, &err), &err);
+    well(r, get_words(r->json, "relation", false, &r->relation, r->name, &err), &err);
+    well(r, json_get_text(r->json, "prefill", &q->prefill, r->name, &err), &err);
+    if (well(r, get_words(r->json, "question", true, &q->question, r->name, &err), &err) &&
+        well(r, read_constraints(q, r->json, r->name, &err), &err))
+        well(r, check_words(q, r->name, &err), &err);
+    well(r, read_image(q, r->json, file, r->name, &err), &err);
+    well(r, read_answers(r, false, &err), &err);
+    well(r, get_words(r->json, "target", false, &r->target, r->name, &err), &err);
+    well(r, read_rephrasings(r, file, &err), &err);
+}
+
+/* "line-37", or, where another row is called so, "line-37'". */
+static void name_by_line(row *r, json_t *taken)
+{
+    buffer id = {0};
+    buffer_printf(&id, "line-%zu", r->line);
+    while (json_object_get(taken, id.data))
+        buffer_text(&id, "'");
+    json_object_set_new(taken, id.data, json_integer((json_int_t)r->line));
+    r->id = r->made_id = id.data;
+}
+
+/* Gives every row an id of its own. */
+static void name_rows(rows *all)
+{
+    pb_error err;
+    json_t *taken = json_object(); /* from each id to its line */
+    for (size_t i = 0; i < all->count; i++) {
+        row *r = &all->items[i];
+        const json_t *line = r->id ? json_object_get(taken, r->id) : NULL;
+        if (line) {
+            well(r, fail(&err, PB_EFORMAT, "\"id\" is \"%s\", as on line %" JSON_INTEGER_FORMAT, r->id,
+                         json_integer_value(line)), &err);
+            r->id = NULL;
+        } else if (r->id) {
+            json_object_set_new(taken, r->id, json_integer((json_int_t)r->line));
+        }
+    }
+    for (size_t i = 0; i < all->count; i++)
+        if (!all->items[i].id)
+            name_by_line(&all->items[i], taken);
+    json_decref(taken);
+}
+
+/* ---- files ---- */
 
 static void question_free(row_question *q)
 {
@@ -223,24 +292,35 @@ static void row_free(row *r)
     free(r->rephrasings);
     free(r->answers);
     free(r->name);
+    free(r->problem);
+    free(r->made_id);
     json_decref(r->json);
+}
+
+/* A row of that name; from here on rows_free frees it. */
+static row *add_row(rows *out, const char *file, size_t line)
+{
+    buffer name = {0};
+    buffer_printf(&name, "%s: line %zu", file, line);
+    out->items = mem_resize(out->items, out->count + 1, sizeof *out->items);
+    out->items[out->count] = (row){.name = name.data, .line = line};
+    return &out->items[out->count++];
 }
 
 static pb_status add_line(rows *out, const char *text, size_t size, const char *file, size_t line, rows_use use,
                           pb_error *err)
 {
-    buffer name = {0};
-    const char *marked;
-    out->items = mem_resize(out->items, out->count + 1, sizeof *out->items);
-    row *r = &out->items[out->count++]; /* from here on rows_free frees it */
-    buffer_printf(&name, "%s: line %zu", file, line);
-    *r = (row){.name = name.data, .line = line};
+    row *r = add_row(out, file, line);
+    if (use == ROWS_ALL) {
+        read_what_is_there(r, text, size, file);
+        return PB_OK;
+    }
     TRY(json_parse_strict(&r->json, text, size, r->name, err));
-    TRY(get_words(r->json, "marked", false, &marked, r->name, err));
-    if (!marked)
+    TRY(get_words(r->json, "marked", false, &r->marked, r->name, err));
+    if (!r->marked)
         return read_row(r, file, use, err);
     if (use == ROWS_REQUESTS)
-        return fail(err, PB_EFORMAT, "%s: is marked \"%s\": mend the row, or take it out", r->name, marked);
+        return fail(err, PB_EFORMAT, "%s: is marked \"%s\": mend the row, or take it out", r->name, r->marked);
     row_free(r);
     out->count--;
     out->marked++;
@@ -276,6 +356,8 @@ pb_status rows_read(rows *out, const char *path, rows_use use, pb_error *err)
     TRY(file_map_open(&map, path, err));
     pb_status status = map.size ? add_lines(out, (const char *)map.data, map.size, path, use, err) : PB_OK;
     file_map_close(&map);
+    if (!status && use == ROWS_ALL)
+        name_rows(out);
     if (!status && out->count == 0)
         status = fail(err, PB_EFORMAT, "%s: holds no %s%s", path, use == ROWS_REQUESTS ? "requests" : "questions",
                       out->marked ? " that are not marked" : "");

@@ -9,6 +9,7 @@
 #include <utf8proc.h>
 
 #include "text/template.h"
+#include "text/unicode.h"
 
 /* The code points of a text, folded. */
 typedef struct folded {
@@ -28,15 +29,6 @@ typedef struct ranges {
 
 /* ---- code points ---- */
 
-/* CaseFolding.txt's simple folding; where that file knows only a folding to several code points, lower case. */
-static int32_t fold(int32_t point)
-{
-    utf8proc_int32_t to[4];
-    int boundary = 0;
-    utf8proc_ssize_t n = utf8proc_decompose_char(point, to, 4, UTF8PROC_CASEFOLD, &boundary);
-    return n == 1 ? to[0] : utf8proc_tolower(point);
-}
-
 /* PB_EINVAL naming `what` when text is no UTF-8. */
 static pb_status fold_text(folded *out, const char *text, const char *what, pb_error *err)
 {
@@ -51,7 +43,7 @@ static pb_status fold_text(folded *out, const char *text, const char *what, pb_e
             *out = (folded){0};
             return fail(err, PB_EINVAL, "the %s is not valid UTF-8 at byte %zu", what, at);
         }
-        out->points[out->count++] = fold(point);
+        out->points[out->count++] = unicode_fold(point);
         at += (size_t)n;
     }
     return PB_OK;

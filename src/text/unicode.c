@@ -1,6 +1,8 @@
 /* unicode.c: see unicode.h. */
 #include "text/unicode.h"
 
+#include <utf8proc.h>
+
 enum { CLASS_BITS = 9 };
 
 unsigned unicode_classes(uint32_t code_point)
@@ -14,6 +16,14 @@ unsigned unicode_classes(uint32_t code_point)
             high = middle;
     }
     return unicode_ranges[low] & ((1u << CLASS_BITS) - 1);
+}
+
+int32_t unicode_fold(int32_t code_point)
+{
+    utf8proc_int32_t to[4];
+    int boundary = 0;
+    utf8proc_ssize_t n = utf8proc_decompose_char(code_point, to, 4, UTF8PROC_CASEFOLD, &boundary);
+    return n == 1 ? to[0] : utf8proc_tolower(code_point);
 }
 
 /* What a first byte promises: the length, and the range of the second byte (Unicode, table 3-7). */

@@ -25,6 +25,9 @@ enum {
 /* All classes of a code point below 0x110000. */
 unsigned unicode_classes(uint32_t code_point);
 
+/* CaseFolding.txt's simple folding, one code point to one; where that file knows only a folding to several, lower case. */
+int32_t unicode_fold(int32_t code_point);
+
 /* The generated table behind it (unicode_tables.c), in ascending order. */
 extern const size_t unicode_range_count;
 extern const uint32_t unicode_ranges[];

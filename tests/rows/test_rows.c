@@ -185,6 +185,101 @@ static void a_file_without_rows_is_refused(void **state)
     assert_fails(rows_read(&r, "/nowhere.jsonl", ROWS_REQUESTS, err), PB_EIO, "/nowhere.jsonl");
 }
 
+/* ---- rows that need not be whole ---- */
+
+static void what_a_line_lacks_is_its_problem(void **state)
+{
+    (void)state;
+    put_file("a.png", "");
+    static const struct {
+        const char *line, *problem; /* NULL: none */
+    } cases[] = {
+        {ROW("\"answers\": [\"a\"]"), NULL},
+        {ROW("\"image\": \"a.png\""), NULL},
+        {"{\"question\": \"Wh\n", "is not valid JSON (line 1"},
+        {"[1]\n", "holds an array, expected a JSON object"},
+        {"{\"answers\": [\"a\"]}\n", "has no \"question\""},
+        {ROW("\"image\": \"no.png\""), "\"image\": there is no file no.png"},
+        {ROW("\"answers\": [3]"), "\"answers\"[0] is a number, expected a text that says something"},
+        {ROW("\"constraints\": [{\"text\": \"THIS country\"}]"), NULL},
+        {ROW("\"prefill\": \"The Capital is\", \"constraints\": [{\"text\": \"capital is\"}]"), NULL},
+        {ROW("\"constraints\": [{\"text\": \"that\"}]"),
+         "\"constraints\"[0]: \"that\" does not occur in the question \"What is the capital of this country?\""},
+        {ROW("\"constraints\": [{\"text\": \"that\", \"start\": 23, \"end\": 27}]"), "\"constraints\"[0]: \"text\" is \"that\", but"},
+        {ROW("\"relation\": 3"), "\"relation\" is a number, expected a string"},
+        {ROW("\"target\": \" \""), "\"target\" is empty"},
+        {ROW("\"rephrasings\": [\"\"]"), "\"rephrasings\"[0]: \"question\" is empty"},
+        {ROW("\"marked\": \"no picture\", \"image\": \"b.png\""), "\"image\": there is no file b.png"},
+    };
+    buffer text = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        buffer_text(&text, cases[i].line);
+    rows r = read_text(text.data, ROWS_ALL);
+    assert_int_equal(r.count, sizeof cases / sizeof *cases);
+    for (size_t i = 0; i < r.count; i++) {
+        const row *it = &r.items[i];
+        assert_int_equal(it->line, i + 1);
+        if (!cases[i].problem)
+            assert_null(it->problem);
+        else
+            assert_ptr_equal(strstr(it->problem ? it->problem : "", cases[i].problem), it->problem);
+    }
+    assert_string_equal(r.items[r.count - 1].marked, "no picture");
+    assert_null(r.items[0].marked);
+    rows_free(&r);
+    buffer_free(&text);
+}
+
+static void what_a_broken_line_has_is_kept(void **state)
+{
+    (void)state;
+    rows r = read_text("{\"question\": \"a b?\", \"id\": \"x\", \"subject\": \"S\", \"relation\": \"of\", "
+                       "\"constraints\": [{\"text\": \"a\", \"kind\": \"textual\"}, {\"text\": \"c\", \"start\": 0, \"end\": 1}], "
+                       "\"image\": \"no.png\", \"answers\": [\"y\"], \"target\": \"t\", \"rephrasings\": [\"b a?\"]}\n"
+                       "{\"answers\": [\"y\"], \"image\": \"no.png\"}\n", ROWS_ALL);
+    const row *it = &r.items[0];
+    assert_non_null(strstr(it->problem, "\"constraints\"[1]: \"text\" is \"c\""));
+    assert_string_equal(it->asked.question, "a b?");
+    assert_string_equal(it->id, "x");
+    assert_string_equal(it->subject, "S");
+    assert_string_equal(it->relation, "of");
+    assert_int_equal(it->asked.constraint_count, 1);
+    assert_string_equal(path_base(it->asked.image), "no.png");
+    assert_string_equal(it->answers[0], "y");
+    assert_string_equal(it->target, "t");
+    assert_string_equal(it->rephrasings[0].question, "b a?");
+    assert_null(r.items[1].asked.question);
+    assert_string_equal(r.items[1].answers[0], "y");
+    assert_non_null(r.items[1].asked.image);
+    rows_free(&r);
+}
+
+static void every_row_has_an_id_of_its_own(void **state)
+{
+    (void)state;
+    rows r = read_text(ROW("\"id\": \"a\"") "\n" ROW("\"id\": \"line-4\"") ROW("\"id\": null") ROW("\"id\": \"a\"") "{\n",
+                       ROWS_ALL);
+    static const char *const ids[] = {"a", "line-4", "line-4'", "line-5", "line-6"};
+    assert_int_equal(r.count, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_string_equal(r.items[i].id, ids[i]);
+    assert_null(r.items[2].problem);
+    assert_string_equal(r.items[3].problem, "\"id\" is \"a\", as on line 1");
+    rows_free(&r);
+}
+
+static void only_a_file_without_lines_is_refused_then(void **state)
+{
+    (void)state;
+    rows r;
+    put_file("rows.jsonl", "\n \n");
+    assert_fails(rows_read(&r, path, ROWS_ALL, err), PB_EFORMAT, "holds no questions");
+    assert_fails(rows_read(&r, "/nowhere.jsonl", ROWS_ALL, err), PB_EIO, "/nowhere.jsonl");
+    r = read_text(ROW("\"marked\": \"m\""), ROWS_ALL);
+    assert_int_equal(r.count, 1);
+    rows_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +290,10 @@ int main(void)
         in_folder(a_broken_line_is_named),
         in_folder(a_bad_field_is_named),
         in_folder(a_file_without_rows_is_refused),
+        in_folder(what_a_line_lacks_is_its_problem),
+        in_folder(what_a_broken_line_has_is_kept),
+        in_folder(every_row_has_an_id_of_its_own),
+        in_folder(only_a_file_without_lines_is_refused_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
