@@ -3,14 +3,21 @@
 
 #include <math.h>
 
+static const uint64_t step = 0x9e3779b97f4a7c15u;
+
 random_state random_from(uint64_t seed)
 {
     return (random_state){.x = seed};
 }
 
+random_state random_after(uint64_t seed, uint64_t calls)
+{
+    return (random_state){.x = seed + calls * step};
+}
+
 uint64_t random_next(random_state *r)
 {
-    uint64_t z = (r->x += 0x9e3779b97f4a7c15u);
+    uint64_t z = (r->x += step);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);

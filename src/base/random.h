@@ -17,6 +17,8 @@ typedef struct random_state {
 } random_state;
 
 random_state random_from(uint64_t seed);
+/* The generator that this seed started, as it is after so many calls of random_next. */
+random_state random_after(uint64_t seed, uint64_t calls);
 uint64_t random_next(random_state *r);
 /* 0 .. n-1: floor(n * (x >> 11) / 2^53), in 128 bits. */
 size_t random_below(random_state *r, size_t n);
