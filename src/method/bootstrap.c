@@ -294,19 +294,42 @@ static void select_value(double *x, size_t low, size_t high, size_t k)
     }
 }
 
+/* How many of x[count] are below the bound: they are copied to `below`. */
+static size_t copy_below(const double *x, size_t count, double bound, double *below)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        below[kept] = x[i];
+        kept += x[i] < bound;
+    }
+    return kept;
+}
+
+/* Value k, near the lower end, of x[count] in order. Most values are above a bound that is below most of them, and need not be
+ * looked at any further. scratch[count + 1] */
+static double lower_value(double *x, size_t count, size_t k, double *scratch)
+{
+    double mean = 0, square = 0;
+    for (size_t i = 0; i < count; i++)
+        mean += x[i];
+    mean /= (double)count;
+    for (size_t i = 0; i < count; i++)
+        square += (x[i] - mean) * (x[i] - mean);
+    size_t below = copy_below(x, count, mean - 1.7 * sqrt(square / (double)count), scratch);
+    double *from = k < below ? scratch : x;
+    select_value(from, 0, k < below ? below : count, k);
+    return from[k];
+}
+
 /* The ends of an interval: values[INTERVAL_RESAMPLES] in any order, which is lost. */
 static void find_ends(double *values, interval *out)
 {
+    double scratch[INTERVAL_RESAMPLES + 1];
     size_t count = numbers_first(values, INTERVAL_RESAMPLES);
-    out->low = out->high = NAN;
-    if (INTERVAL_LOW < count) {
-        select_value(values, 0, count, INTERVAL_LOW);
-        out->low = values[INTERVAL_LOW];
-    }
-    if (INTERVAL_HIGH < count) {
-        select_value(values, INTERVAL_LOW, count, INTERVAL_HIGH);
-        out->high = values[INTERVAL_HIGH];
-    }
+    out->low = INTERVAL_LOW < count ? lower_value(values, count, INTERVAL_LOW, scratch) : NAN;
+    for (size_t i = 0; i < count; i++)
+        values[i] = -values[i];
+    out->high = INTERVAL_HIGH < count ? -lower_value(values, count, count - 1 - INTERVAL_HIGH, scratch) : NAN;
 }
 
 /* Where one number a column is: sums of a resample, `step` apart. */
