@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "report/axis.h"
 #include "report/markup.h"
 
 /* What a panel is drawn with. */
@@ -29,6 +30,12 @@ static double name_width(const curve_box *b, const char *name)
 static bool has_level(const curve_panel *p)
 {
     return p->level_name && isfinite(p->level);
+}
+
+/* Whether there is an interval around the value. */
+static bool has_band(const curve *c, size_t point)
+{
+    return c->low && c->high && isfinite(c->values[point]) && isfinite(c->low[point]) && isfinite(c->high[point]);
 }
 
 /* The curves, and the level. */
@@ -81,10 +88,16 @@ double curve_above(const curve_panel *p, const curve_box *b)
 
 /* ---- the axes ---- */
 
-static double x_of(const drawing *d, size_t point)
+/* `point` may lie between two. */
+static double x_between(const drawing *d, double point)
 {
     size_t points = d->p->points;
-    return d->b->x + d->b->width * (points > 1 ? (double)point / (double)(points - 1) : 0.5);
+    return d->b->x + d->b->width * (points > 1 ? point / (double)(points - 1) : 0.5);
+}
+
+static double x_of(const drawing *d, size_t point)
+{
+    return x_between(d, (double)point);
 }
 
 static double y_of(const drawing *d, double value)
@@ -95,13 +108,6 @@ static double y_of(const drawing *d, double value)
     return d->b->y + d->b->height * (1 - fmin(1, fmax(0, (at - from) / (to - from))));
 }
 
-/* 1, 2 or 5 times a power of ten: about a fourth of the range. */
-static double nice_step(double range)
-{
-    double power = pow(10, floor(log10(range / 4))), share = range / 4 / power;
-    return power * (share < 1.5 ? 1 : share < 3.5 ? 2 : share < 7.5 ? 5 : 10);
-}
-
 /* The lowest and highest of the values that there are; low > high when there is none. */
 static void extent(const curve_panel *p, double *low, double *high)
 {
@@ -109,11 +115,12 @@ static void extent(const curve_panel *p, double *low, double *high)
     *high = -INFINITY;
     for (size_t i = 0; i < p->count; i++)
         for (size_t k = 0; k < p->points; k++) {
-            double value = p->curves[i].values[k];
-            if (isfinite(value)) {
-                *low = fmin(*low, value);
-                *high = fmax(*high, value);
-            }
+            const curve *c = &p->curves[i];
+            double value = c->values[k];
+            if (!isfinite(value))
+                continue;
+            *low = fmin(*low, has_band(c, k) ? fmin(value, c->low[k]) : value);
+            *high = fmax(*high, has_band(c, k) ? fmax(value, c->high[k]) : value);
         }
     if (has_level(p)) {
         *low = fmin(*low, p->level);
@@ -131,7 +138,7 @@ void curve_fit(curve_panel *p)
     if (!(high > low))
         p->to = high = 1;
     for (size_t pass = 0; pass < 2; pass++) { /* the rounded range may have a longer step, that of the ticks */
-        double step = nice_step(p->to - p->from);
+        double step = axis_step(p->to - p->from, 4);
         p->from = floor(low / step) * step;
         p->to = ceil(high / step) * step;
     }
@@ -150,18 +157,13 @@ void curve_fit_decades(curve_panel *p)
     p->to = pow(10, ceil(log10(high)));
 }
 
-static const char *grid_paint(const curve_box *b)
-{
-    return b->paint == HEAT_CLASSES ? "class=\"grid\"" : "fill=\"none\" stroke=\"#ccc\" stroke-width=\"0.4\"";
-}
-
 static void draw_tick(const drawing *d, double value)
 {
     char text[32];
     const curve_box *b = d->b;
     double y = y_of(d, value);
     snprintf(text, sizeof text, "%g", value + 0.0); /* no "-0" */
-    buffer_printf(d->out, "<path %s d=\"M%.2f %.2fh%.2f\"/>\n", grid_paint(b), b->x, y, b->width);
+    buffer_printf(d->out, "<path %s d=\"M%.2f %.2fh%.2f\"/>\n", axis_thin(b->paint), b->x, y, b->width);
     heat_text(d->out, b->paint, b->x - b->font * 0.4, y + b->font * 0.35, b->font, "end", "soft", text);
 }
 
@@ -174,7 +176,7 @@ static void draw_value_axis(const drawing *d)
             draw_tick(d, pow(10, round(power)));
         return;
     }
-    double step = nice_step(p->to - p->from);
+    double step = axis_step(p->to - p->from, 4);
     for (double n = ceil(p->from / step - 0.01); n * step < p->to + step / 2; n++)
         draw_tick(d, n * step);
 }
@@ -183,7 +185,7 @@ static void draw_point_axis(const drawing *d)
 {
     const curve_panel *p = d->p;
     const curve_box *b = d->b;
-    size_t step = p->points > 2 ? (size_t)fmax(1, nice_step((double)(p->points - 1))) : 1;
+    size_t step = p->points > 2 ? (size_t)fmax(1, axis_step((double)(p->points - 1), 4)) : 1;
     char text[32];
     for (size_t k = (step - p->first % step) % step; k < p->points; k += step) {
         snprintf(text, sizeof text, "%zu", p->first + k);
@@ -198,6 +200,11 @@ static void draw_point_axis(const drawing *d)
 static const char *const colours[CURVE_COLOURS] = {"#4a3a9a", "#0072b2", "#009e73", "#d55e00",
                                                    "#cc79a7", "#b8860b", "#5a5a5a"};
 
+const char *curve_colour(size_t colour)
+{
+    return colours[colour % CURVE_COLOURS];
+}
+
 static void open_line(const drawing *d, size_t colour, bool faint)
 {
     size_t of = colour % CURVE_COLOURS;
@@ -209,6 +216,51 @@ static void open_line(const drawing *d, size_t colour, bool faint)
     if (colour >= CURVE_COLOURS)
         buffer_printf(d->out, " stroke-dasharray=\"%g %g\"", d->b->font * 0.5, d->b->font * 0.3);
     buffer_text(d->out, " stroke-linejoin=\"round\" d=\"");
+}
+
+/* One outline for each run of points that have intervals: forth along the upper ends, back along the lower ones. */
+static void draw_band(const drawing *d, const curve *c)
+{
+    size_t of = c->colour % CURVE_COLOURS;
+    for (size_t k = 0, end; k < d->p->points; k = end) {
+        for (end = k; end < d->p->points && has_band(c, end); end++)
+            ;
+        if (end == k) {
+            end++;
+            continue;
+        }
+        if (d->b->paint == HEAT_CLASSES)
+            buffer_printf(d->out, "<path class=\"band k%zu\" d=\"", of);
+        else
+            buffer_printf(d->out, "<path fill=\"%s\" fill-opacity=\"0.16\" d=\"", colours[of]);
+        double half = end == k + 1 ? 1 : 0; /* a point alone has a band that can be seen */
+        for (size_t i = k; i < end; i++)
+            buffer_printf(d->out, "%s%.2f %.2f", i > k ? "L" : "M", x_of(d, i) - half, y_of(d, c->high[i]));
+        for (size_t i = end; i-- > k;)
+            buffer_printf(d->out, "L%.2f %.2f", x_of(d, i) + half, y_of(d, c->low[i]));
+        buffer_text(d->out, "z\"/>\n");
+    }
+}
+
+/* The curve's height at a point that may lie between two. */
+static double value_at(const curve *c, const curve_panel *p, double point)
+{
+    size_t before = (size_t)floor(point), after = (size_t)fmin(ceil(point), (double)p->points - 1);
+    return c->values[before] + (c->values[after] - c->values[before]) * (point - floor(point));
+}
+
+static void draw_mark(const drawing *d, const curve *c)
+{
+    if (!c->mark || !(*c->mark >= 0 && *c->mark <= (double)d->p->points - 1))
+        return;
+    double x = x_between(d, *c->mark), y = value_at(c, d->p, *c->mark);
+    y = isfinite(y) ? y_of(d, y) : d->b->y;
+    if (d->b->paint == HEAT_CLASSES)
+        buffer_printf(d->out, "<path class=\"curve mark k%zu\"", c->colour % CURVE_COLOURS);
+    else
+        buffer_printf(d->out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"0.9\"", colours[c->colour % CURVE_COLOURS]);
+    buffer_printf(d->out, " stroke-dasharray=\"%g %g\" d=\"M%.2f %.2fV%.2f\"/>\n", d->b->font * 0.15, d->b->font * 0.25, x, y,
+                  d->b->y + d->b->height);
 }
 
 static void draw_line(const drawing *d, const curve *c)
@@ -290,6 +342,10 @@ void curve_draw(buffer *out, const curve_panel *p, const curve_box *b)
     draw_value_axis(&d);
     draw_point_axis(&d);
     draw_level(&d);
+    for (size_t i = 0; i < p->count; i++)
+        draw_band(&d, &p->curves[i]);
+    for (size_t i = 0; i < p->count; i++)
+        draw_mark(&d, &p->curves[i]);
     for (size_t i = 0; i < p->count; i++)
         draw_line(&d, &p->curves[i]);
     for (size_t i = 0; i < p->count; i++)

@@ -17,12 +17,18 @@
 
 #include "report/heat.h"
 
-/* Colours that are distinct for the colour-blind too; curves beyond them are dashed. */
+/* Colours that are distinct for the colour-blind too; curves beyond them are dashed. Bands are pale, so that
+ * several may lie upon each other. */
 enum { CURVE_COLOURS = 7 };
+
+/* "#0072b2": a colour on paper. */
+const char *curve_colour(size_t colour);
 
 typedef struct curve {
     const char *name;         /* in the key */
     const double *values;     /* [points]; NaN: there is none, and the curve is broken */
+    const double *low, *high; /* [points] the ends of the interval around each value, drawn as a band; NULL: no band */
+    const double *mark;       /* a dotted line down from the curve at this point, which may lie between two; NULL: none */
     const char *const *notes; /* [points] what a reader sees who points at them; NULL: nothing */
     size_t colour;
     bool faint;               /* one of many, behind what matters */

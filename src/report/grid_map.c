@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "report/markup.h"
 #include "report/picture_map_parts.h"
@@ -11,7 +12,10 @@
 
 double grid_map_left(const grid_map *m)
 {
-    return m->font * 3.2;
+    double widest = 0;
+    for (size_t r = 0; m->row_names && r < m->rows; r++)
+        widest = fmax(widest, text_width(m->row_names[r], strlen(m->row_names[r])));
+    return m->font * (m->row_names ? 0.8 + 1.1 * widest : 3.2);
 }
 
 double grid_map_above(const grid_map *m)
@@ -52,8 +56,13 @@ static void add_fill(buffer *out, const grid_map *m, int level)
 
 static void add_tip(buffer *out, const grid_map *m, size_t column, size_t row)
 {
-    buffer_printf(out, "<title>%s %zu, %s %zu: ", m->column_axis, m->first_column + column, m->row_axis, row);
-    picture_map_number(out, m->values[column * m->rows + row]);
+    buffer_text(out, "<title>");
+    if (m->notes) {
+        markup(out, m->notes[column * m->rows + row]);
+    } else {
+        buffer_printf(out, "%s %zu, %s %zu: ", m->column_axis, m->first_column + column, m->row_axis, row);
+        picture_map_number(out, m->values[column * m->rows + row]);
+    }
     buffer_text(out, "</title>");
 }
 
@@ -114,12 +123,14 @@ static void draw_axes(buffer *out, const grid_map *m)
         snprintf(text, sizeof text, "%zu", m->first_column + c);
         heat_text(out, m->paint, m->x + ((double)c + 0.5) * column, bottom + m->font * 1.2, m->font, "middle", "soft", text);
     }
-    for (size_t r = 0; r < m->rows; r += row_step) {
+    for (size_t r = 0; r < m->rows; r += m->row_names ? 1 : row_step) {
         snprintf(text, sizeof text, "%zu", r);
         heat_text(out, m->paint, m->x - m->font * 0.4, bottom - ((double)r + 0.5) * row + m->font * 0.35, m->font, "end",
-                  "soft", text);
+                  m->row_names ? "normal" : "soft", m->row_names ? m->row_names[r] : text);
     }
     heat_text(out, m->paint, m->x + m->width / 2, bottom + m->font * 2.4, m->font, "middle", "soft", m->column_axis);
+    if (m->row_names)
+        return;
     buffer_printf(out, "<g transform=\"translate(%.2f %.2f) rotate(-90)\">\n", m->x - m->font * 2.3, m->y + m->height / 2);
     heat_text(out, m->paint, 0, 0, m->font, "middle", "soft", m->row_axis);
     buffer_text(out, "</g>\n");

@@ -19,6 +19,8 @@ typedef struct grid_map {
     size_t columns, rows;
     size_t first_column;              /* the number of the first one; rows count from 0 */
     const char *column_axis, *row_axis;
+    const char *const *row_names;     /* [rows], the lowest first, in place of numbers and of row_axis; NULL: numbers */
+    const char *const *notes;         /* [columns][rows] what a reader sees who points at a cell of a page; NULL: its value */
     picture_scale scale;              /* of the colours; its title stands over the bar */
     const palette *colours;
     double x, y, width, height, font; /* of the cells; labels lie left and below, title and the bar's title above, the bar
@@ -26,7 +28,7 @@ typedef struct grid_map {
     heat_paint paint;
 } grid_map;
 
-/* Space that is taken around the cells. */
+/* Space that is taken around the cells. The widest of row_names counts. */
 double grid_map_left(const grid_map *m);
 double grid_map_above(const grid_map *m);
 double grid_map_below(const grid_map *m);
