@@ -87,19 +87,22 @@ typedef struct store_result {
 
 /* ---- writing ---- */
 
-/* Opens PATH for this work, creating it where there is none. PB_EINPUT, PB_EFORMAT or PB_EIO, by name: it is of another model,
- * method, data set or other options (and which); of a newer schema; damaged; no store; or another process writes to it. */
+/* Opens PATH for this work, creating it where there is none; it appears whole. Refused by name: of another model, method, data
+ * set or other options, naming one that differs and both values (PB_EINVAL); of a newer schema (PB_EUNSUPPORTED); damaged, or no
+ * store, be it an empty file (PB_EFORMAT); written by another process, which is named, or not to be opened (PB_EIO). */
 pb_status store_open_for(store **out, const char *path, const store_about *about, pb_error *err);
-/* Adds questions, in one transaction; those it has already must be equal. */
+/* Adds questions, in one transaction; those it has already must be equal (PB_EINVAL names the first that is not). */
 pb_status store_add_questions(store *s, const store_question *questions, size_t count, pb_error *err);
-/* Puts in one result, in one transaction. A result that is there already stays. On a full disk: PB_EIO, the store is as before. */
+/* Puts in one result, in one transaction; of its question only the number counts, which the store must have. A result that is
+ * there already stays. On a full disk: PB_EIO, the store is as before, and the next call may succeed. */
 pb_status store_put(store *s, const store_result *r, pb_error *err);
-/* Puts in all results of another store of the same work. */
-pb_status store_merge(store *into, const char *from, pb_error *err);
+/* Puts in all questions and results of another store of the same work, or none of them. Results that both have must be equal but
+ * for their cost (PB_EINVAL names the first that is not). *added: how many it lacked. */
+pb_status store_merge(store *into, const char *from, size_t *added, pb_error *err);
 
 /* ---- reading ---- */
 
-/* Opens PATH to read. */
+/* Opens PATH to read, which may be done while it is filled; refused like above. */
 pb_status store_open(store **out, const char *path, pb_error *err);
 const store_about *store_of(const store *s);
 /* How many questions it has, and how many of them are done, whichever way they ended. */
@@ -107,13 +110,14 @@ pb_status store_count(store *s, size_t *questions, size_t *done, pb_error *err);
 /* done[question]: whether each of the first `count` questions is. */
 pb_status store_done(store *s, bool *done, size_t count, pb_error *err);
 
-enum { STORE_VALUES = 1, STORE_CURVES = 2, STORE_GRIDS = 4, STORE_ROWS = 8, STORE_DETAILS = 16 };
+enum { STORE_VALUES = 1, STORE_CURVES = 2, STORE_GRIDS = 4, STORE_ROWS = 8, STORE_DETAILS = 16, STORE_EVERYTHING = 31 };
 
 /* Shows every question in the data set's order with its result; what: which parts are read, the others are left empty.
- * What it shows lives until `see` returns, and an error of `see` ends it. */
+ * Values, curves and grids come in order of their names. All is of one moment, however the store is filled meanwhile. What it
+ * shows lives until `see` returns, and an error of `see` ends it. */
 pb_status store_each(store *s, unsigned what, pb_status (*see)(void *context, const store_result *r, pb_error *err),
                      void *context, pb_error *err);
-/* Shows one question, by its id; PB_EINPUT: there is no such question. */
+/* Shows one question, by its id; PB_EINVAL: there is no such question. */
 pb_status store_find(store *s, const char *id, unsigned what,
                      pb_status (*see)(void *context, const store_result *r, pb_error *err), void *context, pb_error *err);
 

@@ -1,0 +1,49 @@
+/* store_parts.h: what the store's files share (store.h). */
+#ifndef DATA_STORE_PARTS_H
+#define DATA_STORE_PARTS_H
+
+#include <locale.h>
+#include <sqlite3.h>
+
+#include "base/file_lock.h"
+#include "base/memory.h"
+#include "data/store.h"
+
+/* The statements, prepared when first used: a row each in store.c's table. */
+enum {
+    SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK,
+    SQL_ADD_QUESTION, SQL_GET_QUESTION, SQL_PUT_RESULT, SQL_PUT_VALUE, SQL_PUT_CURVE, SQL_PUT_GRID,
+    SQL_COUNT, SQL_DONE, SQL_ALL, SQL_BY_ID, SQL_BY_NUMBER, SQL_VALUES, SQL_CURVES, SQL_GRIDS,
+    SQL_STATEMENTS
+};
+
+struct store {
+    char *path;    /* as errors call it */
+    sqlite3 *db;
+    file_lock lock; /* held while it may be written */
+    bool filling;   /* it is ours to write */
+    sqlite3_stmt *statements[SQL_STATEMENTS];
+    store_about about;
+    json_t *about_json; /* holds about's texts and objects */
+    locale_t numbers;   /* "C": digits have a point, whatever the program's locale says */
+    buffer text;        /* of the curve that is written */
+};
+
+/* The failure of the last call into SQLite, told as a user understands it; `doing`: "be read", "be written". */
+pb_status store_trouble(const store *s, const char *doing, pb_error *err);
+/* *out: the statement, without bindings. */
+pb_status store_sql(store *s, int which, sqlite3_stmt **out, pb_error *err);
+/* Runs a statement that has no rows. */
+pb_status store_run(store *s, int which, pb_error *err);
+/* Ends the transaction: COMMIT when status is PB_OK, and else, or when that fails, ROLLBACK. */
+pb_status store_end(store *s, pb_status status, pb_error *err);
+
+/* Shows the question of that number; *found is false, and nothing shown, where there is none. */
+pb_status store_show_number(store *s, size_t number, unsigned what, bool *found,
+                            pb_status (*see)(void *context, const store_result *r, pb_error *err), void *context,
+                            pb_error *err);
+
+/* PB_EINVAL names the first thing in which the work differs; `path` is the store's, that was made for `theirs`. */
+pb_status store_same_work(const store_about *theirs, const store_about *ours, const char *path, pb_error *err);
+
+#endif
