@@ -242,18 +242,30 @@ static pb_status differ(const char *path, const char *what, const json_t *theirs
     return fail_hint(err, "give another --store, or ask for the same work as before");
 }
 
+/* What decides whether two data sets are one; what else is said of them (where it lies) does not. */
+static json_t *identity(const char *text, int key)
+{
+    json_t *all = json_loads(text, JSON_DECODE_ANY, NULL);
+    if (strcmp(about_keys[key], "dataset") != 0)
+        return all;
+    json_t *two = json_object();
+    json_object_set(two, "rows", json_object_get(all, "rows"));
+    json_object_set(two, "digest", json_object_get(all, "digest"));
+    json_decref(all);
+    return two;
+}
+
 pb_status store_same_work(const store_about *theirs, const store_about *ours, const char *path, pb_error *err)
 {
     static const char *const words[ABOUT_KEYS] = {"method", "model", "work: other options", "data set"};
     pb_status status = PB_OK;
     for (int i = 0; i < ABOUT_KEYS && !status; i++) {
         char *a = about_text(theirs, i), *b = about_text(ours, i);
-        if (strcmp(a, b) != 0) {
-            json_t *left = json_loads(a, JSON_DECODE_ANY, NULL), *right = json_loads(b, JSON_DECODE_ANY, NULL);
+        json_t *left = identity(a, i), *right = identity(b, i);
+        if (!json_equal(left, right))
             status = differ(path, words[i], left, right, err);
-            json_decref(left);
-            json_decref(right);
-        }
+        json_decref(left);
+        json_decref(right);
         free(a);
         free(b);
     }
@@ -512,7 +524,9 @@ static pb_status open_to_read(store *s, const char *file, pb_error *err)
     TRY(look_at(s->path, &there, err));
     if (!there)
         return fail(err, PB_EIO, "%s: there is no such file", s->path);
-    TRY(connect_to(s, file, SQLITE_OPEN_READONLY, err));
+    /* writing allowed where it may be, to mend what a killed writer left; see query_only */
+    TRY(connect_to(s, file, SQLITE_OPEN_READWRITE, err));
+    TRY(run_text(s, "PRAGMA query_only = ON", "be read", err));
     return check_all(s, file, err);
 }
 

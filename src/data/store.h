@@ -34,7 +34,8 @@ typedef struct store_about {
     const char *method;    /* "trace", "flow", "knockout", "edit", "ask" */
     const json_t *model;   /* what a result's JSON says of its model (without its path), and its fingerprint */
     const json_t *options; /* all that decides the results, defaults filled in: {"window": 1, "seed": 0, ...} */
-    const json_t *dataset; /* {"rows": n, "digest": "..."} of all its rows, those beyond --limit too */
+    const json_t *dataset; /* {"rows": n, "digest": "..."} of all its rows, those beyond --limit too; what else it says, where
+                            * it lies, is kept as it first was, and not compared */
 } store_about;
 
 /* A question of the data set. Texts are NULL where the row does not say. */

@@ -254,7 +254,14 @@ static void other_work_is_refused_by_name(void **state)
     refused_for("trace", "options", "scale", json_real(0.1 + 1e-17 * 3), "its \"scale\" is 0.1");
     refused_for("trace", "options", "group", json_true(), "its \"group\" is none, here it is true");
     refused_for("trace", "dataset", "digest", json_string("d2"), "another data set: its \"digest\" is \"d1d1\", here it is \"d2\"");
-    store *s = open_with(path, 1); /* the same is not */
+    store_about moved = sample_about();
+    store *s;
+    json_object_set_new((json_t *)(size_t)moved.dataset, "folder", json_string("/elsewhere"));
+    assert_ok(store_open_for(&s, path, &moved, err)); /* the same data set, at another place */
+    assert_null(json_object_get(store_of(s)->dataset, "folder"));
+    store_close(s);
+    sample_about_free(&moved);
+    s = open_with(path, 1);
     assert_counts(s, 4, 1);
     store_close(s);
 }
