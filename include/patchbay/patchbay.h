@@ -472,6 +472,27 @@ bool pb_edit_answers(const pb_edit *edit, size_t request, const char **before, c
 pb_status pb_edit_save_lora(const pb_edit *edit, const char *directory, pb_error *err);
 pb_status pb_edit_save_merged(const pb_edit *edit, const char *directory, pb_error *err);
 
+/* ---- data sets ----
+ * Files of questions, one a line (docs/datasets.md). Each of these tells how many rows there are, how many are kept, how many are
+ * marked as lacking something, and why; and what is wrong on which line. */
+
+typedef struct pb_dataset pb_dataset;
+
+/* Opens every picture, finds every span, and, with a model (else NULL), puts every question into its tokens, in this template
+ * (NULL: its own). What is wrong is no failure: pb_dataset_problems tells. run: for its progress; may be NULL. */
+pb_status pb_dataset_check(pb_dataset **out, const char *path, pb_model *model, const char *template_name,
+                           const pb_run_options *run, pb_error *err);
+/* Counts constraints per kind and length, answers, duplicates, pictures, subjects, relations. */
+pb_status pb_dataset_stats(pb_dataset **out, const char *path, pb_error *err);
+void pb_dataset_free(pb_dataset *dataset);
+
+/* How many problems were found. */
+size_t pb_dataset_problems(const pb_dataset *dataset);
+/* Schema patchbay.dataset/1. *json: free(). */
+void pb_dataset_json(const pb_dataset *dataset, char **json);
+/* The same in words, with the first problems. *text: free(). */
+void pb_dataset_text(const pb_dataset *dataset, char **text);
+
 #ifdef __cplusplus
 }
 #endif

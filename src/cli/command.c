@@ -64,8 +64,12 @@ pb_status command_demo_folder(char **folder, pb_error *err)
 
 pb_status command_open(pb_model **model, const settings *s, pb_error *err)
 {
+    return command_open_named(model, s->positional.items[0], s, err);
+}
+
+pb_status command_open_named(pb_model **model, const char *name, const settings *s, pb_error *err)
+{
     char *folder = NULL;
-    const char *name = s->positional.items[0];
     const pb_model_options options = {.vision_tower = s->vision_tower, .mmproj = s->mmproj,
                                       .edits = s->edits.items, .edit_count = s->edits.count,
                                       .loras = s->loras.items, .lora_count = s->loras.count};

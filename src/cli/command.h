@@ -15,6 +15,9 @@ typedef struct command {
 
 extern const command command_info, command_ask, command_trace, command_attribute, command_edit, command_flow, command_knockout, command_demo, command_lens, command_dump;
 
+/* The commands under `dataset`, each named "dataset import", "dataset check", ...; ended by NULL. */
+extern const command *const dataset_commands[];
+
 /* The options of every command that opens a model. */
 #define MODEL_OPTIONS "vision-tower", "mmproj", "edit", "lora"
 
@@ -37,6 +40,8 @@ int command_misused(const char *name, const char *what);
 /* Opens MODEL, the first positional argument, with what the options say about where its parts lie; `demo` is the
  * embedded model. */
 pb_status command_open(pb_model **model, const settings *s, pb_error *err);
+/* The same for a model of another name. */
+pb_status command_open_named(pb_model **model, const char *name, const settings *s, pb_error *err);
 /* The embedded model's folder; free(). */
 pb_status command_demo_folder(char **folder, pb_error *err);
 

@@ -8,15 +8,30 @@
 static const command *const commands[] = {&command_info, &command_ask, &command_trace, &command_attribute, &command_edit, &command_flow,
                                          &command_knockout, &command_lens, &command_dump, &command_demo};
 
+/* Commands that stand under a common name. */
+static const struct group {
+    const char *name, *summary;
+    const command *const *parts; /* ended by NULL */
+} groups[] = {
+    {"dataset", "question files: bring in, look over, count, annotate", dataset_commands},
+};
+
 /* Named in the documentation's plan; they say so until they are there. */
-static const char *const planned[] = {"dataset",
-                                      "sweep", "report", "serve", "bench"};
+static const char *const planned[] = {"sweep", "report", "serve", "bench"};
+
+static void print_usage(const command *c)
+{
+    printf("  patchbay %-60s %s\n", c->usage, c->summary);
+}
 
 static void print_help(void)
 {
     printf("patchbay %s: where a vision-language model keeps the fact it just used\n\n", PATCHBAY_VERSION);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        printf("  patchbay %-60s %s\n", commands[i]->usage, commands[i]->summary);
+        print_usage(commands[i]);
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        for (const command *const *part = groups[i].parts; *part; part++)
+            print_usage(*part);
     printf("\nMODEL is a checkpoint folder in the Hugging Face layout, or demo, the embedded model.\n"
            "Each command has its own --help. Try: %s\n",
            command_demo.example);
@@ -49,6 +64,26 @@ static int run_command(const command *c, int argc, char **argv)
     return finish(c->name, code);
 }
 
+/* The line behind the group's name: one of its commands, or --help. */
+static int run_group(const struct group *g, int argc, char **argv)
+{
+    const char *name = argc > 0 ? argv[0] : "";
+    size_t n = strlen(g->name) + 1;
+    for (const command *const *part = g->parts; *part; part++)
+        if (strcmp((*part)->name + n, name) == 0)
+            return run_command(*part, argc - 1, argv + 1);
+    if (strcmp(name, "--help") != 0 && strcmp(name, "-h") != 0) {
+        fprintf(stderr, *name ? "patchbay %s: there is no command %s\nTry: patchbay %s --help\n"
+                              : "patchbay %s: needs a command%s\nTry: patchbay %s --help\n", g->name, name, g->name);
+        return EXIT_USAGE;
+    }
+    printf("usage: patchbay %s COMMAND ...\n%s\n\n", g->name, g->summary);
+    for (const command *const *part = g->parts; *part; part++)
+        print_usage(*part);
+    printf("\nexample: %s\n", g->parts[0]->example);
+    return finish(g->name, EXIT_DONE);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
@@ -63,6 +98,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(name, commands[i]->name) == 0)
             return run_command(commands[i], argc - 2, argv + 2);
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (strcmp(name, groups[i].name) == 0)
+            return run_group(&groups[i], argc - 2, argv + 2);
     for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
         if (strcmp(name, planned[i]) == 0) {
             fprintf(stderr, "patchbay: the command %s is not there yet; docs/ROADMAP.md says what is\n", name);

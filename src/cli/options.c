@@ -111,6 +111,11 @@ static const option table[] = {
      "in these files [10]"},
     {"save-lora", VALUE_TEXT, FIELD(save_lora), 0, 0, "DIR", "keep the edit as an adapter that PEFT loads"},
     {"save-merged", VALUE_TEXT, FIELD(save_merged), 0, 0, "DIR", "keep the edited model as a checkpoint"},
+    {"format", VALUE_CHOICE, FIELD(format), 0, 0, "known|movies|okvqa|okvqa-json|vqav2|known1000", "what kind of file it is [told "
+     "from its header]"},
+    {"answers", VALUE_TEXT, FIELD(answers), 0, 0, "FILE", "where the answers are: the annotations, or a CSV or JSON lines file of them"},
+    {"images", VALUE_TEXT, FIELD(images), 0, 0, "DIR", "where the pictures are [the file's folder]"},
+    {"model", VALUE_TEXT, FIELD(model), 0, 0, "MODEL", "put each question into this model's tokens too"},
     {"plan", VALUE_NONE, FIELD(plan), 0, 0, NULL, "say what a trace with these options would take"},
     {"max-tokens", VALUE_COUNT, FIELD(max_tokens), 0, 1, "N", "length of the answer [16]"},
     {"top", VALUE_COUNT, FIELD(top), 0, 1, "K", "most likely tokens to show [5]"},
@@ -118,7 +123,8 @@ static const option table[] = {
     {"threads", VALUE_COUNT, FIELD(threads), 0, 1, "N", "[OMP_NUM_THREADS, or one per core]"},
     {"memory", VALUE_BYTES, FIELD(memory), 0, 0, "SIZE", "budget for working memory [8G]"},
     {"seed", VALUE_COUNT, FIELD(seed), 0, 0, "N", "of everything that is drawn [0]"},
-    {"out", VALUE_TEXT, FIELD(out), 0, 0, "DIR", "folder for the results [patchbay-COMMAND]"},
+    {"out", VALUE_TEXT, FIELD(out), 0, 0, "DIR|FILE", "folder for the results [patchbay-COMMAND]; of dataset import and "
+     "annotate the new file"},
     {"json", VALUE_NONE, FIELD(json), 0, 0, NULL, "the result as JSON on standard output (files only with --out; a dump's always)"},
     {"quiet", VALUE_NONE, FIELD(quiet), 0, 0, NULL, "no progress"},
     {"help", VALUE_NONE, FIELD(help), 0, 0, NULL, "this text"},

@@ -39,6 +39,7 @@ typedef struct settings {
     const char *target, *target_tokens, *requests;      /* edit from here on */
     text_list rephrasings;
     const char *method, *preset, *ft_scope, *key, *keep, *keep_rows, *eval, *save_lora, *save_merged;
+    const char *model, *format, *answers, *images;      /* dataset */
     size_t layer, steps, neighbours;
     double lr, weight_decay, clamp, lambda, keep_lambda, epsilon;
     bool has_layer, has_neighbours, has_lr, has_weight_decay, has_clamp, has_lambda, has_keep_lambda, has_epsilon, together, each_layer;

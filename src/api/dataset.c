@@ -1,0 +1,62 @@
+/* dataset.c: the public functions of data sets (patchbay.h). */
+#include <stdlib.h>
+
+#include "api/parts.h"
+#include "base/memory.h"
+#include "data/check.h"
+#include "data/stats.h"
+
+struct pb_dataset {
+    tally tally;
+};
+
+/* Hands out what was counted, or, after a failure, frees it. */
+static pb_status hand_out(pb_dataset **out, const tally *t, pb_status status)
+{
+    *out = mem_new(1, sizeof **out);
+    (*out)->tally = *t;
+    if (status) {
+        pb_dataset_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+pb_status pb_dataset_check(pb_dataset **out, const char *path, pb_model *pm, const char *template_name,
+                           const pb_run_options *run, pb_error *err)
+{
+    static const pb_run_options quiet = {0};
+    tally t;
+    return hand_out(out, &t, check_run(&t, path, pm ? pm->m : NULL, template_name, run ? run : &quiet, err));
+}
+
+pb_status pb_dataset_stats(pb_dataset **out, const char *path, pb_error *err)
+{
+    tally t;
+    return hand_out(out, &t, stats_run(&t, path, err));
+}
+
+void pb_dataset_free(pb_dataset *dataset)
+{
+    if (!dataset)
+        return;
+    tally_free(&dataset->tally);
+    free(dataset);
+}
+
+size_t pb_dataset_problems(const pb_dataset *dataset)
+{
+    return json_array_size(dataset->tally.problems);
+}
+
+void pb_dataset_json(const pb_dataset *dataset, char **json)
+{
+    api_dump(tally_json(&dataset->tally), json);
+}
+
+void pb_dataset_text(const pb_dataset *dataset, char **text)
+{
+    buffer out = {0};
+    tally_text(&dataset->tally, &out);
+    *text = out.data;
+}

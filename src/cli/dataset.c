@@ -1,0 +1,93 @@
+/* dataset.c: the commands under `dataset`: files of questions, looked over and counted. */
+#include <stdio.h>
+
+#include "cli/command.h"
+
+static const char *one_file(const settings *s)
+{
+    return s->positional.count == 1 ? NULL : "needs one FILE";
+}
+
+/* Shows what was counted, or tells what went wrong; returns the exit code. */
+static int finish(const char *name, const settings *s, pb_dataset *d, pb_status status, const pb_error *err)
+{
+    char *text;
+    if (status)
+        return command_failed(name, err);
+    if (s->json)
+        pb_dataset_json(d, &text);
+    else
+        pb_dataset_text(d, &text);
+    command_print(text);
+    pb_dataset_free(d);
+    return EXIT_DONE;
+}
+
+/* ---- check ---- */
+
+static const char *check_wrong(const settings *s)
+{
+    if (!s->model && (s->vision_tower || s->mmproj || s->template_name))
+        return "--vision-tower, --mmproj and --template are for --model";
+    return one_file(s);
+}
+
+/* Like a linter: 0 nothing is wrong, 1 something is, or the file cannot be checked, 2 wrong usage. */
+static int run_check(const settings *s)
+{
+    pb_error err;
+    pb_dataset *d = NULL;
+    pb_model *model = NULL;
+    progress p;
+    const char *wrong = check_wrong(s);
+    if (wrong)
+        return command_misused("dataset check", wrong);
+    pb_run_options run = command_run_options(s, &p);
+    pb_status status = s->model ? command_open_named(&model, s->model, s, &err) : PB_OK;
+    if (!status)
+        status = pb_dataset_check(&d, s->positional.items[0], model, s->template_name, &run, &err);
+    progress_end(&p);
+    bool well = !status && pb_dataset_problems(d) == 0;
+    int code = finish("dataset check", s, d, status, &err);
+    pb_model_free(model);
+    return code == EXIT_DONE && !well ? EXIT_FAILED : code;
+}
+
+static const char *const check_options[] = {"model", "vision-tower", "mmproj", "template", "json", "quiet", NULL};
+
+static const command command_check = {
+    "dataset check",
+    "dataset check FILE.jsonl [--model MODEL]",
+    "open every picture, find every span; exit code 1 where something is wrong",
+    "patchbay dataset check models/demo/questions.jsonl --model demo",
+    check_options,
+    run_check,
+};
+
+/* ---- stats ---- */
+
+static int run_stats(const settings *s)
+{
+    pb_error err;
+    pb_dataset *d = NULL;
+    const char *wrong = one_file(s);
+    if (wrong)
+        return command_misused("dataset stats", wrong);
+    pb_status status = pb_dataset_stats(&d, s->positional.items[0], &err);
+    return finish("dataset stats", s, d, status, &err);
+}
+
+static const char *const stats_options[] = {"json", NULL};
+
+static const command command_stats = {
+    "dataset stats",
+    "dataset stats FILE.jsonl",
+    "constraints, answers, duplicates, pictures, subjects of a data set",
+    "patchbay dataset stats models/demo/questions.jsonl",
+    stats_options,
+    run_stats,
+};
+
+/* ---- all of them ---- */
+
+const command *const dataset_commands[] = {&command_check, &command_stats, NULL};
