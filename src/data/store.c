@@ -203,13 +203,13 @@ static char *canonical(const json_t *value)
     return copy;
 }
 
-static char *about_text(const store_about *about, int key)
+json_t *store_identity(const store_about *about)
 {
-    json_t *method = json_string(about->method);
-    const json_t *values[ABOUT_KEYS] = {method, about->model, about->options, about->dataset};
-    char *text = canonical(values[key]);
-    json_decref(method);
-    return text;
+    json_t *dataset = json_object();
+    json_object_set(dataset, "rows", json_object_get(about->dataset, "rows"));
+    json_object_set(dataset, "digest", json_object_get(about->dataset, "digest"));
+    return json_pack("{s:s, s:O, s:O, s:o}", "method", about->method, "model", about->model, "options", about->options,
+                     "dataset", dataset);
 }
 
 /* What the error says of two values that differ: of objects the first member that does. */
@@ -242,33 +242,18 @@ static pb_status differ(const char *path, const char *what, const json_t *theirs
     return fail_hint(err, "give another --store, or ask for the same work as before");
 }
 
-/* What decides whether two data sets are one; what else is said of them (where it lies) does not. */
-static json_t *identity(const char *text, int key)
-{
-    json_t *all = json_loads(text, JSON_DECODE_ANY, NULL);
-    if (strcmp(about_keys[key], "dataset") != 0)
-        return all;
-    json_t *two = json_object();
-    json_object_set(two, "rows", json_object_get(all, "rows"));
-    json_object_set(two, "digest", json_object_get(all, "digest"));
-    json_decref(all);
-    return two;
-}
-
 pb_status store_same_work(const store_about *theirs, const store_about *ours, const char *path, pb_error *err)
 {
     static const char *const words[ABOUT_KEYS] = {"method", "model", "work: other options", "data set"};
+    json_t *left = store_identity(theirs), *right = store_identity(ours);
     pb_status status = PB_OK;
     for (int i = 0; i < ABOUT_KEYS && !status; i++) {
-        char *a = about_text(theirs, i), *b = about_text(ours, i);
-        json_t *left = identity(a, i), *right = identity(b, i);
-        if (!json_equal(left, right))
-            status = differ(path, words[i], left, right, err);
-        json_decref(left);
-        json_decref(right);
-        free(a);
-        free(b);
+        const json_t *a = json_object_get(left, about_keys[i]), *b = json_object_get(right, about_keys[i]);
+        if (!json_equal(a, b))
+            status = differ(path, words[i], a, b, err);
     }
+    json_decref(left);
+    json_decref(right);
     return status;
 }
 
@@ -277,9 +262,11 @@ static pb_status write_about(const store *s, const store_about *about, pb_error 
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(s->db, "INSERT INTO about VALUES (?1, ?2)", -1, &statement, NULL) != SQLITE_OK)
         return store_trouble(s, "be made", err);
+    json_t *all = json_pack("{s:s, s:O, s:O, s:O}", "method", about->method, "model", about->model, "options",
+                            about->options, "dataset", about->dataset);
     pb_status status = PB_OK;
     for (int i = 0; i < ABOUT_KEYS && !status; i++) {
-        char *text = about_text(about, i);
+        char *text = canonical(json_object_get(all, about_keys[i]));
         sqlite3_bind_text(statement, 1, about_keys[i], -1, SQLITE_STATIC);
         sqlite3_bind_text(statement, 2, text, -1, SQLITE_TRANSIENT);
         if (sqlite3_step(statement) != SQLITE_DONE)
@@ -287,6 +274,7 @@ static pb_status write_about(const store *s, const store_about *about, pb_error 
         sqlite3_reset(statement);
         free(text);
     }
+    json_decref(all);
     sqlite3_finalize(statement);
     return status;
 }

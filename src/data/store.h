@@ -38,6 +38,9 @@ typedef struct store_about {
                             * it lies, is kept as it first was, and not compared */
 } store_about;
 
+/* What tells one work from another, as JSON: {"method", "model", "options", "dataset": {"rows", "digest"}}. A new reference. */
+json_t *store_identity(const store_about *about);
+
 /* A question of the data set. Texts are NULL where the row does not say. */
 typedef struct store_question {
     size_t number;         /* its place in the data set, from 0 */
