@@ -144,6 +144,15 @@ void curve_fit(curve_panel *p)
     }
 }
 
+void curve_fit_close(curve_panel *p)
+{
+    double low, high;
+    extent(p, &low, &high);
+    curve_fit(p);
+    if (low < 0 && isfinite(low))
+        p->from = low - 0.02 * (p->to - low);
+}
+
 void curve_fit_decades(curve_panel *p)
 {
     double low, high;
@@ -162,7 +171,7 @@ static void draw_tick(const drawing *d, double value)
     char text[32];
     const curve_box *b = d->b;
     double y = y_of(d, value);
-    snprintf(text, sizeof text, "%g", value + 0.0); /* no "-0" */
+    axis_number(text, value);
     buffer_printf(d->out, "<path %s d=\"M%.2f %.2fh%.2f\"/>\n", axis_thin(b->paint), b->x, y, b->width);
     heat_text(d->out, b->paint, b->x - b->font * 0.4, y + b->font * 0.35, b->font, "end", "soft", text);
 }
@@ -284,12 +293,25 @@ static void draw_notes(const drawing *d, const curve *c)
 {
     double radius = fmin(d->b->font * 0.6, 0.5 * d->b->width / fmax(1, (double)d->p->points - 1));
     for (size_t k = 0; c->notes && k < d->p->points; k++) {
-        if (!isfinite(c->values[k]))
+        if (!isfinite(c->values[k]) || !c->notes[k])
             continue;
         buffer_printf(d->out, "<circle class=\"point k%zu\" cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\" fill-opacity=\"0\"><title>",
                       c->colour % CURVE_COLOURS, x_of(d, k), y_of(d, c->values[k]), fmax(radius, 2));
         markup(d->out, c->notes[k]);
         buffer_text(d->out, "</title></circle>\n");
+    }
+}
+
+static void draw_dots(const drawing *d, const curve *c)
+{
+    for (size_t k = 0; c->dots && k < d->p->points; k++) {
+        if (!c->dots[k] || !isfinite(c->values[k]))
+            continue;
+        if (d->b->paint == HEAT_CLASSES)
+            buffer_printf(d->out, "<circle class=\"dot k%zu\"", c->colour % CURVE_COLOURS);
+        else
+            buffer_printf(d->out, "<circle fill=\"%s\"", colours[c->colour % CURVE_COLOURS]);
+        buffer_printf(d->out, " cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"/>\n", x_of(d, k), y_of(d, c->values[k]), d->b->font * 0.28);
     }
 }
 
@@ -312,6 +334,14 @@ static void draw_level(const drawing *d)
     if (!d->p->key)
         heat_text(d->out, b->paint, b->x + b->width, y - b->y > b->font * 1.2 ? y - b->font * 0.35 : y + b->font * 1.1,
                   b->font, "end", "soft", d->p->level_name);
+}
+
+static void draw_rule(const drawing *d)
+{
+    const curve_panel *p = d->p;
+    if (p->ruled && p->ruled < p->points)
+        buffer_printf(d->out, "<path %s stroke-dasharray=\"1.5 1.5\" d=\"M%.2f %.2fv%.2f\"/>\n", axis_line(d->b->paint),
+                      x_between(d, (double)p->ruled - 0.5), d->b->y, d->b->height);
 }
 
 /* The curves' names, each after a stroke of its colour, and the level's. */
@@ -342,12 +372,15 @@ void curve_draw(buffer *out, const curve_panel *p, const curve_box *b)
     draw_value_axis(&d);
     draw_point_axis(&d);
     draw_level(&d);
+    draw_rule(&d);
     for (size_t i = 0; i < p->count; i++)
         draw_band(&d, &p->curves[i]);
     for (size_t i = 0; i < p->count; i++)
         draw_mark(&d, &p->curves[i]);
     for (size_t i = 0; i < p->count; i++)
         draw_line(&d, &p->curves[i]);
+    for (size_t i = 0; i < p->count; i++)
+        draw_dots(&d, &p->curves[i]);
     for (size_t i = 0; i < p->count; i++)
         draw_notes(&d, &p->curves[i]);
     if (p->key)

@@ -29,7 +29,8 @@ typedef struct curve {
     const double *values;     /* [points]; NaN: there is none, and the curve is broken */
     const double *low, *high; /* [points] the ends of the interval around each value, drawn as a band; NULL: no band */
     const double *mark;       /* a dotted line down from the curve at this point, which may lie between two; NULL: none */
-    const char *const *notes; /* [points] what a reader sees who points at them; NULL: nothing */
+    const bool *dots;         /* [points] where a dot stands on the line: of a curve through few points; NULL: none */
+    const char *const *notes; /* [points] what a reader sees who points at them; NULL, or one of them NULL: nothing */
     size_t colour;
     bool faint;               /* one of many, behind what matters */
 } curve;
@@ -39,6 +40,7 @@ typedef struct curve_panel {
     size_t points, first;      /* first: the number of the first point */
     const curve *curves;       /* [count], the last one drawn on top */
     size_t count;
+    size_t ruled;              /* a dotted line behind so many points; 0: none */
     bool key;                  /* name them, above the panel */
     double from, to;           /* of the values' axis */
     bool logarithmic;
@@ -60,7 +62,9 @@ double curve_above(const curve_panel *p, const curve_box *b);
 
 /* Sets the values' axis: round numbers that hold 0, all values and the level. */
 void curve_fit(curve_panel *p);
-/* The same, but in decades where all values are above 0 and span more than one. */
+/* The same, but below 0 the axis ends where the values do: intervals that reach a little below 0 take little room. */
+void curve_fit_close(curve_panel *p);
+/* As curve_fit, but in decades where all values are above 0 and span more than one. */
 void curve_fit_decades(curve_panel *p);
 
 /* Appends one <g>. */

@@ -166,6 +166,10 @@ void grid_map_draw(buffer *out, const grid_map *m)
     heat_text(out, m->paint, m->x, m->y - m->font * 1.8, m->font * 1.1, "start", "bold", m->title);
     draw_cells(out, m);
     draw_box(out, m, m->x, m->y, m->width, m->height);
+    if (m->ruled && m->ruled < m->columns)
+        buffer_printf(out, "<path %s stroke-dasharray=\"1.5 1.5\" d=\"M%.2f %.2fv%.2f\"/>\n",
+                      m->paint == HEAT_CLASSES ? "class=\"line\"" : "fill=\"none\" stroke=\"#000\" stroke-width=\"0.7\"",
+                      m->x + m->width * (double)m->ruled / (double)m->columns, m->y, m->height);
     draw_axes(out, m);
     draw_bar(out, m);
     buffer_text(out, "</g>\n");

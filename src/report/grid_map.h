@@ -21,6 +21,7 @@ typedef struct grid_map {
     const char *column_axis, *row_axis;
     const char *const *row_names;     /* [rows], the lowest first, in place of numbers and of row_axis; NULL: numbers */
     const char *const *notes;         /* [columns][rows] what a reader sees who points at a cell of a page; NULL: its value */
+    size_t ruled;                     /* a dotted line behind so many columns; 0: none */
     picture_scale scale;              /* of the colours; its title stands over the bar */
     const palette *colours;
     double x, y, width, height, font; /* of the cells; labels lie left and below, title and the bar's title above, the bar
