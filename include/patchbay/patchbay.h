@@ -493,6 +493,40 @@ void pb_dataset_json(const pb_dataset *dataset, char **json);
 /* The same in words, with the first problems. *text: free(). */
 void pb_dataset_text(const pb_dataset *dataset, char **text);
 
+/* ---- reports of sweeps ----
+ *
+ *     pb_report_options options = {.by = "relation"};
+ *     if (pb_report_open(&report, stores, 2, &options, &err) == PB_OK && pb_report_write(report, "out", &err) == PB_OK)
+ *         puts("out/questions.csv");
+ *     pb_report_free(report);
+ *
+ * docs/report.md says what each number and each file is. */
+
+typedef struct pb_report pb_report;
+
+typedef struct pb_report_options {
+    const char *by;    /* also apart: by "kind" of the constraints, "relation", "source", or a text field of the rows; NULL:
+                        * by kind, where there is more than one */
+    bool contrast;     /* the first store less the second, over the subjects that both have: two stores */
+    int threads;       /* 0: as many as OpenMP takes */
+} pb_report_options;
+
+/* How the work on a store's questions ended. */
+typedef struct pb_report_counts {
+    const char *label; /* what tells the store from the report's others, inside the report */
+    const char *method;
+    size_t questions, done, wrong, marked, failed, pending;
+    size_t subjects;   /* of those done */
+} pb_report_counts;
+
+/* Reads the stores, which are of one method. */
+pb_status pb_report_open(pb_report **out, const char *const *stores, size_t count, const pb_report_options *options,
+                         pb_error *err);
+void pb_report_free(pb_report *report);
+pb_report_counts pb_report_count(const pb_report *report, size_t i);
+/* All files of docs/report.md, "Files". */
+pb_status pb_report_write(const pb_report *report, const char *directory, pb_error *err);
+
 #ifdef __cplusplus
 }
 #endif

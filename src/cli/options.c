@@ -123,6 +123,9 @@ static const option table[] = {
     {"threads", VALUE_COUNT, FIELD(threads), 0, 1, "N", "[OMP_NUM_THREADS, or one per core]"},
     {"memory", VALUE_BYTES, FIELD(memory), 0, 0, "SIZE", "budget for working memory [8G]"},
     {"seed", VALUE_COUNT, FIELD(seed), 0, 0, "N", "of everything that is drawn [0]"},
+    {"contrast", VALUE_NONE, FIELD(contrast), 0, 0, NULL, "the first store less the second, over the subjects that both have"},
+    {"by", VALUE_TEXT, FIELD(by), 0, 0, "FIELD", "groups of questions apart too: kind (of constraints), relation, source, or a text "
+     "field of the rows [kind, where there is more than one]"},
     {"out", VALUE_TEXT, FIELD(out), 0, 0, "DIR|FILE", "folder for the results [patchbay-COMMAND]; of dataset import and "
      "annotate the new file"},
     {"json", VALUE_NONE, FIELD(json), 0, 0, NULL, "the result as JSON on standard output (files only with --out; a dump's always)"},

@@ -40,6 +40,8 @@ typedef struct settings {
     text_list rephrasings;
     const char *method, *preset, *ft_scope, *key, *keep, *keep_rows, *eval, *save_lora, *save_merged;
     const char *model, *format, *answers, *images;      /* dataset */
+    const char *by;                                     /* report */
+    bool contrast;
     size_t layer, steps, neighbours;
     double lr, weight_decay, clamp, lambda, keep_lambda, epsilon;
     bool has_layer, has_neighbours, has_lr, has_weight_decay, has_clamp, has_lambda, has_keep_lambda, has_epsilon, together, each_layer;

@@ -21,6 +21,7 @@ typedef struct side {
 typedef struct job {
     side a, minus;         /* minus.columns 0: none */
     bootstrap_reduce *reduce; /* NULL: the columns themselves */
+    const void *context;
     size_t results, questions;
     interval *out;         /* [results] */
 } job;
@@ -200,7 +201,7 @@ static bool bottom_whole(const bootstrap_sample *s)
 static void pool_run(uint64_t seed, pool *p);
 
 static void add_job(bootstrap *b, const bootstrap_sample *s, const bootstrap_sample *minus, bootstrap_reduce *reduce,
-                    size_t results, interval *out)
+                    const void *context, size_t results, interval *out)
 {
     size_t n = minus ? number_common(b, s, minus) : number_subjects(b->subjects, s, b->local), others;
     for (size_t i = 0; i < results; i++)
@@ -208,7 +209,7 @@ static void add_job(bootstrap *b, const bootstrap_sample *s, const bootstrap_sam
     if (n == 0 || results == 0)
         return;
     pool *p = pool_of(b, n);
-    job j = {.reduce = reduce, .results = results, .out = out};
+    job j = {.reduce = reduce, .context = context, .results = results, .out = out};
     j.a = add_side(p, s, b->local, &j.questions);
     if (minus)
         j.minus = add_side(p, minus, b->local, &others);
@@ -219,10 +220,10 @@ static void add_job(bootstrap *b, const bootstrap_sample *s, const bootstrap_sam
 }
 
 static void add_cut(bootstrap *b, const bootstrap_sample *s, const bootstrap_sample *minus, size_t first, size_t end,
-                    bootstrap_reduce *reduce, size_t results, interval *out)
+                    bootstrap_reduce *reduce, const void *context, size_t results, interval *out)
 {
     bootstrap_sample part = cut(s, first, end), other = minus ? cut(minus, first, end) : (bootstrap_sample){0};
-    add_job(b, &part, minus ? &other : NULL, reduce, results, out);
+    add_job(b, &part, minus ? &other : NULL, reduce, context, results, out);
     cut_free(&part);
     cut_free(&other);
 }
@@ -236,16 +237,16 @@ void bootstrap_add(bootstrap *b, const bootstrap_sample *s, const bootstrap_samp
         for (end = c + 1; whole && end < s->columns && columns_whole(s, minus, end); end++)
             ;
         if (bottoms && c == 0 && whole && end == s->columns)
-            add_job(b, s, minus, NULL, s->columns, out);
+            add_job(b, s, minus, NULL, NULL, s->columns, out);
         else
-            add_cut(b, s, minus, c, end, NULL, end - c, out + c);
+            add_cut(b, s, minus, c, end, NULL, NULL, end - c, out + c);
     }
 }
 
 void bootstrap_add_reduced(bootstrap *b, const bootstrap_sample *s, const bootstrap_sample *minus, bootstrap_reduce *reduce,
-                           size_t results, interval *out)
+                           const void *context, size_t results, interval *out)
 {
-    add_cut(b, s, minus, 0, s->columns, reduce, results, out);
+    add_cut(b, s, minus, 0, s->columns, reduce, context, results, out);
 }
 
 /* ---- resamples ---- */
@@ -347,7 +348,7 @@ static void results_of(const job *j, const double *sums, size_t step, double *cu
     for (size_t c = 0; c < j->minus.columns; c++)
         minus[c] = ratio(&j->minus, c, sums, step);
     if (j->reduce)
-        j->reduce(a, minus, j->a.columns, out);
+        j->reduce(j->context, a, minus, j->a.columns, out);
     else
         for (size_t c = 0; c < j->minus.columns; c++)
             out[c] -= minus[c];

@@ -36,11 +36,11 @@ bootstrap *bootstrap_new(uint64_t seed, size_t subjects);
  * many columns, those of the differences, as interval_of_difference has them. The samples may go when this returns. */
 void bootstrap_add(bootstrap *b, const bootstrap_sample *sample, const bootstrap_sample *minus, interval *out);
 
-/* Numbers that are made of a whole curve: out[results] of a[columns], and of minus[columns], or NULL. */
-typedef void bootstrap_reduce(const double *a, const double *minus, size_t columns, double *out);
-/* out[results], over the questions without any NAN. */
+/* Numbers that are made of a whole curve: out[results] of a[columns], and of minus[columns], or NULL. Several threads call. */
+typedef void bootstrap_reduce(const void *context, const double *a, const double *minus, size_t columns, double *out);
+/* out[results], over the questions without any NAN. The context lives until bootstrap_run returns. */
 void bootstrap_add_reduced(bootstrap *b, const bootstrap_sample *sample, const bootstrap_sample *minus,
-                           bootstrap_reduce *reduce, size_t results, interval *out);
+                           bootstrap_reduce *reduce, const void *context, size_t results, interval *out);
 
 void bootstrap_run(bootstrap *b);
 void bootstrap_free(bootstrap *b);

@@ -41,8 +41,9 @@ typedef struct sweep_series {
     size_t layer_count;
     size_t *layers;        /* [layer_count] */
     interval *at;          /* [layer_count] */
-    bool *first_restored;  /* [layer_count] of a trace: whether the window around this layer holds layer 0, where putting
-                            * back all changed rows undoes the corruption by construction; NULL of the others */
+    size_t (*restored)[2]; /* [layer_count] of a trace: first and last layer of the window around each; NULL of the others */
+    bool *first_restored;  /* [layer_count] of a trace: whether that window holds layer 0, where putting back all changed
+                            * rows undoes the corruption by construction; NULL of the others */
 } sweep_series;
 
 /* Why questions have no result of their own. */
@@ -126,13 +127,14 @@ typedef struct sweep_summary {
     sweep_question *list;  /* [questions] in the data set's order */
     char **value_names;    /* [value_name_count] further columns, in order of first appearance */
     size_t value_name_count;
+    struct sweep_rows *rows; /* the questions' own numbers (sweep_rows.h) */
 } sweep_summary;
 
-/* Reads the whole store once. PB_EINPUT: it has no question that is done, or the groups' field is nowhere. */
+/* Reads the whole store once. PB_EINVAL: it has no question that is done, or the groups' field is nowhere. */
 pb_status sweep_summarise(sweep_summary *out, store *s, const char *path, const sweep_groups *groups, pb_error *err);
 void sweep_summary_free(sweep_summary *s);
 
-/* Labels summaries that stand in one report by what their stores differ in. PB_EINPUT: they are of different methods. */
+/* Labels summaries that stand in one report by what their stores differ in. PB_EINVAL: they are of different methods. */
 pb_status sweep_summaries_label(sweep_summary *s, size_t count, pb_error *err);
 
 /* The series of that name, metric, class and group (NULL: all); NULL: there is none. */
@@ -153,13 +155,13 @@ typedef struct sweep_contrast {
     const sweep_summary *a, *b;
     sweep_series *series;  /* [series_count] of those that both have, in a's order; without ie_control */
     size_t series_count;
-    sweep_depth *depths;   /* [series_count] */
+    sweep_depth *depths;   /* [depth_count] of the series "recovered" of traces, and all of flows */
+    size_t depth_count;
 } sweep_contrast;
 
-/* Reads both stores. PB_EINPUT: they are of different methods, models of different depth or other layers, or have no
- * subject or curve in common. The summaries must outlive it. */
-pb_status sweep_contrast_of(sweep_contrast *out, const sweep_summary *a, store *store_a, const sweep_summary *b,
-                            store *store_b, pb_error *err);
+/* PB_EINVAL: they are of different methods, models of different depth or other layers, or have no subject or no curve in
+ * common. The summaries must outlive it. */
+pb_status sweep_contrast_of(sweep_contrast *out, const sweep_summary *a, const sweep_summary *b, pb_error *err);
 void sweep_contrast_free(sweep_contrast *c);
 
 #endif

@@ -213,8 +213,9 @@ static void what_waits_is_run_in_between(void **state)
 
 /* ---- of whole curves ---- */
 
-static void first_and_spread(const double *a, const double *minus, size_t columns, double *out)
+static void first_and_spread(const void *context, const double *a, const double *minus, size_t columns, double *out)
 {
+    assert_string_equal(context, "context");
     out[0] = a[0];
     out[1] = a[columns - 1] - a[0];
     out[2] = minus ? a[0] - minus[0] : 0;
@@ -231,11 +232,11 @@ static void curves_are_reduced_in_every_resample(void **state)
     bootstrap_sample x = sample_of(&a, false), y = sample_of(&b, false);
     bootstrap_add(all, &x, NULL, columns);
     bootstrap_add(all, &x, &y, minus);
-    bootstrap_add_reduced(all, &x, NULL, first_and_spread, 3, out);
+    bootstrap_add_reduced(all, &x, NULL, first_and_spread, "context", 3, out);
     bootstrap_run(all);
     assert_interval(&out[0], &columns[0], "first", 0);
     assert_interval(&out[1], &columns[2], "spread", 0);
-    bootstrap_add_reduced(all, &x, &y, first_and_spread, 3, out);
+    bootstrap_add_reduced(all, &x, &y, first_and_spread, "context", 3, out);
     bootstrap_run(all);
     assert_interval(&out[2], &minus[0], "difference", 0);
     bootstrap_free(all);
