@@ -104,6 +104,10 @@ pb_status store_put(store *s, const store_result *r, pb_error *err);
  * for their cost (PB_EINVAL names the first that is not). *added: how many it lacked. */
 pb_status store_merge(store *into, const char *from, size_t *added, pb_error *err);
 
+/* Puts the stores together in PATH, which may be one of them, or is made. Nothing is written where they are of different work. On
+ * another failure those before the one it names are in it. *added: how many results it lacked. */
+pb_status store_merge_all(const char *path, const char *const *from, size_t count, size_t *added, pb_error *err);
+
 /* ---- reading ---- */
 
 /* Opens PATH to read, which may be done while it is filled; refused like above. */

@@ -38,6 +38,10 @@ pb_status store_run(store *s, int which, pb_error *err);
 /* Ends the transaction: COMMIT when status is PB_OK, and else, or when that fails, ROLLBACK. */
 pb_status store_end(store *s, pb_status status, pb_error *err);
 
+/* What store_add_questions and store_put do, inside of a transaction of the caller's. *new: there was no result. */
+pb_status store_add_within(store *s, const store_question *q, pb_error *err);
+pb_status store_put_within(store *s, const store_result *r, bool *new, pb_error *err);
+
 /* Shows the question of that number; *found is false, and nothing shown, where there is none. */
 pb_status store_show_number(store *s, size_t number, unsigned what, bool *found,
                             pb_status (*see)(void *context, const store_result *r, pb_error *err), void *context,

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/pack.h"
 #include "data/store_parts.h"
 
 static void bind_text(sqlite3_stmt *statement, int at, const char *text)
@@ -51,7 +50,7 @@ static pb_status find_question(store *s, const store_question *q, bool *there, p
     return status;
 }
 
-static pb_status add_question(store *s, const store_question *q, pb_error *err)
+pb_status store_add_within(store *s, const store_question *q, pb_error *err)
 {
     const char *const texts[] = {q->id, q->subject, q->source, q->relation, q->question, q->image, q->row};
     sqlite3_stmt *statement;
@@ -74,7 +73,7 @@ pb_status store_add_questions(store *s, const store_question *questions, size_t 
 {
     pb_status status = store_run(s, SQL_BEGIN, err);
     for (size_t i = 0; i < count && !status; i++)
-        status = add_question(s, &questions[i], err);
+        status = store_add_within(s, &questions[i], err);
     return store_end(s, status, err);
 }
 
@@ -172,8 +171,7 @@ static pb_status put_result(store *s, const store_result *r, bool *new, pb_error
     return PB_OK;
 }
 
-/* Inside of a transaction. */
-static pb_status put_whole(store *s, const store_result *r, bool *new, pb_error *err)
+pb_status store_put_within(store *s, const store_result *r, bool *new, pb_error *err)
 {
     TRY(put_result(s, r, new, err));
     if (!*new)
@@ -193,80 +191,6 @@ pb_status store_put(store *s, const store_result *r, pb_error *err)
     bool new;
     pb_status status = store_run(s, SQL_BEGIN, err);
     if (!status)
-        status = put_whole(s, r, &new, err);
+        status = store_put_within(s, r, &new, err);
     return store_end(s, status, err);
-}
-
-/* ---- merging ---- */
-
-typedef struct merging {
-    store *into;
-    const char *from;
-    size_t *added;
-    buffer theirs, ours; /* packed results that both have */
-} merging;
-
-/* A result as bytes that are equal where the results are: without what it took. */
-static void pack_without_cost(buffer *out, const store_result *r)
-{
-    store_result copy = *r;
-    copy.seconds = copy.flop = 0;
-    out->size = 0;
-    result_pack(out, &copy);
-}
-
-static pb_status pack_ours(void *context, const store_result *r, pb_error *err)
-{
-    merging *m = context;
-    (void)err;
-    pack_without_cost(&m->ours, r);
-    return PB_OK;
-}
-
-static pb_status compare(merging *m, const store_result *r, pb_error *err)
-{
-    bool found;
-    TRY(store_show_number(m->into, r->question.number, STORE_EVERYTHING, &found, pack_ours, m, err));
-    pack_without_cost(&m->theirs, r);
-    if (found && m->ours.size == m->theirs.size && memcmp(m->ours.data, m->theirs.data, m->ours.size) == 0)
-        return PB_OK;
-    fail(err, PB_EINVAL, "%s: question %s has another result than in %s", m->from, r->question.id, m->into->path);
-    return fail_hint(err, "were they made by different builds, or on different processors?");
-}
-
-static pb_status merge_one(void *context, const store_result *r, pb_error *err)
-{
-    merging *m = context;
-    bool new;
-    TRY(add_question(m->into, &r->question, err));
-    if (!r->status)
-        return PB_OK;
-    TRY(put_whole(m->into, r, &new, err));
-    *m->added += new;
-    return new ? PB_OK : compare(m, r, err);
-}
-
-static pb_status merge_all(store *into, store *source, const char *from, size_t *added, pb_error *err)
-{
-    merging m = {.into = into, .from = from, .added = added};
-    TRY(store_same_work(&source->about, &into->about, from, err));
-    pb_status status = store_run(into, SQL_BEGIN, err);
-    if (!status)
-        status = store_each(source, STORE_EVERYTHING, merge_one, &m, err);
-    status = store_end(into, status, err);
-    buffer_free(&m.theirs);
-    buffer_free(&m.ours);
-    return status;
-}
-
-pb_status store_merge(store *into, const char *from, size_t *added, pb_error *err)
-{
-    store *source;
-    *added = 0;
-    TRY(store_open(&source, from, err));
-    pb_status status = merge_all(into, source, from, added, err);
-    if (status)
-        *added = 0;
-    store_close(source);
-    return status;
 }

@@ -637,6 +637,34 @@ static void what_differs_is_not_merged(void **state)
     free(a);
 }
 
+static void several_are_merged_at_once(void **state)
+{
+    (void)state;
+    char *a = make_other("a.db", 011), *b = make_other("b.db", 022), *other = path_join(folder, "other.db");
+    store_about about = sample_about();
+    const char *both[] = {a, b}, *wrong[] = {a, b, other}, *missing[] = {"/nowhere.db"};
+    size_t added = 0;
+    store *s;
+    json_object_set_new((json_t *)(size_t)about.options, "window", json_integer(6));
+    assert_ok(store_open_for(&s, other, &about, err));
+    store_close(s);
+    assert_fails(store_merge_all(path, wrong, 3, &added, err), PB_EINVAL, "other.db: holds results of another work");
+    assert_fails(store_merge_all(path, missing, 1, &added, err), PB_EIO, "/nowhere.db");
+    assert_fails(store_merge_all(path, NULL, 0, &added, err), PB_EINVAL, "no stores");
+    assert_false(file_exists(path));
+    assert_ok(store_merge_all(path, both, 2, &added, err));
+    assert_int_equal(added, 4);
+    assert_ok(store_merge_all(a, both, 2, &added, err)); /* into one of them */
+    assert_int_equal(added, 2);
+    assert_ok(store_open(&s, a, err));
+    assert_counts(s, 6, 4);
+    store_close(s);
+    sample_about_free(&about);
+    free(a);
+    free(b);
+    free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -659,6 +687,7 @@ int main(void)
         in_folder(a_store_that_finds_no_room_is_not_there),
         in_folder(shards_are_merged),
         in_folder(what_differs_is_not_merged),
+        in_folder(several_are_merged_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
