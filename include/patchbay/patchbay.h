@@ -478,6 +478,17 @@ pb_status pb_edit_save_merged(const pb_edit *edit, const char *directory, pb_err
 
 typedef struct pb_dataset pb_dataset;
 
+typedef struct pb_dataset_import_options {
+    const char *format;  /* "known", "movies", "okvqa", "okvqa-json", "vqav2", "known1000"; NULL: told from the file */
+    const char *answers; /* the file that has the answers; NULL: none */
+    const char *images;  /* the folder that has the pictures; NULL: the file's own */
+} pb_dataset_import_options;
+
+/* Writes the file's questions as JSON lines to the file `to`. Every record is kept, or kept and marked with what it lacks; marks
+ * are no failure. */
+pb_status pb_dataset_import(pb_dataset **out, const char *path, const pb_dataset_import_options *options, const char *to,
+                            pb_error *err);
+
 /* Opens every picture, finds every span, and, with a model (else NULL), puts every question into its tokens, in this template
  * (NULL: its own). What is wrong is no failure: pb_dataset_problems tells. run: for its progress; may be NULL. */
 pb_status pb_dataset_check(pb_dataset **out, const char *path, pb_model *model, const char *template_name,

@@ -4,6 +4,7 @@
 #include "api/parts.h"
 #include "base/memory.h"
 #include "data/check.h"
+#include "data/import.h"
 #include "data/stats.h"
 
 struct pb_dataset {
@@ -20,6 +21,13 @@ static pb_status hand_out(pb_dataset **out, const tally *t, pb_status status)
         *out = NULL;
     }
     return status;
+}
+
+pb_status pb_dataset_import(pb_dataset **out, const char *path, const pb_dataset_import_options *options, const char *to,
+                            pb_error *err)
+{
+    tally t;
+    return hand_out(out, &t, import_run(&t, path, options, to, err));
 }
 
 pb_status pb_dataset_check(pb_dataset **out, const char *path, pb_model *pm, const char *template_name,

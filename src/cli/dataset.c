@@ -23,6 +23,36 @@ static int finish(const char *name, const settings *s, pb_dataset *d, pb_status 
     return EXIT_DONE;
 }
 
+/* ---- import ---- */
+
+static const char *import_wrong(const settings *s)
+{
+    return s->out ? one_file(s) : "needs --out FILE.jsonl, the new file";
+}
+
+static int run_import(const settings *s)
+{
+    pb_error err;
+    pb_dataset *d = NULL;
+    const pb_dataset_import_options options = {.format = s->format, .answers = s->answers, .images = s->images};
+    const char *wrong = import_wrong(s);
+    if (wrong)
+        return command_misused("dataset import", wrong);
+    pb_status status = pb_dataset_import(&d, s->positional.items[0], &options, s->out, &err);
+    return finish("dataset import", s, d, status, &err);
+}
+
+static const char *const import_options[] = {"format", "answers", "images", "out", "json", NULL};
+
+static const command command_import = {
+    "dataset import",
+    "dataset import FILE [--answers FILE] [--images DIR] --out FILE.jsonl",
+    "VQA-Constraints, OK-VQA, VQAv2, ROME's facts as JSON lines",
+    "patchbay dataset import models/demo/questions.jsonl --out questions.jsonl",
+    import_options,
+    run_import,
+};
+
 /* ---- check ---- */
 
 static const char *check_wrong(const settings *s)
@@ -90,4 +120,4 @@ static const command command_stats = {
 
 /* ---- all of them ---- */
 
-const command *const dataset_commands[] = {&command_check, &command_stats, NULL};
+const command *const dataset_commands[] = {&command_import, &command_check, &command_stats, NULL};

@@ -2,8 +2,10 @@
 #include "data/phrase.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "text/unicode.h"
 
 size_t phrase_length(const char *text)
@@ -22,6 +24,7 @@ const char *phrase_at(const char *text, size_t n)
     return text;
 }
 
+/* Whether the text begins with the phrase, folded. */
 static bool begins_with(const char *text, const char *phrase)
 {
     size_t t = 0, p = 0;
@@ -41,4 +44,87 @@ size_t phrase_find(const char *text, const char *phrase, size_t from)
         if (begins_with(here, phrase))
             return at;
     return PHRASE_NOWHERE;
+}
+
+/* ---- phrases that people wrote down ---- */
+
+static bool is_word_point(const char *at)
+{
+    size_t n = 0;
+    return *at && (unicode_classes(utf8_next(at, &n)) & (CLASS_LETTER | CLASS_MARK | CLASS_NUMBER));
+}
+
+/* Whether a word begins or ends at this code point, or none is near. */
+static bool is_boundary(const char *text, size_t point)
+{
+    return !point || !is_word_point(phrase_at(text, point)) || !is_word_point(phrase_at(text, point - 1));
+}
+
+static size_t find_words(const char *text, const char *phrase)
+{
+    size_t n = phrase_length(phrase), first = phrase_find(text, phrase, 0);
+    for (size_t at = first; at != PHRASE_NOWHERE; at = phrase_find(text, phrase, at + 1))
+        if (is_boundary(text, at) && is_boundary(text, at + n))
+            return at;
+    return first;
+}
+
+/* What may stand around a phrase by mistake: blanks; then commas and the like; then any punctuation. */
+static bool is_blank(uint32_t point)
+{
+    return unicode_classes(point) & CLASS_SPACE;
+}
+
+static bool is_comma(uint32_t point)
+{
+    static const uint32_t commas[] = {',', ';', '.', 0x3001 /* ideographic ones */, 0x3002, 0xff0c /* full-width ones */, 0xff0e, 0xff1b,
+                                      0x060c /* Arabic */};
+    for (size_t i = 0; i < sizeof commas / sizeof *commas; i++)
+        if (commas[i] == point)
+            return true;
+    return is_blank(point);
+}
+
+static bool is_mark(uint32_t point)
+{
+    return unicode_classes(point) & (CLASS_SPACE | CLASS_PUNCTUATION);
+}
+
+/* Without those around it; one space for many blanks. free() */
+static char *stripped(const char *phrase, bool (*goes)(uint32_t))
+{
+    buffer b = {0};
+    size_t size = strlen(phrase), first = 0, end = size;
+    for (size_t next = 0; next < size; first = next)
+        if (!goes(utf8_next(phrase, &next)))
+            break;
+    for (size_t before; end > first; end = before) {
+        before = utf8_before(phrase, end);
+        size_t at = before;
+        if (!goes(utf8_next(phrase, &at)))
+            break;
+    }
+    for (size_t at = first, here; at < end;) {
+        here = at;
+        bool blank = is_blank(utf8_next(phrase, &at));
+        if (!blank)
+            buffer_add(&b, phrase + here, at - here);
+        else if (b.size && b.data[b.size - 1] != ' ')
+            buffer_text(&b, " ");
+    }
+    buffer_text(&b, "");
+    return b.data;
+}
+
+size_t phrase_place(const char *text, const char *phrase, size_t *length)
+{
+    static bool (*const around[])(uint32_t) = {is_blank, is_comma, is_mark};
+    size_t at = PHRASE_NOWHERE;
+    for (size_t i = 0; i < sizeof around / sizeof *around && at == PHRASE_NOWHERE; i++) {
+        char *clean = stripped(phrase, around[i]);
+        *length = phrase_length(clean);
+        at = find_words(text, clean);
+        free(clean);
+    }
+    return at;
 }

@@ -19,4 +19,9 @@ const char *phrase_at(const char *text, size_t n);
  * empty. */
 size_t phrase_find(const char *text, const char *phrase, size_t from);
 
+/* Where people who wrote the phrase down beside the text may have meant it: as it is, without blanks around it, without commas,
+ * without any punctuation, with one space for many; at a place where it is made of whole words, or else anywhere. PHRASE_NOWHERE: nowhere. *length: how many
+ * code points of the text it takes. */
+size_t phrase_place(const char *text, const char *phrase, size_t *length);
+
 #endif

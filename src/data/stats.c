@@ -178,7 +178,8 @@ static void tell(const stats *s, const json_t *most, buffer *out)
     buffer_printf(out, "pictures     %zu, %zu of them missing; %zu rows without\n", json_object_size(s->images), s->missing,
                   s->without_image);
     tell_constraints(s, out);
-    buffer_printf(out, "answers      %zu rows with, %zu different: ", s->answered, json_object_size(s->answers));
+    buffer_printf(out, "answers      %zu rows with, %zu different%s", s->answered, json_object_size(s->answers),
+                  s->answered ? ": " : "");
     add_list(out, most);
     buffer_printf(out, "subjects     %zu\n", json_object_size(s->subjects));
     if (json_object_size(s->relations)) {

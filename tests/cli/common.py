@@ -63,7 +63,7 @@ class ProgramTest(unittest.TestCase):
         """The work failed: exit 1, one line (and a hint), nothing on standard output, nothing left behind."""
         self.assertEqual(result.returncode, 1, f"exit {result.returncode}: {result.stdout}{result.stderr}")
         lines = [line for line in result.stderr.rstrip("\n").split("\n") if not line.startswith("CBLAS:")]
-        self.assertRegex(lines[0], r"^patchbay [a-z]+: ..")
+        self.assertRegex(lines[0], r"^patchbay [a-z ]+: ..")
         self.assertLessEqual(len(lines), 2, result.stderr)
         if len(lines) == 2:
             self.assertRegex(lines[1], r"^hint: ..")
