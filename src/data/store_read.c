@@ -1,6 +1,7 @@
 /* store_read.c: what a store says, question by question (store.h). */
-#include <errno.h>
+#include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,56 @@ static double number_in(sqlite3_stmt *row, int column)
 
 /* ---- lists of numbers: [0.25,null,-1e999] ---- */
 
+/* Exactly what strtod gives, several times faster, of the numbers that list_text usually writes; false: not one of them.
+ * With a significand of 64 bits, one division (or product) of whole numbers that are exact in it is rounded once; rounding
+ * that to a double gives the double nearest to the quotient unless it lies just between two. */
+static bool read_plain(const char **at, double *out)
+{
+#if LDBL_MANT_DIG == 64
+    static const long double tens[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,
+                                       1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L,
+                                       1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
+    const char *p = *at + (**at == '-'), *point = NULL;
+    uint64_t digits = 0;
+    int exponent, count = 0; /* of digits from the first that is not 0 */
+    if (*p < '0' || *p > '9')
+        return false;
+    for (; (*p >= '0' && *p <= '9') || (*p == '.' && !point); p++) {
+        if (*p == '.') {
+            point = p;
+            continue;
+        }
+        digits = 10 * digits + (uint64_t)(*p - '0');
+        count += digits != 0;
+    }
+    if (count > 19) /* more than fit */
+        return false;
+    exponent = point ? (int)(point + 1 - p) : 0;
+    if (*p == 'e') {
+        bool negative = p[1] == '-';
+        int given = 0;
+        const char *q = p + 1 + (p[1] == '-' || p[1] == '+');
+        for (p = q; *p >= '0' && *p <= '9' && p - q < 4; p++)
+            given = 10 * given + (*p - '0');
+        exponent += negative ? -given : given;
+    }
+    if (exponent < -27 || exponent > 27)
+        return false;
+    long double x = exponent < 0 ? (long double)digits / tens[-exponent] : (long double)digits * tens[exponent];
+    uint64_t significand;
+    memcpy(&significand, &x, sizeof significand);
+    if ((significand & 0x7ff) == 0x400)
+        return false;
+    *out = **at == '-' ? -(double)x : (double)x;
+    *at = p;
+    return true;
+#else
+    (void)at;
+    (void)out;
+    return false;
+#endif
+}
+
 /* One number or null, behind which *at moves. 1e999 is how infinity is written. */
 static bool read_item(const char **at, double *out)
 {
@@ -63,6 +114,8 @@ static bool read_item(const char **at, double *out)
     }
     if (!strchr("-0123456789", *p) || *p == '\0' || p[1] == 'i' || p[1] == 'n' || p[1] == 'x' || p[1] == 'X')
         return false; /* -inf, 0x1p3: strtod takes them, JSON does not */
+    if (read_plain(at, out))
+        return true;
     *out = strtod(p, &end);
     *at = end;
     return end != p;

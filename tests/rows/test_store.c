@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/memory.h"
+#include "base/random.h"
 #include "tests/rows/store_samples.h"
 
 /* ---- helpers ---- */
@@ -194,6 +195,39 @@ static void numbers_do_not_depend_on_the_locale(void **state)
     assert_ok(store_find(s, "q0", STORE_EVERYTHING, see_sample, &seen, err));
     store_close(s);
     setlocale(LC_ALL, "C");
+}
+
+enum { MANY = 200000 };
+
+static pb_status see_many(void *context, const store_result *r, pb_error *err)
+{
+    (void)err;
+    assert_int_equal(r->curves[0].count, MANY);
+    assert_same_numbers(r->curves[0].data, context, MANY);
+    return PB_OK;
+}
+
+/* Probabilities, their logarithms, counts, and any bits at all. */
+static void every_number_keeps_its_bits(void **state)
+{
+    (void)state;
+    double *data = mem_new(MANY, sizeof *data);
+    random_state random = random_from(3);
+    for (size_t i = 0; i < MANY; i++) {
+        uint64_t bits = random_next(&random);
+        double u = (double)(random_next(&random) >> 11) * 0x1p-53;
+        memcpy(&data[i], &bits, sizeof bits);
+        data[i] = i % 5 == 0 ? u : i % 5 == 1 ? log(u) : i % 5 == 2 ? u * exp(-40 * u) : i % 5 == 3 ? (double)(bits % 100000) / 8 : data[i];
+    }
+    const store_curve curve = {"a/prob", "last", data, MANY};
+    store_result r = sample_failure(0);
+    store *s = open_with(path, 0);
+    r.curves = &curve;
+    r.curve_count = 1;
+    assert_ok(store_put(s, &r, err));
+    assert_ok(store_find(s, "q0", STORE_CURVES, see_many, data, err));
+    store_close(s);
+    free(data);
 }
 
 /* ---- one file, for anyone ---- */
@@ -672,6 +706,7 @@ int main(void)
         in_folder(only_what_is_wanted_is_read),
         in_folder(what_is_there_stays),
         in_folder(numbers_do_not_depend_on_the_locale),
+        in_folder(every_number_keeps_its_bits),
         in_folder(a_closed_store_is_one_file),
         in_folder(readers_read_while_it_is_filled),
         in_folder(other_work_is_refused_by_name),
