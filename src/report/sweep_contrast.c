@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "report/sweep_measure.h"
+#include "report/sweep_parts.h"
 #include "report/sweep_series.h"
 
 /* ---- subjects of both ---- */
@@ -69,7 +70,7 @@ static double half_depth(const depth_of *d, const double *curve, size_t count)
             peak = l;
     }
     double half = curve[peak] / 2;
-    if (!(half > 0))
+    if (!(half > 0) || d->L == 0)
         return NAN;
     for (l = peak; l < count && curve[l] >= half; l++)
         ;
@@ -152,9 +153,38 @@ static pb_status add_pairs(contrasting *c, pb_error *err)
             return fail(err, PB_EINVAL, "%s and %s have other layers of %s: they cannot be paired", a->path, b->path, x->name);
         add_pair(c, x, y);
     }
-    return c->out->series_count ? PB_OK
-                                : fail(err, PB_EINVAL, "%s and %s have no curve in common", a->path, b->path);
+    return PB_OK;
 }
+
+/* ---- edits ---- */
+
+static const sweep_metric *metric_named(const sweep_summary *s, const char *name)
+{
+    for (size_t i = 0; i < s->metric_count; i++)
+        if (strcmp(s->metrics[i].name, name) == 0)
+            return &s->metrics[i];
+    return NULL;
+}
+
+static void add_metrics(contrasting *c)
+{
+    sweep_contrast *out = c->out;
+    out->metrics = mem_new(out->a->metric_count, sizeof *out->metrics);
+    for (size_t i = 0; i < out->a->metric_count; i++) {
+        const char *name = out->a->metrics[i].name;
+        bootstrap_sample a, b;
+        if (!metric_named(out->b, name) || !sweep_edit_sample(out->a, name, &a))
+            continue;
+        sweep_edit_sample(out->b, name, &b);
+        renumber(&b, &c->common);
+        out->metrics[out->metric_count].name = mem_text(name);
+        bootstrap_add(c->bootstrap, &a, &b, &out->metrics[out->metric_count++].after);
+        sweep_sample_free(&a);
+        sweep_sample_free(&b);
+    }
+}
+
+/* ---- both ---- */
 
 /* a and b over all their questions, the difference over the subjects of both. */
 static void add_depths(contrasting *c)
@@ -194,6 +224,9 @@ static pb_status contrast(contrasting *c, pb_error *err)
     if (c->common.shared == 0)
         return fail(err, PB_EINVAL, "%s and %s have no subject in common", a->path, b->path);
     TRY(add_pairs(c, err));
+    add_metrics(c);
+    if (c->out->series_count + c->out->metric_count == 0)
+        return fail(err, PB_EINVAL, "%s and %s have no curve in common", a->path, b->path);
     add_depths(c);
     bootstrap_run(c->bootstrap);
     return PB_OK;
@@ -223,7 +256,10 @@ void sweep_contrast_free(sweep_contrast *c)
 {
     for (size_t i = 0; i < c->series_count; i++)
         sweep_series_free(&c->series[i]);
+    for (size_t i = 0; i < c->metric_count; i++)
+        free(c->metrics[i].name);
     free(c->series);
+    free(c->metrics);
     free(c->depths);
     *c = (sweep_contrast){0};
 }

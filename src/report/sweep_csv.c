@@ -324,6 +324,20 @@ void sweep_answers_csv(const sweep_summary *s, size_t count, buffer *out)
 
 /* ---- contrasts ---- */
 
+/* Of edits: a metric stands at no layer. */
+static void add_metric_contrasts(const sweep_contrast *c, buffer *out)
+{
+    for (size_t i = 0; i < c->metric_count; i++) {
+        csv_text(out, NULL);
+        csv_text(out, c->metrics[i].name);
+        csv_text(out, NULL);
+        csv_text(out, NULL);
+        csv_text(out, NULL);
+        csv_interval(out, &c->metrics[i].after);
+        csv_end(out);
+    }
+}
+
 void sweep_contrast_csv(const sweep_contrast *c, buffer *out)
 {
     csv_fields(out, "name,metric,layer,class,group,questions,subjects,mean,low,high");
@@ -341,6 +355,7 @@ void sweep_contrast_csv(const sweep_contrast *c, buffer *out)
             csv_end(out);
         }
     }
+    add_metric_contrasts(c, out);
 }
 
 static void add_ends(buffer *out, const interval *i)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "report/sweep_measure.h"
 #include "report/sweep_parts.h"
 
 static const struct edit_metric {
@@ -39,9 +40,8 @@ static double value_of(const sweep_summary *s, size_t row, const char *name)
     return NAN;
 }
 
-/* Hands over the mean of a value; false where no result has it. */
-static bool add_mean(const sweep_summary *s, const char *name, const char *minus, const char *count, bootstrap *b,
-                     interval *out)
+/* The sample of one value, of the results that have it: sweep_sample_free. */
+static bootstrap_sample value_sample(const sweep_summary *s, const char *name, const char *minus, const char *count)
 {
     const sweep_rows *r = s->rows;
     double *top = mem_new(r->count, sizeof *top), *bottom = mem_new(r->count, sizeof *bottom);
@@ -56,11 +56,28 @@ static bool add_mean(const sweep_summary *s, const char *name, const char *minus
         bottom[taken] = weight;
         subject[taken++] = r->items[i].subject;
     }
-    bootstrap_add(b, &(bootstrap_sample){top, bottom, subject, taken, 1}, NULL, out);
-    free(top);
-    free(bottom);
-    free(subject);
-    return taken > 0;
+    return (bootstrap_sample){top, bottom, subject, taken, 1};
+}
+
+bool sweep_edit_sample(const sweep_summary *s, const char *metric, bootstrap_sample *out)
+{
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
+        if (strcmp(metrics[i].name, metric) == 0) {
+            *out = value_sample(s, metrics[i].after, metrics[i].minus, metrics[i].count);
+            return true;
+        }
+    return false;
+}
+
+/* Hands over the mean of a value; false where no result has it. */
+static bool add_mean(const sweep_summary *s, const char *name, const char *minus, const char *count, bootstrap *b,
+                     interval *out)
+{
+    bootstrap_sample of = value_sample(s, name, minus, count);
+    bool any = of.count > 0;
+    bootstrap_add(b, &of, NULL, out);
+    sweep_sample_free(&of);
+    return any;
 }
 
 void sweep_edits_make(sweep_summary *s, bootstrap *b)

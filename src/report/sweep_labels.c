@@ -111,7 +111,8 @@ pb_status sweep_summaries_label(sweep_summary *s, size_t count, pb_error *err)
         free(s[i].label);
         s[i].label = label.data;
     }
-    for (size_t i = 0; i < count && same_labels(s, count); i++) { /* files of one name: by their paths */
+    bool same = same_labels(s, count);
+    for (size_t i = 0; same && i < count; i++) { /* files of one name: by their paths */
         free(s[i].label);
         s[i].label = mem_text(s[i].path);
     }

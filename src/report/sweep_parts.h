@@ -28,5 +28,7 @@ void sweep_sources_free(sweep_summary *s);
 
 void sweep_edits_make(sweep_summary *s, bootstrap *b);
 void sweep_edits_free(sweep_summary *s);
+/* The sample of a metric after the edits: sweep_sample_free. False: there is no such metric. */
+bool sweep_edit_sample(const sweep_summary *s, const char *metric, bootstrap_sample *out);
 
 #endif

@@ -1,4 +1,5 @@
 /* sweep_series.c: see sweep_series.h. */
+#define _GNU_SOURCE /* strverscmp */
 #include "report/sweep_series.h"
 
 #include <stdlib.h>
@@ -101,41 +102,32 @@ static pb_status read_layers(sweep_series *out, const sweep_rows *r, const json_
 
 typedef struct place {
     char *site, *class;
-    size_t site_at, class_at; /* the order of series */
     size_t columns;
 } place;
 
-static size_t class_order(const char *class, size_t otherwise)
+/* Token classes in the order of their table, others behind them. */
+static size_t class_order(const char *class)
 {
     static const char *const names[] = {"bos", "image", "before", "constraint_first", "constraint_middle",
                                         "constraint_last", "after", "last", "control"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], class) == 0)
-            return i;
-    return sizeof names / sizeof *names + otherwise;
+    size_t i = 0;
+    while (i < sizeof names / sizeof *names && strcmp(names[i], class) != 0)
+        i++;
+    return i;
 }
 
+/* Sites and other classes by name, their numbers as numbers: head 10 behind head 9. */
 static int by_place(const void *a, const void *b)
 {
     const place *x = a, *y = b;
-    if (x->site_at != y->site_at)
-        return x->site_at < y->site_at ? -1 : 1;
-    return (x->class_at > y->class_at) - (x->class_at < y->class_at);
+    size_t i = class_order(x->class), k = class_order(y->class);
+    int order = strverscmp(x->site, y->site);
+    if (order || i != k)
+        return order ? order : i < k ? -1 : 1;
+    return strverscmp(x->class, y->class);
 }
 
-static size_t site_order(const place *places, size_t count, const char *site)
-{
-    size_t highest = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(places[i].site, site) == 0)
-            return places[i].site_at;
-        if (places[i].site_at >= highest)
-            highest = places[i].site_at + 1;
-    }
-    return highest;
-}
-
-/* The sites, in order of first appearance, each with its classes: token classes first. places_free */
+/* The sites, each with its classes. places_free */
 static place *find_places(const sweep_rows *r, size_t *count)
 {
     place *places = mem_new(r->curve_count, sizeof *places);
@@ -143,12 +135,8 @@ static place *find_places(const sweep_rows *r, size_t *count)
     for (size_t i = 0; i < r->curve_count; i++) {
         const sweep_curve *c = &r->curves[i];
         const char *slash = strrchr(c->name, '/');
-        if (!slash || strcmp(slash, "/prob") != 0)
-            continue;
-        char *site = mem_text_n(c->name, (size_t)(slash - c->name));
-        places[*count] = (place){site, mem_text(c->class), site_order(places, *count, site), class_order(c->class, i),
-                                 c->columns};
-        ++*count;
+        if (slash && strcmp(slash, "/prob") == 0)
+            places[(*count)++] = (place){mem_text_n(c->name, (size_t)(slash - c->name)), mem_text(c->class), c->columns};
     }
     qsort(places, *count, sizeof *places, by_place);
     return places;

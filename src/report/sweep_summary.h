@@ -117,8 +117,8 @@ typedef struct sweep_summary {
     char **groups;         /* [group_count] by name; none where the questions were not parted */
     size_t group_count;
     const char *grouped_by; /* "kind", "relation", ...; NULL without groups */
-    sweep_series *series;  /* [series_count] all questions first, then group by group; in each in the order of sites and
-                            * classes of the store, then metrics as above */
+    sweep_series *series;  /* [series_count] all questions first, then group by group; in each of a trace sites by name,
+                            * their classes in the table's order, then metrics as above; else as the store has them */
     size_t series_count;
     sweep_sources *sources; /* [source_count] */
     size_t source_count;
@@ -157,6 +157,8 @@ typedef struct sweep_contrast {
     size_t series_count;
     sweep_depth *depths;   /* [depth_count] of the series "recovered" of traces, and all of flows */
     size_t depth_count;
+    sweep_metric *metrics; /* [metric_count] of edits: `after` is the difference; no `before` */
+    size_t metric_count;
 } sweep_contrast;
 
 /* PB_EINVAL: they are of different methods, models of different depth or other layers, or have no subject or no curve in

@@ -439,6 +439,22 @@ class Edits(Tables):
             self.assertEqual(line[:2], ["multedit", "2"])
             self.assert_interval(line[3:], intervals.interval(rows, 0))
 
+    def test_contrast(self):
+        stores = []
+        for method in ("multedit", "ft"):
+            r = random.Random(method)
+            questions = [simple(r, i, values={"after_prob": r.random(), "neighbours": 3, "neighbours_kept": r.random()})
+                         for i in range(10)]
+            stores.append({"about": about("edit", method=method, layer=2), "questions": questions})
+        self.report("--contrast", *(self.store(s, f"{i}.db") for i, s in enumerate(stores)))
+        _, *lines = self.table("contrast.csv")
+        self.assertEqual([line[1] for line in lines], ["efficacy_prob", "neighbours_kept"])
+        for line, (value, weight) in zip(lines, (("after_prob", 1), ("neighbours_kept", 3))):
+            rows = [[(subject_of(q), q["result"]["values"][value] * weight, weight) for q in s["questions"]] for s in stores]
+            self.assertEqual(line[:1] + line[2:5], [""] * 4)
+            self.assert_interval(line[5:], intervals.difference(*rows, 0))
+        self.assertEqual({line[-1] for line in self.table("edit.csv")[1:]}, {"method multedit", "method ft"})
+
     def test_ranges_have_both_ends(self):
         r = random.Random(11)
         store = {"about": about("edit", method="ft", layer=[2, 5]),
