@@ -67,6 +67,9 @@ void curve_fit_close(curve_panel *p);
 /* As curve_fit, but in decades where all values are above 0 and span more than one. */
 void curve_fit_decades(curve_panel *p);
 
+/* A colour on paper; in pages it is that of the class "curve kN". */
+const char *curve_colour(size_t colour);
+
 /* Appends one <g>. */
 void curve_draw(buffer *out, const curve_panel *p, const curve_box *b);
 
