@@ -19,7 +19,7 @@
 typedef struct flow_curve {
     double *sum_norm, *norm_sum, *share, *relative; /* [layer_count]; share is NaN where an a_i is 0, relative where a
                                                      * resid_pre_i is */
-    double *per_position;                           /* [layer_count][sources] */
+    double *per_position;                           /* [layer_count][sources]; of results read back these may be NULL */
     double *per_head;                               /* [layer_count][heads] */
 } flow_curve;
 

@@ -72,12 +72,33 @@ void about_constraint_key(const prompt *p, buffer *out)
     }
 }
 
+void about_token_text(const report_about *a, int32_t id, buffer *out)
+{
+    if (a->tokenizer)
+        tokenizer_token_text(a->tokenizer, id, out);
+    else if (!a->texts || !token_texts_find(a->texts, &id, 1, out))
+        buffer_printf(out, "<%d>", id);
+}
+
+/* The texts of an answer's tokens, where its own is not known. */
+static void add_known_answer(const report_about *a, const int32_t *ids, size_t count, buffer *out)
+{
+    if (a->texts && token_texts_find(a->texts, ids, count, out))
+        return;
+    for (size_t i = 0; i < count; i++)
+        about_token_text(a, ids[i], out);
+}
+
 void about_answer_text(const report_about *a, const int32_t *ids, size_t count, buffer *out)
 {
     buffer first = {0};
     buffer_text(out, "");
     if (count == 0)
         return;
+    if (!a->tokenizer) {
+        add_known_answer(a, ids, count, out);
+        return;
+    }
     tokenizer_token_text(a->tokenizer, ids[0], &first);
     if (count == 1) {
         text_utf8(out, first.data, first.size);
@@ -102,7 +123,7 @@ static void add_label(buffer *out, const buffer *text)
 void about_token_label(const report_about *a, int32_t id, buffer *out)
 {
     buffer text = {0};
-    tokenizer_token_text(a->tokenizer, id, &text);
+    about_token_text(a, id, &text);
     buffer_text(&text, "");
     add_label(out, &text);
     buffer_free(&text);
@@ -176,7 +197,7 @@ void about_caption_close(const report_about *a, buffer *out)
 json_t *about_token_text_json(const report_about *a, int32_t id)
 {
     buffer b = {0};
-    tokenizer_token_text(a->tokenizer, id, &b);
+    about_token_text(a, id, &b);
     json_t *string = make_text_n(b.data, b.size);
     buffer_free(&b);
     return string;
@@ -255,11 +276,26 @@ json_t *about_answer_json(const report_about *a, const int32_t *answer, size_t c
     return object;
 }
 
+json_t *about_areas_json(const image_area *areas, size_t count)
+{
+    static const char *const words[] = {[AREA_PADDING] = "padding", [AREA_CLASS] = "class"};
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const image_area *r = &areas[i];
+        json_array_append_new(list, r->kind == AREA_PIXELS ? make_numbers((double[]){r->left, r->top, r->right, r->bottom}, 4)
+                                                           : json_string(words[r->kind]));
+    }
+    return list;
+}
+
 void about_json(const report_about *a, json_t *object)
 {
     json_object_set_new(object, "model", about_model_json(a));
     json_object_set_new(object, "image", about_image_json(a));
     json_object_set_new(object, "prompt", make_text(a->prompt->text));
+    json_object_set_new(object, "question", make_positions((size_t[]){a->prompt->question_start, a->prompt->question_end}, 2));
     json_object_set_new(object, "tokens", about_tokens_json(a));
     json_object_set_new(object, "constraints", about_constraints_json(a));
+    if (a->image_path && a->image_areas)
+        json_object_set_new(object, "image_areas", about_areas_json(a->image_areas, a->prompt->image_count));
 }

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "model/model.h"
+#include "report/token_texts.h"
 #include "text/prompt.h"
 #include "text/tokenizer.h"
 
@@ -15,7 +16,8 @@ typedef struct report_about {
     const model_change *changes;             /* [change_count] of its weights, by files */
     size_t change_count;
     size_t layers, d_model;                  /* of the whole decoder */
-    const tokenizer *tokenizer;
+    const tokenizer *tokenizer;              /* NULL of a result that was read back, which has */
+    const token_texts *texts;                /* those of its tokens that it names; else NULL */
     const prompt *prompt;                    /* from here on NULL and 0 of what is about several questions */
     const char *image_path;                  /* the picture's file, or NULL */
     size_t image_width, image_height;        /* its pixels; 0 without */
@@ -30,7 +32,9 @@ json_t *about_image_json(const report_about *a);
 /* One entry per token; the image rows are one entry together. */
 json_t *about_tokens_json(const report_about *a);
 json_t *about_constraints_json(const report_about *a);
-/* Sets "model", "image", "prompt", "tokens" and "constraints", in this order. */
+/* The picture's pixels that rows show: [[left, top, right, bottom] or "padding" or "class", ...]. */
+json_t *about_areas_json(const image_area *areas, size_t count);
+/* Sets "model", "image", "prompt", "question", "tokens", "constraints" and, with a picture, "image_areas", in this order. */
 void about_json(const report_about *a, json_t *object);
 json_t *about_token_text_json(const report_about *a, int32_t id);
 /* {"id", "text", "ids"} of an answer; id is the first of them. */
@@ -48,7 +52,9 @@ void about_span_name(const prompt *p, size_t position, buffer *out);
 void about_constraint_mark(const prompt *p, const size_t *positions, size_t count, buffer *out);
 /* How a caption explains these marks, with the constraints' words, shortened. Nothing without constraints. */
 void about_constraint_key(const prompt *p, buffer *out);
-/* A token, visible and without the space before it: for labels. */
+/* A token as tokenizer_token_text has it. */
+void about_token_text(const report_about *a, int32_t id, buffer *out);
+/* The same, visible and without the space before it: for labels. */
 void about_token_label(const report_about *a, int32_t id, buffer *out);
 /* An answer as it stands in a sentence, its leading space kept; and as a label. */
 void about_answer_text(const report_about *a, const int32_t *ids, size_t count, buffer *out);

@@ -75,7 +75,7 @@ static void add_prompt_token(buffer *out, const report_about *a, size_t at)
     buffer name = {0}, text = {0}, visible = {0};
     int32_t id = a->prompt->ids[at];
     about_span_name(a->prompt, at, &name);
-    tokenizer_token_text(a->tokenizer, id, &text);
+    about_token_text(a, id, &text);
     text_visible(&visible, text.data, text.size);
     size_t class_size = strcspn(name.data, ":"), constraint = name.data[class_size] ? strtoul(name.data + class_size + 1, NULL, 10) : 0;
     buffer_printf(out, "<span class=\"t %.*s", (int)class_size, name.data);

@@ -25,6 +25,11 @@ long flow_highest(const double *values, size_t count)
     return best;
 }
 
+bool flow_has_heads(const flow *f)
+{
+    return f->pairs.count && f->curves[0].per_head;
+}
+
 void flow_pair_name(const flow *f, size_t pair, buffer *out)
 {
     buffer_printf(out, "%s \u2192 %s", f->pairs.items[pair].from, f->pairs.items[pair].to);
@@ -71,7 +76,7 @@ bool flow_picture_map(const flow_report *r, size_t pair, buffer *title, double *
     const prompt *p = r->about.prompt;
     const span *sources = &f->pairs.items[pair].sources;
     size_t n = p->image_count, L = f->layer_count, found = 0;
-    if (!r->about.image_path || !n)
+    if (!r->about.image_path || !n || !f->curves[pair].per_position)
         return false;
     *values = mem_new(L * n, sizeof **values);
     for (size_t i = 0; i < L * n; i++)

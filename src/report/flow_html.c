@@ -105,6 +105,8 @@ static void add_highest(buffer *out, const flow_report *r)
 
 static void add_heads(buffer *out, const flow_report *r)
 {
+    if (!flow_has_heads(r->flow))
+        return;
     buffer_text(out, "<section>\n<h2>Head by head</h2>\n<p class=\"hint\">The sum over sources of what one head gives by "
                      "itself: heads that pull against each other both count.</p>\n<div class=\"maps\">\n");
     for (size_t i = 0; i < r->flow->pairs.count; i++) {

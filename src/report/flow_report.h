@@ -38,6 +38,8 @@ extern const flow_measure flow_measures[FLOW_MEASURES];
 const double *flow_values(const flow_measure *m, const flow_curve *c);
 /* The index of the highest value; -1 where none is a number. */
 long flow_highest(const double *values, size_t count);
+/* Whether there are numbers of heads: a flow that was read back may have none, nor of positions. */
+bool flow_has_heads(const flow *f);
 /* "image \u2192 constraint:0" */
 void flow_pair_name(const flow *f, size_t pair, buffer *out);
 

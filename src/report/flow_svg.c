@@ -32,7 +32,7 @@ static double draw_curves(buffer *out, const flow_report *r, double y)
 static double draw_heads(buffer *out, const flow_report *r, double y)
 {
     double below = y;
-    for (size_t i = 0; i < r->flow->pairs.count; i++) {
+    for (size_t i = 0; flow_has_heads(r->flow) && i < r->flow->pairs.count; i++) {
         buffer title = {0};
         grid_map m = flow_heads_map(r, i, &title);
         m.font = FONT;

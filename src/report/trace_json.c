@@ -162,13 +162,19 @@ json_t *report_trace_json(const trace_report *r)
     json_object_set_new(o, "corruption", make_corruption(r));
     if (t->corrupt_span)
         json_object_set_new(o, "corrupt_span", make_text(t->corrupt_span));
+    if (t->samples > 1)
+        json_object_set_new(o, "samples", make_count(t->samples));
     json_object_set_new(o, "answer", about_answer_json(&r->about, t->answer, t->answer_count));
+    if (t->foil >= 0)
+        json_object_set_new(o, "foil", json_pack("{s:i, s:o}", "id", t->foil, "text", about_token_text_json(&r->about, t->foil)));
     json_object_set_new(o, "window", window_json(t->window_kind, t->window));
     json_object_set_new(o, "positions", make_cell_positions(t));
     if (t->groups)
         json_object_set_new(o, "groups", make_groups(t));
     if (t->blocks)
         json_object_set_new(o, "blocks", make_count(t->blocks));
+    if (t->tower_areas)
+        json_object_set_new(o, "tower_areas", about_areas_json(t->tower_areas, t->tower_rows));
     json_object_set_new(o, "layers", make_layers(t));
     json_object_set_new(o, "clean", make_run(r, &t->clean));
     json_object_set_new(o, "corrupted", make_run(r, &t->corrupted));

@@ -202,11 +202,25 @@ static void make_trace(made_up *m, const made_up_request *q)
                            .loading = 6.3};
 }
 
+/* A cell that was run, and how much its estimate changes. */
+typedef struct run_cell {
+    double size;
+    size_t number;
+    trace_cell cell;
+} run_cell;
+
+static int by_size(const void *a, const void *b)
+{
+    const run_cell *x = a, *y = b;
+    return x->size != y->size ? (x->size < y->size) - (x->size > y->size) : (x->number > y->number) - (x->number < y->number);
+}
+
 /* Estimates of what the grids have, too large where it is large; and all but the largest cells forgotten. */
 static void estimate(made_up *m, const made_up_request *q)
 {
     trace *t = &m->trace;
     size_t total = trace_cell_total(t), exact = q->all_exact || total < 12 ? total : 12, step = total / exact;
+    run_cell *cells = mem_new(exact, sizeof *cells);
     t->estimates = (trace_estimates){.made = true, .exact = exact, .largest = mem_new(exact, sizeof(trace_cell)),
                                      .spearman = q->all_exact ? 0.87 : NAN};
     for (size_t i = 0, at = 0, k = 0; i < total; i++, k++) {
@@ -222,8 +236,9 @@ static void estimate(made_up *m, const made_up_request *q)
         g->estimate[k] = trace_unpatched_logprob(t) + change * (1 + 0.2 * change);
         bool run = i % step == 0 && i / step < exact;
         if (run)
-            t->estimates.largest[i / step] = (trace_cell){.site = at, .layer = k / g->heads / t->cell_count,
-                                                          .column = k / g->heads % t->cell_count, .head = k % g->heads};
+            cells[i / step] = (run_cell){fabs(change * (1 + 0.2 * change)), i,
+                                         {.site = at, .layer = k / g->heads / t->cell_count,
+                                          .column = k / g->heads % t->cell_count, .head = k % g->heads}};
         if (!run)
             g->prob[k] = g->logprob[k] = NAN;
         if (!run && g->sd)
@@ -231,6 +246,10 @@ static void estimate(made_up *m, const made_up_request *q)
         if (!run && g->logit_diff)
             g->logit_diff[k] = NAN;
     }
+    qsort(cells, exact, sizeof *cells, by_size);
+    for (size_t i = 0; i < exact; i++)
+        t->estimates.largest[i] = cells[i].cell;
+    free(cells);
 }
 
 void made_up_make(made_up *m, const made_up_request *q)

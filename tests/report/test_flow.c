@@ -5,8 +5,10 @@
 #include <math.h>
 
 #include "made_up.h"
+#include "read_back.h"
 #include "report/flow_figure.h"
 #include "report/json_values.h"
+#include "report/result_read.h"
 
 enum { LAYERS = 6, HEADS = 4, SOURCES = 3 };
 
@@ -212,6 +214,76 @@ static void flat_maps_are_drawn(void **state)
     buffer_free(&out);
 }
 
+/* ---- read back ---- */
+
+static void check_read_back(const flown *m)
+{
+    flow_read read;
+    json_t *tree = read_back(report_flow_json(&m->report));
+    json_at root = {.value = tree, .file = "flow.json"};
+    assert_ok(flow_read_json(&read, &root, err));
+    buffer made = {0}, page = {0}, drawn = {0}, figure = {0};
+    report_flow_html(&m->report, &made);
+    report_flow_html(&read.report, &page);
+    assert_same_page(&page, &made);
+    report_flow_svg(&m->report, &drawn);
+    report_flow_svg(&read.report, &figure);
+    assert_same_page(&figure, &drawn);
+    flow_read_free(&read);
+    json_decref(tree);
+}
+
+/* Without numbers of heads and positions there is a page without their maps. */
+static void what_is_not_in_the_file_is_not_on_the_page(void **state)
+{
+    (void)state;
+    flown m;
+    flow_read read;
+    buffer page = {0}, figure = {0};
+    make(&m, "image", 2);
+    json_t *tree = read_back(report_flow_json(&m.report));
+    json_at root = {.value = tree, .file = "flow.json"};
+    assert_ok(flow_read_json(&read, &root, err));
+    report_flow_html(&read.report, &page);
+    report_flow_svg(&read.report, &figure);
+    assert_true(!strstr(page.data, "Head by head") && strstr(page.data, "Layer by layer"));
+    json_object_set_new(json_array_get(json_object_get(tree, "flows"), 1), "to", json_null());
+    flow_read_free(&read);
+    assert_fails(flow_read_json(&read, &root, err), PB_EFORMAT, "flow.json: flows[1].to is null, expected a string");
+    json_decref(tree);
+    buffer_free(&page);
+    buffer_free(&figure);
+    unmake(&m);
+}
+
+/* Even numbers lie on axes' marks and where colours end: there the last digit would decide what is drawn. */
+static void make_uneven(double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] *= 1.1 + 0.01 * sin((double)i);
+}
+
+static void what_is_read_back_makes_the_same_page(void **state)
+{
+    (void)state;
+    flown m;
+    make(&m, "image", 2);
+    m.report.per_head = m.report.per_position = true;
+    for (size_t i = 0; i < 2; i++) {
+        flow_curve *c = &m.f.curves[i];
+        for (size_t k = 0; k < 4; k++)
+            make_uneven((double *[]){c->sum_norm, c->norm_sum, c->share, c->relative}[k], LAYERS);
+        make_uneven(c->per_head, LAYERS * HEADS);
+        make_uneven(c->per_position, LAYERS * SOURCES);
+    }
+    check_read_back(&m);
+    m.f.curves[1].share[2] = NAN;
+    check_read_back(&m);
+    m.f.answer[0] = m.f.top_id[0] + 1; /* another answer than the model's own */
+    check_read_back(&m);
+    unmake(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +291,8 @@ int main(void)
         cmocka_unit_test(spans_are_escaped),              cmocka_unit_test(many_pairs_are_all_drawn),
         cmocka_unit_test(highest_values_are_found),       cmocka_unit_test(a_map_has_a_cell_for_each_layer_and_head),
         cmocka_unit_test(flat_maps_are_drawn),
+        cmocka_unit_test(what_is_read_back_makes_the_same_page),
+        cmocka_unit_test(what_is_not_in_the_file_is_not_on_the_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

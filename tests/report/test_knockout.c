@@ -4,7 +4,9 @@
 #include <math.h>
 
 #include "made_up.h"
+#include "read_back.h"
 #include "report/knockout_words.h"
+#include "report/result_read.h"
 
 enum { LAYERS = 32 };
 
@@ -82,7 +84,7 @@ static void expect(const buffer *out, const char *words)
 static void the_json_has_its_keys_in_order(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"schema", "model", "image", "prompt", "tokens", "constraints", "answer", "clean",
+    static const char *const keys[] = {"schema", "model", "image", "prompt", "question", "tokens", "constraints", "answer", "clean",
                                        "window", "layers", "cut_layers", "cuts", "verify", "cost"};
     cut_up m;
     make(&m, false, "image");
@@ -208,6 +210,41 @@ static void changes_are_percents(void **state)
     }
 }
 
+/* ---- read back ---- */
+
+static void check_read_back(const cut_up *m)
+{
+    knockout_read read;
+    json_t *tree = read_back(report_knockout_json(&m->report));
+    json_at root = {.value = tree, .file = "knockout.json"};
+    assert_ok(knockout_read_json(&read, &root, err));
+    buffer made = {0}, page = {0}, drawn = {0}, figure = {0};
+    report_knockout_html(&m->report, &made);
+    report_knockout_html(&read.report, &page);
+    assert_same_page(&page, &made);
+    report_knockout_svg(&m->report, &drawn);
+    report_knockout_svg(&read.report, &figure);
+    assert_same_page(&figure, &drawn);
+    knockout_read_free(&read);
+    json_decref(tree);
+}
+
+static void what_is_read_back_makes_the_same_page(void **state)
+{
+    (void)state;
+    for (int together = 0; together < 2; together++) {
+        cut_up m;
+        make(&m, together, together ? "<b>" : "image");
+        check_read_back(&m);
+        m.k.curves[0].relative[3] = NAN;
+        m.k.clean.prob = 0.05;
+        m.k.verify_cells = 0;
+        m.k.window_kind = WINDOW_RADIUS;
+        check_read_back(&m);
+        unmake(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +255,7 @@ int main(void)
         cmocka_unit_test(what_was_asked_for_is_escaped),
         cmocka_unit_test(a_long_name_is_shortened_in_the_key),
         cmocka_unit_test(changes_are_percents),
+        cmocka_unit_test(what_is_read_back_makes_the_same_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,10 @@
 #include <math.h>
 
 #include "made_up.h"
+#include "read_back.h"
 #include "report/json_values.h"
 #include "report/lens_words.h"
+#include "report/result_read.h"
 
 enum { TOP = 2 };
 
@@ -179,6 +181,36 @@ static void rows_that_were_not_read_have_no_value(void **state)
     unmake(&m);
 }
 
+/* ---- read back ---- */
+
+static void check_read_back(const looked *m)
+{
+    lens_read read;
+    json_t *tree = read_back(report_lens_json(&m->report));
+    json_at root = {.value = tree, .file = "lens.json"};
+    assert_ok(lens_read_json(&read, &root, err));
+    buffer made = {0}, page = {0}, drawn = {0}, figure = {0};
+    report_lens_html(&m->report, &made);
+    report_lens_html(&read.report, &page);
+    assert_same_page(&page, &made);
+    report_lens_svg(&m->report, &drawn);
+    report_lens_svg(&read.report, &figure);
+    assert_same_page(&figure, &drawn);
+    lens_read_free(&read);
+    json_decref(tree);
+}
+
+static void what_is_read_back_makes_the_same_page(void **state)
+{
+    (void)state;
+    for (int with_image = 0; with_image < 2; with_image++) {
+        looked m;
+        make(&m, 7, with_image, 3, 4);
+        check_read_back(&m);
+        unmake(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_figure_writes_a_shared_word_once),
         cmocka_unit_test(a_page_has_every_cell),
         cmocka_unit_test(rows_that_were_not_read_have_no_value),
+        cmocka_unit_test(what_is_read_back_makes_the_same_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

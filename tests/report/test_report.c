@@ -218,7 +218,7 @@ static json_t *read_back(const made_up *m)
 static void json_has_the_promised_keys_in_order(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"schema", "model", "image", "prompt", "tokens", "constraints", "corruption",
+    static const char *const keys[] = {"schema", "model", "image", "prompt", "question", "tokens", "constraints", "corruption",
                                        "answer", "window", "positions", "layers", "clean", "corrupted", "marks",
                                        "direction", "sites", "verify", "cost"};
     made_up m;
