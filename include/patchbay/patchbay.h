@@ -495,6 +495,10 @@ pb_status pb_dataset_check(pb_dataset **out, const char *path, pb_model *model, 
                            const pb_run_options *run, pb_error *err);
 /* Counts constraints per kind and length, answers, duplicates, pictures, subjects, relations. */
 pb_status pb_dataset_stats(pb_dataset **out, const char *path, pb_error *err);
+/* Makes a data set of this name ("flagqa", docs/flagqa.md) in `folder`, which is not there yet or empty, at the run's seed, from
+ * the flags in the folder `flags`: ISO.png each. */
+pb_status pb_dataset_generate(pb_dataset **out, const char *name, const char *flags, const char *folder,
+                              const pb_run_options *run, pb_error *err);
 void pb_dataset_free(pb_dataset *dataset);
 
 /* How many problems were found. */

@@ -1,9 +1,11 @@
 /* dataset.c: the public functions of data sets (patchbay.h). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/parts.h"
 #include "base/memory.h"
 #include "data/check.h"
+#include "data/flagqa/flagqa.h"
 #include "data/import.h"
 #include "data/stats.h"
 
@@ -42,6 +44,20 @@ pb_status pb_dataset_stats(pb_dataset **out, const char *path, pb_error *err)
 {
     tally t;
     return hand_out(out, &t, stats_run(&t, path, err));
+}
+
+pb_status pb_dataset_generate(pb_dataset **out, const char *name, const char *flags, const char *folder,
+                              const pb_run_options *run, pb_error *err)
+{
+    static const pb_run_options quiet = {0};
+    tally t;
+    *out = NULL;
+    if (strcmp(name, "flagqa") != 0)
+        return fail(err, PB_EINVAL, "there is no data set \"%s\" to generate; known: flagqa", name);
+    run = run ? run : &quiet;
+    api_set_threads(run);
+    flagqa_options options = {flags, folder, run->seed, run->progress, run->context};
+    return hand_out(out, &t, flagqa_run(&t, &options, err));
 }
 
 void pb_dataset_free(pb_dataset *dataset)

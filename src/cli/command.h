@@ -17,6 +17,10 @@ extern const command command_info, command_ask, command_trace, command_attribute
 
 /* The commands under `dataset`, each named "dataset import", "dataset check", ...; ended by NULL. */
 extern const command *const dataset_commands[];
+extern const command command_dataset_generate;
+
+/* Shows what was counted, or tells what went wrong; returns the exit code. Frees d. */
+int dataset_finish(const char *name, const settings *s, pb_dataset *d, pb_status status, const pb_error *err);
 
 /* The options of every command that opens a model. */
 #define MODEL_OPTIONS "vision-tower", "mmproj", "edit", "lora"

@@ -8,8 +8,7 @@ static const char *one_file(const settings *s)
     return s->positional.count == 1 ? NULL : "needs one FILE";
 }
 
-/* Shows what was counted, or tells what went wrong; returns the exit code. */
-static int finish(const char *name, const settings *s, pb_dataset *d, pb_status status, const pb_error *err)
+int dataset_finish(const char *name, const settings *s, pb_dataset *d, pb_status status, const pb_error *err)
 {
     char *text;
     if (status)
@@ -39,7 +38,7 @@ static int run_import(const settings *s)
     if (wrong)
         return command_misused("dataset import", wrong);
     pb_status status = pb_dataset_import(&d, s->positional.items[0], &options, s->out, &err);
-    return finish("dataset import", s, d, status, &err);
+    return dataset_finish("dataset import", s, d, status, &err);
 }
 
 static const char *const import_options[] = {"format", "answers", "images", "out", "json", NULL};
@@ -78,7 +77,7 @@ static int run_check(const settings *s)
         status = pb_dataset_check(&d, s->positional.items[0], model, s->template_name, &run, &err);
     progress_end(&p);
     bool well = !status && pb_dataset_problems(d) == 0;
-    int code = finish("dataset check", s, d, status, &err);
+    int code = dataset_finish("dataset check", s, d, status, &err);
     pb_model_free(model);
     return code == EXIT_DONE && !well ? EXIT_FAILED : code;
 }
@@ -104,7 +103,7 @@ static int run_stats(const settings *s)
     if (wrong)
         return command_misused("dataset stats", wrong);
     pb_status status = pb_dataset_stats(&d, s->positional.items[0], &err);
-    return finish("dataset stats", s, d, status, &err);
+    return dataset_finish("dataset stats", s, d, status, &err);
 }
 
 static const char *const stats_options[] = {"json", NULL};
@@ -120,4 +119,4 @@ static const command command_stats = {
 
 /* ---- all of them ---- */
 
-const command *const dataset_commands[] = {&command_import, &command_check, &command_stats, NULL};
+const command *const dataset_commands[] = {&command_import, &command_check, &command_stats, &command_dataset_generate, NULL};

@@ -115,6 +115,7 @@ static const option table[] = {
      "from its header]"},
     {"answers", VALUE_TEXT, FIELD(answers), 0, 0, "FILE", "where the answers are: the annotations, or a CSV or JSON lines file of them"},
     {"images", VALUE_TEXT, FIELD(images), 0, 0, "DIR", "where the pictures are [the file's folder]"},
+    {"flags", VALUE_TEXT, FIELD(flags), 0, 0, "DIR", "where the flags are: ISO.png each, as in /usr/share/iso-flags-png-320x240"},
     {"model", VALUE_TEXT, FIELD(model), 0, 0, "MODEL", "put each question into this model's tokens too"},
     {"plan", VALUE_NONE, FIELD(plan), 0, 0, NULL, "say what a trace with these options would take"},
     {"max-tokens", VALUE_COUNT, FIELD(max_tokens), 0, 1, "N", "length of the answer [16]"},

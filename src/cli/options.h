@@ -39,7 +39,7 @@ typedef struct settings {
     const char *target, *target_tokens, *requests;      /* edit from here on */
     text_list rephrasings;
     const char *method, *preset, *ft_scope, *key, *keep, *keep_rows, *eval, *save_lora, *save_merged;
-    const char *model, *format, *answers, *images;      /* dataset */
+    const char *model, *format, *answers, *images, *flags; /* dataset */
     const char *by;                                     /* report */
     bool contrast;
     size_t layer, steps, neighbours;

@@ -1,6 +1,7 @@
-"""Writes text files as C string constants: embed.py OUT.c NAME=FILE ...
+"""Writes text files as C string constants: embed.py [--header HEADER.h] OUT.c NAME=FILE ...
 
-Meson calls it for the page's style sheet and script, so that they can be edited as what they are."""
+Meson calls it for the page's style sheet and script, and for FlagQA's facts, so that they can be edited as what they are.
+HEADER.h declares the constants."""
 import sys
 
 
@@ -14,8 +15,11 @@ def literal(data: bytes) -> str:
 
 
 def main() -> None:
-    out, *items = sys.argv[1:]
-    parts = ['/* Made by embed.py. */\n#include "report/page.h"\n']
+    header, arguments = "report/page.h", sys.argv[1:]
+    if arguments[0] == "--header":
+        header, arguments = arguments[1], arguments[2:]
+    out, *items = arguments
+    parts = [f'/* Made by embed.py. */\n#include "{header}"\n']
     for item in items:
         name, _, path = item.partition("=")
         with open(path, "rb") as file:
