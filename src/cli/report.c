@@ -1,13 +1,24 @@
 /* report.c: what a sweep's results say together. */
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli/command.h"
+
+static bool is_result(const char *path)
+{
+    size_t n = strlen(path);
+    return n > 5 && strcmp(path + n - 5, ".json") == 0;
+}
 
 static const char *line_wrong(const settings *s)
 {
     if (s->positional.count == 0)
         return "needs a STORE";
+    for (size_t i = 0; i < s->positional.count; i++)
+        if (is_result(s->positional.items[i]) && (s->positional.count > 1 || s->by || s->contrast))
+            return "makes the page of one RESULT.json by itself";
     return s->contrast && s->positional.count != 2 ? "--contrast needs two stores, A.db and B.db" : NULL;
 }
 
@@ -24,6 +35,20 @@ static void print_counts(const pb_report_counts *c)
     printf("\n");
 }
 
+/* The page of a single result again. */
+static int report_result(const char *path, const char *out)
+{
+    pb_error err;
+    char *notes;
+    if (pb_result_report(path, out, &notes, &err))
+        return command_failed("report", &err);
+    for (char *line = notes, *end; (end = strchr(line, '\n')); line = end + 1)
+        fprintf(stderr, "patchbay report: %.*s\n", (int)(end - line), line);
+    free(notes);
+    printf("see %s\n", out);
+    return EXIT_DONE;
+}
+
 static int run(const settings *s)
 {
     pb_error err;
@@ -33,6 +58,8 @@ static int run(const settings *s)
                                        .threads = s->threads > INT_MAX ? INT_MAX : (int)s->threads};
     if (wrong)
         return command_misused("report", wrong);
+    if (is_result(s->positional.items[0]))
+        return report_result(s->positional.items[0], out);
     if (pb_report_open(&report, s->positional.items, s->positional.count, &options, &err))
         return command_failed("report", &err);
     pb_status status = pb_report_write(report, out, &err);
@@ -51,7 +78,7 @@ static const char *const options[] = {"contrast", "by", "out", "threads", NULL};
 
 const command command_report = {
     "report",
-    "report STORE... [--by FIELD] [--contrast] --out DIR",
+    "report STORE...|RESULT.json [--by FIELD] [--contrast] --out DIR",
     "averages over a sweep's questions: one page, figures, tables",
     "patchbay report results.db --out report",
     options,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/csv_text.h"
+
 /* ---- the store's questions ---- */
 
 typedef struct collected {
@@ -79,7 +81,7 @@ static pb_status collect(void *context, const store_result *r, pb_error *err)
         return PB_OK;
     }
     grow(c);
-    c->subject[c->count] = keep_text(c, r->question.subject);
+    c->subject[c->count] = keep_text(c, r->question.subject ? r->question.subject : r->question.image);
     c->relation[c->count] = keep_text(c, r->question.relation);
     c->correct[c->count] = r->correct == 1;
     c->prob[c->count] = r->clean_prob;
@@ -192,52 +194,47 @@ void failure_layers_name(const failure_report *r, buffer *out)
         run_name(r, &r->failure.runs[r->failure.chosen], out);
 }
 
-static void csv_number(buffer *out, double value)
+void failure_csv_open(buffer *scores, buffer *layers)
 {
-    buffer_text(out, ",");
-    if (isfinite(value))
-        buffer_printf(out, "%.9g", value);
+    csv_fields(scores, "store,signal,half,relation,layers,questions,right,wrong,subjects,auroc,low,high,verdict");
+    csv_fields(layers, "store,layers,auroc,chosen");
 }
 
-/* Quoted where it has to be. */
-static void csv_text(buffer *out, const char *text)
-{
-    buffer_text(out, ",");
-    if (!text)
-        return;
-    bool quoted = strpbrk(text, ",\"\r\n") != NULL;
-    buffer_text(out, quoted ? "\"" : "");
-    for (; *text; text++)
-        buffer_printf(out, *text == '"' ? "\"\"" : "%c", *text);
-    buffer_text(out, quoted ? "\"" : "");
-}
-
-void failure_csv(const failure_report *r, buffer *out)
+static void add_scores(const failure_report *r, const char *label, buffer *out)
 {
     buffer layers = {0};
     failure_layers_name(r, &layers);
-    buffer_text(out, "signal,half,relation,layers,questions,right,wrong,subjects,auroc,low,high,verdict\n");
     for (size_t i = 0; i < r->failure.count; i++) {
         const failure_score *s = &r->failure.scores[i];
-        buffer_printf(out, "%s,%s", failure_signal_name(s->signal), failure_half_name(s->half));
+        csv_text(out, label);
+        csv_text(out, failure_signal_name(s->signal));
+        csv_text(out, failure_half_name(s->half));
         csv_text(out, s->relation);
         csv_text(out, s->signal == FAILURE_PROB ? NULL : layers.data);
-        buffer_printf(out, ",%zu,%zu,%zu,%zu", s->auroc.questions, s->right, s->wrong, s->auroc.subjects);
+        csv_count(out, s->auroc.questions);
+        csv_count(out, s->right);
+        csv_count(out, s->wrong);
+        csv_count(out, s->auroc.subjects);
         csv_number(out, s->auroc.mean);
         csv_number(out, s->auroc.low);
         csv_number(out, s->auroc.high);
         csv_text(out, failure_verdict(s));
-        buffer_text(out, "\n");
+        csv_end(out);
     }
     buffer_free(&layers);
 }
 
-void failure_layers_csv(const failure_report *r, buffer *out)
+void failure_csv(const failure_report *r, const char *label, buffer *scores, buffer *layers)
 {
-    buffer_text(out, "layers,auroc,chosen\n");
+    add_scores(r, label, scores);
     for (size_t i = 0; i < r->failure.run_count; i++) {
-        run_name(r, &r->failure.runs[i], out);
-        csv_number(out, r->failure.runs[i].auroc);
-        buffer_printf(out, ",%d\n", (long)i == r->failure.chosen);
+        buffer name = {0};
+        run_name(r, &r->failure.runs[i], &name);
+        csv_text(layers, label);
+        csv_text(layers, name.data);
+        csv_number(layers, r->failure.runs[i].auroc);
+        csv_count(layers, (long)i == r->failure.chosen);
+        csv_end(layers);
+        buffer_free(&name);
     }
 }

@@ -4,10 +4,9 @@
  *     bool any;
  *     TRY(failure_of_store(&r, &any, s, err));
  *     if (any) {
- *         failure_csv(&r, &csv);          // failure.csv
- *         failure_layers_csv(&r, &more);  // failure_layers.csv
- *         failure_svg(&r, &svg);          // failure.svg
- *         failure_section(&r, &page);     // <section> of a page, its figure inside
+ *         failure_csv(&r, "", &scores, &layers);   // rows of failure.csv and failure_layers.csv
+ *         failure_svg(&r, &svg);                   // failure.svg
+ *         failure_section(&r, &page);              // <section> of a page, its figure inside
  *         failure_report_free(&r);
  *     }
  */
@@ -41,9 +40,9 @@ void failure_report_free(failure_report *r);
 /* "16-17" of the layers that were chosen, "16" of one; nothing where none were. */
 void failure_layers_name(const failure_report *r, buffer *out);
 
-/* What docs/formats.md says of failure.csv and failure_layers.csv. */
-void failure_csv(const failure_report *r, buffer *out);
-void failure_layers_csv(const failure_report *r, buffer *out);
+/* failure.csv and failure_layers.csv (docs/formats.md): their headers, and a store's rows under its label. */
+void failure_csv_open(buffer *scores, buffer *layers);
+void failure_csv(const failure_report *r, const char *label, buffer *scores, buffer *layers);
 
 /* The ROC curves and the areas by layer, side by side in one <g> at (x, y) and so wide; returns its height. */
 double failure_figure(const failure_report *r, double x, double y, double width, double font, heat_paint paint,

@@ -49,7 +49,8 @@ class Dump(ProgramTest):
 
     def test_form(self):
         said, arrays = self.arrays("--constraint", "this country")
-        self.assertEqual(list(said), ["schema", "model", "image", "prompt", "tokens", "constraints", "sites", "layers", "positions",
+        self.assertEqual(list(said), ["schema", "model", "image", "prompt", "question", "tokens", "constraints", "image_areas",
+                                        "sites", "layers", "positions",
                                       "next", "cost"])
         self.assertEqual(said["schema"], "patchbay.dump/1")
         self.assertEqual(list(said["sites"]), ["attn_out", "mlp_out", "resid_post"])

@@ -30,7 +30,8 @@ class FlowTest(ProgramTest):
         self.assertIn(f"see {self.out}/flow.html", result.stdout)
         text = (self.out / "flow.json").read_text()
         flow = json.loads(text)
-        self.assertEqual(list(flow), ["schema", "model", "image", "prompt", "tokens", "constraints", "answer", "clean", "layers",
+        self.assertEqual(list(flow), ["schema", "model", "image", "prompt", "question", "tokens", "constraints", "image_areas",
+                                      "answer", "clean", "layers", "heads",
                                       "flows", "cost"])
         self.assertEqual(flow["schema"], "patchbay.flow/1")
         self.assertEqual(flow["layers"], list(range(flow["model"]["layers"])))

@@ -30,7 +30,8 @@ class KnockoutTest(ProgramTest):
         self.assertRegex(result.stdout, r"image > constraint +lowest 0\.\d+, cut at layer \d")
         self.assertIn(f"see {self.out}/knockout.html", result.stdout)
         found = json.loads((self.out / "knockout.json").read_text())
-        self.assertEqual(list(found), ["schema", "model", "image", "prompt", "tokens", "constraints", "answer", "clean", "window",
+        self.assertEqual(list(found), ["schema", "model", "image", "prompt", "question", "tokens", "constraints", "image_areas",
+                                        "answer", "clean", "window",
                                        "layers", "cut_layers", "cuts", "verify", "cost"])
         self.assertEqual(found["schema"], "patchbay.knockout/1")
         self.assertEqual(found["window"], {"kind": "centred", "size": 1})

@@ -35,7 +35,8 @@ class Lens(ProgramTest):
 
     def test_form(self):
         result = self.json("--constraint", "this country", image=PICTURE)
-        self.assertEqual(list(result), ["schema", "model", "image", "prompt", "tokens", "constraints", "answer", "clean", "site",
+        self.assertEqual(list(result), ["schema", "model", "image", "prompt", "question", "tokens", "constraints", "image_areas",
+                                        "answer", "clean", "site",
                                         "positions", "layers", "top", "answer_prob", "cost"])
         self.assertEqual((result["schema"], result["site"]), ("patchbay.lens/1", "resid_post"))
         text = [t["position"] for t in result["tokens"] if "count" not in t]
