@@ -549,6 +549,61 @@ pb_status pb_report_write(const pb_report *report, const char *directory, pb_err
  * gone), or ""; free(). PB_EFORMAT names the field that is not as docs/formats.md has it. */
 pb_status pb_result_report(const char *json, const char *directory, char **notes, pb_error *err);
 
+/* ---- sweep ----
+ *
+ *     pb_sweep_options options = pb_sweep_defaults();
+ *     pb_sweep_summary summary;
+ *     options.method = PB_SWEEP_TRACE;
+ *     options.trace.corruptions = (const char *const[]){"image:@other"};
+ *     options.trace.corruption_count = 1;
+ *     if (pb_sweep_run(model, "questions.jsonl", &options, &summary, &err) == PB_OK)
+ *         printf("%zu of %zu questions are done\n", summary.done, summary.questions);
+ *
+ * One of the methods above over a data set, into a results store (docs/sweep.md; docs/store.md says what is in it). Run again, it does
+ * what is missing. */
+
+typedef enum pb_sweep_method { PB_SWEEP_TRACE, PB_SWEEP_FLOW, PB_SWEEP_KNOCKOUT, PB_SWEEP_EDIT, PB_SWEEP_ASK } pb_sweep_method;
+
+/* Begin with pb_sweep_defaults(). Of the methods' options those of `method` are read, without their `run`. In the texts marked @,
+ * "@FIELD" is that field of each row (of a list its first), and "@other" is of another question: in corruptions its picture
+ * ("image:@other") or its constraint:0 ("swap-phrase:@other"), elsewhere its first answer. Each question's other is about another
+ * subject of the same relation, with other answers: drawn once for the data set, by the seed. */
+typedef struct pb_sweep_options {
+    pb_sweep_method method;
+    pb_trace_options trace;         /* @ corruptions, foil, answer.text */
+    pb_flow_options flow;           /* @ answer.text */
+    pb_knockout_options knockout;   /* @ answer.text */
+    pb_edit_options edit;           /* each row is a request; together and each_layer are refused */
+    const char *target;             /* @ of the edits; NULL: each row's own */
+    const pb_eval_question *eval;   /* [eval_count] questions that the edits should leave alone */
+    size_t eval_count;
+    size_t max_tokens, top;         /* of PB_SWEEP_ASK; 0: 16 and 5 */
+    const char *template_name;      /* of all questions, as these; NULL: the model's own */
+    const char *prefill;            /* @FIELD; NULL: each row's own */
+    const char *image_order;
+    bool all_occurrences;
+    bool include_wrong;             /* go on with questions that the model answers wrongly, too */
+    const char *store;              /* NULL: results.db */
+    size_t limit;                   /* take only so many rows, the first ones; 0: all */
+    size_t shard, shards;           /* do only every shards-th part of the work, from part `shard` on; shards 0: all */
+    pb_run_options run;
+} pb_sweep_options;
+
+pb_sweep_options pb_sweep_defaults(void);
+
+/* What the store says afterwards. */
+typedef struct pb_sweep_summary {
+    size_t questions, done, pending;     /* done, whichever way they ended, and those that are not */
+    size_t finished, wrong, marked, failed; /* how they ended: with a result, answered wrongly, lacking something, in an error */
+    size_t added;                        /* how many of them this call did */
+    bool interrupted;                    /* SIGINT, SIGTERM or SIGHUP came: it ended after the question it was at */
+} pb_sweep_summary;
+
+/* Fails on what is wrong with the data set as a whole, the options or the store; a question that fails is recorded with the reason.
+ * While it runs, it watches for SIGINT, SIGTERM and SIGHUP, which then do what they would have done. */
+pb_status pb_sweep_run(pb_model *model, const char *dataset, const pb_sweep_options *options, pb_sweep_summary *summary,
+                       pb_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -42,23 +42,6 @@ void pb_model_free(pb_model *pm)
     free(pm);
 }
 
-report_about api_about(const model *m, const question *q)
-{
-    const decoder_config *c = &m->decoder.config;
-    report_about a = {.model_path = m->path, .family = m->family, .dtype = "f32", .changes = m->changes,
-                      .change_count = m->change_count, .layers = c->layers, .d_model = c->d_model,
-                      .tokenizer = m->tokenizer};
-    if (q) {
-        a.prompt = &q->prompt;
-        a.image_path = q->image_path;
-        a.image_width = q->picture.width;
-        a.image_height = q->picture.height;
-        a.image_areas = q->areas;
-        a.image_order = q->order.name;
-    }
-    return a;
-}
-
 void api_dump(json_t *tree, char **json)
 {
     buffer text = {0};
@@ -193,7 +176,7 @@ pb_trace_options pb_trace_defaults(void)
 
 trace_report api_trace_report(const pb_trace *t)
 {
-    return (trace_report){.trace = &t->trace, .about = api_about(t->model, &t->question)};
+    return (trace_report){.trace = &t->trace, .about = about_of(t->model, &t->question)};
 }
 
 static void name_vision_cells(pb_trace *t, const trace_report *r)

@@ -18,7 +18,7 @@ pb_dump_options pb_dump_defaults(void)
 
 static dump_report report_of(const pb_dump *pd)
 {
-    return (dump_report){.dump = &pd->dump, .about = api_about(pd->model, &pd->question)};
+    return (dump_report){.dump = &pd->dump, .about = about_of(pd->model, &pd->question)};
 }
 
 /* The run, whose rows go into the files one by one. */

@@ -385,7 +385,7 @@ void pb_edit_free(pb_edit *e)
 
 static edit_report report_of(const pb_edit *e)
 {
-    return (edit_report){.about = api_about(e->model, NULL), .preset = e->preset, .run = &e->run,
+    return (edit_report){.about = about_of(e->model, NULL), .preset = e->preset, .run = &e->run,
                          .factors = e->factors.count ? &e->factors : NULL};
 }
 

@@ -22,7 +22,7 @@ pb_flow_options pb_flow_defaults(void)
 
 static flow_report report_of(const pb_flow *pf)
 {
-    return (flow_report){.flow = &pf->flow, .about = api_about(pf->model, &pf->question), .per_head = pf->per_head,
+    return (flow_report){.flow = &pf->flow, .about = about_of(pf->model, &pf->question), .per_head = pf->per_head,
                          .per_position = pf->per_position};
 }
 
@@ -39,7 +39,7 @@ pb_status pb_flow_run(pb_flow **out, pb_model *pm, const pb_question *asked, con
         pb_flow_free(pf);
         return status;
     }
-    report_about about = api_about(pm->m, &pf->question);
+    report_about about = about_of(pm->m, &pf->question);
     buffer text = {0};
     about_answer_text(&about, pf->flow.answer, pf->flow.answer_count, &text);
     pf->answer_text = text.data;

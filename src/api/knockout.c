@@ -20,7 +20,7 @@ pb_knockout_options pb_knockout_defaults(void)
 
 static knockout_report report_of(const pb_knockout *k)
 {
-    return (knockout_report){.knockout = &k->knockout, .about = api_about(k->model, &k->question)};
+    return (knockout_report){.knockout = &k->knockout, .about = about_of(k->model, &k->question)};
 }
 
 pb_status pb_knockout_run(pb_knockout **out, pb_model *pm, const pb_question *asked, const pb_knockout_options *options,

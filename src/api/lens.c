@@ -44,7 +44,7 @@ void pb_lens_free(pb_lens *pn)
 
 static lens_report report_of(const pb_lens *pn)
 {
-    return (lens_report){.lens = &pn->lens, .about = api_about(pn->model, &pn->question)};
+    return (lens_report){.lens = &pn->lens, .about = about_of(pn->model, &pn->question)};
 }
 
 pb_status pb_lens_write(const pb_lens *pn, const char *directory, pb_error *err)

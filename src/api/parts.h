@@ -29,8 +29,6 @@ pb_status api_trace_open(pb_trace **out, pb_model *model, const pb_question *ask
 void api_trace_name(pb_trace *t);
 trace_report api_trace_report(const pb_trace *t);
 
-/* What a result is about; q is NULL of several questions. */
-report_about api_about(const model *m, const question *q);
 /* As many threads as asked for; NULL or 0: as many as OpenMP would take. */
 void api_set_threads(const pb_run_options *run);
 /* *json = the text of a tree, which is released. */

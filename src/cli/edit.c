@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "cli/command.h"
+#include "cli/methods.h"
 
 static bool is(const char *value, const char *wanted)
 {
@@ -39,9 +39,11 @@ static const char *requests_wrong(const settings *s)
 }
 
 /* What a method has no use for. */
-static const char *method_wrong(const settings *s)
+const char *edit_options_wrong(const settings *s)
 {
     bool tunes = s->method && !is(s->method, "multedit");
+    if (s->has_layer && (s->end_layer || s->each_layer))
+        return s->end_layer ? "--layer and --layers exclude each other" : "--layer and --each-layer exclude each other";
     if (!tunes && s->ft_scope)
         return "--ft-scope is of --method ft and ft-constrained";
     if (s->has_epsilon && !is(s->method, "ft-constrained"))
@@ -68,11 +70,9 @@ static const char *line_wrong(const settings *s)
         return wrong;
     if (!s->requests && !s->target)
         return "needs a --target, or --requests";
-    if (s->has_layer && (s->end_layer || s->each_layer))
-        return s->end_layer ? "--layer and --layers exclude each other" : "--layer and --each-layer exclude each other";
     if (s->each_layer && (s->together || s->save_lora || s->save_merged))
         return "--each-layer compares layers: --together, --save-lora and --save-merged are of one edit";
-    return method_wrong(s);
+    return edit_options_wrong(s);
 }
 
 /* ---- what is asked for ---- */
@@ -82,7 +82,7 @@ static double number(bool given, double value)
     return given ? value : NAN;
 }
 
-static pb_edit_options edit_options(const settings *s, progress *p)
+pb_edit_options edit_options(const settings *s, progress *p)
 {
     pb_edit_options o = pb_edit_defaults();
     o.method = is(s->method, "ft") ? PB_FT : is(s->method, "ft-constrained") ? PB_FT_CONSTRAINED : PB_MULTEDIT;

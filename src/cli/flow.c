@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "cli/command.h"
+#include "cli/methods.h"
 
 static const char *line_wrong(const settings *s)
 {
@@ -13,7 +13,7 @@ static const char *line_wrong(const settings *s)
     return wrong ? wrong : command_answer_wrong(s);
 }
 
-static pb_flow_options flow_options(const settings *s, const pb_span_pair *pairs, progress *p)
+pb_flow_options flow_options(const settings *s, const pb_span_pair *pairs, progress *p)
 {
     pb_flow_options o = pb_flow_defaults();
     o.pairs = pairs;

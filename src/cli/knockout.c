@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "cli/command.h"
+#include "cli/methods.h"
 
 static const char *line_wrong(const settings *s)
 {
@@ -15,7 +15,7 @@ static const char *line_wrong(const settings *s)
     return wrong;
 }
 
-static pb_knockout_options knockout_options(const settings *s, const pb_span_pair *pairs, progress *p)
+pb_knockout_options knockout_options(const settings *s, const pb_span_pair *pairs, progress *p)
 {
     pb_knockout_options o = pb_knockout_defaults();
     o.pairs = pairs;

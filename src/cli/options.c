@@ -21,7 +21,8 @@ typedef enum value_kind {
     VALUE_COUNT_OR_ALL, /* size_t; "all" is SIZE_MAX */
     VALUE_REAL,   /* double, finite, at least 0; `given` is set too */
     VALUE_BYTES,  /* size_t: 512M, 8G */
-    VALUE_RANGE   /* two size_t: a:b, a < b */
+    VALUE_RANGE,  /* two size_t: a:b, a < b */
+    VALUE_PART    /* two size_t: i/n, i < n */
 } value_kind;
 
 typedef struct option {
@@ -36,6 +37,11 @@ typedef struct option {
 #define FIELD(name) offsetof(settings, name)
 
 static const option table[] = {
+    {"sweep:method", VALUE_CHOICE, FIELD(swept), 0, 0, "trace|flow|knockout|edit|ask", "what is done with each question"},
+    {"store", VALUE_TEXT, FIELD(store), 0, 0, "FILE.db", "where results are kept; what it has already is not done again [results.db]"},
+    {"limit", VALUE_COUNT, FIELD(limit), 0, 1, "N", "take only the first N rows [all]"},
+    {"include-wrong", VALUE_NONE, FIELD(include_wrong), 0, 0, NULL, "go on with questions that the model answers wrongly, too"},
+    {"shard", VALUE_PART, FIELD(shard), 0, 0, "i/n", "do only the i-th of n parts of the work, from 0 on"},
     {"mmproj", VALUE_TEXT, FIELD(mmproj), 0, 0, "FILE|DIR", "the vision side of a decoder alone: llama.cpp's mmproj file, or the "
      "folder of a model that has one"},
     {"vision-tower", VALUE_TEXT, FIELD(vision_tower), 0, 0, "DIR", "the folder of a vision tower that lies apart from its model"},
@@ -91,6 +97,7 @@ static const option table[] = {
     {"requests", VALUE_TEXT, FIELD(requests), 0, 0, "FILE.jsonl", "many edits, one a line: a question with its target"},
     {"together", VALUE_NONE, FIELD(together), 0, 0, NULL, "make all edits in one model, instead of each in its own; cut the edges of all pairs at once"},
     {"method", VALUE_CHOICE, FIELD(method), 0, 0, "multedit|ft|ft-constrained", "the closed-form edit, or fine-tuning [multedit]"},
+    {"edit-method", VALUE_CHOICE, FIELD(method), 0, 0, "multedit|ft|ft-constrained", "how edits are made [multedit]"},
     {"preset", VALUE_CHOICE, FIELD(preset), 0, 0, "official|default", "where the layer and the numbers below are from [default]"},
     {"layer", VALUE_COUNT, FIELD(layer), FIELD(has_layer), 0, "L", "the layer that is edited"},
     {"each-layer", VALUE_NONE, FIELD(each_layer), 0, 0, NULL, "edit every layer of --layers [all] by itself, and compare them"},
@@ -134,11 +141,25 @@ static const option table[] = {
     {"help", VALUE_NONE, FIELD(help), 0, 0, NULL, "this text"},
 };
 
-static const option *find(const char *name, size_t length)
+const char *options_typed(const char *name)
 {
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strlen(table[i].name) == length && strncmp(table[i].name, name, length) == 0)
+    const char *colon = strchr(name, ':');
+    return colon ? colon + 1 : name;
+}
+
+static bool is_allowed(const option *o, const char *const *allowed)
+{
+    return strcmp(o->name, "help") == 0 || options_hold(allowed, o->name);
+}
+
+/* The allowed option that is typed so. */
+static const option *find(const char *name, size_t length, const char *const *allowed)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const char *typed = options_typed(table[i].name);
+        if (strlen(typed) == length && strncmp(typed, name, length) == 0 && is_allowed(&table[i], allowed))
             return &table[i];
+    }
     return NULL;
 }
 
@@ -148,11 +169,6 @@ bool options_hold(const char *const *list, const char *name)
         if (strcmp(*list, name) == 0)
             return true;
     return false;
-}
-
-static bool is_allowed(const option *o, const char *const *allowed)
-{
-    return strcmp(o->name, "help") == 0 || options_hold(allowed, o->name);
 }
 
 /* ---- values ---- */
@@ -194,6 +210,12 @@ static bool read_range(const char *text, size_t *first, size_t *end_value)
            *first < *end_value;
 }
 
+static bool read_part(const char *text, size_t *part, size_t *parts)
+{
+    const char *end;
+    return read_count(text, &end, part) && *end == '/' && read_count(end + 1, &end, parts) && *end == '\0' && *part < *parts;
+}
+
 static bool is_choice(const char *text, const char *choices)
 {
     size_t n = strlen(text);
@@ -223,6 +245,7 @@ static bool set_value(settings *s, const option *o, const char *text)
     case VALUE_CHOICE: *(const char **)field = text; return is_choice(text, o->argument);
     case VALUE_BYTES: return read_bytes(text, field);
     case VALUE_RANGE: return read_range(text, field, (size_t *)field + 1);
+    case VALUE_PART: return read_part(text, field, (size_t *)field + 1);
     case VALUE_REAL:
         *(bool *)((char *)s + o->given) = true;
         return read_real(text, field);
@@ -250,12 +273,13 @@ static bool complain(const char *command, const char *what, const char *subject)
 
 static bool bad_value(const char *command, const option *o, const char *value)
 {
-    fprintf(stderr, "patchbay %s: --%s %s: expected %s%s\nTry: patchbay %s --help\n", command, o->name, value,
+    fprintf(stderr, "patchbay %s: --%s %s: expected %s%s\nTry: patchbay %s --help\n", command, options_typed(o->name), value,
             o->kind == VALUE_CHOICE ? "" : o->argument,
             o->kind == VALUE_CHOICE  ? o->argument
             : o->kind == VALUE_COUNT_OR_ALL ? ", a whole number of at least 1 or all"
             : o->kind == VALUE_COUNT ? o->least ? ", a whole number of at least 1" : ", a whole number"
             : o->kind == VALUE_RANGE ? ", whole numbers, a below b"
+            : o->kind == VALUE_PART  ? ", whole numbers, i below n"
             : o->kind == VALUE_REAL  ? ", a number of at least 0"
             : o->kind == VALUE_BYTES ? ", like 512M or 8G"
                                      : "",
@@ -267,18 +291,18 @@ static bool bad_value(const char *command, const option *o, const char *value)
 static bool parse_option(settings *s, int argc, char **argv, int *i, const char *const *allowed, const char *command)
 {
     const char *name = argv[*i] + 2, *value = strchr(name, '=');
-    const option *o = find(name, value ? (size_t)(value - name) : strlen(name));
-    if (!o || !is_allowed(o, allowed))
+    const option *o = find(name, value ? (size_t)(value - name) : strlen(name), allowed);
+    if (!o)
         return complain(command, "there is no option ", argv[*i]);
     add_text(&s->given, o->name);
     if (o->kind == VALUE_NONE)
-        return value ? complain(command, "takes no value: --", o->name) : set_value(s, o, NULL);
+        return value ? complain(command, "takes no value: --", options_typed(o->name)) : set_value(s, o, NULL);
     if (value)
         value++;
     else if (*i + 1 < argc)
         value = argv[++*i];
     else
-        return complain(command, "needs a value: --", o->name);
+        return complain(command, "needs a value: --", options_typed(o->name));
     return set_value(s, o, value) || bad_value(command, o, value);
 }
 
@@ -336,7 +360,7 @@ void options_help(const char *const *allowed)
         if (!is_allowed(o, allowed))
             continue;
         char left[40];
-        snprintf(left, sizeof left, "--%s %s", o->name, o->argument ? o->argument : "");
+        snprintf(left, sizeof left, "--%s %s", options_typed(o->name), o->argument ? o->argument : "");
         printf("  %-28s ", left);
         print_folded(o->help);
     }

@@ -44,8 +44,13 @@ typedef struct settings {
     bool contrast;
     size_t layer, steps, neighbours;
     double lr, weight_decay, clamp, lambda, keep_lambda, epsilon;
+    const char *swept, *store;                          /* sweep from here on; swept: its --method */
+    size_t limit, shard, shards;
+    bool include_wrong;
     bool has_layer, has_neighbours, has_lr, has_weight_decay, has_clamp, has_lambda, has_keep_lambda, has_epsilon, together, each_layer;
 } settings;
+
+/* An option that says something else to one command stands in the table, and in that command's list, as "COMMAND:NAME". */
 
 /* Parses argv[0 .. argc-1], of which each option must be in `allowed` (names without dashes, ended by NULL). Prints
  * what is wrong to standard error and returns false. */
@@ -54,6 +59,9 @@ void options_free(settings *s);
 
 /* Is the name in the list, which NULL ends? */
 bool options_hold(const char *const *list, const char *name);
+
+/* The name as it is typed: without the command before it. */
+const char *options_typed(const char *name);
 
 /* Prints the help lines of the allowed options. */
 void options_help(const char *const *allowed);

@@ -38,11 +38,8 @@ pb_trace_options trace_options(const settings *s, progress *p)
     return o;
 }
 
-const char *trace_wrong(const settings *s)
+const char *trace_options_wrong(const settings *s)
 {
-    const char *wrong = command_question_wrong(s);
-    if (wrong)
-        return wrong;
     if (s->has_window && s->has_radius)
         return "--window and --radius exclude each other";
     if (s->blocks && (s->group || (s->positions && strcmp(s->positions, "image") != 0)))
@@ -52,6 +49,12 @@ const char *trace_wrong(const settings *s)
     if (s->freeze_span && !s->freeze)
         return "--freeze-span needs --freeze mlp or --freeze attn";
     return command_answer_wrong(s);
+}
+
+const char *trace_wrong(const settings *s)
+{
+    const char *wrong = command_question_wrong(s);
+    return wrong ? wrong : trace_options_wrong(s);
 }
 
 /* A site's highest cell, in words. */

@@ -9,8 +9,9 @@
     ANSWER_OPTIONS, "corrupt", "corrupt-span", "direction", "sites", "window", "radius",      \
         "layers", "positions", "group", "blocks", "freeze", "freeze-span", "samples", "noise-file", "foil", "naive"
 
-/* What is wrong with how the line asks for a trace; NULL: nothing. */
+/* What is wrong with how the line asks for a trace, and of that with its options alone; NULL: nothing. */
 const char *trace_wrong(const settings *s);
+const char *trace_options_wrong(const settings *s);
 pb_trace_options trace_options(const settings *s, progress *p);
 
 /* Says in a line each what the clean and the corrupted run answer, and the marks. */

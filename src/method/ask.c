@@ -270,7 +270,7 @@ pb_status ask_many(model *m, asking *list, size_t n, const ask_options *options,
 
 /* ---- one question ---- */
 
-static void keep_top(answer *a, const next_token *next, size_t vocab, size_t top)
+void answer_keep_top(answer *a, const next_token *next, size_t vocab, size_t top)
 {
     double *prob = mem_new(vocab, sizeof *prob);
     for (size_t i = 0; i < vocab; i++)
@@ -293,7 +293,7 @@ pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, size_t 
     TRY(ask_many(q->model, &one, 1, &options, &work, err));
     *a = (answer){.ids = one.ids, .count = one.count};
     one.ids = NULL;
-    keep_top(a, &one.next, q->model->decoder.config.vocab, top);
+    answer_keep_top(a, &one.next, q->model->decoder.config.vocab, top);
     asking_free(&one);
     return PB_OK;
 }

@@ -70,6 +70,8 @@ typedef struct answer {
     size_t top_count;
 } answer;
 
+/* a->top: the `top` most likely tokens. */
+void answer_keep_top(answer *a, const next_token *next, size_t vocab, size_t top);
 /* Asks one question: at most max_tokens tokens, and the `top` most likely first ones. memory: as above. */
 pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, size_t memory, pb_error *err);
 void answer_free(answer *a);

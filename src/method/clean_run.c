@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/process.h"
+#include "method/earlier.h"
 
 size_t clean_run_bytes(const question *q, size_t sites_first)
 {
@@ -54,8 +55,10 @@ static size_t running_bytes(const question *q)
 static pb_status run(clean_run *c, const row_watch *watch, pb_error *err)
 {
     decoder *m = &c->q->model->decoder;
-    size_t T = c->q->length;
-    replay_fork f = {.end = T, .input = c->q->input, .record = c->recording, .read_first = c->q->last, .watch = watch};
+    size_t T = c->q->length, first = c->recording ? c->recording->first : 0;
+    replay_fork f = {.base = c->recording ? c->recording->base : NULL, .first = first, .end = T,
+                     .input = c->q->input + first * m->config.d_model, .record = c->recording, .read_first = c->q->last,
+                     .watch = watch};
     replay_options options = {.memory = T * m->config.d_model * sizeof(float), .finished = read_out, .context = c};
     pb_status status = replay_run(m, &f, 1, &options, &c->work, err);
     if (status)
@@ -67,7 +70,9 @@ pb_status clean_run_make(clean_run *c, question *q, size_t sites_first, size_t b
 {
     *c = (clean_run){.q = q};
     TRY(question_fits(clean_run_bytes(q, sites_first) + running_bytes(q), budget, "this run", err));
-    TRY(recording_new(&c->recording, &q->model->decoder.config, NULL, 0, q->length, sites_first, err));
+    size_t rows, most = sites_first < q->last ? sites_first : q->last;
+    const recording *base = earlier_find(q->earlier, q, most, &rows);
+    TRY(recording_new(&c->recording, &q->model->decoder.config, base, rows, q->length, sites_first, err));
     return run(c, NULL, err);
 }
 

@@ -24,7 +24,7 @@ typedef struct clean_run {
     double readout_seconds, readout_flop;
 } clean_run;
 
-/* Runs the question and reads it out; where it has no answer yet, that is set to the most likely next token. Fails when the
+/* Runs the question, resting on an earlier run where q->earlier has one (then it must outlive this), and reads it out; where it has no answer yet, that is set to the most likely next token. Fails when the
  * recording does not fit into the budget (question_budget's). */
 pb_status clean_run_make(clean_run *c, question *q, size_t sites_first, size_t budget, pb_error *err);
 /* The same without a recording, which stays NULL: the watch sees the rows while they are computed. The caller holds `taken`

@@ -214,15 +214,6 @@ static pb_status rows_try(corruption *c, const question *q, pb_error *err)
                    "another picture's rows", err);
 }
 
-static pb_status encode_file(const question *q, const char *path, float *rows, pb_error *err)
-{
-    picture other;
-    TRY(picture_open(&other, q->model, path, err));
-    pb_status status = question_encode(q, other.pixels, rows, err);
-    picture_free(&other);
-    return status;
-}
-
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -258,7 +249,7 @@ static pb_status mean_rows(const question *q, char *const *paths, size_t count, 
     double *sum = mem_new(n, sizeof *sum);
     pb_status status = PB_OK;
     for (size_t f = 0; f < count && !status; f++) {
-        status = encode_file(q, paths[f], rows, err);
+        status = question_encode_file(q, paths[f], rows, err);
         for (size_t i = 0; i < n; i++)
             sum[i] += (double)rows[i];
     }
@@ -316,7 +307,7 @@ static pb_status prepare_one(corruption_list *list, corruption *c, const questio
     case CORRUPT_SWAP_PHRASE: return prepare_swap(c, q, &list->span, err);
     case CORRUPT_NOISE: return prepare_noise(c, q, err);
     case CORRUPT_NOISE_FILE: return prepare_noise_file(list, c, q, err);
-    case CORRUPT_IMAGE: TRY(rows_try(c, q, err)); return encode_file(q, c->argument, c->rows, err);
+    case CORRUPT_IMAGE: TRY(rows_try(c, q, err)); return question_encode_file(q, c->argument, c->rows, err);
     case CORRUPT_IMAGE_NOISE: return PB_OK;
     case CORRUPT_IMAGE_MEAN: return prepare_mean(c, q, err);
     case CORRUPT_IMAGE_ROWMEAN: return prepare_rowmean(c, q, err);

@@ -128,12 +128,13 @@ void picture_cache_free(picture_cache *c)
     *c = (picture_cache){0};
 }
 
-static pb_status cache_add(picture_cache *c, const question *q, char *path, pb_error *err)
+/* path: resolved, the cache's from now on; `named`: as errors call it. */
+static pb_status cache_add(picture_cache *c, const question *q, char *path, const char *named, pb_error *err)
 {
     cached_picture *p = mem_new(1, sizeof *p);
     p->path = path;
     p->order = q->order.name ? mem_text(q->order.name) : NULL;
-    pb_status status = encode_picture(q, q->image_path, &p->picture, &p->rows, err);
+    pb_status status = encode_picture(q, named, &p->picture, &p->rows, err);
     if (status) {
         cached_free(p);
         return status;
@@ -152,23 +153,47 @@ static bool is_picture(const cached_picture *p, const char *path, const char *or
     return same_order && strcmp(p->path, path) == 0;
 }
 
-/* The question's picture from the cache, put there first where it is not. */
-static pb_status share_picture(question *q, picture_cache *c, pb_error *err)
+/* A picture from the cache, put there first where it is not. */
+static pb_status cache_find(picture_cache *c, const question *q, const char *named, cached_picture **out, pb_error *err)
 {
-    char *resolved = realpath(q->image_path, NULL), *path = resolved ? resolved : mem_text(q->image_path);
+    char *resolved = realpath(named, NULL), *path = resolved ? resolved : mem_text(named);
     size_t at = 0;
     while (at < c->count && !is_picture(c->items[at], path, q->order.name))
         at++;
     if (at == c->count)
-        TRY(cache_add(c, q, path, err));
+        TRY(cache_add(c, q, path, named, err));
     else
         free(path);
-    q->shared = c->items[at];
+    *out = c->items[at];
+    return PB_OK;
+}
+
+static pb_status share_picture(question *q, picture_cache *c, pb_error *err)
+{
+    TRY(cache_find(c, q, q->image_path, &q->shared, err));
+    q->pictures = c;
     q->shared->users++;
     q->picture = q->shared->picture;
     q->image_rows = q->shared->rows;
     cache_trim(c);
     return PB_OK;
+}
+
+pb_status question_encode_file(const question *q, const char *path, float *rows, pb_error *err)
+{
+    size_t bytes = q->prompt.image_count * q->model->decoder.config.d_model * sizeof *rows;
+    picture other;
+    if (q->pictures) {
+        cached_picture *p;
+        TRY(cache_find(q->pictures, q, path, &p, err));
+        memcpy(rows, p->rows, bytes);
+        cache_trim(q->pictures);
+        return PB_OK;
+    }
+    TRY(picture_open(&other, q->model, path, err));
+    pb_status status = question_encode(q, other.pixels, rows, err);
+    picture_free(&other);
+    return status;
 }
 
 /* The pixels of each image row, in the order in which the decoder gets them. */

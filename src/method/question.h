@@ -31,6 +31,8 @@ typedef struct question {
     float *image_rows;     /* [prompt.image_count][D] what the projector gives, in that order; NULL without */
     image_area *areas;     /* [prompt.image_count] the picture's pixels that each image row shows; NULL without */
     cached_picture *shared; /* which has picture and image_rows; NULL: they are its own */
+    picture_cache *pictures; /* which has it, and other pictures that the question is asked about; NULL: none */
+    const struct earlier_runs *earlier; /* what its clean run may rest on (earlier.h): the caller's to set; NULL: nothing */
     int32_t *ids;          /* [T] */
     float *input;          /* [T][D] the decoder's input rows */
     size_t length;         /* T */
@@ -64,5 +66,7 @@ double question_vision_flop(const question *q);
 
 /* rows[prompt.image_count][D] = what the decoder would get for another picture's pixels, in this question's order. */
 pb_status question_encode(const question *q, const float *pixels, float *rows, pb_error *err);
+/* The same of a file, which the question's cache of pictures may have already, and keeps. */
+pb_status question_encode_file(const question *q, const char *path, float *rows, pb_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/process.h"
+#include "method/earlier.h"
 #include "method/trace_job.h"
 #include "method/trace_tower.h"
 
@@ -69,9 +70,17 @@ static size_t one_recording_bytes(const trace_job *j, size_t first, size_t from)
     return recording_bytes(c, first, T, from) + (traces_heads(j->t) ? recording_heads_bytes(c, T, from) : 0);
 }
 
+/* The clean run rests on an earlier one that begins alike, as far as no site of its rows is wanted. */
+static pb_status new_clean(trace_job *j, pb_error *err)
+{
+    size_t kept = sites_first(j), rows, most = kept < j->q->last ? kept : j->q->last;
+    const recording *base = earlier_find(j->q->earlier, j->q, most, &rows);
+    return new_recording(j, &j->clean, base, rows, kept, err);
+}
+
 static pb_status new_recordings(trace_job *j, pb_error *err)
 {
-    TRY(new_recording(j, &j->clean, NULL, 0, sites_first(j), err));
+    TRY(new_clean(j, err));
     j->corrupted = mem_new(j->samples, sizeof *j->corrupted);
     for (size_t s = 0; s < j->samples; s++) {
         size_t first = j->first_changed[s];

@@ -6,6 +6,23 @@
 #include "report/json_values.h"
 #include "report/markup.h"
 
+report_about about_of(const model *m, const question *q)
+{
+    const decoder_config *c = &m->decoder.config;
+    report_about a = {.model_path = m->path, .family = m->family, .dtype = "f32", .changes = m->changes,
+                      .change_count = m->change_count, .layers = c->layers, .d_model = c->d_model,
+                      .tokenizer = m->tokenizer};
+    if (q) {
+        a.prompt = &q->prompt;
+        a.image_path = q->image_path;
+        a.image_width = q->picture.width;
+        a.image_height = q->picture.height;
+        a.image_areas = q->areas;
+        a.image_order = q->order.name;
+    }
+    return a;
+}
+
 /* ---- words ---- */
 
 void about_span_name(const prompt *p, size_t position, buffer *out)

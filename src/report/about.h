@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/memory.h"
+#include "method/question.h"
 #include "model/model.h"
 #include "report/token_texts.h"
 #include "text/prompt.h"
@@ -24,6 +25,9 @@ typedef struct report_about {
     const char *image_order;                 /* of its rows, as asked for; NULL: the projector's */
     const image_area *image_areas;           /* [prompt->image_count] those that each image row shows (picture_map.h) */
 } report_about;
+
+/* Of a model and a question put to it; q is NULL of what is about several. */
+report_about about_of(const model *m, const question *q);
 
 /* ---- JSON, as docs/formats.md defines it; free with json_decref ---- */
 

@@ -1,0 +1,14 @@
+/* methods.c: which methods a sweep knows. See job.h. */
+#include "sweep/methods.h"
+
+static const sweep_method methods[] = {
+    [PB_SWEEP_TRACE] = {"trace", true, sweep_trace_options, sweep_trace, sweep_trace_work},
+    [PB_SWEEP_FLOW] = {"flow", true, sweep_flow_options, sweep_flow, sweep_flow_work},
+    [PB_SWEEP_KNOCKOUT] = {"knockout", true, sweep_knockout_options, sweep_knockout, sweep_knockout_work},
+    [PB_SWEEP_ASK] = {"ask", false, sweep_ask_options, sweep_ask_question, sweep_ask_work},
+};
+
+const sweep_method *sweep_method_of(const pb_sweep_options *o)
+{
+    return &methods[o->method];
+}

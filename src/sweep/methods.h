@@ -1,0 +1,37 @@
+/* methods.h: what a sweep does with a question, a file each: sweep_NAME, the options that decide its results, its work. */
+#ifndef SWEEP_METHODS_H
+#define SWEEP_METHODS_H
+
+#include "sweep/job.h"
+
+sweep_work sweep_trace, sweep_flow, sweep_knockout, sweep_ask_question;
+
+void sweep_trace_options(const sweep_job *j, json_t *o);
+void sweep_flow_options(const sweep_job *j, json_t *o);
+void sweep_knockout_options(const sweep_job *j, json_t *o);
+void sweep_ask_options(const sweep_job *j, json_t *o);
+
+double sweep_trace_work(const sweep_job *j, size_t length, size_t behind);
+double sweep_flow_work(const sweep_job *j, size_t length, size_t behind);
+double sweep_knockout_work(const sweep_job *j, size_t length, size_t behind);
+double sweep_ask_work(const sweep_job *j, size_t length, size_t behind);
+
+/* ---- what several of them say (method_parts.c) ---- */
+
+/* The answer that is followed, as it was asked for. */
+json_t *option_answer(const pb_answer_choice *a);
+/* [a, b] of --layers; all of them where none are named. */
+json_t *option_layers(const sweep_job *j, size_t first, size_t end);
+json_t *option_window(bool radius, size_t window);
+/* [["image", "constraint"], ...]; none: the default ones. */
+json_t *option_pairs(const pb_span_pair *pairs, size_t count);
+
+/* How one question of a sweep is run: without progress of its own. */
+pb_run_options item_run_options(const sweep_job *j, size_t memory);
+/* What a question's result is about. */
+report_about item_about(const sweep_item *item);
+
+/* Floating-point operations of so many rows through the whole decoder. */
+double decoder_rows_flop(const sweep_job *j, double n);
+
+#endif

@@ -1,0 +1,383 @@
+/* test_sweep.c: a sweep's numbers are those of single questions, to the bit; what fails, what is marked and what is wrong is
+ * recorded; results do not depend on how the questions are cut into units. */
+#include "tests/method/asked.h"
+
+#include "base/interrupt.h"
+#include "method/flow.h"
+#include "method/knockout.h"
+#include "sweep/sweep.h"
+
+#include <signal.h>
+
+#define DATASET                                                                                                                      \
+    "{\"id\": \"q0\", \"image\": \"" PICTURE "\", \"question\": \"What is the capital of this country?\", \"subject\": \"a\","       \
+    " \"constraints\": [{\"text\": \"this country\"}], \"answers\": [\"x1\"], \"note\": \"Rome\"}\n"                                 \
+    "{\"id\": \"q1\", \"image\": \"" PICTURE "\", \"question\": \"What is the name of this country?\", \"subject\": \"a\","          \
+    " \"constraints\": [{\"text\": \"this country\"}], \"answers\": [\"x2\"], \"note\": \"Oslo\"}\n"                                 \
+    "{\"id\": \"q2\", \"image\": \"" OTHER_PICTURE "\", \"question\": \"What is the capital of this country?\", \"subject\": \"b\"," \
+    " \"constraints\": [{\"text\": \"this country\"}], \"answers\": [\"x3\"]}\n"                                                     \
+    "{\"id\": \"q3\", \"question\": \"What is it?\", \"marked\": \"no picture\"}\n"                                                  \
+    "{\"id\": \"q4\", \"image\": \"nowhere.png\", \"question\": \"What?\"}\n"                                                        \
+    "{broken\n"                                                                                                                      \
+    "{\"id\": \"q6\", \"image\": \"" PICTURE "\", \"question\": \"Where is this country?\", \"subject\": \"a\","                                       \
+    " \"constraints\": [{\"text\": \"this country\"}]}\n"
+
+enum { ROWS = 7 };
+
+/* ---- what a sink keeps ---- */
+
+typedef struct kept_result {
+    char *status, *reason, *detail;
+    int correct;
+    double clean_prob, corrupted_prob, flop;
+    char *names[128];      /* "attn_out/prob constraint_last" of curves, "attn_out/prob" of grids */
+    double *numbers[128];
+    size_t sizes[128], count;
+} kept_result;
+
+typedef struct kept_results {
+    kept_result of[ROWS];
+    size_t count, stop_after;
+} kept_results;
+
+static void keep_numbers(kept_result *k, char *name, const double *data, size_t size)
+{
+    assert_true(k->count < 128);
+    k->names[k->count] = name;
+    k->numbers[k->count] = mem_new(size, sizeof(double));
+    memcpy(k->numbers[k->count], data, size * sizeof *data);
+    k->sizes[k->count++] = size;
+}
+
+static pb_status keep(void *context, const store_result *r, pb_error *err)
+{
+    kept_results *all = context;
+    kept_result *k = &all->of[r->question.number];
+    (void)err;
+    assert_null(k->status);
+    *k = (kept_result){.status = mem_text(r->status), .reason = r->reason ? mem_text(r->reason) : NULL,
+                       .detail = r->detail ? mem_text(r->detail) : NULL, .correct = r->correct, .clean_prob = r->clean_prob,
+                       .corrupted_prob = r->corrupted_prob, .flop = r->flop};
+    for (size_t i = 0; i < r->grid_count; i++) {
+        size_t size = 1;
+        for (size_t d = 0; d < r->grids[i].dimensions; d++)
+            size *= r->grids[i].shape[d];
+        keep_numbers(k, mem_text(r->grids[i].name), r->grids[i].data, size);
+    }
+    for (size_t i = 0; i < r->curve_count; i++) {
+        buffer name = {0};
+        buffer_printf(&name, "%s %s", r->curves[i].name, r->curves[i].class);
+        keep_numbers(k, name.data, r->curves[i].data, r->curves[i].count);
+    }
+    if (++all->count == all->stop_after)
+        raise(SIGTERM);
+    return PB_OK;
+}
+
+static void kept_free(kept_results *all)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        kept_result *k = &all->of[i];
+        for (size_t n = 0; n < k->count; n++) {
+            free(k->names[n]);
+            free(k->numbers[n]);
+        }
+        free(k->status);
+        free(k->reason);
+        free(k->detail);
+    }
+    *all = (kept_results){0};
+}
+
+static const double *numbers(const kept_result *k, const char *name, size_t size)
+{
+    for (size_t i = 0; i < k->count; i++)
+        if (strcmp(k->names[i], name) == 0) {
+            assert_int_equal(k->sizes[i], size);
+            return k->numbers[i];
+        }
+    test_stop(__FILE__, __LINE__, "there is no %s", name);
+    return NULL;
+}
+
+static void assert_numbers(const kept_result *k, const char *name, const double *expected, size_t size)
+{
+    const double *found = numbers(k, name, size);
+    for (size_t i = 0; i < size; i++)
+        if (!isnan(expected[i]) || !isnan(found[i]))
+            assert_close(found[i], expected[i], slack() * fabs(expected[i]), name, i);
+}
+
+/* ---- sweeping ---- */
+
+typedef struct swept {
+    char *folder, *path;
+    model *m;
+} swept;
+
+static int begin(void **state)
+{
+    swept *s = mem_new(1, sizeof *s);
+    s->folder = folder_new();
+    s->path = path_join(s->folder, "rows.jsonl");
+    assert_ok(file_write_all(s->path, DATASET, strlen(DATASET), err));
+    s->m = tiny_open(LLAVA);
+    *state = s;
+    return 0;
+}
+
+static int end(void **state)
+{
+    swept *s = *state;
+    model_free(s->m);
+    free(s->path);
+    folder_remove(s->folder);
+    free(s);
+    return 0;
+}
+
+/* All units, at most `most` questions of one at a time. */
+static void sweep_in_parts(const swept *s, const pb_sweep_options *o, size_t most, kept_results *out)
+{
+    sweep_job *j;
+    size_t units;
+    const sweep_sink sink = {keep, out};
+    assert_ok(sweep_job_open(&j, s->m, s->path, o, err));
+    const sweep_unit *u = sweep_job_units(j, &units);
+    for (size_t k = 0; k < units; k++)
+        for (size_t i = 0; i < u[k].count; i += most)
+            assert_ok(sweep_unit_run(j, u[k].questions + i, u[k].count - i < most ? u[k].count - i : most, &sink, err));
+    sweep_job_free(j);
+}
+
+static void sweep_all(const swept *s, const pb_sweep_options *o, kept_results *out)
+{
+    sweep_in_parts(s, o, ROWS, out);
+    assert_int_equal(out->count, ROWS);
+}
+
+static question open_single(const swept *s, const char *picture_file, const char *text)
+{
+    question q;
+    const pb_question p = {.image = picture_file, .question = text, .constraints = &the_constraint, .constraint_count = 1};
+    assert_ok(question_open(&q, s->m, &p, err));
+    return q;
+}
+
+static void assert_trace(const swept *s, const kept_result *k, const char *picture_file, const char *text, pb_trace_options o,
+                         const char *spec)
+{
+    question q = open_single(s, picture_file, text);
+    trace t;
+    o.corruptions = &spec;
+    o.corruption_count = 1;
+    assert_ok(trace_run_question(&t, &q, &o, err));
+    assert_string_equal(k->status, STORE_DONE);
+    assert_same(k->clean_prob, t.clean.prob, "clean");
+    assert_same(k->corrupted_prob, t.corrupted.prob, "corrupted");
+    size_t size = grid_size(&t);
+    assert_numbers(k, "attn_out/prob", t.sites[0].prob, size);
+    assert_numbers(k, "attn_out/logprob", t.sites[0].logprob, size);
+    assert_numbers(k, "mlp_out/prob", t.sites[1].prob, size);
+    assert_numbers(k, "resid_post/logprob", t.sites[2].logprob, size);
+    if (o.foil)
+        assert_numbers(k, "mlp_out/logit_diff", t.sites[1].logit_diff, size);
+    assert_non_null(strstr(k->detail, spec));
+    assert_null(strstr(k->detail, "\"cost\""));
+    trace_free(&t);
+    question_free(&q);
+}
+
+static pb_sweep_options traces(const char *const *specs, size_t count)
+{
+    pb_sweep_options o = {.method = PB_SWEEP_TRACE, .include_wrong = true};
+    o.trace.corruptions = specs;
+    o.trace.corruption_count = count;
+    return o;
+}
+
+/* ---- tests ---- */
+
+static void traces_are_single_traces(void **state)
+{
+    const swept *s = *state;
+    const char *spec = "swap:@note";
+    pb_sweep_options o = traces(&spec, 1);
+    kept_results all = {0};
+    sweep_all(s, &o, &all);
+    assert_trace(s, &all.of[0], PICTURE, "What is the capital of this country?", o.trace, "swap:Rome");
+    assert_trace(s, &all.of[1], PICTURE, "What is the name of this country?", o.trace, "swap:Oslo");
+    assert_string_equal(all.of[2].status, STORE_FAILED);
+    assert_string_equal(all.of[2].reason, "@note: the row has no text of this name");
+    assert_string_equal(all.of[3].status, STORE_MARKED);
+    assert_string_equal(all.of[3].reason, "no picture");
+    assert_string_equal(all.of[4].status, STORE_FAILED);
+    assert_non_null(strstr(all.of[4].reason, "nowhere.png"));
+    assert_string_equal(all.of[5].status, STORE_FAILED);
+    assert_true(all.of[0].correct == 0 && all.of[3].correct == -1);
+    kept_free(&all);
+}
+
+static void other_pictures_are_the_counterparts(void **state)
+{
+    const swept *s = *state;
+    const char *spec = "image:@other";
+    pb_sweep_options o = traces(&spec, 1);
+    kept_results all = {0};
+    o.trace.foil = "@other";
+    o.trace.positions = "constraint,last";
+    sweep_all(s, &o, &all);
+    o.trace.foil = "x3";
+    assert_trace(s, &all.of[0], PICTURE, "What is the capital of this country?", o.trace, "image:" OTHER_PICTURE);
+    assert_trace(s, &all.of[1], PICTURE, "What is the name of this country?", o.trace, "image:" OTHER_PICTURE);
+    o.trace.foil = "x1";
+    assert_trace(s, &all.of[2], OTHER_PICTURE, "What is the capital of this country?", o.trace, "image:" PICTURE);
+    kept_free(&all);
+}
+
+/* Noise is drawn from the seed for each question alike, heads are a third dimension, answers may be named. */
+static void options_reach_every_question(void **state)
+{
+    const swept *s = *state;
+    const char *spec = "noise:s3";
+    pb_sweep_options o = traces(&spec, 1);
+    kept_results all = {0};
+    o.trace.samples = 3;
+    o.trace.window = 2;
+    o.trace.answer = (pb_answer_choice){.text = "@note", .whole = true};
+    o.run.seed = 7;
+    sweep_all(s, &o, &all);
+    o.trace.run.seed = 7;
+    o.trace.answer.text = "Oslo";
+    assert_trace(s, &all.of[1], PICTURE, "What is the name of this country?", o.trace, "noise:s3");
+    kept_free(&all);
+}
+
+static void flows_and_knockouts_are_single_ones(void **state)
+{
+    const swept *s = *state;
+    pb_sweep_options o = {.method = PB_SWEEP_FLOW, .include_wrong = true, .flow = {.per_position = true}};
+    kept_results all = {0};
+    question q = open_single(s, PICTURE, "What is the name of this country?");
+    flow f;
+    knockout k;
+    sweep_all(s, &o, &all);
+    assert_ok(flow_run_question(&f, &q, &o.flow, err));
+    assert_same(all.of[1].clean_prob, f.clean.prob, "clean");
+    assert_numbers(&all.of[1], "image>constraint sum_norm", f.curves[0].sum_norm, f.layer_count);
+    assert_numbers(&all.of[1], "constraint>last share", f.curves[1].share, f.layer_count);
+    assert_numbers(&all.of[1], "image>constraint/per_position", f.curves[0].per_position,
+                   f.layer_count * f.pairs.items[0].sources.count);
+    kept_free(&all);
+    question_free(&q);
+    o.method = PB_SWEEP_KNOCKOUT;
+    sweep_all(s, &o, &all);
+    q = open_single(s, PICTURE, "What is the name of this country?");
+    assert_ok(knockout_run_question(&k, &q, &o.knockout, err));
+    assert_numbers(&all.of[1], "image>constraint prob", k.curves[0].prob, k.layer_count);
+    assert_numbers(&all.of[1], "constraint>last relative", k.curves[1].relative, k.layer_count);
+    kept_free(&all);
+    flow_free(&f);
+    knockout_free(&k);
+    question_free(&q);
+}
+
+static void assert_equal_results(const kept_result *a, const kept_result *b)
+{
+    assert_string_equal(a->status, b->status);
+    assert_int_equal(a->correct, b->correct);
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++)
+        assert_numbers(b, a->names[i], a->numbers[i], a->sizes[i]);
+    if (matmul_row_invariant() && a->detail)
+        assert_string_equal(a->detail, b->detail);
+}
+
+/* One at a time, or all that share a picture: the same to the bit, and the shared way is less work. */
+static void cutting_changes_nothing(void **state)
+{
+    const swept *s = *state;
+    const char *spec = "swap:Paris";
+    pb_sweep_options o = traces(&spec, 1);
+    kept_results together = {0}, apart = {0};
+    for (int method = PB_SWEEP_TRACE; method <= PB_SWEEP_ASK; method++) {
+        if (method == PB_SWEEP_EDIT)
+            continue;
+        o.method = (pb_sweep_method)method;
+        sweep_all(s, &o, &together);
+        sweep_in_parts(s, &o, 1, &apart);
+        for (size_t i = 0; i < ROWS; i++)
+            assert_equal_results(&together.of[i], &apart.of[i]);
+        assert_true(together.of[0].flop < apart.of[0].flop);
+        kept_free(&together);
+        kept_free(&apart);
+    }
+}
+
+/* The random model answers wrongly; without answers nobody knows. */
+static void wrong_answers_end_there(void **state)
+{
+    const swept *s = *state;
+    pb_sweep_options o = {.method = PB_SWEEP_TRACE};
+    kept_results all = {0};
+    sweep_all(s, &o, &all);
+    assert_string_equal(all.of[0].status, STORE_WRONG);
+    assert_null(all.of[0].detail);
+    assert_true(all.of[0].clean_prob > 0);
+    assert_string_equal(all.of[6].status, STORE_DONE);
+    assert_int_equal(all.of[6].correct, -1);
+    kept_free(&all);
+}
+
+static void a_signal_ends_it_after_the_question(void **state)
+{
+    const swept *s = *state;
+    pb_sweep_options o = {.method = PB_SWEEP_FLOW, .include_wrong = true};
+    kept_results all = {.stop_after = 1};
+    signal(SIGTERM, SIG_IGN);
+    interrupt_watch();
+    sweep_in_parts(s, &o, ROWS, &all); /* ignored signals stay ignored */
+    assert_int_equal(all.count, ROWS);
+    interrupt_release();
+    kept_free(&all);
+    signal(SIGTERM, SIG_DFL);
+}
+
+static void units_and_shards(void **state)
+{
+    const swept *s = *state;
+    pb_sweep_options o = {.method = PB_SWEEP_ASK, .shards = 3};
+    sweep_job *j;
+    size_t units, seen[ROWS] = {0};
+    for (o.shard = 0; o.shard < 3; o.shard++) {
+        assert_ok(sweep_job_open(&j, s->m, s->path, &o, err));
+        const sweep_unit *u = sweep_job_units(j, &units);
+        assert_int_equal(units, 1); /* the first picture's, the second's, and those that are not asked */
+        for (size_t i = 0; i < u[0].count; i++)
+            seen[u[0].questions[i]]++;
+        sweep_job_free(j);
+    }
+    for (size_t i = 0; i < ROWS; i++)
+        assert_int_equal(seen[i], 1);
+    assert_fails(sweep_job_open(&j, s->m, s->path, &o, err), PB_EINVAL, "--shard 3/3");
+    o = (pb_sweep_options){.method = PB_SWEEP_ASK, .limit = 2};
+    assert_ok(sweep_job_open(&j, s->m, s->path, &o, err));
+    assert_int_equal(sweep_job_question_count(j), 2);
+    assert_int_equal(json_integer_value(json_object_get(sweep_job_about(j).dataset, "rows")), ROWS);
+    sweep_job_free(j);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(traces_are_single_traces, begin, end),
+        cmocka_unit_test_setup_teardown(other_pictures_are_the_counterparts, begin, end),
+        cmocka_unit_test_setup_teardown(options_reach_every_question, begin, end),
+        cmocka_unit_test_setup_teardown(flows_and_knockouts_are_single_ones, begin, end),
+        cmocka_unit_test_setup_teardown(cutting_changes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(wrong_answers_end_there, begin, end),
+        cmocka_unit_test_setup_teardown(a_signal_ends_it_after_the_question, begin, end),
+        cmocka_unit_test_setup_teardown(units_and_shards, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
