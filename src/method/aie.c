@@ -86,14 +86,17 @@ static void sort_tower_rows(cell_classes *classes, const trace *t)
 
 /* ---- means ---- */
 
-/* values[layers][cells][heads] */
+/* values[layers][cells][heads]. The mean is taken from the first cell's value on, so that of equal values it is that value, to the
+ * bit: cells that are known without running say what the unpatched run says, and nothing else. */
 static double *class_means(const trace *t, const trace_grid *g, const double *values, size_t head, const cell_class *c)
 {
     double *means = mem_new(t->layer_count, sizeof *means);
     for (size_t l = 0; l < t->layer_count; l++) {
-        for (size_t i = 0; i < c->count; i++)
-            means[l] += values[(l * t->cell_count + c->cells[i]) * g->heads + head];
-        means[l] /= (double)c->count;
+        const double *row = values + l * t->cell_count * g->heads + head;
+        double first = row[c->cells[0] * g->heads], beyond = 0;
+        for (size_t i = 1; i < c->count; i++)
+            beyond += row[c->cells[i] * g->heads] - first;
+        means[l] = first + beyond / (double)c->count;
     }
     return means;
 }

@@ -132,10 +132,13 @@ static failure judge(const collected *c, size_t layers, uint64_t seed)
     return f;
 }
 
+/* Whether no option names an answer to follow: {"answer": {"text": null, "id": null, ...}}. */
 static bool own_answer(const json_t *options)
 {
-    const json_t *answer = json_object_get(options, "answer"), *id = json_object_get(options, "answer_id");
-    return (!answer || json_is_null(answer)) && (!id || json_is_null(id));
+    const json_t *answer = json_object_get(options, "answer"), *text = json_object_get(answer, "text");
+    const json_t *id = json_object_get(json_is_object(answer) ? answer : options, json_is_object(answer) ? "id" : "answer_id");
+    bool named = json_is_string(answer) || (text && !json_is_null(text)) || (id && !json_is_null(id));
+    return !named;
 }
 
 pb_status failure_of_store(failure_report *out, bool *any, store *s, pb_error *err)

@@ -391,6 +391,16 @@ class Flows(Tables):
             strongest = sum(max(range(3), key=lambda k: g[at * 3 + k]) == i for g in grids)
             self.assertEqual(line[5:], [str(strongest), str(len(grids))])
 
+    def test_failure_prediction(self):
+        """Files of their own, where the model followed its own answer; what they hold is tested elsewhere."""
+        store = self.flow_store()
+        store["about"]["options"]["answer"] = {"text": None, "id": None, "tokens": "first"}
+        self.report(self.store(store))
+        self.assertIn("prob", self.table("failure.csv")[1])
+        store["about"]["options"]["answer"]["text"] = "Lisbon"
+        self.report(self.store(store, "named.db"))
+        self.assertFalse((self.out / "failure.csv").exists())
+
     def test_knockouts(self):
         r = random.Random(9)
         questions = [simple(r, i, detail={"layers": [0, 1]}, curves=[
@@ -474,6 +484,14 @@ class Refused(Tables):
         self.refused(self.folder / "none.db", words=["none.db"])
         (self.folder / "text.db").write_text("no store at all, but long enough to be one" * 20)
         self.refused(self.folder / "text.db", words=["text.db"])
+
+    def test_results_of_single_questions(self):
+        store, result = self.store(trace_store()), self.folder / "trace.json"
+        self.misused(self.program("report", store, result), "RESULT.json")
+        self.misused(self.program("report", result, "--by", "kind"), "RESULT.json")
+        self.refused(result, words=["trace.json"])
+        result.write_text("{}")
+        self.refused(result, words=["trace.json", "schema"])
 
     def test_without_results(self):
         store = trace_store()
