@@ -7,6 +7,7 @@
 
 #include "api/parts.h"
 #include "base/memory.h"
+#include "method/edit_choice.h"
 #include "method/edit_run.h"
 #include "model/edit_factors.h"
 #include "model/lora.h"
@@ -143,24 +144,6 @@ static pb_status name_failure(pb_error *err, pb_status status, const char *name,
     return status;
 }
 
-static pb_status check_target(pb_edit *e, const measure_request *r, const pb_edit_options *o, size_t *tokens,
-                              pb_error *err)
-{
-    int32_t *ids;
-    size_t V = e->model->decoder.config.vocab;
-    if (!r->target || r->target[strspn(r->target, " \t\r\n")] == '\0')
-        return fail(err, PB_EINVAL, "the target is empty");
-    TRY(tokenizer_mid_sentence(e->model->tokenizer, r->target, "target", &ids, tokens, err));
-    pb_status status = PB_OK;
-    for (size_t i = 0; i < *tokens && !status; i++)
-        if ((size_t)ids[i] >= V)
-            status = fail(err, PB_EINVAL, "token %d of the target \"%s\" is outside the model's vocabulary of %zu",
-                          ids[i], r->target, V);
-    free(ids);
-    *tokens = o->whole_target ? *tokens : 1;
-    return status;
-}
-
 static pb_status check_request(pb_edit *e, const measure_request *r, const pb_edit_options *o, pb_error *err)
 {
     size_t tokens;
@@ -168,7 +151,8 @@ static pb_status check_request(pb_edit *e, const measure_request *r, const pb_ed
         fail(err, PB_EINVAL, "there is no constraint, at whose last token multedit takes its key");
         return fail_hint(err, "give the words of the question that say what it is about: \"this country\"");
     }
-    TRY(check_target(e, r, o, &tokens, err));
+    TRY(edit_check_target(e->model, r->target, &tokens, err));
+    tokens = o->whole_target ? tokens : 1;
     TRY(question_check(e->model, &r->question.asked, tokens, err));
     for (size_t i = 0; i < r->rephrasing_count; i++) {
         pb_status status = question_check(e->model, &r->rephrasings[i].asked, 0, err);
@@ -189,52 +173,6 @@ static pb_status check_questions(pb_edit *e, const pb_edit_options *o, pb_error 
         if ((status = question_check(e->model, &e->evaluation[i].asked, 0, err)))
             return name_failure(err, status, e->evaluation[i].name, i, 0, "evaluation question");
     return PB_OK;
-}
-
-/* ---- settings ---- */
-
-/* *value = wanted, unless that is NAN. */
-static pb_status choose_number(double *value, double wanted, const char *name, pb_error *err)
-{
-    if (isnan(wanted))
-        return PB_OK;
-    if (!isfinite(wanted) || wanted < 0)
-        return fail(err, PB_EINVAL, "%s is %g, expected a number of at least 0", name, wanted);
-    *value = wanted;
-    return PB_OK;
-}
-
-static void choose_layers(edit_settings *s, const pb_edit_options *o, const model *m)
-{
-    if (o->end_layer || o->each_layer) {
-        s->first_layer = o->first_layer;
-        s->end_layer = o->end_layer ? o->end_layer : m->decoder.config.layers;
-    }
-}
-
-static pb_status choose_settings(edit_settings *s, const pb_edit_options *o, const model *m, pb_error *err)
-{
-    static const edit_method methods[] = {[PB_MULTEDIT] = EDIT_MULTEDIT, [PB_FT] = EDIT_FT,
-                                          [PB_FT_CONSTRAINED] = EDIT_FT_CONSTRAINED};
-    static const edit_scope scopes[] = {[PB_FT_MATRIX] = EDIT_MATRIX, [PB_FT_DOWN] = EDIT_DOWN, [PB_FT_ALL] = EDIT_ALL};
-    *s = (edit_settings){0};
-    if (!edit_preset(o->preset, methods[o->method], s))
-        return fail(err, PB_EINVAL, "there is no preset \"%s\" of this method; known are %s", o->preset,
-                    edit_preset_names());
-    choose_layers(s, o, m);
-    s->scope = scopes[o->ft_scope];
-    s->steps = o->steps ? o->steps : s->steps;
-    s->together = o->together;
-    s->key = o->key;
-    s->memory = o->run.memory;
-    s->progress = o->run.progress;
-    s->context = o->run.context;
-    TRY(choose_number(&s->lr, o->lr, "lr", err));
-    TRY(choose_number(&s->weight_decay, o->weight_decay, "weight_decay", err));
-    TRY(choose_number(&s->clamp, o->clamp, "clamp", err));
-    TRY(choose_number(&s->lambda, o->lambda, "lambda", err));
-    TRY(choose_number(&s->keep_lambda, o->keep_lambda, "keep_lambda", err));
-    return choose_number(&s->epsilon, o->epsilon, "epsilon", err);
 }
 
 /* ---- running ---- */
@@ -346,7 +284,7 @@ pb_status pb_edit_run(pb_edit **out, pb_model *pm, const pb_edit_request *reques
         return fail(err, PB_EINVAL, "layers can be tried one by one with multedit only");
     if (options->keep_count && options->method != PB_MULTEDIT)
         return fail(err, PB_EINVAL, "questions can be kept with multedit only");
-    TRY(choose_settings(&settings, options, pm->m, err));
+    TRY(edit_choose_settings(&settings, options, pm->m, err));
     pb_edit *e = mem_new(1, sizeof *e);
     e->model = pm->m;
     e->preset = mem_text(options->preset ? options->preset : "default");

@@ -11,21 +11,19 @@
 
 /* ---- digests: 64-bit FNV-1a ---- */
 
-static const uint64_t DIGEST_BEGIN = 0xcbf29ce484222325u;
-
-static void digest_add(uint64_t *d, const void *bytes, size_t n)
+void digest_add(uint64_t *d, const void *bytes, size_t n)
 {
     const unsigned char *at = bytes;
     for (size_t i = 0; i < n; i++)
         *d = (*d ^ at[i]) * 0x100000001b3u;
 }
 
-static void digest_text(uint64_t *d, const char *text)
+void digest_text(uint64_t *d, const char *text)
 {
     digest_add(d, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-static json_t *digest_json(uint64_t d)
+json_t *digest_json(uint64_t d)
 {
     char text[17];
     snprintf(text, sizeof text, "%016llx", (unsigned long long)d);

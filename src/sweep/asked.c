@@ -128,8 +128,12 @@ static pb_status fill(sweep_asked *a, const sweep_job *j, size_t at, pb_error *e
         a->answer = *answers[o->method];
         TRY(replace_option(a, j, at, a->answer.text, &a->answer.text, err));
     }
-    if (o->method == PB_SWEEP_EDIT)
-        return replace_option(a, j, at, o->target ? o->target : j->rows.items[at].target, &a->target, err);
+    if (o->method == PB_SWEEP_EDIT) {
+        a->target = j->rows.items[at].target;
+        if (o->target)
+            return replace_option(a, j, at, o->target, &a->target, err);
+        return a->target ? PB_OK : fail(err, PB_EINVAL, "the row has no \"target\"");
+    }
     if (o->method != PB_SWEEP_TRACE)
         return PB_OK;
     TRY(replace_option(a, j, at, o->trace.foil, &a->foil, err));

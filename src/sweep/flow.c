@@ -57,6 +57,7 @@ static json_t *detail_of(const flow *f, const sweep_item *item)
     }
     json_object_del(o, "model");
     json_object_del(o, "cost");
+    json_object_del(o, "image_areas");
     return o;
 }
 

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "method/layers.h"
 #include "sweep/counterpart.h"
-#include "sweep/job.h"
+#include "sweep/methods.h"
 
 /* The folder that the rows' pictures are relative to, as an absolute path. free() */
 static char *folder_of(const char *dataset)
@@ -37,8 +37,6 @@ static pb_status check_options(const pb_sweep_options *o, size_t layers, pb_erro
         return fail(err, PB_EINVAL, "--shard %zu/%zu: shards are numbered 0 to %zu", o->shard, o->shards, o->shards - 1);
     if (o->prefill && strcmp(o->prefill, "@other") == 0)
         return fail(err, PB_EINVAL, "--prefill @other: an answer cannot begin with another question's; a field can be named: @prefill");
-    if (o->method == PB_SWEEP_EDIT)
-        return fail(err, PB_EUNSUPPORTED, "sweeps of edits are not there yet");
     if (o->method == PB_SWEEP_EDIT && (o->edit.together || o->edit.each_layer))
         return fail(err, PB_EINVAL, "a sweep makes each row's edit by itself, at one layer");
     return check_layers(o, layers, err);
@@ -54,6 +52,8 @@ static pb_status open_job(sweep_job *j, const char *dataset, pb_error *err)
     j->row_texts = mem_new(j->count, sizeof *j->row_texts);
     if (sweep_wants_other(o))
         j->other = counterparts_draw(&j->rows, o->run.seed);
+    if (o->method == PB_SWEEP_EDIT)
+        TRY(edits_shared_open(j, err));
     j->about_model = sweep_model_json(j->model, err);
     if (!j->about_model)
         return err ? err->code : PB_EFORMAT;
@@ -94,6 +94,7 @@ void sweep_job_free(sweep_job *j)
     json_decref(j->about_model);
     json_decref(j->about_options);
     json_decref(j->about_dataset);
+    edits_shared_free(j);
     picture_cache_free(&j->pictures);
     rows_free(&j->rows);
     free(j);

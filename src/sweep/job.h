@@ -20,7 +20,7 @@ struct sweep_job {
     char **row_texts;         /* [count] rows as JSON, as they are wanted */
     json_t *about_model, *about_options, *about_dataset;
     picture_cache pictures;
-    void *method_state;       /* what a method keeps from question to question: edits their pool of pictures */
+    struct edits_shared *edits; /* what edits share (methods.h); NULL of other methods */
 };
 
 /* ---- a question made concrete (asked.c) ---- */
@@ -93,6 +93,12 @@ typedef struct sweep_method {
 const sweep_method *sweep_method_of(const pb_sweep_options *o);
 
 /* ---- about (about_job.c) ---- */
+
+/* 64-bit FNV-1a: begins at DIGEST_BEGIN. A text counts with its end, NULL as an empty one. */
+#define DIGEST_BEGIN 0xcbf29ce484222325u
+void digest_add(uint64_t *d, const void *bytes, size_t n);
+void digest_text(uint64_t *d, const char *text);
+json_t *digest_json(uint64_t d);
 
 /* What stands in the store of model, options and data set; new references. */
 json_t *sweep_model_json(const model *m, pb_error *err);

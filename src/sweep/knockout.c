@@ -54,6 +54,7 @@ static json_t *detail_of(const knockout *k, const sweep_item *item)
             json_object_del(one, arrays[n]);
     json_object_del(o, "model");
     json_object_del(o, "cost");
+    json_object_del(o, "image_areas");
     return o;
 }
 

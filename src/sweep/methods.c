@@ -5,6 +5,7 @@ static const sweep_method methods[] = {
     [PB_SWEEP_TRACE] = {"trace", true, sweep_trace_options, sweep_trace, sweep_trace_work},
     [PB_SWEEP_FLOW] = {"flow", true, sweep_flow_options, sweep_flow, sweep_flow_work},
     [PB_SWEEP_KNOCKOUT] = {"knockout", true, sweep_knockout_options, sweep_knockout, sweep_knockout_work},
+    [PB_SWEEP_EDIT] = {"edit", false, sweep_edit_options, sweep_edit, sweep_edit_work},
     [PB_SWEEP_ASK] = {"ask", false, sweep_ask_options, sweep_ask_question, sweep_ask_work},
 };
 

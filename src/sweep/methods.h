@@ -4,17 +4,24 @@
 
 #include "sweep/job.h"
 
-sweep_work sweep_trace, sweep_flow, sweep_knockout, sweep_ask_question;
+sweep_work sweep_trace, sweep_flow, sweep_knockout, sweep_edit, sweep_ask_question;
 
 void sweep_trace_options(const sweep_job *j, json_t *o);
 void sweep_flow_options(const sweep_job *j, json_t *o);
 void sweep_knockout_options(const sweep_job *j, json_t *o);
+void sweep_edit_options(const sweep_job *j, json_t *o);
 void sweep_ask_options(const sweep_job *j, json_t *o);
 
 double sweep_trace_work(const sweep_job *j, size_t length, size_t behind);
 double sweep_flow_work(const sweep_job *j, size_t length, size_t behind);
 double sweep_knockout_work(const sweep_job *j, size_t length, size_t behind);
+double sweep_edit_work(const sweep_job *j, size_t length, size_t behind);
 double sweep_ask_work(const sweep_job *j, size_t length, size_t behind);
+
+/* What edits share: their settings, the questions that they are to leave alone, and whose pictures are drawn. Fails on settings that
+ * are wrong whatever the question, and where no row has a target. */
+pb_status edits_shared_open(sweep_job *j, pb_error *err);
+void edits_shared_free(sweep_job *j);
 
 /* ---- what several of them say (method_parts.c) ---- */
 

@@ -117,8 +117,9 @@ static json_t *detail_of(const trace *t, const sweep_item *item)
     json_object_foreach(json_object_get(o, "sites"), name, one)
         for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
             json_object_del(one, arrays[i]);
-    json_object_del(o, "model");
-    json_object_del(o, "cost");
+    static const char *const elsewhere[] = {"model", "cost", "image_areas", "tower_areas"};
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        json_object_del(o, elsewhere[i]);
     return o;
 }
 

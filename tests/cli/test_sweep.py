@@ -77,7 +77,7 @@ class SweepTest(ProgramTest):
                 for measure in ("prob", "logprob"):
                     self.assertClose(self.grid(name, f"{site}/{measure}"), single["sites"][site].pop(measure))
             for key in single:
-                if key not in ("model", "cost", "clean", "corrupted"):
+                if key not in ("model", "cost", "clean", "corrupted", "image_areas"):
                     self.assertEqual(detail[key], single[key], key)
             for run in ("clean", "corrupted"):
                 self.assertClose(detail[run]["prob"], single[run]["prob"])
@@ -106,6 +106,36 @@ class SweepTest(ProgramTest):
         single = json.loads(self.succeeds(self.program("knockout", LLAVA, *asked, "--together", "--threads", 1)).stdout)
         curve = self.read("select data from curve where question = 0 and name = 'image>constraint+constraint>last' and class = 'prob'")
         self.assertClose(json.loads(curve[0][0]), single["cuts"][0]["prob"])
+
+    def test_edits_are_single_edits(self):
+        data = self.write([{**row, "target": "Oslo", "rephrasings": ["Which is it?"]} for row in ROWS[:3]], "requests.jsonl")
+        args = ("--steps", 3, "--neighbours", 2, "--eval", self.write(ROWS[:3], "eval.jsonl"), "--seed", 5)
+        self.succeeds(self.sweep("--method", "edit", *args, data=data))
+        single = json.loads(self.succeeds(self.program("edit", LLAVA, "--requests", data, "--threads", 1, "--quiet", "--json", *args)).stdout)
+        for number, request in enumerate(single["requests"]):
+            values = dict(self.read("select name, value from value where question = ?", number))
+            for when in ("before", "after"):
+                self.assertClose(values[f"{when}_prob"], request[when]["prob"])
+            self.assertClose(values["delta_norm"], request["delta_norm"])
+            self.assertClose(values["rephrasings_prob"], request["rephrasings"][0]["after"]["prob"])
+            neighbours = [one for one in single["neighbourhood"]["asked"] if one["request"] == number]
+            self.assertEqual(values["neighbours"], len(neighbours))
+            self.assertClose(values["neighbours_kept"], sum(one["kept"] for one in neighbours) / len(neighbours))
+            self.assertClose(values["key_cosine"], sum(one["key_cosine"] for one in neighbours) / len(neighbours))
+            asked = [one for one in single["specificity"]["asked"] if one["request"] == number]
+            self.assertEqual(values["specificity"], len(asked))
+            self.assertClose(values["specificity_kl"], sum(one["kl"] for one in asked) / len(asked))
+            detail = json.loads(self.read("select detail from result where question = ?", number)[0][0])
+            self.assertClose(detail["requests"][0]["loss"], request["loss"])
+        self.assertEqual(set(self.statuses().values()), {"done"})
+
+    def test_what_edits_need(self):
+        self.refused(self.sweep("--method", "edit"), 1, "no row has a \"target\"")
+        self.refused(self.sweep("--method", "edit", "--target", "Oslo", "--layer", 4), 1, "layer 4")
+        self.refused(self.sweep("--method", "edit", "--target", "Oslo", "--epsilon", 1), 2, "--epsilon")
+        self.refused(self.sweep("--method", "edit", "--target", "Oslo", "--together"), 2, "--together")
+        self.succeeds(self.sweep("--method", "edit", "--target", "@phrase", "--steps", 1, "--neighbours", 0))
+        self.assertEqual(self.statuses(), {"a1": "done", "b1": "done", "a2": "failed", "t1": "failed"})
 
     # ---- going on ----
 
