@@ -3,6 +3,7 @@
 import argparse
 import multiprocessing
 import os
+import shutil
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -13,8 +14,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import (attribute_compare, attribute_identities, checkpoints, dump_compare, edit_compare, edit_identities, flow_compare,
-               gguf_models, identities, invariants, knockout_compare, lens_compare, multimodal_files, program,
+from . import (attribute_compare, attribute_identities, checkpoints, dump_compare, edit_compare, edit_identities, flagqa_check,
+               flow_compare, gguf_models, identities, invariants, knockout_compare, lens_compare, multimodal_files, program,
                sentencepiece_check, torch_files, tower_compare)
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
@@ -25,6 +26,7 @@ from .edit_oracle import Editor
 from .oracle import Oracle, Request
 from .pictures import make_pictures
 
+FLAGS = "/usr/share/iso-flags-png-320x240"
 MAKERS = (checkpoints, multimodal_files, gguf_models, torch_files)        # modules with oracles(work) -> {name: Oracle}, a checkpoint each
 
 
@@ -55,7 +57,7 @@ def main() -> int:
     if not program.program().exists():
         print(f"{program.program()} is not there: build it with scripts/test, or name it in PATCHBAY", file=sys.stderr)
         return 1
-    lines = sum(_for_each(_checkpoint, oracles, pictures, options), []) + _tokenizers(options)
+    lines = sum(_for_each(_checkpoint, oracles, pictures, options), []) + _tokenizers(options) + _flagqa(options)
     if options.markdown:
         options.markdown.write_text(_markdown(lines))
     failed = sum(bool(line.result.problems) for line in lines)
@@ -184,6 +186,24 @@ def _tokenizers(options: argparse.Namespace) -> list[Line]:
         _print(line, [tokenize, name])
         lines.append(line)
     return lines
+
+
+def _flagqa(options: argparse.Namespace) -> list[Line]:
+    """FlagQA's answers beside the packages' own records: cells are questions."""
+    name, case, folder = "flagqa", "answers beside countryinfo and pycountry", options.work / "flagqa"
+    if options.only not in f"{name} {case}":
+        return []
+    start = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [str(program.program()), "dataset", "generate", "flagqa", "--flags", FLAGS, "--out", str(folder), "--quiet", "--json"]
+    try:
+        program.run(command)
+        count, problems = flagqa_check.problems(folder / "flagqa.jsonl")
+    except program.ProgramError as error:
+        count, problems = 0, [str(error)]
+    line = Line(name, case, Comparison(cells=count, problems=problems), time.monotonic() - start)
+    _print(line, command)
+    return [line]
 
 
 def _print(line: Line, command: list[str]) -> None:

@@ -123,13 +123,22 @@ static void note(studio *s, size_t country, pb_status status, const pb_error *er
     }
 }
 
+/* Whether the work goes on: countries are dealt out in their order, so all before one that failed are dealt out too. */
+static bool goes_on(const studio *s)
+{
+    bool on;
+#pragma omp critical(flagqa_note)
+    on = !s->status;
+    return on;
+}
+
 static pb_status make_all_pictures(studio *s, pb_error *err)
 {
     s->failed = s->facts->count;
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < s->facts->count; i++) {
         pb_error own;
-        if (s->facts->countries[i].split)
+        if (s->facts->countries[i].split && goes_on(s))
             note(s, i, make_pictures(s, i, &own), &own);
     }
     if (s->status && err)
