@@ -544,7 +544,7 @@ pb_status pb_report_write(const pb_report *report, const char *directory, pb_err
 
 /* ---- results again ---- */
 
-/* Reads the JSON file of a trace, of estimates, a flow, a knockout or a lens, and writes its page and its figure again:
+/* Reads the JSON file of a trace, of estimates, a flow, a knockout, a lens or an edit, and writes its page and its figure again:
  * DIR/trace.html, DIR/trace.svg and so on. *notes: a line for each thing that they cannot have (the picture, where its file is
  * gone), or ""; free(). PB_EFORMAT names the field that is not as docs/formats.md has it. */
 pb_status pb_result_report(const char *json, const char *directory, char **notes, pb_error *err);

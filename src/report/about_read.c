@@ -30,7 +30,7 @@ pb_status token_read(about_read *a, const json_at *entry, int32_t *id, pb_error 
 
 /* ---- model and picture ---- */
 
-static pb_status read_model(report_about *about, const json_at *root, pb_error *err)
+pb_status about_model_read(report_about *about, const json_at *root, pb_error *err)
 {
     json_at object = json_at_key(root, "model"), path = json_at_key(&object, "path"), family_name = json_at_key(&object, "family");
     json_at type = json_at_key(&object, "dtype"), layers = json_at_key(&object, "layers"), d_model = json_at_key(&object, "d_model");
@@ -215,7 +215,7 @@ static pb_status read_prompt(about_read *a, const json_at *root, pb_error *err)
 pb_status about_read_json(about_read *a, const json_at *root, pb_error *err)
 {
     *a = (about_read){0};
-    pb_status status = read_model(&a->about, root, err);
+    pb_status status = about_model_read(&a->about, root, err);
     if (!status)
         status = read_prompt(a, root, err);
     if (!status)

@@ -26,6 +26,8 @@ typedef struct about_read {
 /* "model", "image", "prompt", "question", "tokens", "constraints", "image_areas". The tree must outlive it. */
 pb_status about_read_json(about_read *a, const json_at *root, pb_error *err);
 void about_read_free(about_read *a);
+/* "model" alone. */
+pb_status about_model_read(report_about *about, const json_at *root, pb_error *err);
 
 /* [[left, top, right, bottom] or "padding" or "class", ...] of so many rows. *areas: free(). */
 pb_status areas_read(const json_at *list, size_t count, image_area **areas, pb_error *err);

@@ -121,7 +121,21 @@ static json_t *make_wanted(const edit_report *r, size_t i)
     json_object_set_new(o, "constraint", make_text(asked->constraint_count ? asked->constraints[0] : NULL));
     json_object_set_new(o, "target", make_text(q->target));
     json_object_set_new(o, "target_ids", make_ids(r->run->targets[i], edit_target_count(r, i)));
+    json_object_set_new(o, "target_token_count", make_count(r->run->target_counts[i]));
     json_object_set_new(o, "before", make_said(&r->run->measured.results[i].edited.before));
+    return o;
+}
+
+static json_t *make_key_position(const edit_report *r, size_t i)
+{
+    return r->run->settings.method == EDIT_MULTEDIT ? make_count(r->run->found[i].key_position) : json_null();
+}
+
+/* Of a sweep: what was found stands layer by layer. */
+static json_t *make_swept(const edit_report *r, size_t i)
+{
+    json_t *o = make_wanted(r, i);
+    json_object_set_new(o, "key_position", make_key_position(r, i));
     return o;
 }
 
@@ -135,7 +149,7 @@ static json_t *make_request(const edit_report *r, size_t i)
     json_object_set_new(o, "loss", make_numbers(found->loss, s->steps));
     json_object_set_new(o, "prob", make_numbers(found->prob, s->steps));
     json_object_set_new(o, "layer", make_layer(s));
-    json_object_set_new(o, "key_position", s->method == EDIT_MULTEDIT ? make_count(found->key_position) : json_null());
+    json_object_set_new(o, "key_position", make_key_position(r, i));
     json_object_set_new(o, "delta_norm", make_number(found->delta_norm));
     json_object_set_new(o, "rephrasings", make_pairs(&result->rephrasings));
     json_object_set_new(o, "pictures", make_pairs(&result->pictures));
@@ -146,7 +160,7 @@ static json_t *make_requests(const edit_report *r)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < edit_request_count(r); i++)
-        json_array_append_new(list, edit_is_sweep(r) ? make_wanted(r, i) : make_request(r, i));
+        json_array_append_new(list, edit_is_sweep(r) ? make_swept(r, i) : make_request(r, i));
     return list;
 }
 
@@ -212,6 +226,7 @@ static json_t *make_evaluated(const edit_report *r)
             json_t *o = make_asked(of->items[k].question);
             json_object_set_new(o, "before", make_judged(&of->items[k].before));
             json_object_set_new(o, "after", make_judged(&of->items[k].after));
+            json_object_set_new(o, "kept", json_boolean(of->items[k].kept));
             json_object_set_new(o, "kl", make_number(of->items[k].kl));
             json_object_set_new(o, "request", make_count(i));
             json_array_append_new(list, o);

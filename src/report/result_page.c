@@ -70,6 +70,18 @@ static pb_status remake_lens(remade *m, const json_at *root, pb_error *err)
     return PB_OK;
 }
 
+static pb_status remake_edit(remade *m, const json_at *root, pb_error *err)
+{
+    edit_read e;
+    TRY(edit_read_json(&e, root, err));
+    if (e.run.count == 1) /* of several requests the page shows no picture */
+        note_picture(m, &(report_about){.image_path = e.run.requests[0].question.asked.image});
+    report_edit_svg(&e.report, &m->svg);
+    report_edit_html(&e.report, &m->html);
+    edit_read_free(&e);
+    return PB_OK;
+}
+
 /* ---- the file ---- */
 
 static const struct method {
@@ -78,11 +90,11 @@ static const struct method {
 } methods[] = {
     {"patchbay.trace/1", "trace", remake_trace},          {"patchbay.attribute/1", "attribute", remake_trace},
     {"patchbay.flow/1", "flow", remake_flow},             {"patchbay.knockout/1", "knockout", remake_knockout},
-    {"patchbay.lens/1", "lens", remake_lens},
+    {"patchbay.lens/1", "lens", remake_lens},             {"patchbay.edit/1", "edit", remake_edit},
 };
 
-static const char known[] = "a result's schema: patchbay.trace/1, patchbay.attribute/1, patchbay.flow/1, patchbay.knockout/1 or "
-                            "patchbay.lens/1";
+static const char known[] = "a result's schema: patchbay.trace/1, patchbay.attribute/1, patchbay.flow/1, patchbay.knockout/1, "
+                            "patchbay.lens/1 or patchbay.edit/1";
 
 static pb_status remake(remade *m, const json_at *root, pb_error *err)
 {

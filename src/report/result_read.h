@@ -11,6 +11,7 @@
 #define REPORT_RESULT_READ_H
 
 #include "report/about_read.h"
+#include "report/edit_report.h"
 #include "report/flow_report.h"
 #include "report/knockout_report.h"
 #include "report/lens_report.h"
@@ -40,6 +41,13 @@ typedef struct lens_read {
     lens_report report;
 } lens_read;
 
+typedef struct edit_read {
+    edit_run_result run; /* what its JSON has: no factors, no weights */
+    edit_report report;  /* factors: not NULL where there is an edit.npz, but empty */
+    void **held;         /* [held_count] */
+    size_t held_count;
+} edit_read;
+
 /* patchbay.trace/1, and patchbay.attribute/1. */
 pb_status trace_read_json(trace_read *t, const json_at *root, pb_error *err);
 void trace_read_free(trace_read *t);
@@ -49,6 +57,8 @@ pb_status knockout_read_json(knockout_read *k, const json_at *root, pb_error *er
 void knockout_read_free(knockout_read *k);
 pb_status lens_read_json(lens_read *n, const json_at *root, pb_error *err);
 void lens_read_free(lens_read *n);
+pb_status edit_read_json(edit_read *r, const json_at *root, pb_error *err);
+void edit_read_free(edit_read *r);
 
 /* Reads the file and makes its page and its figure again: DIR/NAME.html and DIR/NAME.svg, NAME by its schema. Appends to
  * `notes`, a line each, what they cannot have: the picture, where its file is gone; maps whose numbers are not in the file. */

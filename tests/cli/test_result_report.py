@@ -14,6 +14,7 @@ METHODS = {
     "knockout": ("--verify", 2),
     "lens": (),
     "attribute": ("--exact", 3),
+    "edit": ("--target", "no", "--steps", 3, "--layer", 1),
 }
 NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?")
 
@@ -85,7 +86,7 @@ class ResultReportTest(ProgramTest):
         sound = json.loads(path.read_text())
         for change, *words in ((lambda r: r["cuts"][0].pop("prob"), "cuts[0].prob is missing, expected a list of"),
                                (lambda r: r["cuts"][1]["prob"].pop(), "cuts[1].prob is a list of", "expected a list of"),
-                               (lambda r: r.update(schema="patchbay.edit/1"), 'schema is "patchbay.edit/1"', "patchbay.lens/1"),
+                               (lambda r: r.update(schema="patchbay.ask/1"), 'schema is "patchbay.ask/1"', "patchbay.lens/1"),
                                (lambda r: r.pop("schema"), "schema is missing"),
                                (lambda r: r["model"].update(layers="x"), "model.layers is a string, expected a whole number")):
             spoilt = json.loads(json.dumps(sound))
