@@ -499,6 +499,9 @@ pb_status pb_dataset_stats(pb_dataset **out, const char *path, pb_error *err);
  * the flags in the folder `flags`: ISO.png each. */
 pb_status pb_dataset_generate(pb_dataset **out, const char *name, const char *flags, const char *folder,
                               const pb_run_options *run, pb_error *err);
+/* Writes the file's rows to the file `to`, with constraints proposed, and marked so, for questions that have none; tells how good
+ * the proposals are for those whose constraints are known. */
+pb_status pb_dataset_annotate(pb_dataset **out, const char *path, const char *to, pb_error *err);
 void pb_dataset_free(pb_dataset *dataset);
 
 /* How many problems were found. */

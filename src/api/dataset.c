@@ -4,6 +4,7 @@
 
 #include "api/parts.h"
 #include "base/memory.h"
+#include "data/annotate.h"
 #include "data/check.h"
 #include "data/flagqa/flagqa.h"
 #include "data/import.h"
@@ -58,6 +59,12 @@ pb_status pb_dataset_generate(pb_dataset **out, const char *name, const char *fl
     api_set_threads(run);
     flagqa_options options = {flags, folder, run->seed, run->progress, run->context};
     return hand_out(out, &t, flagqa_run(&t, &options, err));
+}
+
+pb_status pb_dataset_annotate(pb_dataset **out, const char *path, const char *to, pb_error *err)
+{
+    tally t;
+    return hand_out(out, &t, annotate_run(&t, path, to, err));
 }
 
 void pb_dataset_free(pb_dataset *dataset)

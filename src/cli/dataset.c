@@ -24,7 +24,7 @@ int dataset_finish(const char *name, const settings *s, pb_dataset *d, pb_status
 
 /* ---- import ---- */
 
-static const char *import_wrong(const settings *s)
+static const char *new_file_wrong(const settings *s)
 {
     return s->out ? one_file(s) : "needs --out FILE.jsonl, the new file";
 }
@@ -34,7 +34,7 @@ static int run_import(const settings *s)
     pb_error err;
     pb_dataset *d = NULL;
     const pb_dataset_import_options options = {.format = s->format, .answers = s->answers, .images = s->images};
-    const char *wrong = import_wrong(s);
+    const char *wrong = new_file_wrong(s);
     if (wrong)
         return command_misused("dataset import", wrong);
     pb_status status = pb_dataset_import(&d, s->positional.items[0], &options, s->out, &err);
@@ -117,6 +117,31 @@ static const command command_stats = {
     run_stats,
 };
 
+/* ---- annotate ---- */
+
+static int run_annotate(const settings *s)
+{
+    pb_error err;
+    pb_dataset *d = NULL;
+    const char *wrong = new_file_wrong(s);
+    if (wrong)
+        return command_misused("dataset annotate", wrong);
+    pb_status status = pb_dataset_annotate(&d, s->positional.items[0], s->out, &err);
+    return dataset_finish("dataset annotate", s, d, status, &err);
+}
+
+static const char *const annotate_options[] = {"out", "json", NULL};
+
+static const command command_annotate = {
+    "dataset annotate",
+    "dataset annotate FILE.jsonl --out FILE.jsonl",
+    "propose constraints for questions that have none",
+    "patchbay dataset annotate models/demo/questions.jsonl --out annotated.jsonl",
+    annotate_options,
+    run_annotate,
+};
+
 /* ---- all of them ---- */
 
-const command *const dataset_commands[] = {&command_import, &command_check, &command_stats, &command_dataset_generate, NULL};
+const command *const dataset_commands[] = {&command_import, &command_check, &command_stats, &command_annotate,
+                                           &command_dataset_generate, NULL};

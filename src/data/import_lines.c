@@ -5,6 +5,7 @@
 
 #include "data/import_parts.h"
 #include "data/json_items.h"
+#include "data/picture.h"
 
 /* Objects, but not the file of annotations, which is one object too. */
 static bool is_lines(const char *text, size_t size)
@@ -77,13 +78,16 @@ static bool is(const char *marked, const char *mark)
     return marked && strcmp(marked, mark) == 0;
 }
 
-static json_t *other_members(json_t *object)
+static json_t *other_members(const import_job *j, json_t *object)
 {
+    char *folder = mem_text_n(j->name, (size_t)(path_base(j->name) - j->name));
     static const char *const checked[] = {"id", "image", "question", "constraints", "unplaced", "answers", "source", "subject",
                                           "relation", "prefill", "marked"};
     json_t *more = json_deep_copy(object);
     for (size_t i = 0; i < sizeof checked / sizeof *checked; i++)
         json_object_del(more, checked[i]);
+    picture_move(more, folder, j->to_folder);
+    free(folder);
     return more;
 }
 
@@ -118,7 +122,7 @@ static pb_status put_line(import_job *j, const char *text, size_t size, size_t l
                     .answers = list_member(object, "answers", &broken), .marked = marked && !is_found_anew(marked) ? marked : NULL,
                     .wants_image = is(marked, MARK_NO_PICTURE), .wants_answers = is(marked, MARK_NO_ANSWER),
                     .wants_span = is(marked, MARK_NO_SPAN),
-                    .more = json_is_object(object) ? other_members(object) : NULL};
+                    .more = json_is_object(object) ? other_members(j, object) : NULL};
     r.broken = broken.data ? broken.data : is(marked, MARK_UNREADABLE) ? "was marked so before" : NULL;
     pb_status status = import_put(j, &r, err);
     json_decref(object);

@@ -192,3 +192,39 @@ char *picture_relative(const char *folder, const char *path)
     free(to);
     return out.data;
 }
+
+static bool names_picture(const char *key)
+{
+    size_t n = strlen(key), end = strlen("_image");
+    return strcmp(key, "image") == 0 || (n > end && strcmp(key + n - end, "_image") == 0);
+}
+
+static void move_all(json_t *value, const char *from, const char *to)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+    json_array_foreach(value, i, member)
+        move_all(member, from, to);
+    json_object_foreach(value, key, member)
+    {
+        const char *text = json_string_value(member);
+        if (!text || !names_picture(key) || !*text || *text == '/') {
+            move_all(member, from, to);
+            continue;
+        }
+        char *path = path_join(from, text), *named = picture_relative(to, path);
+        json_string_set(member, named);
+        free(path);
+        free(named);
+    }
+}
+
+void picture_move(json_t *row, const char *from, const char *to)
+{
+    char *real_from = real_folder(from), *real_to = real_folder(to);
+    if (strcmp(real_from, real_to) != 0)
+        move_all(row, from, to);
+    free(real_from);
+    free(real_to);
+}

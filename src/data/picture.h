@@ -2,6 +2,7 @@
 #ifndef DATA_PICTURE_H
 #define DATA_PICTURE_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 /* The file that a data set calls `name`, in `folder`: as it is called, or without the first folders of its path, down to the name
@@ -17,5 +18,9 @@ char *picture_find_coco(const char *folder, const char *subset, size_t number, c
 /* The path by which a file in `folder` names `path`; both as they can be opened from here. folder "" is the current one. Links are
  * followed in folders that are there. free() */
 char *picture_relative(const char *folder, const char *path);
+
+/* A row of a file in folder `from`, for one in folder `to`: relative paths in members named "image" or "..._image", at any depth,
+ * change accordingly. Where the folders are called the same, nothing does. */
+void picture_move(json_t *row, const char *from, const char *to);
 
 #endif

@@ -174,7 +174,7 @@ class Odd(DatasetTest):
         open_quote = self.write("open.csv", ',question,main_entity,image_url\n0,What is this?,this,a.png\n1,"' + "a\n" * 50_000_000)
         _, rows = self.imported(open_quote)
         self.assertEqual([row["marked"] for row in rows], ["no picture", "unreadable"])
-        told, rows = self.imported(self.write("long.jsonl", '{"question": "' + long + '"}\n{"question": "' + long + '\n{"question": "Who?"}\n'))
+        told, rows = self.imported(self.write("long.jsonl", '{"question": "' + long + '"}\n{"question": "Who?"\n{"question": "Who?"}\n'))
         self.assertEqual([row.get("marked") for row in rows], ["unreadable", "unreadable", None])
 
     def test_the_new_file_is_whole_or_not_there(self):
@@ -207,7 +207,7 @@ class Odd(DatasetTest):
         self.fails(self.program("dataset", "import", SETS / "known.csv", "--images", "nowhere", "--out", self.folder / "x"), "nowhere")
         self.fails(self.program("dataset", "import", SETS / "known.csv", "--answers", "nowhere", "--out", self.folder / "x"), "nowhere")
         self.fails(self.program("dataset", "check", "nowhere.jsonl"), "nowhere.jsonl")
-        for part in ("import", "check", "stats"):
+        for part in ("import", "check", "stats", "annotate"):
             self.assertIn("example: patchbay dataset " + part, self.succeeds(self.program("dataset", part, "--help")).stdout)
 
 
@@ -269,6 +269,67 @@ class Stats(DatasetTest):
         self.assertEqual(told["images"], {"count": 4, "missing": 1, "rows_without": 1})
         self.assertEqual(told["answers"], {"rows_with": 4, "different": 5, "most": {"paris": 1, "london": 1, "london united kingdom": 1,
                                                                                     "macarthur": 1, "cher": 1}})
+
+
+class Annotate(DatasetTest):
+    def annotated(self, file, to="annotated.jsonl"):
+        result = self.succeeds(self.program("dataset", "annotate", file, "--out", self.folder / to, "--json"))
+        return json.loads(result.stdout), [json.loads(line) for line in (self.folder / to).read_text().splitlines()]
+
+    def test_questions_that_have_none_get_proposals(self):
+        self.imported("okvqa_questions.json", "--answers", SETS / "okvqa_annotations.json", "--images", SETS / "coco")
+        told, rows = self.annotated(self.folder / "imported.jsonl")
+        self.assertEqual(rows[1]["constraints"], [{"kind": "visual", "text": "the animal in the picture", "start": 20, "end": 45,
+                                                   "proposed": True}])
+        self.assertEqual((told["rows"], told["kept"]), (4, 2))
+        self.assertEqual(told["annotate"]["questions"], 2)              # of the two that are not marked
+        self.assertEqual([row["constraints"] for row in rows[2:]], [[], []])
+        self.assertEqual(self.program("dataset", "check", self.folder / "annotated.jsonl").returncode, 0)
+        self.assertIn("2 of them proposed", self.program("dataset", "stats", self.folder / "annotated.jsonl").stdout)
+
+    def test_marks_for_a_missing_span_go(self):
+        self.imported("known.csv")
+        told, rows = self.annotated(self.folder / "imported.jsonl")
+        self.assertEqual(rows[4]["constraints"][0]["text"], "this monument")
+        self.assertNotIn("marked", rows[4])
+        self.assertEqual(rows[6]["marked"], "no span")                  # "When was it built?" gives no hint
+        self.assertEqual(rows[5]["marked"], "no picture")
+        self.assertEqual(told["kept"] + sum(told["marked"].values()), told["rows"])
+
+    def test_how_good_proposals_are(self):
+        file = self.write("q.jsonl", "\n".join(json.dumps(row) for row in (
+            {"image": "a.png", "question": "What is this dog?", "constraints": [{"kind": "visual", "text": "this dog"}]},
+            {"image": "a.png", "question": "What is this old dog?", "constraints": [{"kind": "visual", "text": "dog", "start": 17, "end": 20}]},
+            {"image": "a.png", "question": "What is a dog?", "constraints": [{"kind": "visual", "text": "a dog"}]},
+            {"image": "a.png", "question": "Is Rex a dog?", "constraints": [{"kind": "textual", "text": "Rex"}], "answers": ["yes"]},
+            {"image": "a.png", "question": "What is this cat?", "constraints": [{"kind": "visual", "text": "this", "proposed": True}]})))
+        self.write("a.png", "")
+        told, rows = self.annotated(file)
+        known = told["annotate"]["known"]
+        self.assertEqual(known["questions"], 4)
+        self.assertEqual(known["visual"], {"known": 3, "proposed": 2, "exact": 1, "precision": 0.5, "recall": known["visual"]["recall"],
+                                           "overlap_precision": 1.0, "overlap_recall": known["visual"]["overlap_recall"]})
+        self.assertAlmostEqual(known["visual"]["recall"], 1 / 3)
+        self.assertAlmostEqual(known["visual"]["overlap_recall"], 2 / 3)
+        self.assertEqual(known["textual"]["precision"], 1.0)
+        self.assertEqual(rows[0]["constraints"], [{"kind": "visual", "text": "this dog"}])
+
+    def test_pictures_and_numbers_stay_what_they_are(self):
+        (self.folder / "sub").mkdir()
+        self.write("a.png", "")
+        file = self.write("q.jsonl", json.dumps({"image": "a.png", "question": "What is this?", "other": {"swap_image": "a.png", "n": 3, "x": 0.5},
+                                                 "rephrasings": [{"question": "And this?", "image": "a.png"}]}))
+        _, rows = self.annotated(file, "sub/out.jsonl")
+        self.assertEqual(rows[0]["image"], "../a.png")
+        self.assertEqual(rows[0]["other"], {"swap_image": "../a.png", "n": 3, "x": 0.5})
+        self.assertIsInstance(rows[0]["other"]["n"], int)
+        self.assertEqual(rows[0]["rephrasings"][0]["image"], "../a.png")
+
+    def test_what_is_no_json_is_refused(self):
+        file = self.write("q.jsonl", '{"question": "What is this?"}\n{\n')
+        self.fails(self.program("dataset", "annotate", file, "--out", self.folder / "new" / "x"), "q.jsonl: line 2", "JSON")
+        self.assertFalse((self.folder / "new").exists())
+        self.misused(self.program("dataset", "annotate", file), "--out")
 
 
 if __name__ == "__main__":
