@@ -96,6 +96,19 @@ void markup(buffer *out, const char *text)
     text_markup(out, text, strlen(text));
 }
 
+void text_base64(buffer *out, const unsigned char *bytes, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < n; i += 3) {
+        size_t left = n - i;
+        unsigned word = (unsigned)bytes[i] << 16 | (left > 1 ? (unsigned)bytes[i + 1] << 8 : 0) |
+                        (left > 2 ? bytes[i + 2] : 0);
+        char four[4] = {digits[word >> 18], digits[word >> 12 & 63], left > 1 ? digits[word >> 6 & 63] : '=',
+                        left > 2 ? digits[word & 63] : '='};
+        buffer_add(out, four, 4);
+    }
+}
+
 /* ---- widths ---- */
 
 /* Advance widths of ' ' to '~' in thousandths of an em: Helvetica's, as Adobe's font metrics give them. */

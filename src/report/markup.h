@@ -21,6 +21,9 @@ void text_markup(buffer *out, const char *text, size_t n);
 /* The same of a NUL-terminated text. */
 void markup(buffer *out, const char *text);
 
+/* Bytes as RFC 4648's section 4 writes them. */
+void text_base64(buffer *out, const unsigned char *bytes, size_t n);
+
 /* Width in ems as a Helvetica-like face sets it (an estimate: the reader's font may differ by a tenth). */
 double text_width(const char *text, size_t n);
 

@@ -136,9 +136,9 @@ static double screen_width(const panel *p, const panel_figure *f)
     if (f->width > 0)
         return f->width;
     switch (p->kind) {
-    case PANEL_MAP: return fmin(460, fmax(200, 15 * (double)p->as.map.columns));
+    case PANEL_MAP: return fmin(400, fmax(180, 10.5 * (double)p->as.map.columns));
     case PANEL_DOTS: return 260;
-    default: return 400;
+    default: return 370;
     }
 }
 

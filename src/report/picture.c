@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "report/markup.h"
 
 static const char *media_type(const file_map *f)
 {
@@ -16,20 +17,6 @@ static const char *media_type(const file_map *f)
     return NULL;
 }
 
-/* RFC 4648, section 4. */
-static void add_base64(buffer *out, const unsigned char *bytes, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        unsigned word = (unsigned)bytes[i] << 16 | (left > 1 ? (unsigned)bytes[i + 1] << 8 : 0) |
-                        (left > 2 ? bytes[i + 2] : 0);
-        char four[4] = {digits[word >> 18], digits[word >> 12 & 63], left > 1 ? digits[word >> 6 & 63] : '=',
-                        left > 2 ? digits[word & 63] : '='};
-        buffer_add(out, four, 4);
-    }
-}
-
 bool picture_data_uri(const char *path, buffer *out)
 {
     file_map file;
@@ -38,7 +25,7 @@ bool picture_data_uri(const char *path, buffer *out)
     const char *type = file.size < PICTURE_LIMIT ? media_type(&file) : NULL;
     if (type) {
         buffer_printf(out, "data:%s;base64,", type);
-        add_base64(out, file.data, file.size);
+        text_base64(out, file.data, file.size);
     }
     file_map_close(&file);
     return type != NULL;

@@ -433,3 +433,34 @@ void sweep_made_up_free(sweep_made_up *m)
     json_decref(m->dataset);
     *m = (sweep_made_up){0};
 }
+
+/* ---- contrasts ---- */
+
+sweep_contrast sweep_made_up_contrast(const sweep_made_up *a, const sweep_made_up *b)
+{
+    const sweep_summary *of = &a->summary;
+    sweep_contrast c = {.a = of, .b = &b->summary, .series_count = of->series_count};
+    c.series = mem_new(of->series_count, sizeof *c.series);
+    c.depths = mem_new(of->series_count, sizeof *c.depths);
+    for (size_t i = 0; i < of->series_count; i++) {
+        const sweep_series *s = &of->series[i], *t = &b->summary.series[i];
+        sweep_series *d = &c.series[i];
+        *d = (sweep_series){.name = s->name, .metric = s->metric, .class = s->class, .group = s->group, .layer_count = s->layer_count,
+                            .layers = s->layers, .at = mem_new(s->layer_count, sizeof(interval))};
+        for (size_t l = 0; l < s->layer_count; l++)
+            d->at[l] = around(s->at[l].mean - t->at[l].mean, 0.02, s->at[l].questions, s->at[l].subjects);
+        double depth = 0.3 + 0.02 * (double)(i % 9), other = depth + (i % 3 ? 0.1 : 0.01);
+        c.depths[i] = (sweep_depth){d, around(depth, 0.02, 180, 31), around(other, 0.02, 180, 31),
+                                    around(depth - other, 0.03, 180, 31)};
+    }
+    return c;
+}
+
+void sweep_made_up_contrast_free(sweep_contrast *c)
+{
+    for (size_t i = 0; i < c->series_count; i++)
+        free(c->series[i].at);
+    free(c->series);
+    free(c->depths);
+    *c = (sweep_contrast){0};
+}

@@ -30,6 +30,10 @@ typedef struct sweep_made_up {
 void sweep_made_up_make(sweep_made_up *m, const sweep_made_up_request *request);
 void sweep_made_up_free(sweep_made_up *m);
 
+/* a - b, as sweep_contrast_of makes it; free it with sweep_made_up_contrast_free. */
+sweep_contrast sweep_made_up_contrast(const sweep_made_up *a, const sweep_made_up *b);
+void sweep_made_up_contrast_free(sweep_contrast *c);
+
 /* Shows every question's result, as store_each does. */
 pb_status sweep_made_up_each(const sweep_made_up *m, pb_status (*see)(void *context, const store_result *r, pb_error *err),
                              void *context, pb_error *err);
