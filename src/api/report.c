@@ -6,7 +6,9 @@
 #include "base/file_set.h"
 #include "base/memory.h"
 #include "report/failure_report.h"
+#include "report/html.h"
 #include "report/sweep_csv.h"
+#include "report/sweep_page.h"
 
 struct pb_report {
     store **stores;          /* [count] */
@@ -129,6 +131,25 @@ static pb_status write_failures(const pb_report *r, const file_set *set, pb_erro
     return status;
 }
 
+static pb_status write_page(const pb_report *r, const file_set *set, pb_error *err)
+{
+    buffer failure = {0};
+    for (size_t i = 0; i < r->count; i++) {
+        if (!r->has_failure[i])
+            continue;
+        if (r->count > 1) {
+            buffer_text(&failure, "<h2 class=\"of-store\">");
+            html_safe(&failure, r->summaries[i].label);
+            buffer_text(&failure, "</h2>\n");
+        }
+        failure_section(&r->failures[i], &failure);
+    }
+    pb_status status = sweep_page_write(r->summaries, r->count, r->stores, r->has_contrast ? &r->contrast : NULL,
+                                        failure.size ? &failure : NULL, set, err);
+    buffer_free(&failure);
+    return status;
+}
+
 pb_status pb_report_write(const pb_report *r, const char *directory, pb_error *err)
 {
     file_set set;
@@ -136,5 +157,7 @@ pb_status pb_report_write(const pb_report *r, const char *directory, pb_error *e
     pb_status status = sweep_tables_write(r->summaries, r->count, r->has_contrast ? &r->contrast : NULL, &set, err);
     if (!status)
         status = write_failures(r, &set, err);
+    if (!status)
+        status = write_page(r, &set, err);
     return file_set_close(&set, status, err);
 }

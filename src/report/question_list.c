@@ -51,8 +51,8 @@ static buffer *next(question_list *l, size_t column)
     return &l->columns[column];
 }
 
-/* A text, what cannot be seen in it shown; null where there is none. */
-static void add_text(question_list *l, size_t column, const char *text)
+/* A text of n bytes, what cannot be seen in it shown; null where there is none. */
+static void add_bytes(question_list *l, size_t column, const char *text, size_t n)
 {
     buffer *out = next(l, column);
     if (!text) {
@@ -60,9 +60,14 @@ static void add_text(question_list *l, size_t column, const char *text)
         return;
     }
     buffer visible = {0};
-    text_visible(&visible, text, strlen(text));
+    text_visible(&visible, text, n);
     html_script_text(out, visible.data, visible.size);
     buffer_free(&visible);
+}
+
+static void add_text(question_list *l, size_t column, const char *text)
+{
+    add_bytes(l, column, text, text ? strlen(text) : 0);
 }
 
 static void add_number(question_list *l, size_t column, double value)
@@ -101,7 +106,7 @@ static void add_values(question_list *l, const store_result *r)
 /* The accepted answers of a row: "Lisbon / Lisboa". */
 static void add_accepted(question_list *l, const char *row)
 {
-    json_t *o = row ? json_loads(row, 0, NULL) : NULL, *one;
+    json_t *o = row ? json_loads(row, JSON_ALLOW_NUL, NULL) : NULL, *one;
     buffer all = {0};
     size_t i;
     json_array_foreach(json_object_get(o, "answers"), i, one)
@@ -113,10 +118,10 @@ static void add_accepted(question_list *l, const char *row)
 }
 
 /* What the corrupted run says: the first of its most likely tokens. */
-static const char *instead_of(const json_t *detail)
+static const json_t *instead_of(const json_t *detail)
 {
     const json_t *top = json_object_get(json_object_get(detail, "corrupted"), "top");
-    return json_string_value(json_object_get(json_array_get(top, 0), "text"));
+    return json_object_get(json_array_get(top, 0), "text");
 }
 
 static void add_columns(question_list *l, const store_result *r, const json_t *detail)
@@ -134,7 +139,7 @@ static void add_columns(question_list *l, const store_result *r, const json_t *d
     add_number(l, RIGHT, r->status && r->correct >= 0 ? (double)r->correct : (double)NAN);
     add_number(l, CLEAN, r->status ? r->clean_prob : NAN);
     add_number(l, CORRUPTED, r->status ? r->corrupted_prob : NAN);
-    add_text(l, INSTEAD, instead_of(detail));
+    add_bytes(l, INSTEAD, json_string_value(instead_of(detail)), json_string_length(instead_of(detail)));
     add_values(l, r);
 }
 
@@ -286,12 +291,13 @@ static void name_cell(buffer *out, const json_t *detail, size_t cell, const char
     const json_t *position = json_array_get(json_object_get(detail, "positions"), cell);
     const json_t *at = json_is_number(position) ? token_at(json_object_get(detail, "tokens"), (size_t)json_number_value(position))
                                                    : NULL;
-    const char *text = json_string_value(json_object_get(at, "text")), *in = json_string_value(json_object_get(at, "span"));
+    const json_t *text = json_object_get(at, "text");
+    const char *in = json_string_value(json_object_get(at, "span"));
     buffer label = {0};
     if (group)
         text_visible(&label, group, strlen(group));
-    else if (text)
-        text_visible(&label, text, strlen(text));
+    else if (json_is_string(text)) /* which may hold a NUL: a token of bytes */
+        text_visible(&label, json_string_value(text), json_string_length(text));
     else if (at)
         buffer_printf(&label, "%s row %g", in ? in : "image",
                       json_number_value(position) - json_number_value(json_object_get(at, "position")));
@@ -330,7 +336,7 @@ static void add_cells(question_list *l, const store_result *r, const json_t *det
 pb_status question_list_see(void *list, const store_result *r, pb_error *err)
 {
     question_list *l = list;
-    json_t *detail = r->detail ? json_loads(r->detail, 0, NULL) : NULL;
+    json_t *detail = r->detail ? json_loads(r->detail, JSON_ALLOW_NUL, NULL) : NULL;
     (void)err;
     size_t before = l->part_count;
     add_columns(l, r, detail);

@@ -7,19 +7,10 @@
 #include "report/sweep_figures.h"
 #include "report/sweep_words.h"
 
-static const char *const metrics[][2] = {
-    {"efficacy_exact", "Efficacy: exact"},
-    {"efficacy_prob", "Efficacy: P(target)"},
-    {"rephrasings_exact", "Rephrased: exact"},
-    {"rephrasings_prob", "Rephrased: P(target)"},
-    {"pictures_exact", "Other pictures: exact"},
-    {"pictures_prob", "Other pictures: P(target)"},
-    {"neighbours_kept", "Neighbours: answers kept"},
-    {"neighbours_change", "Neighbours: \u0394P(target)"},
-    {"key_cosine", "Neighbours: cosine of keys"},
-    {"specificity", "Unrelated: right"},
-    {"specificity_change", "Unrelated: change"},
-    {"specificity_kl", "Unrelated: KL, nats"},
+static const char *const metrics[] = {
+    "efficacy_exact", "efficacy_prob", "rephrasings_exact", "rephrasings_prob",
+    "pictures_exact", "pictures_prob", "neighbours_kept", "neighbours_change",
+    "key_cosine", "specificity", "specificity_change", "specificity_kl",
 };
 
 #define METRICS "Exact: the share whose answer contains the target. Rephrased, other pictures: the same asked in other words, and about " \
@@ -56,7 +47,7 @@ static void add_metric(panel_figure *f, const sweep_summary *s, size_t count, co
     dot *dots = panel_new(f, 2 * count, sizeof *dots);
     size_t drawn = 0;
     for (size_t i = 0; i < count; i++) {
-        const sweep_metric *m = metric_of(&s[i], metrics[which][0]);
+        const sweep_metric *m = metric_of(&s[i], metrics[which]);
         if (m && m->before.questions)
             dots[drawn++] = dot_of(f, names[i], i, &m->before, true);
         if (m && m->after.questions)
@@ -65,7 +56,7 @@ static void add_metric(panel_figure *f, const sweep_summary *s, size_t count, co
     if (drawn == 0)
         return;
     panel *p = panel_add(f, PANEL_DOTS);
-    p->as.dots = (dot_panel){.title = metrics[which][1], .names = names, .rows = count, .dots = dots, .count = drawn};
+    p->as.dots = (dot_panel){.title = sweep_metric_title(metrics[which]), .names = names, .rows = count, .dots = dots, .count = drawn};
     dot_fit(&p->as.dots);
 }
 
@@ -164,12 +155,12 @@ static void add_layers(sweep_figures *out, const sweep_summary *s, size_t count)
         curve *curves = panel_new(f, 3, sizeof *curves);
         size_t drawn = 0;
         for (size_t k = 0; k < 3; k++)
-            if (fill_curve(f, s, count, kinds[k], metrics[m][0], &curves[drawn], points) > 1)
+            if (fill_curve(f, s, count, kinds[k], metrics[m], &curves[drawn], points) > 1)
                 curves[drawn++].colour = k + 1;
         if (drawn == 0)
             continue;
         panel *p = panel_add(f, PANEL_CURVES);
-        p->as.curves = (curve_panel){.title = metrics[m][1], .axis = "edited layer", .points = points, .curves = curves,
+        p->as.curves = (curve_panel){.title = sweep_metric_title(metrics[m]), .axis = "edited layer", .points = points, .curves = curves,
                                      .count = drawn, .key = true};
         curve_fit_close(&p->as.curves);
     }

@@ -230,7 +230,7 @@ void sweep_figures_overlay(sweep_figures *out, const sweep_summary *s, size_t co
 
 static const sweep_depth *depth_of(const sweep_contrast *c, const sweep_series *difference)
 {
-    for (size_t i = 0; i < c->series_count; i++)
+    for (size_t i = 0; i < c->depth_count; i++)
         if (c->depths[i].difference == difference)
             return &c->depths[i];
     return NULL;
@@ -276,14 +276,46 @@ static void add_difference(panel_figure *f, const sweep_contrast *c, const sweep
     curve_fit_close(&p->as.curves);
 }
 
+/* Of edits: how much higher each metric is in a. */
+static void add_metrics(sweep_figures *out, const sweep_contrast *c)
+{
+    panel_figure *f = sweep_figure_add(out, "contrast-metrics", 0);
+    dot *dots = panel_new(f, c->metric_count + 1, sizeof *dots);
+    const char **names = panel_new(f, c->metric_count + 1, sizeof *names);
+    for (size_t i = 0; i < c->metric_count; i++) {
+        const interval *d = &c->metrics[i].after;
+        buffer note = {0};
+        bool sure = d->subjects > 1;
+        names[i] = sweep_metric_title(c->metrics[i].name);
+        buffer_printf(&note, "%s: ", names[i]);
+        sweep_interval_words(d, &note);
+        dots[i] = (dot){.row = i, .value = d->questions ? d->mean : NAN, .low = sure ? d->low : NAN, .high = sure ? d->high : NAN,
+                        .colour = 1, .note = panel_take(f, &note)};
+    }
+    if (c->metric_count) {
+        panel *p = panel_add(f, PANEL_DOTS);
+        p->as.dots = (dot_panel){.title = panel_text(f, "%s \u2212 %s", c->a->label, c->b->label), .names = names,
+                                 .rows = c->metric_count, .dots = dots, .count = c->metric_count};
+        dot_fit(&p->as.dots);
+    }
+    f->columns = 1;
+    f->width = 420;
+    finish(out, f, panel_text(f, "%s against %s", c->a->label, c->b->label),
+           "Paired differences after the edits, over the subjects that both have. Strokes are 95 % intervals, bootstrapped over "
+           "subjects: where one crosses 0, the question is undecided.");
+}
+
 void sweep_figures_contrast(sweep_figures *out, const sweep_contrast *c)
 {
+    add_metrics(out, c);
     panel_figure *f = sweep_figure_add(out, "contrast", 0);
     bool of_trace = strcmp(c->a->about->method, "trace") == 0;
     for (size_t i = 0; i < c->series_count; i++) {
         const sweep_series *s = &c->series[i];
         const side both[] = {{c->a, s->group, ""}, {c->b, s->group, ""}};
-        if (s->group || !is_compared(s, c->a->about->method) || s->layer_count < 2 || !worth_it(both, 2, s))
+        bool wanted = of_trace ? strcmp(s->metric, "recovered") == 0 && strncmp(s->name, "head_out:", 9) != 0
+                              : is_compared(s, c->a->about->method);
+        if (s->group || !wanted || s->layer_count < 2 || !worth_it(both, 2, s))
             continue;
         buffer title = {0};
         series_title(s, !of_trace, &title);
@@ -296,7 +328,8 @@ void sweep_figures_contrast(sweep_figures *out, const sweep_contrast *c)
     f->width = 300;
     f->height = 140;
     finish(out, f, panel_text(f, "%s against %s", c->a->label, c->b->label),
-           panel_text(f, "Each curve of both stores, and beside it their paired difference (%s \u2212 %s) over the subjects that both "
+           panel_text(f, "%s of both stores, and beside it their paired difference (%s \u2212 %s) over the subjects that both "
                       "have. Dotted lines in a curve's colour: where it has fallen to half of its peak. Bands are 95 %% intervals, "
-                      "bootstrapped over subjects.", c->a->label, c->b->label));
+                      "bootstrapped over subjects.", of_trace ? "The recovered share of what the corruption took" : "Each curve",
+                      c->a->label, c->b->label));
 }

@@ -25,8 +25,9 @@ typedef struct sweep_page {
 
 void sweep_page_html(const sweep_page *p, buffer *out);
 
-/* Adds report.html and a file for each figure to a set. Reads each store once more. stores[count] are those of s[count]. */
+/* Adds report.html and a file for each figure to a set. Reads each store once more. stores[count] are those of s[count];
+ * failure: as in sweep_page. */
 pb_status sweep_page_write(const sweep_summary *s, size_t count, store *const *stores, const sweep_contrast *c,
-                           const file_set *set, pb_error *err);
+                           const buffer *failure, const file_set *set, pb_error *err);
 
 #endif

@@ -243,8 +243,16 @@ static void add_depth_row(buffer *out, const sweep_contrast *c, const sweep_dept
     buffer_free(&name);
 }
 
+/* Of a flow's measures one is enough. */
+static bool is_sum(const char *metric)
+{
+    return strcmp(metric, "recovered") == 0 || strcmp(metric, "sum_norm") == 0;
+}
+
 void sweep_page_depths(buffer *out, const sweep_contrast *c)
 {
+    if (c->depth_count == 0)
+        return;
     buffer_text(out, "<section id=\"depths\">\n<h2>Depth of half recovery</h2>\n<p class=\"hint\">Where, behind its peak, a curve falls "
                      "below half of its highest value: layer / L. The difference is drawn in pairs, over the subjects that both have.</p>\n"
                      "<div class=\"scroll\"><table>\n<tr><th></th><th class=\"r\">");
@@ -252,10 +260,10 @@ void sweep_page_depths(buffer *out, const sweep_contrast *c)
     buffer_text(out, "</th><th class=\"r\">");
     html_safe(out, c->b->label);
     buffer_text(out, "</th><th class=\"r\">difference</th><th></th></tr>\n");
-    for (size_t i = 0; i < c->series_count; i++) {
+    for (size_t i = 0; i < c->depth_count; i++) {
         const sweep_series *s = c->depths[i].difference;
-        if (!s->group && (strcmp(s->metric, "ie") == 0 || strcmp(s->metric, "sum_norm") == 0) &&
-            (c->depths[i].a.questions || c->depths[i].b.questions) && strncmp(s->name, "head_out:", 9) != 0)
+        if (!s->group && (c->depths[i].a.questions || c->depths[i].b.questions) && strncmp(s->name, "head_out:", 9) != 0 &&
+            is_sum(s->metric))
             add_depth_row(out, c, &c->depths[i]);
     }
     buffer_text(out, "</table></div>\n</section>\n");

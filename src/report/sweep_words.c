@@ -109,6 +109,26 @@ void sweep_pair_title(const char *pair, buffer *out)
     text_visible(out, to + 1, strlen(to + 1));
 }
 
+const char *sweep_metric_title(const char *metric)
+{
+    static const word metrics[] = {
+        {"efficacy_exact", "Efficacy: exact"},
+        {"efficacy_prob", "Efficacy: P(target)"},
+        {"rephrasings_exact", "Rephrased: exact"},
+        {"rephrasings_prob", "Rephrased: P(target)"},
+        {"pictures_exact", "Other pictures: exact"},
+        {"pictures_prob", "Other pictures: P(target)"},
+        {"neighbours_kept", "Neighbours: answers kept"},
+        {"neighbours_change", "Neighbours: \u0394P(target)"},
+        {"key_cosine", "Neighbours: cosine of keys"},
+        {"specificity", "Unrelated: right"},
+        {"specificity_change", "Unrelated: change"},
+        {"specificity_kl", "Unrelated: KL, nats"},
+    };
+    const char *title = TITLE_OF(metrics, metric);
+    return title ? title : metric;
+}
+
 const char *sweep_method_title(const char *method)
 {
     static const word methods[] = {{"trace", "Causal traces"}, {"flow", "Flows"}, {"knockout", "Knockouts"},

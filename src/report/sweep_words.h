@@ -17,6 +17,8 @@ const char *sweep_class_title(const char *class);
 size_t sweep_class_colour(const char *class, size_t number);
 /* "image → constraint" of "image>constraint". */
 void sweep_pair_title(const char *pair, buffer *out);
+/* "Rephrased: P(target)" of "rephrasings_prob", a metric of edits. */
+const char *sweep_metric_title(const char *metric);
 /* "Causal traces" of "trace". */
 const char *sweep_method_title(const char *method);
 

@@ -119,7 +119,7 @@ class Browser:
             raise RuntimeError(result["exceptionDetails"].get("exception", {}).get("description", "it threw"))
         return result["result"].get("value")
 
-    def wait(self, expression, seconds=60):
+    def wait(self, expression, seconds=240):
         end = time.monotonic() + seconds
         while not self.evaluate(expression):
             if time.monotonic() > end:

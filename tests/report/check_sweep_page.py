@@ -120,6 +120,7 @@ class SweepPages(unittest.TestCase):
         name, first, tokens, grid = questions[0][2]
         self.assertEqual((name, first, len(tokens), len(grid[0])), ("resid_post/prob", 0, 12, 24))
         self.assertEqual(tokens[6], [" token6", "constraint:0"])
+        self.assertEqual([t[0] for t in tokens[1:3]], ["</b>\u23ce", "\u2400"])
         clean, corrupted = rows["clean"][0], rows["corrupted"][0]  # the constraint's effect at layer 0, from sweep_made_up.c
         wanted = corrupted + (clean - corrupted) * 0.7 * 0.95 / (1 + 2.718281828 ** (18 * -0.45))
         self.assertAlmostEqual(grid[6][0], wanted, delta=0.004)

@@ -261,9 +261,10 @@ static char *detail_of(const sweep_made_up *m)
 {
     json_t *tokens = json_array(), *positions = json_array(), *layers = json_array();
     for (size_t t = 0; t < m->request.tokens; t++) {
-        char text[16];
+        char text[32];
         snprintf(text, sizeof text, t == 1 ? "</b>\n" : " token%zu", t);
-        json_array_append_new(tokens, json_pack("{s:i, s:i, s:s, s:s}", "position", (int)t, "id", 5, "text", text, "span",
+        size_t n = t == 2 ? 1 : strlen(text); /* one is a NUL */
+        json_array_append_new(tokens, json_pack("{s:i, s:i, s:s%, s:s}", "position", (int)t, "id", 5, "text", t == 2 ? "" : text, n, "span",
                                                 t == m->request.tokens / 2 ? "constraint:0" : "text"));
         json_array_append_new(positions, json_integer((json_int_t)t));
     }
@@ -439,7 +440,8 @@ void sweep_made_up_free(sweep_made_up *m)
 sweep_contrast sweep_made_up_contrast(const sweep_made_up *a, const sweep_made_up *b)
 {
     const sweep_summary *of = &a->summary;
-    sweep_contrast c = {.a = of, .b = &b->summary, .series_count = of->series_count};
+    sweep_contrast c = {.a = of, .b = &b->summary, .series_count = of->series_count,
+                        .depth_count = of->series_count};
     c.series = mem_new(of->series_count, sizeof *c.series);
     c.depths = mem_new(of->series_count, sizeof *c.depths);
     for (size_t i = 0; i < of->series_count; i++) {
