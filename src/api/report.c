@@ -133,20 +133,20 @@ static pb_status write_failures(const pb_report *r, const file_set *set, pb_erro
 
 static pb_status write_page(const pb_report *r, const file_set *set, pb_error *err)
 {
-    buffer failure = {0};
+    buffer foretold = {0};
     for (size_t i = 0; i < r->count; i++) {
         if (!r->has_failure[i])
             continue;
         if (r->count > 1) {
-            buffer_text(&failure, "<h2 class=\"of-store\">");
-            html_safe(&failure, r->summaries[i].label);
-            buffer_text(&failure, "</h2>\n");
+            buffer_text(&foretold, "<h2 class=\"of-store\">");
+            html_safe(&foretold, r->summaries[i].label);
+            buffer_text(&foretold, "</h2>\n");
         }
-        failure_section(&r->failures[i], &failure);
+        failure_section(&r->failures[i], &foretold);
     }
     pb_status status = sweep_page_write(r->summaries, r->count, r->stores, r->has_contrast ? &r->contrast : NULL,
-                                        failure.size ? &failure : NULL, set, err);
-    buffer_free(&failure);
+                                        foretold.size ? &foretold : NULL, set, err);
+    buffer_free(&foretold);
     return status;
 }
 
