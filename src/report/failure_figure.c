@@ -57,28 +57,31 @@ static void draw_roc(buffer *out, const square *b, const failure_score *s, size_
     buffer_text(out, "\"/>\n");
 }
 
-/* "probability 0.76 [0.71, 0.80]" */
-static void key_text(const failure_report *r, const failure_score *s, buffer *out)
+/* "contribution, layers 16-17" */
+static void key_name(const failure_report *r, const failure_score *s, buffer *out)
 {
-    if (s->signal == FAILURE_CONTRIBUTION) {
-        buffer_text(out, "contribution, layer ");
-        failure_layers_name(r, out);
-    } else {
+    if (s->signal != FAILURE_CONTRIBUTION) {
         buffer_text(out, s->signal == FAILURE_PROB ? "probability" : "both");
+        return;
     }
-    buffer_printf(out, ": %.2f [%.2f, %.2f]", s->auroc.mean, s->auroc.low, s->auroc.high);
+    buffer_text(out, r->failure.runs[r->failure.chosen].length > 1 ? "contribution, layers " : "contribution, layer ");
+    failure_layers_name(r, out);
 }
 
+/* A stroke, and below it the name and the area: "0.76 [0.71, 0.80]". */
 static void draw_key(buffer *out, const square *b, const failure_report *r, const failure_score *s, size_t entry,
                      size_t colour)
 {
-    double x = b->x + b->size + b->font * 1.6, y = b->y + b->font * (1 + 2.8 * (double)entry);
-    buffer text = {0};
-    key_text(r, s, &text);
+    double x = b->x + b->size + b->font * 1.6, y = b->y + b->font * (1 + 4.2 * (double)entry);
+    buffer name = {0}, area = {0};
+    key_name(r, s, &name);
+    buffer_printf(&area, "%.2f [%.2f, %.2f]", s->auroc.mean, s->auroc.low, s->auroc.high);
     open_curve(out, b->paint, colour);
     buffer_printf(out, " d=\"M%.2f %.2fh%.2f\"/>\n", x, y, b->font * 2);
-    heat_text(out, b->paint, x, y + b->font * 1.3, b->font, "start", "normal", text.data);
-    buffer_free(&text);
+    heat_text(out, b->paint, x, y + b->font * 1.3, b->font, "start", "normal", name.data);
+    heat_text(out, b->paint, x, y + b->font * 2.5, b->font, "start", "soft", area.data);
+    buffer_free(&name);
+    buffer_free(&area);
 }
 
 /* Of all questions, those of the half where contributions are judged; where they are not, of all. */

@@ -133,12 +133,21 @@ static failure judge(const collected *c, size_t layers, uint64_t seed)
 }
 
 /* Whether no option names an answer to follow: {"answer": {"text": null, "id": null, ...}}. */
-static bool own_answer(const json_t *options)
+static bool is_given(const json_t *value)
 {
-    const json_t *answer = json_object_get(options, "answer"), *text = json_object_get(answer, "text");
-    const json_t *id = json_object_get(json_is_object(answer) ? answer : options, json_is_object(answer) ? "id" : "answer_id");
-    bool named = json_is_string(answer) || (text && !json_is_null(text)) || (id && !json_is_null(id));
-    return !named;
+    return value && !json_is_null(value);
+}
+
+/* Whether clean_prob is that of the first token of the model's own answer: no other is named (option "answer": {"id", "text",
+ * "tokens"}), and no more of its tokens are counted. */
+static bool own_first_token(const json_t *options)
+{
+    const json_t *answer = json_object_get(options, "answer");
+    const char *tokens = json_string_value(json_object_get(answer, "tokens"));
+    if (is_given(answer) && !json_is_object(answer))
+        return false;
+    return !is_given(json_object_get(answer, "text")) && !is_given(json_object_get(answer, "id")) &&
+           (!tokens || strcmp(tokens, "first") == 0);
 }
 
 pb_status failure_of_store(failure_report *out, bool *any, store *s, pb_error *err)
@@ -147,7 +156,7 @@ pb_status failure_of_store(failure_report *out, bool *any, store *s, pb_error *e
     collected c = {0};
     *out = (failure_report){0};
     *any = false;
-    if (!own_answer(about->options))
+    if (!own_first_token(about->options))
         return PB_OK;
     pb_status status = store_each(s, STORE_CURVES | STORE_DETAILS, collect, &c, err);
     if (status || c.count == 0) {

@@ -33,7 +33,7 @@ typedef struct failure_report {
 } failure_report;
 
 /* *any false: the store says nothing of it, and there is nothing to free: none of its questions that are done has
- * known answers, or they follow an answer that is not the model's own. Draws start at the store's option "seed". */
+ * known answers, or they follow another answer than the first token of the model's own. Draws start at the store's option "seed". */
 pb_status failure_of_store(failure_report *out, bool *any, store *s, pb_error *err);
 void failure_report_free(failure_report *r);
 

@@ -105,6 +105,10 @@ class Numbers(Folder):
         self.assertEqual((found["verdict"], found["why"]), ("not testable here", "29 subjects"))
         self.assertEqual(judge(claim, {})["why"], "no results of trace-visual-w6")
 
+    def test_where_no_window_leaves_layer_0_out(self):
+        found = statistics.judge(self.claim("early-mlp"), {"trace-visual-w6": self.traced("e", 30, 0.4, window={"kind": "radius", "size": 4})})
+        self.assertEqual(found["verdict"], "not testable here")
+
     def test_a_difference_is_over_the_subjects_that_both_have(self):
         a, b = self.traced("a", 40, 0.4), self.traced("b", 33, 0.2)
         found = statistics.judge(self.claim("windows-mlp"), {"trace-visual-w6": a, "trace-visual-w1": b})

@@ -183,6 +183,9 @@ def judge(claim, stores):
     if not found or "low" not in found:
         count = found["subjects"] if found else 0
         return {"key": claim.key, "verdict": "not testable here", "why": f"{count} subjects"} | (found or {})
+    if math.isnan(found["value"]):
+        return {"key": claim.key, "verdict": "not testable here", "why": "no such layers, or nothing to take a share of",
+                "subjects": found["subjects"]}
     control = None
     if not claim.b and STATISTICS[claim.statistic][0] is effects:
         control = measured(claim, [stores[claim.a]], "control")
