@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,24 @@ pb_span_pair *command_pairs(const settings *s)
 
 /* ---- progress ---- */
 
+/* "45 s", "12 min", "3 h 20 min" */
+typedef struct time_text {
+    char text[32];
+} time_text;
+
+static time_text time_of(double seconds)
+{
+    time_text t;
+    double minutes = floor(seconds / 60 + 0.5);
+    if (seconds < 600)
+        snprintf(t.text, sizeof t.text, "%.0f s", seconds);
+    else if (minutes < 60)
+        snprintf(t.text, sizeof t.text, "%.0f min", minutes);
+    else
+        snprintf(t.text, sizeof t.text, "%.0f h %.0f min", floor(minutes / 60), fmod(minutes, 60));
+    return t;
+}
+
 /* A line that is written over on a terminal; elsewhere one every ten seconds. */
 static void show_progress(void *context, const char *what, double done, double total)
 {
@@ -166,9 +185,9 @@ static void show_progress(void *context, const char *what, double done, double t
     if (time - p->last < (p->terminal ? 0.2 : 10) || done <= 0)
         return;
     double rate = done / (time - p->began);
-    fprintf(stderr, p->terminal ? "\r%s: %.0f of %.0f, %.3g a second, %.0f s left \033[K"
-                                : "%s: %.0f of %.0f, %.3g a second, %.0f s left\n",
-            what, done, total, rate, (total - done) / rate);
+    fprintf(stderr, p->terminal ? "\r%s: %.0f of %.0f, %.3g a second, %s left \033[K"
+                                : "%s: %.0f of %.0f, %.3g a second, %s left\n",
+            what, done, total, rate, time_of((total - done) / rate).text);
     p->last = time;
 }
 
