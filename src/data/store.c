@@ -217,10 +217,10 @@ static pb_status differ(const char *path, const char *what, const json_t *theirs
 {
     static const char none[] = "none";
     const char *key, *name = what;
-    json_t *value;
+    json_t *value, *all = NULL; /* whose keys `name` may be */
     const json_t *a = theirs, *b = ours;
     if (json_is_object(theirs) && json_is_object(ours)) {
-        json_t *all = json_copy((json_t *)(size_t)theirs);
+        all = json_copy((json_t *)(size_t)theirs);
         json_object_update_missing(all, (json_t *)(size_t)ours);
         json_object_foreach(all, key, value) {
             a = json_object_get(theirs, key), b = json_object_get(ours, key), name = key;
@@ -231,7 +231,6 @@ static pb_status differ(const char *path, const char *what, const json_t *theirs
             if (order != 0)
                 break;
         }
-        json_decref(all);
     }
     char *left = a ? canonical(a) : mem_text(none), *right = b ? canonical(b) : mem_text(none);
     bool inside = name != what;
@@ -239,6 +238,7 @@ static pb_status differ(const char *path, const char *what, const json_t *theirs
          inside ? "\"" : "", name, inside ? "\"" : "", left, right);
     free(left);
     free(right);
+    json_decref(all);
     return fail_hint(err, "give another --store, or ask for the same work as before");
 }
 
