@@ -339,10 +339,11 @@ void options_free(settings *s)
     free(s->to.items);
 }
 
+enum { HELP_COLUMN = 31, WIDTH = 118 };
+
 /* Prints text from column HELP_COLUMN on, broken between words. */
 static void print_folded(const char *text)
 {
-    enum { HELP_COLUMN = 31, WIDTH = 118 };
     while (strlen(text) > WIDTH - HELP_COLUMN) {
         size_t n = WIDTH - HELP_COLUMN;
         while (n > 1 && text[n] != ' ')
@@ -359,9 +360,10 @@ void options_help(const char *const *allowed)
         const option *o = &table[i];
         if (!is_allowed(o, allowed))
             continue;
-        char left[40];
-        snprintf(left, sizeof left, "--%s %s", options_typed(o->name), o->argument ? o->argument : "");
-        printf("  %-28s ", left);
+        int n = printf("  --%s %s", options_typed(o->name), o->argument ? o->argument : "");
+        if (n >= HELP_COLUMN)
+            printf("\n");
+        printf("%*s", n < HELP_COLUMN ? HELP_COLUMN - n : HELP_COLUMN, "");
         print_folded(o->help);
     }
 }
