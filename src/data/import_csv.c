@@ -12,7 +12,8 @@ static bool has_columns(const char *text, size_t size, const char *also)
     csv c;
     if (csv_open(&c, text, size, "", &err))
         return false;
-    bool has = csv_has(&c, "question") && csv_has(&c, "main_entity") && csv_has(&c, "image_url") && (!also || csv_has(&c, also));
+    bool has = csv_has(&c, "question") && csv_has(&c, "main_entity") && csv_has(&c, "image_url") &&
+               (!also || csv_has(&c, also));
     csv_close(&c);
     return has;
 }
@@ -45,8 +46,9 @@ static bool is_column(const char *name, const char *const *names)
 /* What other columns say, as it is; but not under a name that means something else to readers of rows. */
 static json_t *other_columns(const csv *c)
 {
-    static const char *const taken[] = {"", "Unnamed: 0", "id", "question", "subject", "main_entity", "image_url", "image", "constraints",
-                                        "answers", "rephrasings", "target", "source", "relation", "prefill", "marked", "unplaced", NULL};
+    static const char *const taken[] = {"", "Unnamed: 0", "id", "question", "subject", "main_entity", "image_url", "image",
+                                        "constraints", "answers", "rephrasings", "target", "source", "relation", "prefill",
+                                        "marked", "unplaced", NULL};
     json_t *more = json_object();
     for (size_t i = 0; i < c->column_count && i < c->field_count; i++)
         if (!is_column(c->columns[i], taken) && import_text(c->fields[i]))
@@ -66,7 +68,8 @@ static json_t *constraints_of(const csv *c)
     const char *entity = import_text(csv_get(c, "main_entity")), *director = import_text(csv_get(c, "director"));
     const char *question = csv_get(c, "question");
     json_t *list = json_array();
-    bool named = stands_in(question, director), same = named && stands_in(entity, director) && stands_in(director, entity);
+    bool named = stands_in(question, director);
+    bool same = named && stands_in(entity, director) && stands_in(director, entity);
     if (entity && !same)
         import_add_constraint(list, "visual", entity, PHRASE_NOWHERE);
     if (named)

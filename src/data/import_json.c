@@ -1,6 +1,7 @@
 /* import_json.c: the official files of VQAv2 and OK-VQA, which are of one form, and ROME's known facts.
  *
- *     questions    {"data_type": "mscoco", "data_subtype": "val2014", "questions": [{"image_id", "question", "question_id"}, ...], ...}
+ *     questions    {"data_type": "mscoco", "data_subtype": "val2014",
+ *                   "questions": [{"image_id", "question", "question_id"}, ...], ...}
  *     annotations  {"annotations": [{"question_id", "question_type", "answers": [{"answer", "raw_answer", ...}, ...]}, ...],
  *                   "question_types": {"one": "Vehicles and Transportation", ...} of OK-VQA, ...}
  *     facts        [{"known_id", "subject", "attribute", "template", "prompt", "prediction", "relation_id"}, ...] */
@@ -38,7 +39,8 @@ static const char *plain(const json_t *object, const char *key)
 /* The item as an object; NULL: it is none, or too long. */
 static json_t *parsed(const json_items *it)
 {
-    json_t *object = it->item_size > IMPORT_RECORD_MOST ? NULL : json_loadb(it->item, it->item_size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    json_t *object = it->item_size > IMPORT_RECORD_MOST ? NULL : json_loadb(it->item, it->item_size, flags, NULL);
     if (object && !json_is_object(object)) {
         json_decref(object);
         return NULL;

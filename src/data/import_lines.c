@@ -66,7 +66,8 @@ static json_t *all_constraints(const json_t *object, buffer *broken)
 /* Marks that are found anew where they still hold; what made a row unreadable is gone, so that one stays. */
 static bool is_found_anew(const char *mark)
 {
-    static const char *const own[] = {MARK_UNREADABLE, MARK_NO_QUESTION, MARK_NO_PICTURE, MARK_NO_ANSWER, MARK_DUPLICATE, MARK_NO_SPAN, MARK_SPAN};
+    static const char *const own[] = {MARK_UNREADABLE, MARK_NO_QUESTION, MARK_NO_PICTURE, MARK_NO_ANSWER,
+                                      MARK_DUPLICATE,  MARK_NO_SPAN,     MARK_SPAN};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (strcmp(own[i], mark) == 0)
             return true;
