@@ -38,5 +38,5 @@ def text(found, claims, reports):
     lines += ["", "## Reports", ""]
     lines += [f"- [{name}](reports/{name}/report.html): {WHAT.get(name, 'visual against textual questions, contrasted')}" for name in reports]
     if found["problems"]:
-        lines += ["", "## What could not be done", ""] + [f"- {problem}" for problem in found["problems"]]
+        lines += ["", "## What could not be done", "", *(f"- {problem}" for problem in found["problems"])]
     return "\n".join(lines) + "\n"
