@@ -43,7 +43,7 @@ static void grow(collected *c)
 /* The layers' numbers are in the result; where it does not say, they count from 0. */
 static void take_layers(collected *c, size_t count, const char *detail)
 {
-    json_t *object = detail ? json_loads(detail, 0, NULL) : NULL, *layers = json_object_get(object, "layers");
+    json_t *object = detail ? json_loads(detail, JSON_ALLOW_NUL, NULL) : NULL, *layers = json_object_get(object, "layers");
     c->layer_count = count;
     c->layers = mem_new(count, sizeof *c->layers);
     for (size_t l = 0; l < count; l++) {

@@ -46,7 +46,7 @@ static char *group_of(const char *by, const store_question *q)
         return copy_of(q->relation);
     if (strcmp(by, "source") == 0)
         return copy_of(q->source);
-    json_t *row = q->row ? json_loads(q->row, 0, NULL) : NULL;
+    json_t *row = q->row ? json_loads(q->row, JSON_ALLOW_NUL, NULL) : NULL;
     char *group = strcmp(by, "kind") == 0 ? kinds_of(row) : copy_of(json_string_value(json_object_get(row, by)));
     json_decref(row);
     return group;

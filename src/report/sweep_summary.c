@@ -31,7 +31,7 @@ static pb_status see_detail(void *context, const store_result *result, pb_error 
     json_error_t wrong;
     if (!result->detail)
         return PB_OK;
-    *(json_t **)context = json_loads(result->detail, 0, &wrong);
+    *(json_t **)context = json_loads(result->detail, JSON_ALLOW_NUL, &wrong);
     return *(json_t **)context ? PB_OK : fail(err, PB_EFORMAT, "question %s: its detail is no JSON: %s",
                                               result->question.id, wrong.text);
 }
