@@ -600,12 +600,18 @@ typedef struct pb_sweep_summary {
     size_t finished, wrong, marked, failed; /* how they ended: with a result, answered wrongly, lacking something, in an error */
     size_t added;                        /* how many of them this call did */
     bool interrupted;                    /* SIGINT, SIGTERM or SIGHUP came: it ended after the question it was at */
+    bool follower;                       /* of several processes that mpirun started not the first, which alone counts all this */
 } pb_sweep_summary;
 
 /* Fails on what is wrong with the data set as a whole, the options or the store; a question that fails is recorded with the reason.
- * While it runs, it watches for SIGINT, SIGTERM and SIGHUP, which then do what they would have done. */
+ * While it runs, it watches for SIGINT, SIGTERM and SIGHUP, which then do what they would have done. Started by mpirun, the
+ * processes share the work (docs/scale.md); each may call it once. */
 pb_status pb_sweep_run(pb_model *model, const char *dataset, const pb_sweep_options *options, pb_sweep_summary *summary,
                        pb_error *err);
+
+/* Puts stores of the same work, as shards leave them, together in the store `path`, which is made, or added to; it may be one of
+ * them. Refused, before anything is written, where they are of different work; results that several have must be equal. */
+pb_status pb_sweep_merge(const char *path, const char *const *stores, size_t count, pb_sweep_summary *summary, pb_error *err);
 
 #ifdef __cplusplus
 }

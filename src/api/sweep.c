@@ -18,3 +18,8 @@ pb_status pb_sweep_run(pb_model *pm, const char *dataset, const pb_sweep_options
     sweep_job_free(j);
     return status;
 }
+
+pb_status pb_sweep_merge(const char *path, const char *const *stores, size_t count, pb_sweep_summary *summary, pb_error *err)
+{
+    return sweep_merge(path, stores, count, summary, err);
+}

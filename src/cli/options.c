@@ -42,6 +42,7 @@ static const option table[] = {
     {"limit", VALUE_COUNT, FIELD(limit), 0, 1, "N", "take only the first N rows [all]"},
     {"include-wrong", VALUE_NONE, FIELD(include_wrong), 0, 0, NULL, "go on with questions that the model answers wrongly, too"},
     {"shard", VALUE_PART, FIELD(shard), 0, 0, "i/n", "do only the i-th of n parts of the work, from 0 on"},
+    {"merge", VALUE_NONE, FIELD(merge), 0, 0, NULL, "put the stores that follow, such as shards leave, together in --store"},
     {"mmproj", VALUE_TEXT, FIELD(mmproj), 0, 0, "FILE|DIR", "the vision side of a decoder alone: llama.cpp's mmproj file, or the "
      "folder of a model that has one"},
     {"vision-tower", VALUE_TEXT, FIELD(vision_tower), 0, 0, "DIR", "the folder of a vision tower that lies apart from its model"},

@@ -46,7 +46,7 @@ typedef struct settings {
     double lr, weight_decay, clamp, lambda, keep_lambda, epsilon;
     const char *swept, *store;                          /* sweep from here on; swept: its --method */
     size_t limit, shard, shards;
-    bool include_wrong;
+    bool include_wrong, merge;
     bool has_layer, has_neighbours, has_lr, has_weight_decay, has_clamp, has_lambda, has_keep_lambda, has_epsilon, together, each_layer;
 } settings;
 

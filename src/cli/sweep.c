@@ -28,6 +28,8 @@ static const char *const of_knockout[] = {KNOCKOUT_OPTIONS, "include-wrong", NUL
 static const char *const of_edit[] = {EDIT_OPTIONS, NULL};
 static const char *const of_ask[] = {ASK_OPTIONS, NULL};
 
+static const char *const of_merge[] = {"merge", "store", "json", "quiet", "help", NULL};
+
 static const struct {
     const char *name;
     pb_sweep_method method;
@@ -69,8 +71,18 @@ static const char *method_wrong(const settings *s)
     return wrong ? wrong : edit_options_wrong(s);
 }
 
+static const char *merge_wrong(const settings *s)
+{
+    for (size_t i = 0; i < s->given.count; i++)
+        if (!options_hold(of_merge, s->given.items[i]))
+            return "--merge puts stores together, it runs nothing: beside it there are --store, --json and --quiet";
+    return s->positional.count ? NULL : "--merge needs the stores to be put together";
+}
+
 static const char *line_wrong(const settings *s)
 {
+    if (s->merge)
+        return merge_wrong(s);
     if (s->positional.count != 2)
         return "needs a MODEL and a DATASET, a file of questions";
     if (!s->swept)
@@ -156,6 +168,17 @@ static void print_summary(const char *path, const pb_sweep_summary *m)
     printf("\nsee %s\n", path);
 }
 
+/* Of several processes one says it. */
+static void show(const settings *s, const char *path, const pb_sweep_summary *m)
+{
+    if (m->follower)
+        return;
+    if (s->json)
+        print_json(path, m);
+    else
+        print_summary(path, m);
+}
+
 static pb_status sweep_and_show(pb_model *model, const settings *s, bool *stopped, pb_error *err)
 {
     progress p;
@@ -167,10 +190,8 @@ static pb_status sweep_and_show(pb_model *model, const settings *s, bool *stoppe
     if (!status)
         status = pb_sweep_run(model, s->positional.items[1], &o, &summary, err);
     progress_end(&p);
-    if (!status && s->json)
-        print_json(o.store, &summary);
-    else if (!status)
-        print_summary(o.store, &summary);
+    if (!status)
+        show(s, o.store, &summary);
     *stopped = !status && summary.interrupted;
     if (*stopped && summary.pending)
         fprintf(stderr, "patchbay sweep: stopped; the same command goes on from here: %zu questions are still to be done\n",
@@ -179,6 +200,17 @@ static pb_status sweep_and_show(pb_model *model, const settings *s, bool *stoppe
     pb_eval_questions_free(files.keep);
     free(pairs);
     return status;
+}
+
+static int merge(const settings *s)
+{
+    const char *path = s->store ? s->store : "results.db";
+    pb_sweep_summary summary;
+    pb_error err;
+    if (pb_sweep_merge(path, s->positional.items, s->positional.count, &summary, &err))
+        return command_failed("sweep", &err);
+    show(s, path, &summary);
+    return EXIT_DONE;
 }
 
 /* A signal ends the program as it would have, once all is said. */
@@ -190,6 +222,8 @@ static int run(const settings *s)
     const char *wrong = line_wrong(s);
     if (wrong)
         return command_misused("sweep", wrong);
+    if (s->merge)
+        return merge(s);
     if (command_open(&model, s, &err))
         return command_failed("sweep", &err);
     interrupt_watch();
@@ -202,11 +236,11 @@ static int run(const settings *s)
 }
 
 static const char *const options[] = {COMMON_OPTIONS, TRACE_OPTIONS, "verify", "include-wrong", PAIR_OPTIONS, "per-head", "per-position",
-                                      "together", EDIT_OPTIONS, ASK_OPTIONS, NULL};
+                                      "together", EDIT_OPTIONS, ASK_OPTIONS, "merge", NULL};
 
 const command command_sweep = {
     "sweep",
-    "sweep MODEL DATASET --method trace|flow|knockout|edit|ask",
+    "sweep MODEL DATASET --method trace|flow|knockout|edit|ask | --merge A.db B.db ...",
     "any of these over a file of questions, into a results store; goes on where it was",
     "patchbay sweep demo models/demo/questions.jsonl --method trace --corrupt image:@other --limit 6",
     options,

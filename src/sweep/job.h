@@ -105,6 +105,9 @@ json_t *sweep_model_json(const model *m, pb_error *err);
 json_t *sweep_options_json(const sweep_job *j);
 json_t *sweep_dataset_json(const sweep_job *j);
 
+/* Adds up how the store's questions ended (merge.c). */
+pb_status sweep_count(store *s, pb_sweep_summary *summary, pb_error *err);
+
 /* ---- units (units.c) ---- */
 
 void sweep_make_units(sweep_job *j);

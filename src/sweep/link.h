@@ -41,6 +41,7 @@ typedef struct link_ranks {
     size_t rank, size;     /* this process's, and how many there are */
     sweep_link *leader;    /* of rank 0; else NULL. Its worker k is rank k, worker 0 a thread of rank 0 */
     sweep_link *worker;    /* of rank 0 for that thread */
+    bool gone;             /* of rank 0: its workers have said goodbye */
 } link_ranks;
 
 /* Whether mpirun (Open MPI's) started this process, beside others. Costs nothing. */

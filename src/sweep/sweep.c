@@ -1,13 +1,15 @@
-/* sweep.c: a sweep in one process: what the store lacks, unit by unit. See sweep.h. */
+/* sweep.c: a sweep: what the store lacks, by this process unit by unit, or by those that mpirun started. See sweep.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "sweep/job.h"
+#include "sweep/ranks.h"
 
 typedef struct sweep_loop {
     sweep_job *j;
+    link_ranks *ranks;   /* NULL: this process does it all */
     store *store;
     bool *done;          /* [questions] */
     size_t missing, added;
@@ -71,44 +73,23 @@ static pb_status put(void *context, const store_result *r, pb_error *err)
 
 /* ---- the loop ---- */
 
-static pb_status run_units(sweep_loop *l, pb_error *err)
+static pb_status run_units(sweep_loop *l, const sweep_sink *sink, pb_error *err)
 {
     size_t units, most = 0;
     const sweep_unit *u = sweep_job_units(l->j, &units);
-    const sweep_sink sink = {put, l};
     for (size_t k = 0; k < units; k++)
         most = u[k].count > most ? u[k].count : most;
     size_t *missing = mem_new(most, sizeof *missing);
     pb_status status = PB_OK;
     for (size_t k = 0; k < units && !status && !interrupted(); k++)
-        status = sweep_unit_run(l->j, missing, missing_of(l, &u[k], missing), &sink, err);
+        status = sweep_unit_run(l->j, missing, missing_of(l, &u[k], missing), sink, err);
     free(missing);
     return status;
 }
 
-static pb_status count_one(void *context, const store_result *r, pb_error *err)
-{
-    pb_sweep_summary *s = context;
-    (void)err;
-    s->questions++;
-    if (!r->status) {
-        s->pending++;
-        return PB_OK;
-    }
-    s->done++;
-    if (strcmp(r->status, STORE_DONE) == 0)
-        s->finished++;
-    else if (strcmp(r->status, STORE_WRONG) == 0)
-        s->wrong++;
-    else if (strcmp(r->status, STORE_MARKED) == 0)
-        s->marked++;
-    else
-        s->failed++;
-    return PB_OK;
-}
-
 static pb_status run_store(sweep_loop *l, pb_sweep_summary *summary, pb_error *err)
 {
+    const sweep_sink sink = {put, l};
     size_t n = sweep_job_question_count(l->j);
     TRY(add_questions(l, err));
     l->done = mem_new(n, sizeof *l->done);
@@ -116,23 +97,50 @@ static pb_status run_store(sweep_loop *l, pb_sweep_summary *summary, pb_error *e
     count_missing(l);
     if (l->missing)
         report_progress(l);
-    TRY(run_units(l, err));
-    TRY(store_each(l->store, 0, count_one, summary, err));
+    TRY(l->ranks ? ranks_lead(l->ranks, l->j, l->done, &sink, &summary->interrupted, err) : run_units(l, &sink, err));
+    TRY(sweep_count(l->store, summary, err));
     summary->added = l->added;
     return PB_OK;
 }
 
-pb_status sweep_run(sweep_job *j, const char *store_path, pb_sweep_summary *summary, pb_error *err)
+/* Opens the store and does what it lacks; ranks: NULL, or those that do it. */
+static pb_status run_into(sweep_job *j, link_ranks *ranks, const char *store_path, pb_sweep_summary *summary, pb_error *err)
 {
-    sweep_loop l = {.j = j};
+    sweep_loop l = {.j = j, .ranks = ranks};
     store_about about = sweep_job_about(j);
-    *summary = (pb_sweep_summary){0};
-    TRY(store_open_for(&l.store, store_path, &about, err));
-    interrupt_watch();
-    pb_status status = run_store(&l, summary, err);
-    summary->interrupted = interrupted();
+    pb_status status = store_open_for(&l.store, store_path, &about, err);
+    if (!status)
+        status = run_store(&l, summary, err);
+    summary->interrupted = summary->interrupted || interrupted();
+    if (status && ranks)
+        ranks_dismiss(ranks, j);
     store_close(l.store);
     free(l.done);
+    return status;
+}
+
+/* The ranks other than 0 tell it of their failures, and keep quiet themselves. */
+static pb_status run_ranks(sweep_job *j, const char *store_path, pb_sweep_summary *summary, pb_error *err)
+{
+    link_ranks ranks;
+    pb_status status = PB_OK;
+    TRY(link_ranks_open(&ranks, err));
+    if (j->options.run.threads == 0)
+        ranks_set_threads();
+    if (ranks.rank == 0)
+        status = run_into(j, &ranks, store_path, summary, err);
+    else
+        ranks_follow(&ranks, j);
+    summary->follower = ranks.rank > 0;
+    link_ranks_close(&ranks);
+    return status;
+}
+
+pb_status sweep_run(sweep_job *j, const char *store_path, pb_sweep_summary *summary, pb_error *err)
+{
+    *summary = (pb_sweep_summary){0};
+    interrupt_watch();
+    pb_status status = link_ranks_started() ? run_ranks(j, store_path, summary, err) : run_into(j, NULL, store_path, summary, err);
     interrupt_release();
     return status;
 }

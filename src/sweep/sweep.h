@@ -46,7 +46,10 @@ double sweep_job_work(const sweep_job *j, size_t i);
  * with is no question's failure: the sink's error, or PB_ENOMEM where the memory allowed is too small. */
 pb_status sweep_unit_run(sweep_job *j, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err);
 
-/* All that the store lacks, in this process. */
+/* All that the store lacks, by this process, or by all those that mpirun started: then each of them must call it, once. */
 pb_status sweep_run(sweep_job *j, const char *store_path, pb_sweep_summary *summary, pb_error *err);
+
+/* Puts stores of one work together (store.h: store_merge_all), and counts what there is then. */
+pb_status sweep_merge(const char *path, const char *const *stores, size_t count, pb_sweep_summary *summary, pb_error *err);
 
 #endif

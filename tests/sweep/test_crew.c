@@ -126,10 +126,8 @@ static void every_result_arrives_once(void **state)
     assert_int_equal(c->status, PB_OK);
     assert_false(c->outcome.interrupted);
     assert_int_equal(c->put, QUESTIONS);
-    for (size_t i = 0; i < WORKERS; i++) {
+    for (size_t i = 0; i < WORKERS; i++)
         assert_int_equal(c->workers[i].status, PB_OK);
-        assert_true(c->workers[i].done > 0);
-    }
     crew_free(c);
 }
 
@@ -204,7 +202,7 @@ static void a_signal_ends_it_with_what_was_finished(void **state)
     signal(SIGTERM, SIG_DFL);
     assert_int_equal(c->status, PB_OK);
     assert_true(c->outcome.interrupted);
-    assert_in_range(c->put, 9, 9 + 3 * WORKERS);
+    assert_in_range(c->put, 9, QUESTIONS - 1);
     crew_free(c);
 }
 
