@@ -32,7 +32,7 @@ double sweep_ask_work(const sweep_job *j, size_t length, size_t behind)
 }
 
 /* What was said, cut at max_tokens, and the most likely first tokens. */
-static json_t *detail_of(const sweep_job *j, sweep_item *item, answer *a)
+static json_t *detail_of(const sweep_item *item, const answer *a)
 {
     const tokenizer *t = item->q.model->tokenizer;
     buffer text = {0}, *top = mem_new(a->top_count, sizeof *top);
@@ -44,7 +44,6 @@ static json_t *detail_of(const sweep_job *j, sweep_item *item, answer *a)
     }
     ask_report r = {a, item->q.length, &text, top, item->q.order.name};
     json_t *o = report_ask_json(&r);
-    (void)j;
     for (size_t i = 0; i < a->top_count; i++)
         buffer_free(&top[i]);
     free(top);
@@ -63,7 +62,7 @@ pb_status sweep_ask_question(sweep_job *j, sweep_item *item, size_t memory, swee
         memcpy(a.ids, said->ids, count * sizeof *a.ids);
     answer_keep_top(&a, &said->next, item->q.model->decoder.config.vocab, top_wanted(j));
     out->r.clean_prob = a.top_prob[0];
-    result_detail(out, detail_of(j, item, &a));
+    result_detail(out, detail_of(item, &a));
     answer_free(&a);
     return PB_OK;
 }
