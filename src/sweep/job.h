@@ -106,7 +106,7 @@ json_t *sweep_options_json(const sweep_job *j);
 json_t *sweep_dataset_json(const sweep_job *j);
 
 /* Adds up how the store's questions ended (merge.c). */
-pb_status sweep_count(store *s, pb_sweep_summary *summary, pb_error *err);
+pb_status sweep_count_results(store *s, pb_sweep_summary *summary, pb_error *err);
 
 /* ---- units (units.c) ---- */
 

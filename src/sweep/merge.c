@@ -24,7 +24,7 @@ static pb_status count_one(void *context, const store_result *r, pb_error *err)
     return PB_OK;
 }
 
-pb_status sweep_count(store *s, pb_sweep_summary *summary, pb_error *err)
+pb_status sweep_count_results(store *s, pb_sweep_summary *summary, pb_error *err)
 {
     return store_each(s, 0, count_one, summary, err);
 }
@@ -35,7 +35,7 @@ pb_status sweep_merge(const char *path, const char *const *stores, size_t count,
     *summary = (pb_sweep_summary){0};
     TRY(store_merge_all(path, stores, count, &summary->added, err));
     TRY(store_open(&s, path, err));
-    pb_status status = sweep_count(s, summary, err);
+    pb_status status = sweep_count_results(s, summary, err);
     store_close(s);
     return status;
 }

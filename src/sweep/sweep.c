@@ -98,7 +98,7 @@ static pb_status run_store(sweep_loop *l, pb_sweep_summary *summary, pb_error *e
     if (l->missing)
         report_progress(l);
     TRY(l->ranks ? ranks_lead(l->ranks, l->j, l->done, &sink, &summary->interrupted, err) : run_units(l, &sink, err));
-    TRY(sweep_count(l->store, summary, err));
+    TRY(sweep_count_results(l->store, summary, err));
     summary->added = l->added;
     return PB_OK;
 }
