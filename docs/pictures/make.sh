@@ -54,3 +54,12 @@ fi
 if [ -d models/smollm2 ]; then
     draw smollm2-france models/smollm2 --question "The capital of France is" --constraint France --corrupt swap:Poland
 fi
+for window in 1 3; do
+    build/patchbay sweep demo models/demo/questions.jsonl --method trace --window $window --store "$scratch/window$window.db" --quiet >/dev/null
+done
+build/patchbay report "$scratch/window1.db" --out "$scratch/report" >/dev/null
+build/patchbay report --contrast "$scratch/window1.db" "$scratch/window3.db" --out "$scratch/contrast" >/dev/null
+for figure in aie-maps aie-curves; do
+    cp "$scratch/report/$figure.svg" "docs/pictures/report-$figure.svg"
+done
+cp "$scratch/contrast/contrast.svg" docs/pictures/report-contrast.svg

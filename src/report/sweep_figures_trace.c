@@ -212,8 +212,8 @@ void sweep_figures_trace(sweep_figures *out, const sweep_summary *s, size_t numb
     add_maps(out, s, number);
     add_heads(out, s, number);
     add_curves(out, s, number, "aie-curves", "ie", "Average indirect effect, layer by layer",
-               "Mean change of P(answer) when one site is restored at a class of tokens; classes that change nothing anywhere are left "
-               "out:");
+               "Mean change of P(answer) when one site is restored at a class of tokens; classes that change it nowhere by 0.001 are "
+               "left out:");
     add_curves(out, s, number, "aie-control", "ie_control", "Effect above the control tokens\u2019",
                "Mean effect of a class less that of the control tokens (as many as the constraint has, right after it), over the "
                "subjects that have both:");

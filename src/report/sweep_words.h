@@ -29,6 +29,9 @@ void sweep_setting(const sweep_summary *s, buffer *out);
 /* 1,234 */
 void sweep_count(buffer *out, size_t n);
 
+/* An effect on P(answer) below this is none to a reader. */
+#define SWEEP_LEAST_EFFECT 0.001
+
 /* Whether a curve is anywhere away from 0. */
 bool sweep_series_moves(const sweep_series *s);
 

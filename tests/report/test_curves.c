@@ -127,9 +127,40 @@ static void notes_stand_at_their_points(void **state)
     buffer_free(&out);
 }
 
+/* A band goes forth and back around the values that have intervals, and the axis holds it; a mark stands where it says. */
+static void intervals_are_bands(void **state)
+{
+    (void)state;
+    const double values[] = {0.1, 0.2, NAN, 0.4}, low[] = {0.05, 0.1, NAN, 0.3}, high[] = {0.2, 0.3, NAN, 0.95}, mark = 0.5;
+    curve c = {.values = values, .low = low, .high = high, .mark = &mark};
+    curve_panel p = panel_of(&c, 1, 4);
+    curve_fit(&p);
+    assert_true(p.from == 0 && fabs(p.to - 1) < 1e-12);
+    buffer out = drawn(&p);
+    assert_int_equal(count_of(&out, "fill-opacity=\"0.16\""), 2); /* one on either side of the gap */
+    curve_box b = box_of(&p);
+    buffer at = {0};
+    buffer_printf(&at, "M%.2f ", b.x + b.width / 6);
+    assert_int_equal(count_of(&out, at.data), 1);
+    buffer_free(&at);
+    buffer_free(&out);
+}
+
+static void a_close_axis_ends_where_values_do(void **state)
+{
+    (void)state;
+    const double values[] = {-0.01, 0.2, 0.9};
+    curve c = {.values = values};
+    curve_panel p = panel_of(&c, 1, 3);
+    curve_fit_close(&p);
+    assert_true(p.from < -0.01 && p.from > -0.05 && fabs(p.to - 1) < 1e-9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(intervals_are_bands),
+        cmocka_unit_test(a_close_axis_ends_where_values_do),
         cmocka_unit_test(an_axis_holds_zero_all_values_and_the_level),
         cmocka_unit_test(decades_are_for_values_that_span_one),
         cmocka_unit_test(gaps_and_levels_show),
