@@ -29,12 +29,13 @@ typedef struct columns {
     size_t count;
 } columns;
 
-/* The values' names of all stores, in order of first appearance; free(names). */
+/* The values' names of all stores, in order of first appearance; free(names). A trace's are its marks, which do not belong
+ * to this table: they stand in the store and in the page. */
 static columns value_columns(const sweep_summary *s, size_t count)
 {
     columns c = {0};
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < s[i].value_name_count; k++) {
+        for (size_t k = 0; strcmp(s[i].about->method, "trace") != 0 && k < s[i].value_name_count; k++) {
             size_t at = 0;
             while (at < c.count && strcmp(c.names[at], s[i].value_names[k]) != 0)
                 at++;

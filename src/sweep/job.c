@@ -19,6 +19,16 @@ static char *folder_of(const char *dataset)
     return resolved;
 }
 
+/* Reads the rows by the file's absolute path where it has one, so that all they name lies below `folder`. */
+static pb_status read_rows(sweep_job *j, const char *dataset, pb_error *err)
+{
+    j->folder = folder_of(dataset);
+    char *path = path_join(j->folder, path_base(dataset));
+    pb_status status = rows_read(&j->rows, file_exists(path) ? path : dataset, ROWS_ALL, err);
+    free(path);
+    return status;
+}
+
 /* What is wrong whatever the question. */
 static pb_status check_layers(const pb_sweep_options *o, size_t layers, pb_error *err)
 {
@@ -46,8 +56,7 @@ static pb_status open_job(sweep_job *j, const char *dataset, pb_error *err)
 {
     const pb_sweep_options *o = &j->options;
     TRY(check_options(o, j->model->decoder.config.layers, err));
-    TRY(rows_read(&j->rows, dataset, ROWS_ALL, err));
-    j->folder = folder_of(dataset);
+    TRY(read_rows(j, dataset, err));
     j->count = o->limit && o->limit < j->rows.count ? o->limit : j->rows.count;
     j->row_texts = mem_new(j->count, sizeof *j->row_texts);
     if (sweep_wants_other(o))

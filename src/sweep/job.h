@@ -11,7 +11,7 @@ struct sweep_job {
     model *model;
     pb_sweep_options options;
     rows rows;
-    char *folder;             /* of the data set's file: fields that name pictures are relative to it */
+    char *folder;             /* of the data set's file, absolute: fields that name pictures are relative to it */
     size_t count;             /* of the rows, those within the limit */
     size_t *other;            /* [rows.count] counterparts; NULL where no option wants one */
     double *work;             /* [count] */
@@ -47,6 +47,7 @@ bool sweep_wants_other(const pb_sweep_options *o);
 /* A result with all that it points to; r's lists are the result's. */
 typedef struct sweep_result {
     store_result r;
+    const char *folder; /* of the data set, which texts leave out: results do not depend on where it lies */
     store_value *values;
     store_curve *curves;
     store_grid *grids;

@@ -16,6 +16,23 @@ static const char *keep_text(sweep_result *s, const char *text)
     return keep(s, mem_text(text));
 }
 
+/* The text with every path inside of the folder as the data set's rows would name it. free() */
+static char *without_folder(const char *text, const char *folder)
+{
+    buffer out = {0}, prefix = {0};
+    buffer_printf(&prefix, "%s/", folder);
+    for (const char *next; (next = strstr(text, prefix.data)); text = next + prefix.size)
+        buffer_add(&out, text, (size_t)(next - text));
+    buffer_text(&out, text);
+    buffer_free(&prefix);
+    return out.data;
+}
+
+static const char *keep_placeless(sweep_result *s, const char *text)
+{
+    return s->folder ? keep(s, without_folder(text, s->folder)) : keep_text(s, text);
+}
+
 static const double *keep_numbers(sweep_result *s, const double *data, size_t count)
 {
     double *copy = keep(s, mem_new(count, sizeof *copy));
@@ -38,7 +55,7 @@ void sweep_result_free(sweep_result *s)
 void result_status(sweep_result *s, const char *status, const char *reason)
 {
     s->r.status = status;
-    s->r.reason = reason ? keep_text(s, reason) : NULL;
+    s->r.reason = reason ? keep_placeless(s, reason) : NULL;
 }
 
 void result_value(sweep_result *s, const char *name, double value)
@@ -70,6 +87,8 @@ void result_grid(sweep_result *s, const char *name, const size_t *shape, size_t 
 
 void result_detail(sweep_result *s, json_t *tree)
 {
-    s->r.detail = keep(s, json_dumps(tree, JSON_COMPACT | JSON_REAL_PRECISION(17)));
+    char *text = json_dumps(tree, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    s->r.detail = keep_placeless(s, text);
+    free(text);
     json_decref(tree);
 }

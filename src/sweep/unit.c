@@ -38,7 +38,7 @@ static pb_status put(const unit_run *u, size_t at, sweep_result *result, pb_erro
 /* A question that ends here, for that reason. */
 static pb_status put_ended(const unit_run *u, size_t at, const char *status, const char *reason, pb_error *err)
 {
-    sweep_result result = {.r = {.correct = -1, .clean_prob = NAN, .corrupted_prob = NAN}};
+    sweep_result result = {.folder = u->j->folder, .r = {.correct = -1, .clean_prob = NAN, .corrupted_prob = NAN}};
     result_status(&result, status, reason);
     return put(u, at, &result, err);
 }
@@ -203,7 +203,8 @@ static pb_status run_item(unit_run *u, sweep_item *item, pb_error *err)
 {
     const sweep_method *method = sweep_method_of(&u->j->options);
     const char *said = item->text.data + strspn(item->text.data, " ");
-    sweep_result result = {.r = {.correct = item->correct, .answer = said, .clean_prob = NAN, .corrupted_prob = NAN}};
+    sweep_result result = {.folder = u->j->folder,
+                           .r = {.correct = item->correct, .answer = said, .clean_prob = NAN, .corrupted_prob = NAN}};
     pb_error why = {0};
     begin_cost(item);
     item->q.earlier = &u->earlier;

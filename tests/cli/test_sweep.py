@@ -72,6 +72,7 @@ class SweepTest(ProgramTest):
                                               f"image:{self.folder / other}", question=row["question"],
                                               image=self.folder / row["image"]))
             single = json.loads(single.stdout)
+            single["image"]["path"], single["corruption"] = row["image"], [f"image:{other}"] # as the data set names them
             detail = self.detail(name)
             for site in single["sites"]:
                 for measure in ("prob", "logprob"):
@@ -83,6 +84,21 @@ class SweepTest(ProgramTest):
                 self.assertClose(detail[run]["prob"], single[run]["prob"])
                 self.assertEqual([top["id"] for top in detail[run]["top"]], [top["id"] for top in single[run]["top"]])
         self.assertEqual(self.statuses(), {"a1": "done", "b1": "done", "a2": "done", "t1": "failed"})
+
+    def test_results_do_not_say_where_the_data_set_lies(self):
+        rows = [*ROWS, {"id": "gone", "image": "gone.jpg", "question": QUESTION}]
+        sweep = ("--method", "trace", "--corrupt", "image:@other", "--include-wrong", "--positions", "last")
+        self.succeeds(self.sweep(*sweep, data=self.write(rows)))
+        here, moved = self.store, self.folder / "elsewhere"
+        moved.mkdir()
+        for name in ("a.jpg", "b.png", "rows.jsonl"):
+            shutil.copy(self.folder / name, moved)
+        self.store = self.folder / "moved.db"
+        self.succeeds(self.sweep(*sweep, data="elsewhere/rows.jsonl", cwd=self.folder))
+        texts = [reason or detail for reason, detail in self.read("select reason, detail from result")]
+        self.assertFalse([text for text in texts if str(self.folder) in text])
+        merged = ("sweep", "--merge", here, self.store, "--store", self.folder / "merged.db") # equal to the byte, or refused
+        self.succeeds(self.program(*merged))
 
     def test_phrases_are_the_rows_own(self):
         self.succeeds(self.sweep("--method", "trace", "--corrupt", "swap-phrase:@phrase", "--include-wrong"))

@@ -24,7 +24,7 @@ from common import DATA, LLAVA, PROGRAM, ProgramTest, run
 QUESTIONS, KILLS = map(int, os.environ.get("PATCHBAY_SWEEP", "24x10").split("x"))
 MODEL = os.environ.get("PATCHBAY_SWEEP_MODEL", str(LLAVA))
 RANK_KILLS = max(3, KILLS // 10)
-DEMO = DATA.parent.parent / "models/demo"
+DEMO = DATA.resolve().parent.parent / "models/demo"
 # What of the tables depends on the work alone: not what it took.
 TABLES = {
     "about": "SELECT key, value FROM about ORDER BY key",

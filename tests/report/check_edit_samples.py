@@ -83,7 +83,7 @@ class Samples(unittest.TestCase):
             self.assertIsNone(at["outcomes"][0]["generalisation"])
             self.assertNotIn("asked", at["neighbourhood"])
         self.assertEqual(set(sweep["requests"][0]), {"id", "subject", "image", "question", "prefill", "constraint", "target",
-                                                     "target_ids", "before"})
+                                                     "target_ids", "target_token_count", "before", "key_position"})
         self.assertFalse(os.path.exists(os.path.join(self.folder.name, "sweep", "edit.npz")))
 
     def test_npz(self):
