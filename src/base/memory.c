@@ -104,19 +104,25 @@ void buffer_text(buffer *b, const char *text)
     buffer_add(b, text, strlen(text));
 }
 
-void buffer_printf(buffer *b, const char *format, ...)
+void buffer_vprintf(buffer *b, const char *format, va_list args)
 {
-    va_list args, again;
-    va_start(args, format);
+    va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
     if (n >= 0) {
         buffer_reserve(b, (size_t)n);
         vsnprintf(b->data + b->size, (size_t)n + 1, format, again);
         b->size += (size_t)n;
     }
     va_end(again);
+}
+
+void buffer_printf(buffer *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    buffer_vprintf(b, format, args);
+    va_end(args);
 }
 
 void buffer_free(buffer *b)

@@ -7,6 +7,7 @@
 #define BASE_MEMORY_H
 
 #include <stdbool.h>
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -36,6 +37,7 @@ typedef struct buffer {
 
 void buffer_add(buffer *b, const void *bytes, size_t n);
 void buffer_text(buffer *b, const char *text);
+void buffer_vprintf(buffer *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void buffer_printf(buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_free(buffer *b); /* leaves an empty buffer */
 

@@ -46,15 +46,12 @@ char *panel_take(panel_figure *f, buffer *text)
 
 char *panel_text(panel_figure *f, const char *format, ...)
 {
-    va_list args, again;
+    buffer text = {0};
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    char *text = panel_new(f, (size_t)n + 1, 1);
-    vsnprintf(text, (size_t)n + 1, format, again);
-    va_end(again);
+    buffer_vprintf(&text, format, args);
     va_end(args);
-    return text;
+    return panel_take(f, &text);
 }
 
 void panel_figure_free(panel_figure *f)
