@@ -8,20 +8,21 @@ export PATH="/usr/bin:$PATH"
 say() { echo "patchbay: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-listed_packages() { sed 's/#.*//' "$root/scripts/packages.txt" | xargs; }
+# listed_packages [build]: all that packages.txt lists, or what a build takes: the first part.
+listed_packages() { sed "${1:+/^# ====/,\$d;}s/#.*//" "$root/scripts/packages.txt" | xargs; }
 
 missing_packages() {
     local package
-    for package in $(listed_packages); do
+    for package in $(listed_packages "$@"); do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
     done
 }
 
-# Installs what packages.txt lists and the machine lacks; touches nothing when all is there.
+# install_packages [build]: installs what the machine lacks of these; touches nothing when all is there.
 install_packages() {
     local missing sudo=
     command -v dpkg-query >/dev/null || { say "no Debian here: expecting the libraries of scripts/packages.txt"; return; }
-    missing=$(missing_packages | xargs)
+    missing=$(missing_packages "$@" | xargs)
     [ -n "$missing" ] || return 0
     say "installing $missing"
     if [ "$(id -u)" -ne 0 ]; then
