@@ -102,6 +102,8 @@ static pb_status replace_corruption(sweep_asked *a, const sweep_job *j, size_t a
         size_t n = strlen(replaceable[i].opening);
         if (strncmp(spec, replaceable[i].opening, n) != 0)
             continue;
+        if (replaceable[i].picture && !j->rows.items[at].asked.image)
+            return fail(err, PB_EINVAL, "%s: the question has no picture to exchange", spec);
         TRY(replace(a, j, at, spec + n, replaceable[i].picture ? WANTED_PICTURE : WANTED_PHRASE, &text, err));
         buffer made = {0};
         buffer_add(&made, spec, n - 1);
