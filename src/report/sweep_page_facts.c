@@ -29,13 +29,19 @@ static void add_how_many(buffer *out, size_t n, const char *one, const char *man
     buffer_printf(out, " %s", n == 1 ? one : many);
 }
 
-/* The largest effect of all sites, classes and layers whose windows leave layer 0 out. */
+/* The last row's residual stream: from some layer on it holds the answer, whatever the model is like. */
+static bool holds_answer(const sweep_series *r)
+{
+    return strncmp(r->name, "resid_", 6) == 0 && strcmp(r->class, "last") == 0;
+}
+
+/* The largest effect of all sites, classes and layers whose windows leave layer 0 out, and that could be otherwise. */
 static const sweep_series *strongest(const sweep_summary *s, size_t *layer)
 {
     const sweep_series *best = NULL;
     for (size_t i = 0; i < s->series_count; i++) {
         const sweep_series *r = &s->series[i];
-        if (r->group || strcmp(r->metric, "ie") != 0 || strncmp(r->name, "head_out:", 9) == 0)
+        if (r->group || strcmp(r->metric, "ie") != 0 || strncmp(r->name, "head_out:", 9) == 0 || holds_answer(r))
             continue;
         for (size_t l = 0; l < r->layer_count; l++)
             if (r->at[l].questions && !(r->first_restored && r->first_restored[l]) &&
@@ -67,7 +73,7 @@ static void add_strongest(buffer *out, const sweep_summary *s)
     if (!best || !(best->at[layer].mean > 0))
         return;
     sweep_site_title(best->name, &where);
-    buffer_text(out, " What does most is <b>");
+    buffer_text(out, " What does most, beside the last row's residual stream, which always comes to hold the answer, is <b>");
     html_safe(out, where.data);
     buffer_printf(out, "</b> at <b>");
     html_safe(out, sweep_class_title(best->class));
