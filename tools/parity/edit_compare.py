@@ -251,6 +251,7 @@ def _compare_pair(result: Comparison, what: str, oracle: Oracle, expected: Pair,
             _number(result, f"{what}.{when}.prob", one["prob"], answer.prob, tolerance)
     if "kept" in found:
         result.equal(f"{what}.kept", found["kept"], expected.kept)
+    if "key_cosine" in found or expected.key_cosine is not None:
         result.close(f"{what}.key_cosine", found["key_cosine"], expected.key_cosine, RELATIVE)
     if expected.kl is not None:
         result.close(f"{what}.kl", found["kl"], expected.kl, AFTER_ADAM * expected.kl + SMALLEST_KL)
