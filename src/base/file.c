@@ -227,6 +227,30 @@ void dir_remove(const char *path, size_t count)
     free(above);
 }
 
+static pb_status fill(file_writer *w, const char *path, pb_status (*write)(void *context, pb_error *err), void *context, pb_error *err)
+{
+    TRY(file_writer_open(w, path, err));
+    pb_status status = write(context, err);
+    if (!status)
+        return file_writer_commit(w, err);
+    file_writer_abandon(w);
+    return status;
+}
+
+pb_status file_writer_run(file_writer *w, const char *path, pb_status (*write)(void *context, pb_error *err), void *context,
+                          pb_error *err)
+{
+    char *folder = mem_text_n(path, (size_t)(path_base(path) - path));
+    size_t made = *folder ? dir_missing(folder) : 0;
+    pb_status status = *folder ? dir_create(folder, err) : PB_OK;
+    if (!status)
+        status = fill(w, path, write, context, err);
+    if (status && made)
+        dir_remove(folder, made);
+    free(folder);
+    return status;
+}
+
 bool dir_is_inside(const char *path, const char *above)
 {
     struct stat top, here, parent;

@@ -45,6 +45,11 @@ void file_write(file_writer *w, const void *bytes, size_t n);
 pb_status file_writer_commit(file_writer *w, pb_error *err); /* closes in any case */
 void file_writer_abandon(file_writer *w);                    /* closes and leaves nothing */
 
+/* From the opening to the commit: `write` fills w, in a folder that is made where it is missing. What it fails with, or the commit,
+ * leaves nothing, no folder either. */
+pb_status file_writer_run(file_writer *w, const char *path, pb_status (*write)(void *context, pb_error *err), void *context,
+                          pb_error *err);
+
 /* The same in one call. */
 pb_status file_write_all(const char *path, const void *bytes, size_t n, pb_error *err);
 

@@ -20,6 +20,7 @@ typedef struct score {
 typedef struct annotator {
     tally *tally;
     const char *to;
+    rows rows;
     char *from_folder, *to_folder;
     file_writer out;
     size_t annotated, spans, nothing, judged;
@@ -27,6 +28,12 @@ typedef struct annotator {
 } annotator;
 
 /* ---- rows ---- */
+
+static bool is_whole(const json_t *value)
+{
+    double x = json_real_value(value);
+    return json_is_real(value) && x == floor(x) && fabs(x) < 9e15;
+}
 
 /* Numbers are read as reals; what is whole is written so again. */
 static void make_whole(json_t *parent)
@@ -36,17 +43,15 @@ static void make_whole(json_t *parent)
     size_t i;
     json_object_foreach(parent, key, value)
     {
-        double x = json_real_value(value);
-        if (json_is_real(value) && x == floor(x) && fabs(x) < 9e15)
-            json_object_set_new(parent, key, json_integer((json_int_t)x));
+        if (is_whole(value))
+            json_object_set_new(parent, key, json_integer((json_int_t)json_real_value(value)));
         else
             make_whole(value);
     }
     json_array_foreach(parent, i, value)
     {
-        double x = json_real_value(value);
-        if (json_is_real(value) && x == floor(x) && fabs(x) < 9e15)
-            json_array_set_new(parent, i, json_integer((json_int_t)x));
+        if (is_whole(value))
+            json_array_set_new(parent, i, json_integer((json_int_t)json_real_value(value)));
         else
             make_whole(value);
     }
@@ -218,23 +223,12 @@ static pb_status take_row(annotator *a, row *r, pb_error *err)
     return interrupt_check(a->to, err);
 }
 
-static pb_status write_rows(annotator *a, rows *r, pb_error *err)
+static pb_status take_rows(void *context, pb_error *err)
 {
-    size_t made = *a->to_folder ? dir_missing(a->to_folder) : 0;
-    pb_status status = *a->to_folder ? dir_create(a->to_folder, err) : PB_OK;
-    if (!status)
-        status = file_writer_open(&a->out, a->to, err);
-    if (!status) {
-        for (size_t i = 0; i < r->count && !status; i++)
-            status = take_row(a, &r->items[i], err);
-        if (status)
-            file_writer_abandon(&a->out);
-        else
-            status = file_writer_commit(&a->out, err);
-    }
-    if (status && made)
-        dir_remove(a->to_folder, made);
-    return status;
+    annotator *a = context;
+    for (size_t i = 0; i < a->rows.count; i++)
+        TRY(take_row(a, &a->rows.items[i], err));
+    return PB_OK;
 }
 
 pb_status annotate_run(tally *t, const char *path, const char *to, pb_error *err)
@@ -242,15 +236,15 @@ pb_status annotate_run(tally *t, const char *path, const char *to, pb_error *err
     rows r;
     tally_open(t, path);
     TRY(rows_read(&r, path, ROWS_ALL, err));
-    annotator a = {.tally = t, .to = to, .from_folder = mem_text_n(path, (size_t)(path_base(path) - path)),
+    annotator a = {.tally = t, .to = to, .rows = r, .from_folder = mem_text_n(path, (size_t)(path_base(path) - path)),
                    .to_folder = mem_text_n(to, (size_t)(path_base(to) - to))};
     interrupt_watch();
-    pb_status status = write_rows(&a, &r, err);
+    pb_status status = file_writer_run(&a.out, to, take_rows, &a, err);
     if (!status)
         hand_over(&a);
     free(a.from_folder);
     free(a.to_folder);
-    rows_free(&r);
+    rows_free(&a.rows);
     interrupt_release();
     return status;
 }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "data/csv.h"
 #include "data/json_items.h"
+#include "data/lines.h"
 
 static char *key_of(const char *id, const char *question, const char *image)
 {
@@ -144,18 +145,15 @@ static pb_status add_object(json_t *book, const json_t *object, const char *name
 
 static pb_status read_lines(json_t *book, const char *text, size_t size, const char *file, pb_error *err)
 {
-    const char *end = text + size, *next;
+    lines l = lines_of(text, size);
     pb_status status = PB_OK;
-    for (size_t line = 1; text < end && !status; text = next, line++) {
-        const char *stop = memchr(text, '\n', (size_t)(end - text));
+    while (!status && lines_next(&l)) {
         json_t *object = NULL;
         buffer name = {0};
-        next = stop ? stop + 1 : end;
-        size_t n = (size_t)((stop ? stop : end) - text);
-        if (n == 0 || (n == 1 && *text == '\r'))
+        if (l.size == 0 || (l.size == 1 && *l.text == '\r'))
             continue;
-        buffer_printf(&name, "%s: line %zu", file, line);
-        status = json_parse_object(&object, text, n, name.data, err);
+        buffer_printf(&name, "%s: line %zu", file, l.number);
+        status = json_parse_object(&object, l.text, l.size, name.data, err);
         if (!status)
             status = add_object(book, object, name.data, err);
         json_decref(object);
@@ -171,9 +169,9 @@ pb_status answers_read(json_t **book, const char *path, pb_error *err)
     file_map map;
     TRY(file_map_open(&map, path, err));
     const char *text = map.data ? (const char *)map.data : "";
-    size_t mark = map.size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    size_t mark = lines_mark(text, map.size);
     *book = json_object();
-    pb_status status = map.size > mark && text[mark] == '{' ? read_lines(*book, text + mark, map.size - mark, path, err)
+    pb_status status = map.size > mark && text[mark] == '{' ? read_lines(*book, text, map.size, path, err)
                                                             : read_table(*book, text, map.size, path, err);
     file_map_close(&map);
     if (status) {

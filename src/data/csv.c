@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/lines.h"
 #include "text/unicode.h"
 
 /* ---- characters ---- */
@@ -182,8 +183,7 @@ pb_status csv_open(csv *c, const char *text, size_t size, const char *name, pb_e
     *c = (csv){.at = text, .end = text + size, .next_line = 1};
     if (size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
         return fail(err, PB_EFORMAT, "%s: is UTF-16, expected UTF-8", name);
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        c->at += 3;
+    c->at += lines_mark(text, size);
     if (!read_record(c)) {
         csv_close(c);
         return fail(err, PB_EFORMAT, "%s: is empty", name);

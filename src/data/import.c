@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "data/answers.h"
 #include "data/import_parts.h"
+#include "data/lines.h"
 #include "data/picture.h"
 #include "data/votes.h"
 
@@ -303,32 +304,23 @@ static bool is_blank(const char *text, size_t size)
     return size == 0;
 }
 
+static pb_status read_form(void *context, pb_error *err)
+{
+    import_job *j = context;
+    TRY(j->form->read(j, j->text, j->size, err));
+    return j->tally->rows ? PB_OK : fail(err, PB_EFORMAT, "%s: holds no rows", j->name);
+}
+
 static pb_status read_into(import_job *j, const pb_dataset_import_options *o, const file_map *map, pb_error *err)
 {
     const char *text = map->data ? (const char *)map->data : "";
-    size_t size = map->size, made = *j->to_folder ? dir_missing(j->to_folder) : 0;
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-        text += 3;
-        size -= 3;
-    }
-    if (is_blank(text, size))
+    size_t mark = lines_mark(text, map->size);
+    j->text = text + mark;
+    j->size = map->size - mark;
+    if (is_blank(j->text, j->size))
         return fail(err, PB_EFORMAT, "%s: is empty", j->name);
-    TRY(choose_form(j, o->format, text, size, err));
-    if (*j->to_folder)
-        TRY(dir_create(j->to_folder, err));
-    pb_status status = file_writer_open(&j->out, j->to, err);
-    if (!status) {
-        status = j->form->read(j, text, size, err);
-        if (!status && j->tally->rows == 0)
-            status = fail(err, PB_EFORMAT, "%s: holds no rows", j->name);
-        if (status)
-            file_writer_abandon(&j->out);
-        else
-            status = file_writer_commit(&j->out, err);
-    }
-    if (status && made)
-        dir_remove(j->to_folder, made);
-    return status;
+    TRY(choose_form(j, o->format, j->text, j->size, err));
+    return file_writer_run(&j->out, j->to, read_form, j, err);
 }
 
 pb_status import_run(tally *t, const char *path, const pb_dataset_import_options *o, const char *to, pb_error *err)

@@ -5,6 +5,7 @@
 
 #include "data/import_parts.h"
 #include "data/json_items.h"
+#include "data/lines.h"
 #include "data/picture.h"
 
 /* Objects, but not the file of annotations, which is one object too. */
@@ -131,23 +132,12 @@ static pb_status put_line(import_job *j, const char *text, size_t size, size_t l
     return status;
 }
 
-static bool only_blanks(const char *text, size_t size)
-{
-    while (size && strchr(" \t\r", text[size - 1]) && text[size - 1])
-        size--;
-    return size == 0;
-}
-
 static pb_status read_lines(import_job *j, const char *text, size_t size, pb_error *err)
 {
-    const char *end = text + size, *next;
-    for (size_t line = 1; text < end; text = next, line++) {
-        const char *stop = memchr(text, '\n', (size_t)(end - text));
-        size_t n = (size_t)((stop ? stop : end) - text);
-        next = stop ? stop + 1 : end;
-        if (!only_blanks(text, n))
-            TRY(put_line(j, text, n, line, err));
-    }
+    lines l = lines_of(text, size);
+    while (lines_next(&l))
+        if (!lines_is_blank(&l))
+            TRY(put_line(j, l.text, l.size, l.number, err));
     return PB_OK;
 }
 

@@ -44,6 +44,8 @@ typedef struct import_row {
 typedef struct import_job {
     const struct import_form *form;
     const char *name;      /* the input, for errors */
+    const char *text;      /* [size] what it holds, without a byte order mark */
+    size_t size;
     char *images;          /* the folder of the pictures, "" the current one */
     const char *answers;   /* the file of answers; NULL: none */
     json_t *book;          /* answers.h, of forms that have no annotations of their own; NULL: none */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "data/lines.h"
+
 static const char *skip_blanks(const char *at, const char *end)
 {
     while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
@@ -39,7 +41,7 @@ static const char *skip_value(const char *at, const char *end)
 
 static const char *skip_mark(const char *text, const char *end)
 {
-    return end - text >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
+    return text + lines_mark(text, (size_t)(end - text));
 }
 
 /* Where the value of the member begins; NULL: the text is no object with such a member. */

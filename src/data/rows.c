@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "data/lines.h"
 #include "data/phrase.h"
 #include "text/unicode.h"
 
@@ -327,25 +328,12 @@ static pb_status add_line(rows *out, const char *text, size_t size, const char *
     return PB_OK;
 }
 
-static bool only_blanks(const char *text, size_t n)
-{
-    while (n && strchr(" \t\r", text[n - 1]) && text[n - 1])
-        n--;
-    return n == 0;
-}
-
 static pb_status add_lines(rows *out, const char *text, size_t size, const char *file, rows_use use, pb_error *err)
 {
-    const char *end = text + size, *next;
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) /* the mark that some editors put first */
-        text += 3;
-    for (size_t line = 1; text < end; text = next, line++) {
-        const char *stop = memchr(text, '\n', (size_t)(end - text));
-        size_t n = (size_t)((stop ? stop : end) - text);
-        next = stop ? stop + 1 : end;
-        if (!only_blanks(text, n))
-            TRY(add_line(out, text, n, file, line, use, err));
-    }
+    lines l = lines_of(text, size);
+    while (lines_next(&l))
+        if (!lines_is_blank(&l))
+            TRY(add_line(out, l.text, l.size, file, l.number, use, err));
     return PB_OK;
 }
 
