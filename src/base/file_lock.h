@@ -18,8 +18,7 @@ typedef struct file_lock {
     int fd;
 } file_lock;
 
-/* Waits half a second at most: so long may a process that was killed take to be gone. A second lock of the same process is
- * refused too. */
+/* Never waits. A second lock of the same process is refused too. */
 pb_status file_lock_take(file_lock *lock, const char *path, pb_error *err);
 void file_lock_release(file_lock *lock); /* one that is not held: nothing */
 
