@@ -107,7 +107,7 @@ static void describe_answer(pb_answer *a, const question *q)
     buffer_text(&a->text, "");
     tokenizer_decode(q->model->tokenizer, a->answer.ids, a->answer.count, true, &a->text);
     a->prompt_tokens = q->length;
-    a->image_order = q->order.name ? mem_text(q->order.name) : NULL;
+    a->image_order = mem_text(q->order.name);
     a->top_text = mem_new(a->answer.top_count, sizeof *a->top_text);
     for (size_t i = 0; i < a->answer.top_count; i++)
         a->top_text[i] = token_text(q->model->tokenizer, a->answer.top[i]);

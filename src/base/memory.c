@@ -43,6 +43,12 @@ char *mem_text_n(const char *text, size_t n)
     return copy;
 }
 
+bool text_ends(const char *text, const char *end)
+{
+    size_t n = strlen(text), k = strlen(end);
+    return n >= k && strcmp(text + n - k, end) == 0;
+}
+
 char *mem_text_item(const char **list)
 {
     size_t length = strcspn(*list, ",");
@@ -55,7 +61,7 @@ char *mem_text_item(const char **list)
 
 char *mem_text(const char *text)
 {
-    return mem_text_n(text, strlen(text));
+    return text ? mem_text_n(text, strlen(text)) : NULL;
 }
 
 /* aligned_alloc wants a multiple of the alignment; false when rounding up overflows. */

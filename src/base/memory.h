@@ -16,9 +16,11 @@
 void *mem_new(size_t count, size_t size);
 /* Grows or shrinks old (may be NULL) to count * size bytes; new bytes are not cleared. Never NULL. */
 void *mem_resize(void *old, size_t count, size_t size);
-/* A copy of text (or of its first n bytes), NUL-terminated. Free with free(). */
+/* A copy of text (or of its first n bytes), NUL-terminated; mem_text(NULL) is NULL. Free with free(). */
 char *mem_text(const char *text);
 char *mem_text_n(const char *text, size_t n);
+/* Whether the text ends with `end`. */
+bool text_ends(const char *text, const char *end);
 /* The next item of a list with commas between them, which moves on; NULL behind the last. free() */
 char *mem_text_item(const char **list);
 

@@ -50,6 +50,12 @@ typedef struct store_question {
     const char *row;       /* the row as JSON */
 } store_question;
 
+/* What it counts as one question of many about: its subject, else its picture; NULL: neither is known. */
+static inline const char *store_subject(const store_question *q)
+{
+    return q->subject ? q->subject : q->image;
+}
+
 typedef struct store_value {
     const char *name;
     double value;          /* NAN: there is none (NULL in the file) */

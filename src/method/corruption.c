@@ -56,7 +56,7 @@ static pb_status parse(corruption *c, const char *spec, pb_error *err)
                         kinds[i].argument ? ":" : "", kinds[i].argument ? kinds[i].argument : " alone");
         if (c->kind == CORRUPT_NOISE || c->kind == CORRUPT_IMAGE_NOISE)
             return parse_amount(c, argument, spec, err);
-        c->argument = argument ? mem_text(argument) : NULL;
+        c->argument = mem_text(argument);
         return PB_OK;
     }
     fail(err, PB_EINVAL, "--corrupt %s: there is no such corruption", spec);

@@ -3,10 +3,10 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "method/subjects.h"
 
 /* ---- subjects ---- */
 
@@ -16,49 +16,18 @@ typedef struct sums {
     size_t questions;
 } sums;
 
-typedef struct subject_sums {
-    const char *name;
-    size_t first; /* the question in which it appears first */
-    sums s;
-} subject_sums;
-
-static int by_name(const void *a, const void *b)
+static void add_sums(sums *to, const sums *from)
 {
-    const subject_sums *x = a, *y = b;
-    int order = x->name && y->name ? strcmp(x->name, y->name) : (x->name != NULL) - (y->name != NULL);
-    return order ? order : (x->first > y->first) - (x->first < y->first);
+    to->top += from->top;
+    to->bottom += from->bottom;
+    to->questions += from->questions;
 }
 
-static int by_appearance(const void *a, const void *b)
+/* Adds the sample's questions to their subjects' sums: number[i] is the subject of question i. */
+static void add_sample(sums *subjects, const sample *s, const size_t *number)
 {
-    const subject_sums *x = a, *y = b;
-    return (x->first > y->first) - (x->first < y->first);
-}
-
-static bool same_subject(const subject_sums *a, const subject_sums *b)
-{
-    return a->name && b->name && strcmp(a->name, b->name) == 0;
-}
-
-/* The subjects of a sample by name; *count: how many. free() */
-static subject_sums *subjects_of(const sample *s, size_t *count)
-{
-    subject_sums *all = mem_new(s->count, sizeof *all);
-    *count = 0;
     for (size_t i = 0; i < s->count; i++)
-        all[i] = (subject_sums){s->subject[i], i, {s->top[i], s->bottom ? s->bottom[i] : 1, 1}};
-    qsort(all, s->count, sizeof *all, by_name);
-    for (size_t i = 0; i < s->count; i++) {
-        subject_sums *last = *count ? &all[*count - 1] : NULL;
-        if (last && same_subject(last, &all[i])) {
-            last->s.top += all[i].s.top;
-            last->s.bottom += all[i].s.bottom;
-            last->s.questions++;
-        } else {
-            all[(*count)++] = all[i];
-        }
-    }
-    return all;
+        add_sums(&subjects[number[i]], &(sums){s->top[i], s->bottom ? s->bottom[i] : 1, 1});
 }
 
 /* ---- resamples ---- */
@@ -68,13 +37,6 @@ static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return isnan(x) || isnan(y) ? isnan(x) - isnan(y) : (x > y) - (x < y);
-}
-
-static void add_sums(sums *to, const sums *from)
-{
-    to->top += from->top;
-    to->bottom += from->bottom;
-    to->questions += from->questions;
 }
 
 /* a [n] sums by subject; b likewise, to be compared with, or NULL. */
@@ -119,52 +81,35 @@ static interval bootstrap(const sums *a, const sums *b, size_t n, uint64_t seed)
 
 interval interval_of(const sample *s, uint64_t seed)
 {
-    size_t n;
-    subject_sums *subjects = subjects_of(s, &n);
+    size_t *number = mem_new(s->count, sizeof *number), n = subjects_number(s->subject, s->count, number);
     sums *a = mem_new(n, sizeof *a);
-    qsort(subjects, n, sizeof *subjects, by_appearance);
-    for (size_t i = 0; i < n; i++)
-        a[i] = subjects[i].s;
+    add_sample(a, s, number);
     interval out = bootstrap(a, NULL, n, seed);
-    free(subjects);
+    free(number);
     free(a);
     return out;
 }
 
-/* ---- differences ---- */
-
-static const subject_sums *find(const subject_sums *in, size_t count, const subject_sums *wanted)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = in[middle].name ? strcmp(in[middle].name, wanted->name) : -1;
-        if (order == 0)
-            return &in[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
+/* The subjects of both samples are numbered together, a's first, so in the order in which it has them. */
 interval interval_of_difference(const sample *a, const sample *b, uint64_t seed)
 {
-    size_t n, others, both = 0;
-    subject_sums *mine = subjects_of(a, &n), *theirs = subjects_of(b, &others);
+    size_t count = a->count + b->count, both = 0;
+    const char **names = mem_new(count, sizeof *names);
+    size_t *number = mem_new(count, sizeof *number);
+    for (size_t i = 0; i < count; i++)
+        names[i] = i < a->count ? a->subject[i] : b->subject[i - a->count];
+    size_t n = subjects_number(names, count, number);
     sums *x = mem_new(n, sizeof *x), *y = mem_new(n, sizeof *y);
-    qsort(mine, n, sizeof *mine, by_appearance);
-    for (size_t i = 0; i < n; i++) {
-        const subject_sums *other = mine[i].name ? find(theirs, others, &mine[i]) : NULL;
-        if (!other)
-            continue;
-        x[both] = mine[i].s;
-        y[both++] = other->s;
-    }
+    add_sample(x, a, number);
+    add_sample(y, b, number + a->count);
+    for (size_t i = 0; i < n; i++)
+        if (x[i].questions && y[i].questions) {
+            x[both] = x[i];
+            y[both++] = y[i];
+        }
     interval out = bootstrap(x, y, both, seed);
-    free(mine);
-    free(theirs);
+    free(names);
+    free(number);
     free(x);
     free(y);
     return out;

@@ -133,7 +133,7 @@ static pb_status cache_add(picture_cache *c, const question *q, char *path, cons
 {
     cached_picture *p = mem_new(1, sizeof *p);
     p->path = path;
-    p->order = q->order.name ? mem_text(q->order.name) : NULL;
+    p->order = mem_text(q->order.name);
     pb_status status = encode_picture(q, named, &p->picture, &p->rows, err);
     if (status) {
         cached_free(p);

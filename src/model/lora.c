@@ -273,12 +273,6 @@ typedef struct lora_reader {
     size_t count, rank;     /* rank: the highest */
 } lora_reader;
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), k = strlen(end);
-    return n >= k && strcmp(text + n - k, end) == 0;
-}
-
 /* The same pair's other tensor: "...lora_B.weight". */
 static char *partner(const char *name, char letter)
 {
@@ -355,7 +349,7 @@ static const tensor *copied(const decoder *d, const char *name)
         {"embed_tokens.weight", d->embedding},
     };
     for (size_t i = 0; i < sizeof copies / sizeof *copies; i++)
-        if (ends_with(name, copies[i].end))
+        if (text_ends(name, copies[i].end))
             return copies[i].of;
     return NULL;
 }
@@ -386,7 +380,7 @@ static pb_status check_rest(const lora_reader *r, const tensor *t, pb_error *err
                     t->file, t->name, original->name);
     if (original)
         return PB_OK;
-    if (!ends_with(t->name, ".lora_B.weight"))
+    if (!text_ends(t->name, ".lora_B.weight"))
         return fail(
             err, PB_EUNSUPPORTED,
             "%s: tensor %s is none of a plain LoRA, expected names that end in .lora_A.weight or .lora_B.weight",
@@ -405,7 +399,7 @@ static pb_status add_modules(lora_reader *r, const char *folder, pb_error *err)
     size_t count = checkpoint_tensors(r->tensors, &tensors);
     r->changed = mem_new(count, sizeof *r->changed);
     for (size_t i = 0; i < count; i++)
-        TRY(ends_with(tensors[i].name, ".lora_A.weight") ? add_module(r, &tensors[i], err)
+        TRY(text_ends(tensors[i].name, ".lora_A.weight") ? add_module(r, &tensors[i], err)
                                                          : check_rest(r, &tensors[i], err));
     if (r->count == 0)
         return fail(err, PB_EFORMAT, "%s: the adapter holds no tensors", folder);

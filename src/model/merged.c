@@ -20,12 +20,6 @@ enum {
     BLOCK_ROWS = 256 /* rows of a changed matrix that are made at a time, at least */
 };
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), k = strlen(end);
-    return n >= k && strcmp(text + n - k, end) == 0;
-}
-
 /* ---- a tensor ---- */
 
 /* The decoder's tensor whose changes t has: itself, or the embedding where t is a tied head that shares its numbers. */
@@ -214,7 +208,7 @@ static char *shard_name(const checkpoint_file *file)
     if (strcmp(file->format, "pytorch") != 0)
         return mem_text(name);
     name += strncmp(name, torch, sizeof torch - 1) == 0 ? sizeof torch - 1 : 0;
-    size_t stem = strlen(name) - (ends_with(name, ".bin") ? 4 : 0);
+    size_t stem = strlen(name) - (text_ends(name, ".bin") ? 4 : 0);
     buffer_printf(&b, "%.*s.safetensors", (int)stem, name);
     return b.data;
 }
@@ -281,7 +275,7 @@ static bool is_left_out(const model *m, const char *name)
         return strcmp(path_base(files[0].path), "model.safetensors") == 0 ||
                strcmp(files[0].format, "safetensors") != 0;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (ends_with(name, endings[i]))
+        if (text_ends(name, endings[i]))
             return true;
     return name[0] == '.' || strcmp(name, "adapter_config.json") == 0;
 }

@@ -252,7 +252,7 @@ pb_status model_open(model **out, const model_source *source, pb_error *err)
     model *m = mem_new(1, sizeof *m);
     *out = NULL;
     m->path = mem_text(source->path);
-    m->tower_path = source->vision_tower ? mem_text(source->vision_tower) : NULL;
+    m->tower_path = mem_text(source->vision_tower);
     m->image_token = -1;
     pb_status status = read_config(m, &config, &file, err);
     if (!status)

@@ -224,9 +224,9 @@ static void add_success(buffer *out, const char *name, const char *note, const m
         return;
     open_measure(out, name, note, &s->before_right, &s->after_right);
     buffer_text(out, "p(target) ");
-    edit_interval(&s->before_prob, out);
+    text_interval(out, &s->before_prob);
     buffer_text(out, " &rarr; ");
-    edit_interval(&s->after_prob, out);
+    text_interval(out, &s->after_prob);
     close_measure(out);
 }
 
@@ -237,7 +237,7 @@ static void add_neighbourhood(buffer *out, const measure_summary *s)
     open_measure(out, "Neighbourhood", "answers that stay, about other subjects&rsquo; pictures", NULL,
                  &s->neighbourhood.kept);
     buffer_text(out, s->neighbourhood.target_change.mean < 0 ? "p(target) " : "p(target) +");
-    edit_interval(&s->neighbourhood.target_change, out);
+    text_interval(out, &s->neighbourhood.target_change);
     if (s->neighbourhood.key_cosine.questions)
         buffer_printf(out, "; cosine of keys %.3f", s->neighbourhood.key_cosine.mean);
     close_measure(out);
@@ -251,7 +251,7 @@ static void add_specificity(buffer *out, const measure_summary *s)
                  &s->specificity.after);
     buffer_printf(out, "%zu gained, %zu lost; KL(before &#8214; after) ", s->specificity.gained_count,
                   s->specificity.lost_count);
-    edit_interval(&s->specificity.kl, out);
+    text_interval(out, &s->specificity.kl);
     close_measure(out);
 }
 

@@ -35,7 +35,7 @@ static void caption_success(buffer *out, const char *name, const measure_success
     buffer_printf(out, " %s: ", name);
     edit_share(&s->after_right, out);
     buffer_text(out, " answer the target, p = ");
-    edit_interval(&s->after_prob, out);
+    text_interval(out, &s->after_prob);
     buffer_text(out, ".");
 }
 
@@ -49,9 +49,9 @@ static void caption_rest(buffer *out, const edit_report *r)
     }
     if (s->specificity.after.questions) {
         buffer_text(out, " Specificity: accuracy ");
-        edit_interval(&s->specificity.before, out);
+        text_interval(out, &s->specificity.before);
         buffer_text(out, " before, ");
-        edit_interval(&s->specificity.after, out);
+        text_interval(out, &s->specificity.after);
         buffer_text(out, " after.");
     }
 }

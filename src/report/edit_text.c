@@ -86,7 +86,7 @@ static void add_success(buffer *out, const char *name, const measure_success *s)
                   round(s->before_right.mean * (double)s->before_right.questions));
     text_prob(out, s->before_prob.mean);
     buffer_text(out, " -> ");
-    edit_interval(&s->after_prob, out);
+    text_interval(out, &s->after_prob);
     buffer_text(out, "\n");
 }
 

@@ -69,18 +69,6 @@ void edit_place(const edit_report *r, buffer *out)
                       s->end_layer - 1);
 }
 
-void edit_interval(const interval *i, buffer *out)
-{
-    text_prob(out, i->mean);
-    if (i->subjects < 2)
-        return;
-    buffer_text(out, " [");
-    text_prob(out, i->low);
-    buffer_text(out, ", ");
-    text_prob(out, i->high);
-    buffer_text(out, "]");
-}
-
 void edit_share(const interval *i, buffer *out)
 {
     buffer_printf(out, "%.0f of %zu", round(i->mean * (double)i->questions), i->questions);

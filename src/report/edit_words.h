@@ -22,8 +22,6 @@ void edit_answer_label(const measure_answer *a, buffer *out);
 const char *edit_question(const measure_question *q);
 /* "layer 2", "layers 2 to 5", "each of layers 2 to 5", "all down projections", "the decoder" */
 void edit_place(const edit_report *r, buffer *out);
-/* "0.93", or "0.93 [0.90, 0.96]" where the interval is of several subjects. */
-void edit_interval(const interval *i, buffer *out);
 /* "93 of 100" of a share. */
 void edit_share(const interval *i, buffer *out);
 

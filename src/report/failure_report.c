@@ -81,7 +81,7 @@ static pb_status collect(void *context, const store_result *r, pb_error *err)
         return PB_OK;
     }
     grow(c);
-    c->subject[c->count] = keep_text(c, r->question.subject ? r->question.subject : r->question.image);
+    c->subject[c->count] = keep_text(c, store_subject(&r->question));
     c->relation[c->count] = keep_text(c, r->question.relation);
     c->correct[c->count] = r->correct == 1;
     c->prob[c->count] = r->clean_prob;

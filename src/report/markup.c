@@ -183,3 +183,15 @@ void text_prob(buffer *out, double prob)
     else
         buffer_printf(out, size < 0.0995 ? "%.4f" : "%.3f", prob);
 }
+
+void text_interval(buffer *out, const interval *i)
+{
+    text_prob(out, i->mean);
+    if (i->subjects < 2)
+        return;
+    buffer_text(out, " [");
+    text_prob(out, i->low);
+    buffer_text(out, ", ");
+    text_prob(out, i->high);
+    buffer_text(out, "]");
+}

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/memory.h"
+#include "method/interval.h"
 
 /* Valid UTF-8, otherwise unchanged (jansson takes nothing else; a path may be any bytes). */
 void text_utf8(buffer *out, const char *text, size_t n);
@@ -35,5 +36,7 @@ void text_folder_name(buffer *out, const char *path);
 
 /* A probability as a reader wants it: 0.934, 0.012, 2e-05, "n/a" for NaN. */
 void text_prob(buffer *out, double prob);
+/* "0.93", or "0.93 [0.90, 0.96]" where the interval is of several subjects. */
+void text_interval(buffer *out, const interval *i);
 
 #endif

@@ -229,12 +229,6 @@ static size_t first_layer_of(const question_list *l, const char *name)
 
 /* ---- curves ---- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static void name_rows(buffer *out, const store_curve *curves, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -259,7 +253,7 @@ static void add_curves(question_list *l, const store_result *r)
             rows[k - i] = (row_values){r->curves[k].data, 1};
         buffer names = {0};
         name_rows(&names, c, end - i);
-        bool needed = of_trace ? ends_with(c->name, "/prob") && strncmp(c->name, "head_out:", 9) != 0
+        bool needed = of_trace ? text_ends(c->name, "/prob") && strncmp(c->name, "head_out:", 9) != 0
                                : strcmp(c->class, "norm_sum") != 0 && strcmp(c->class, "relative") != 0 &&
                                      strcmp(c->class, "logprob") != 0;
         add_part(l, c->name, first_layer_of(l, c->name), rows, end - i, c->count, names.data, needed);
@@ -315,7 +309,7 @@ static void add_cells(question_list *l, const store_result *r, const json_t *det
 {
     for (size_t i = 0; i < r->grid_count; i++) {
         const store_grid *g = &r->grids[i];
-        if (g->dimensions != 2 || !ends_with(g->name, "/prob"))
+        if (g->dimensions != 2 || !text_ends(g->name, "/prob"))
             continue;
         bool on_picture = strncmp(g->name, "vision.", 7) == 0;
         size_t layers = g->shape[0], cells = g->shape[1];

@@ -6,11 +6,6 @@
 #include "base/memory.h"
 #include "report/sweep_parts.h"
 
-static char *copy_of(const char *text)
-{
-    return text ? mem_text(text) : NULL;
-}
-
 static size_t value_named(sweep_summary *s, const char *name)
 {
     for (size_t i = 0; i < s->value_name_count; i++)
@@ -52,8 +47,8 @@ void sweep_list_add(sweep_summary *s, const store_result *result)
     *q = (sweep_question){.id = mem_text(result->question.id), .status = mem_text(result->status ? result->status : "pending"),
                           .correct = -1, .clean_prob = NAN, .corrupted_prob = NAN};
     if (result->status) {
-        q->reason = copy_of(result->reason);
-        q->answer = copy_of(result->answer);
+        q->reason = mem_text(result->reason);
+        q->answer = mem_text(result->answer);
         q->correct = result->correct;
         q->clean_prob = result->clean_prob;
         q->corrupted_prob = result->corrupted_prob;

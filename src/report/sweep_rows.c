@@ -35,19 +35,14 @@ static char *kinds_of(const json_t *row)
     return text.data;
 }
 
-static char *copy_of(const char *text)
-{
-    return text ? mem_text(text) : NULL;
-}
-
 static char *group_of(const char *by, const store_question *q)
 {
     if (strcmp(by, "relation") == 0)
-        return copy_of(q->relation);
+        return mem_text(q->relation);
     if (strcmp(by, "source") == 0)
-        return copy_of(q->source);
+        return mem_text(q->source);
     json_t *row = q->row ? json_loads(q->row, JSON_ALLOW_NUL, NULL) : NULL;
-    char *group = strcmp(by, "kind") == 0 ? kinds_of(row) : copy_of(json_string_value(json_object_get(row, by)));
+    char *group = strcmp(by, "kind") == 0 ? kinds_of(row) : mem_text(json_string_value(json_object_get(row, by)));
     json_decref(row);
     return group;
 }
@@ -57,9 +52,8 @@ static char *group_of(const char *by, const store_question *q)
 static void add_row(sweep_rows *r, const store_result *result)
 {
     const store_question *q = &result->question;
-    const char *subject = q->subject ? q->subject : q->image;
     sweep_row row = {.done = result->status && strcmp(result->status, STORE_DONE) == 0, .group = SWEEP_NONE, .clean = NAN,
-                     .corrupted = NAN, .correct = -1, .subject_name = copy_of(subject), .group_name = group_of(r->by, q)};
+                     .corrupted = NAN, .correct = -1, .subject_name = mem_text(store_subject(q)), .group_name = group_of(r->by, q)};
     if (result->status) {
         row.clean = result->clean_prob;
         row.corrupted = result->corrupted_prob;

@@ -31,7 +31,7 @@ sweep_series *sweep_series_append(sweep_series **list, size_t *count, const char
     sweep_series *all = mem_resize(*list, *count + 1, sizeof *all), *s = &all[(*count)++];
     *list = all;
     *s = (sweep_series){.name = mem_text(name), .metric = mem_text(metric), .class = mem_text(class),
-                        .group = group ? mem_text(group) : NULL, .layer_count = like->layer_count,
+                        .group = mem_text(group), .layer_count = like->layer_count,
                         .layers = copy_of(like->layers, like->layer_count, sizeof *like->layers),
                         .at = mem_new(like->layer_count, sizeof *s->at),
                         .restored = copy_of(like->restored, like->layer_count, sizeof *like->restored),

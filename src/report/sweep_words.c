@@ -150,14 +150,10 @@ void sweep_interval_words(const interval *i, buffer *out)
         buffer_text(out, "no value");
         return;
     }
-    text_prob(out, i->mean);
-    if (isfinite(i->low) && isfinite(i->high) && i->subjects > 1) {
-        buffer_text(out, " [");
-        text_prob(out, i->low);
-        buffer_text(out, ", ");
-        text_prob(out, i->high);
-        buffer_text(out, "]");
-    }
+    if (isfinite(i->low) && isfinite(i->high))
+        text_interval(out, i);
+    else
+        text_prob(out, i->mean);
     buffer_text(out, ", ");
     sweep_count(out, i->questions);
     buffer_text(out, i->questions == 1 ? " question, " : " questions, ");

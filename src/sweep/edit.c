@@ -279,15 +279,13 @@ static void keep_metrics(sweep_result *out, const edit_run_result *r)
     keep_specificity(out, &m->evaluation);
 }
 
-/* edit.json, without the evaluation questions one by one, what stands in the store's `about`, and what it cost. */
+/* edit.json, without the evaluation questions one by one. */
 static json_t *detail_of(const sweep_job *j, const edit_run_result *r)
 {
     const char *preset = j->options.edit.preset ? j->options.edit.preset : "default";
     const edit_report report = {.about = about_of(j->model, NULL), .preset = preset, .run = r};
     json_t *o = report_edit_json(&report);
     json_object_del(json_object_get(o, "specificity"), "asked");
-    json_object_del(o, "model");
-    json_object_del(o, "cost");
     return o;
 }
 

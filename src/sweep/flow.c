@@ -42,7 +42,7 @@ static void keep_pair(sweep_result *out, const flow *f, size_t pair, const pb_fl
     buffer_free(&name);
 }
 
-/* flow.json, without what stands in curves and grids, in the store's `about`, and what it cost. */
+/* flow.json, without what stands in curves and grids. */
 static json_t *detail_of(const flow *f, const sweep_item *item)
 {
     flow_report r = {.flow = f, .about = item_about(item)};
@@ -55,9 +55,6 @@ static json_t *detail_of(const flow *f, const sweep_item *item)
         json_object_del(one, "per_position");
         json_object_del(one, "per_head");
     }
-    json_object_del(o, "model");
-    json_object_del(o, "cost");
-    json_object_del(o, "image_areas");
     return o;
 }
 

@@ -61,7 +61,8 @@ void result_value(sweep_result *s, const char *name, double value);
 /* Names and numbers are copied. */
 void result_curve(sweep_result *s, const char *name, const char *class, const double *data, size_t count);
 void result_grid(sweep_result *s, const char *name, const size_t *shape, size_t dimensions, const double *data);
-/* The text of a tree, which is released. */
+/* The text of a method's own JSON, which is released: without its model, which is the store's, what it cost, and what can be worked
+ * out anew. */
 void result_detail(sweep_result *s, json_t *tree);
 
 /* ---- one question of a unit ---- */

@@ -42,7 +42,7 @@ static void keep_curve(sweep_result *out, const knockout *k, const knockout_curv
     buffer_free(&name);
 }
 
-/* knockout.json, without what stands in curves, in the store's `about`, and what it cost. */
+/* knockout.json, without what stands in curves. */
 static json_t *detail_of(const knockout *k, const sweep_item *item)
 {
     static const char *const arrays[] = {"prob", "logprob", "relative"};
@@ -52,9 +52,6 @@ static json_t *detail_of(const knockout *k, const sweep_item *item)
     json_array_foreach(json_object_get(o, "cuts"), i, one)
         for (size_t n = 0; n < sizeof arrays / sizeof *arrays; n++)
             json_object_del(one, arrays[n]);
-    json_object_del(o, "model");
-    json_object_del(o, "cost");
-    json_object_del(o, "image_areas");
     return o;
 }
 

@@ -73,13 +73,10 @@ static pb_status lead(link_ranks *r, sweep_job *j, work_share *share, const swee
 
 static void share_missing(work_share *share, const sweep_job *j, const sweep_unit *u, const bool *done)
 {
-    size_t *questions = mem_new(u->count, sizeof *questions), n = 0;
-    double *work = mem_new(u->count, sizeof *work);
-    for (size_t i = 0; i < u->count; i++)
-        if (!done[u->questions[i]]) {
-            questions[n] = u->questions[i];
-            work[n++] = sweep_job_work(j, u->questions[i]);
-        }
+    size_t *questions = mem_new(u->count, sizeof *questions), n = sweep_unit_missing(u, done, questions);
+    double *work = mem_new(n, sizeof *work);
+    for (size_t i = 0; i < n; i++)
+        work[i] = sweep_job_work(j, questions[i]);
     share_add(share, questions, work, n);
     free(questions);
     free(work);

@@ -87,6 +87,9 @@ void result_grid(sweep_result *s, const char *name, const size_t *shape, size_t 
 
 void result_detail(sweep_result *s, json_t *tree)
 {
+    static const char *const elsewhere[] = {"model", "cost", "image_areas", "tower_areas"};
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        json_object_del(tree, elsewhere[i]);
     char *text = json_dumps(tree, JSON_COMPACT | JSON_REAL_PRECISION(17));
     s->r.detail = keep_placeless(s, text);
     free(text);

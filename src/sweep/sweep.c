@@ -29,15 +29,6 @@ static pb_status add_questions(const sweep_loop *l, pb_error *err)
     return status;
 }
 
-static size_t missing_of(const sweep_loop *l, const sweep_unit *u, size_t *missing)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < u->count; i++)
-        if (!l->done[u->questions[i]])
-            missing[n++] = u->questions[i];
-    return n;
-}
-
 static void count_missing(sweep_loop *l)
 {
     size_t units;
@@ -82,7 +73,7 @@ static pb_status run_units(sweep_loop *l, const sweep_sink *sink, pb_error *err)
     size_t *missing = mem_new(most, sizeof *missing);
     pb_status status = PB_OK;
     for (size_t k = 0; k < units && !status && !interrupted(); k++)
-        status = sweep_unit_run(l->j, missing, missing_of(l, &u[k], missing), sink, err);
+        status = sweep_unit_run(l->j, missing, sweep_unit_missing(&u[k], l->done, missing), sink, err);
     free(missing);
     return status;
 }

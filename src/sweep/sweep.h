@@ -38,6 +38,8 @@ size_t sweep_job_question_count(const sweep_job *j);
 store_question sweep_job_question(const sweep_job *j, size_t i);
 /* The units of these rows, without those of other shards. */
 const sweep_unit *sweep_job_units(const sweep_job *j, size_t *count);
+/* missing[u->count]: those of its questions that are not done yet; returns how many. */
+size_t sweep_unit_missing(const sweep_unit *u, const bool *done, size_t *missing);
 /* One question's part of its unit's work. */
 double sweep_job_work(const sweep_job *j, size_t i);
 

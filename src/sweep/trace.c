@@ -107,7 +107,7 @@ static void keep_curves(sweep_result *out, const trace *t, const prompt *p)
     aie_free(&a);
 }
 
-/* trace.json, without what stands in the grids, in the store's `about`, and what it cost. */
+/* trace.json, without what stands in the grids. */
 static json_t *detail_of(const trace *t, const sweep_item *item)
 {
     static const char *const arrays[] = {"prob", "logprob", "logit_diff", "sd"};
@@ -117,9 +117,6 @@ static json_t *detail_of(const trace *t, const sweep_item *item)
     json_object_foreach(json_object_get(o, "sites"), name, one)
         for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
             json_object_del(one, arrays[i]);
-    static const char *const elsewhere[] = {"model", "cost", "image_areas", "tower_areas"};
-    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
-        json_object_del(o, elsewhere[i]);
     return o;
 }
 

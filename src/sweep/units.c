@@ -80,6 +80,15 @@ static void add_unit(sweep_job *j, const placed *list, size_t count)
     j->units[j->unit_count++] = u;
 }
 
+size_t sweep_unit_missing(const sweep_unit *u, const bool *done, size_t *missing)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < u->count; i++)
+        if (!done[u->questions[i]])
+            missing[n++] = u->questions[i];
+    return n;
+}
+
 void sweep_make_units(sweep_job *j)
 {
     placed *list = order_questions(j);

@@ -186,7 +186,7 @@ static pb_status read_fields(bpe *b, json_t *model, const char *file, pb_error *
     TRY(json_get_array(model, "merges", &merges, file, err));
     if (!words || !merges)
         return fail(err, PB_EFORMAT, "%s: model has no \"%s\"", file, words ? "merges" : "vocab");
-    b->unknown = unknown ? mem_text(unknown) : NULL;
+    b->unknown = mem_text(unknown);
     TRY(vocab_read(&b->vocab, words, file, "model.vocab", err));
     return read_merges(b, merges, err);
 }
