@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from replicate import page, questions, settings, statistics
+from replicate import document, page, questions, settings, statistics
 
 L = 10
 SCHEMA = """CREATE TABLE about (key TEXT, value TEXT); CREATE TABLE question (number INTEGER, id TEXT, subject TEXT, image TEXT);
@@ -126,12 +126,52 @@ class Numbers(Folder):
         self.assertEqual(statistics.half_depth(store, [1] * 10 + [1]), 1)
         self.assertTrue(math.isnan(statistics.half_depth(store, [0] * 10 + [1])))
 
+    def found(self):
+        """results.json of a study of which only two figures and an edit are there."""
+        edit = {"method": "ft", "layer": "3", "metric": "efficacy_exact", "edits": 7, "value": [1.0, None, None]}
+        return {"model": "m", "layers": L, "dataset": "d", "questions": {"visual": 1, "textual": 0, "edits": 1}, "limit": 100,
+                "edit_limit": 40, "seed": 0, "claims": [statistics.judge(c, {}) for c in settings.CLAIMS], "problems": ["x: y"],
+                "answers": {"visual": {"capital": [10, 4], "": [2, 1]}}, "figures": [["flow-visual", "flows.svg"], ["edits", "edits-layers.svg"]],
+                "edits": [edit], "reports": ["flow-visual"]}
+
     def test_the_page_says_every_claim(self):
-        found = {"model": "m", "layers": L, "dataset": "d", "questions": {"visual": 1, "textual": 0, "edits": 1}, "limit": 100,
-                 "edit_limit": 40, "seed": 0, "claims": [statistics.judge(c, {}) for c in settings.CLAIMS], "problems": ["x: y"]}
-        text = page.text(found, settings.CLAIMS, ["flow-visual"])
+        text = page.text(self.found())
         self.assertEqual(text.count("not testable here"), len(settings.CLAIMS) + 1)
-        self.assertIn("- x: y", text)
+        for line in ("- x: y", "| capital | 4 of 10 | – |", "| all | 5 of 12 | 0 of 0 |", "| 3 | fine-tuning | 7 | 1.00 | – | – |",
+                     "](reports/flow-visual/flows.svg)", "](reports/edits/edits-layers.svg)"):
+            self.assertIn(line, text)
+        self.assertNotIn("knockouts.svg", text)
+
+    def test_the_document_keeps_its_other_sections(self):
+        root = self.path
+        (root / "docs/pictures").mkdir(parents=True)
+        (root / "tools/replicate").mkdir(parents=True)
+        for report, file in self.found()["figures"]:
+            (root / "reports" / report).mkdir(parents=True)
+            (root / "reports" / report / file).write_text("<svg/>")
+        whole = root / "docs/replication.md"
+        whole.write_text("# Title\n\nA.\n\n## One\n\nB.\n\n## Last\n\nC.\n")
+        for _ in range(2):
+            document.publish(self.found(), root, root)
+            text = whole.read_text()
+            self.assertEqual(text.count(document.TITLE), 1)
+            self.assertTrue(text.startswith("# Title\n\nA.\n\n## One\n\nB.\n\n## Over FlagQA"))
+            self.assertTrue(text.endswith("\n\n## Last\n\nC.\n"))
+        self.assertTrue((root / "docs/pictures/flagqa-edits-edits-layers.svg").exists())
+        self.assertEqual(document.section(root).count("![") , 2)
+
+    def test_answers_by_relation(self):
+        store = self.store("asked", [("a", 0.5, None, {})] * 3)
+        store.db.close()
+        db = sqlite3.connect(self.path / "asked.db")
+        db.execute("ALTER TABLE question ADD relation TEXT")
+        db.execute("ALTER TABLE result ADD correct INTEGER")
+        db.execute("UPDATE result SET correct = 0")
+        db.execute("UPDATE result SET correct = 1 WHERE question = 1")
+        db.execute("UPDATE question SET relation = 'capital' WHERE number < 2")
+        db.commit()
+        db.close()
+        self.assertEqual(statistics.Store(self.path / "asked.db").answered(), {"capital": [2, 1], None: [1, 0]})
 
     def test_every_claims_stores_are_swept(self):
         names = {s.name for s in settings.sweeps(30, "@other", ())}

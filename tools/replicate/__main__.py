@@ -4,15 +4,17 @@
 
 sweeps what settings.py lists, with build/patchbay, into stores in --out, makes their reports, and writes README.md and
 results.json there: for each claim what the paper found and what is found here. Stopped, the same command goes on where it was;
---minutes begins no sweep after so long, --only-write takes what is there.
+--minutes begins no sweep after so long, --only-write takes what is there. --docs writes the section of docs/replication.md that
+tells of it, for the study of the model that this project ships.
 """
 import argparse
+import csv
 import json
 import sys
 import time
 from pathlib import Path
 
-from . import page, questions, settings, statistics
+from . import document, page, questions, settings, statistics
 from .program import Program, say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,9 +34,11 @@ def main():
         sweep(program, plan, files, options, end)
     plan = [*settings.ASKED, *plan]
     made = make_reports(program, plan, options)
-    found = collect(program, parts, layers, options)
-    write(options.out / "results.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    write(options.out / "README.md", page.text(found, settings.CLAIMS, made))
+    found = collect(program, parts, layers, options) | {"reports": made}
+    document.write(options.out / "results.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    document.write(options.out / "README.md", page.text(found))
+    if options.docs:
+        document.publish(found, options.out, ROOT)
     say(f"see {options.out}/README.md")
     return 0
 
@@ -95,14 +99,26 @@ def collect(program, parts, layers, options):
         claims.append(statistics.judge(claim, stores))
     return {"schema": "patchbay.replicate/1", "model": options.model.name or str(options.model), "layers": layers,
             "dataset": options.dataset.name, "questions": {name: len(rows) for name, rows in parts.items()}, "limit": options.limit,
-            "edit_limit": options.edit_limit, "seed": options.seed, "claims": claims, "problems": program.problems}
+            "edit_limit": options.edit_limit, "seed": options.seed, "claims": claims, "answers": answers(options),
+            "figures": [[f.report, f.file] for f in settings.FIGURES if (options.out / "reports" / f.report / f.file).exists()],
+            "edits": edits(options.out / "reports/edits/edit.csv"), "problems": program.problems}
 
 
-def write(path, text):
-    """Whole or not at all."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+def answers(options):
+    """By part, by relation: [asked, right]."""
+    stores = ((one.part, store_of(options, one.name)) for one in settings.ASKED)
+    return {part: {relation or "": counts for relation, counts in statistics.Store(path).answered().items()}
+            for part, path in stores if path.exists()}
+
+
+def edits(path):
+    """A row of edit.csv each method, layer and metric of the table: [mean, low, high], None where there is no interval."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{"method": row["method"], "layer": row["layer"], "metric": row["metric"], "edits": int(row["questions"]),
+                 "value": [float(row[end]) if row[end] else None for end in ("mean", "low", "high")]}
+                for row in csv.DictReader(file) if row["metric"] in settings.EDIT_METRICS]
 
 
 def read_options():
@@ -120,6 +136,7 @@ def read_options():
     parser.add_argument("--program", type=Path, default=ROOT / "build/patchbay")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no sweep after so many [no end]")
     parser.add_argument("--only-write", action="store_true", help="sweep nothing, report what is there")
+    parser.add_argument("--docs", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

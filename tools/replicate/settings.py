@@ -59,7 +59,8 @@ def sweeps(layers, phrase, target):
     for layer in sorted({min(layers - 1, round(depth * layers)) for depth in EDIT_DEPTHS}):
         for method in ("multedit", "ft", "ft-constrained"):
             out.append(Sweep(f"edit-{method}-l{layer}", "edits",
-                             ("--method", "edit", "--edit-method", method, "--layer", layer, *target), "edit_limit"))
+                             ("--method", "edit", "--edit-method", method, "--layer", layer,
+                              "--target-tokens", "all", *target), "edit_limit"))
     return out
 
 
@@ -75,6 +76,37 @@ def reports(names):
             ("image", ("image-denoise", "image-noise"), False), ("phrase", ("phrase-denoise", "phrase-noise"), False),
             ("flow-visual", ("flow-visual",), False), ("flow-textual", ("flow-textual",), False),
             ("knockout", ("knockout-visual",), False), ("edits", edits, False))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper, made here: which file of which report, and what it shows."""
+    report: str
+    file: str
+    paper: str | None            # None: the paper has none like it
+    shows: str
+
+
+FIGURES = (
+    *(Figure(f"visual-textual-w{w}", "contrast.svg", "causal traces of visual and of textual questions" +
+             ("" if w == 6 else ", another window (appendix)"), f"AIE of visual less that of textual questions, window {w}") for w in (6, 3, 1)),
+    Figure("windows-visual", "compare.svg", "causal traces with windows of several sizes (appendix)",
+           "visual questions: windows of 1, 3 and 6 layers over one another"),
+    Figure("windows-textual", "compare.svg", "the same of a language model", "textual questions: the same"),
+    Figure("tokens", "aie-maps.svg", "heat maps of a traced question", "visual questions: AIE of single rows by token class and layer, window 3"),
+    Figure("tokens", "aie-maps-2.svg", "heat maps of a language model", "textual questions: the same"),
+    Figure("flow-visual", "flows.svg", "attention contributions from image rows to the constraint, and from it to the last row",
+           "what rows are given through attention, by layer"),
+    Figure("flow-visual", "source-rows.svg", "which image rows give most", "mean contribution of each image row, and how often it gives most"),
+    Figure("flow-visual", "failure.svg", "foreseeing wrong answers by the contribution to the last row (AUROC)",
+           "how well wrong answers are foretold"),
+    Figure("knockout", "knockouts.svg", None, "what cutting edges in windows of 6 layers takes away"),
+    Figure("image", "compare.svg", None, "rows restored, and spoilt, where another picture is shown"),
+    Figure("edits", "edits-layers.svg", "tables of edits: MultEdit and fine-tuning", "edits by layer and method"),
+)
+
+# The metrics of edit.csv that the table of edits has.
+EDIT_METRICS = ("efficacy_exact", "rephrasings_exact", "neighbours_kept")
 
 
 @dataclass(frozen=True)
@@ -94,7 +126,7 @@ class Claim:
     margin: float
 
 
-PAPER_EARLY = "LLaVA: early MLPs and attentions, layers 0 to 5 of 32, with windows of 6 and more"
+PAPER_EARLY = "LLaVA: MLPs and attentions of much earlier layers than in language models"
 PAPER_LANGUAGE = "language models: MLPs of the middle layers"
 
 
@@ -104,7 +136,7 @@ def early(key, site, words):
             Claim(f"earlier-{key}", f"{words}: more of it is early rather than in the middle in visual questions than in textual ones",
                   f"{PAPER_EARLY}; {PAPER_LANGUAGE}", "recovered, early − middle, window 6, visual − textual", "earliness", site,
                   "constraint", "trace-visual-w6", "trace-textual-w6", SHARE),
-            Claim(f"windows-{key}", f"{words}: a window of 6 brings back more than one layer", "windows of 6 and more are needed in LLaVA",
+            Claim(f"windows-{key}", f"{words}: a window of 6 brings back more than one layer", "LLaVA needs windows of several layers",
                   "recovered, early, window 6 − window 1, visual", "early", site, "constraint", "trace-visual-w6", "trace-visual-w1",
                   SHARE))
 
@@ -128,7 +160,7 @@ CLAIMS = (
     Claim("phrase-enough", "Another phrase asked: the right one's rows, in the middle layers, are enough for the answer",
           PAPER_LANGUAGE, "recovered, middle, residual stream", "middle", "resid_post", "constraint", "phrase-denoise", None, SHARE),
     Claim("late-rows", "The last sixteenth of the image's rows gives the constraint more than its share",
-          "late rows, 540 to 576 of 576, give most", "share of the image's contribution − share of its rows, over all layers",
+          "a consistent small subset of image rows, the late ones (540 to 576 of 576), gives most", "share of the image's contribution − share of its rows, over all layers",
           "late", "image>constraint", "", "flow-visual", None, 0.05),
     Claim("constraint-last", "Cutting constraint → last in the middle layers takes the answer away",
           "attentions of the middle layers move it to the last row", "(clean − prob) / clean, middle, window 6", "lost",

@@ -26,6 +26,12 @@ class Store:
         """The ids of the questions that are answered rightly."""
         return {id for id, in self.db.execute("SELECT q.id FROM question q JOIN result r ON r.question = q.number WHERE r.correct = 1")}
 
+    def answered(self):
+        """By relation (None: of no relation), [questions asked, answered rightly], the most asked first."""
+        rows = self.db.execute("SELECT q.relation, count(*), sum(r.correct) FROM question q JOIN result r ON r.question = q.number "
+                               "WHERE r.correct IS NOT NULL GROUP BY q.relation ORDER BY 2 DESC, 1")
+        return {relation: [asked, right] for relation, asked, right in rows}
+
     def curve(self, number, name, group):
         found = self.db.execute("SELECT data FROM curve WHERE question = ? AND name = ? AND class = ?", (number, name, group)).fetchone()
         return [math.nan if x is None else x for x in json.loads(found[0])] if found else None

@@ -1,5 +1,6 @@
 """docs/replication.md: the studies as a page. Every number in it comes from the results; edit_study writes its section."""
 from edit_study import page as edit_page
+from replicate import document as flagqa_page
 from transfer_study import page as transfer_page
 
 from . import settings
@@ -11,7 +12,7 @@ CLAIM = {claim.key: claim for claim in settings.CLAIMS}
 
 def text(found):
     """The page, from what results.collect gives (or results.json says)."""
-    sections = (opening, method, answers, spans, claims, way, tokens, reading, transfer, edits, again)
+    sections = (opening, method, answers, spans, claims, way, tokens, reading, transfer, edits, flagqa, again)
     texts = (section(found).strip("\n") for section in sections)
     return "\n".join(text + "\n" for text in texts if text)
 
@@ -26,6 +27,11 @@ def transfer(found):
 def edits(found):
     """The study of edits, where there is one."""
     return edit_page.section()
+
+
+def flagqa(found):
+    """What scripts/replicate makes of the same model over FlagQA, where it has been run."""
+    return flagqa_page.section()
 
 
 def opening(found):
