@@ -70,7 +70,7 @@ static void use_decoder(checkpoint *c)
     pb_error err = {0};
     json_t *config;
     decoder d;
-    const float *weights[PART_COUNT];
+    weight weights[PART_COUNT];
     pb_status status = gguf_decoder(&config, c, &err);
     if (!status)
         status = llama_decoder_open(&d, c, config, "model.", "lm_head.weight", "input", &err);

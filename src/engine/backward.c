@@ -88,8 +88,8 @@ static pb_status product_backward(const back_walk *b, const layer_walk *k, float
 static void norm_backward(const back_walk *b, const layer_walk *k, float *dx, const float *dy, const float *x,
                           decoder_part w, decoder_part bias, size_t rows)
 {
-    decoder_norm_backward(k->c, dx, wanted_weight(b, k->layer, w), wanted_weight(b, k->layer, bias), dy, x, k->w[w],
-                          rows);
+    decoder_norm_backward(k->c, dx, wanted_weight(b, k->layer, w), wanted_weight(b, k->layer, bias), dy, x,
+                          k->w[w].f32, rows);
 }
 
 /* ---- rows ---- */
@@ -215,7 +215,7 @@ static pb_status mlp_backward(const back_walk *b, const layer_walk *k, back_chun
     TRY(layer_rows(k, &normed, n, D, err));
     TRY(layer_rows(k, &d_normed, n, D, err));
     TRY(layer_rows(k, &d_inner, n, F, err));
-    decoder_norm(k->c, normed, mid, k->w[PART_MLP_NORM], k->w[PART_MLP_NORM_BIAS], n);
+    decoder_norm(k->c, normed, mid, k->w[PART_MLP_NORM].f32, k->w[PART_MLP_NORM_BIAS].f32, n);
     TRY(activated_again(k, normed, n, &inner, &gate, &up, err));
     TRY(product_backward(b, k, d_inner, d_mlp, inner, PART_DOWN, PART_DOWN_BIAS, n, D, F, err));
     TRY(gates_backward(b, k, n, normed, d_inner, gate, up, d_normed, err));
@@ -276,7 +276,7 @@ static pb_status queries_again(const back_walk *b, const layer_walk *k, const ba
         memcpy(a->pre + i * D, c->rows[i].pre, D * sizeof(float));
         a->positions[i] = c->rows[i].position;
     }
-    decoder_norm(f, a->normed, a->pre, k->w[PART_ATTN_NORM], k->w[PART_ATTN_NORM_BIAS], n);
+    decoder_norm(f, a->normed, a->pre, k->w[PART_ATTN_NORM].f32, k->w[PART_ATTN_NORM_BIAS].f32, n);
     TRY(layer_product(k, a->q, a->normed, PART_Q, PART_Q_BIAS, n, width, D, err));
     turn(k, a->positions, n, a->q, f->heads, rope_rotate);
     return PB_OK;

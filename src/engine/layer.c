@@ -15,7 +15,7 @@ pb_status layer_product(const layer_walk *k, float *y, const float *x, decoder_p
                         size_t out, size_t in, pb_error *err)
 {
     double begin = clock_now();
-    pb_status status = matmul_linear(y, x, k->w[w], k->w[bias], rows, out, in, err);
+    pb_status status = matmul_linear(y, x, k->w[w], k->w[bias].f32, rows, out, in, err);
     k->work->products += clock_now() - begin;
     k->work->flop += 2.0 * (double)rows * (double)out * (double)in;
     return status;

@@ -12,7 +12,7 @@ enum { CHUNK_ROWS = 1024 };
 typedef struct layer_walk {
     const decoder_config *c;
     size_t layer;
-    const float *w[PART_COUNT];
+    weight w[PART_COUNT];
     const float *cosine, *sine; /* [longest][rotary_dim / 2] by position */
     arena *memory;              /* of one chunk in one layer */
     replay_work *work;

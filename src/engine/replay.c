@@ -178,7 +178,7 @@ static pb_status gather_normed(const layer_walk *k, const chunk *c, bool (*wante
             from[at++] = c->rows[i].x;
 #pragma omp parallel for if (n > 32)
     for (size_t i = 0; i < n; i++)
-        decoder_norm(k->c, *y + i * D, from[i], k->w[w], k->w[bias], 1);
+        decoder_norm(k->c, *y + i * D, from[i], k->w[w].f32, k->w[bias].f32, 1);
     return PB_OK;
 }
 

@@ -117,7 +117,7 @@ static pb_status queries(const transfer_walk *w, const row_block *b, float **q, 
     TRY(layer_rows(k, &angles, 2, half, err));
     for (size_t i = 0; i < b->rows; i++)
         decoder_norm(c, x + i * D, recording_row(w->t->recording, SITE_RESID_PRE, k->layer, b->at[i]),
-                     k->w[PART_ATTN_NORM], k->w[PART_ATTN_NORM_BIAS], 1);
+                     k->w[PART_ATTN_NORM].f32, k->w[PART_ATTN_NORM_BIAS].f32, 1);
     TRY(layer_product(k, *q, x, PART_Q, PART_Q_BIAS, b->rows, width, D, err));
     for (size_t i = 0; i < b->rows; i++) {
         rope_angles(angles, angles + half, c->rope_frequency, half, b->at[i]);
@@ -166,7 +166,7 @@ static pb_status open_received(const transfer_walk *w, const row_block *b, size_
     memset(got->total, 0, got->rows * D * sizeof(float));
     for (size_t i = 0; i < got->rows; i++) {
         size_t position = p->destinations[got->first + i];
-        const float *bias = k->w[PART_O_BIAS], *row = recording_row(w->t->recording, SITE_ATTN_OUT, k->layer, position);
+        const float *bias = k->w[PART_O_BIAS].f32, *row = recording_row(w->t->recording, SITE_ATTN_OUT, k->layer, position);
         got->row[i] = count_below(b->at, b->rows, position);
         for (size_t c = 0; c < D; c++)
             got->attended[i * D + c] = row[c] - (bias ? bias[c] : 0);
@@ -202,7 +202,8 @@ static pb_status project_head(const transfer_walk *w, const source_block *s, siz
     const decoder_config *c = w->layer.c;
     size_t D = c->d_model, d = c->head_dim, n = s->count;
     float *given = s->given + head * n * D;
-    TRY(matmul_linear(given, s->values + head / (c->heads / c->kv_heads) * n * d, w->o + head * D * d, NULL, n, D, d, err));
+    TRY(matmul_linear(given, s->values + head / (c->heads / c->kv_heads) * n * d, (weight){.f32 = w->o + head * D * d}, NULL,
+                      n, D, d, err));
     for (size_t j = 0; j < n; j++)
         s->norm[head * n + j] = sqrtf(dot(given + j * D, given + j * D, D));
     return PB_OK;
@@ -303,14 +304,14 @@ static pb_status read_layer(transfer_walk *w, size_t layer, pb_error *err)
 {
     const decoder_config *c = &w->m->config;
     size_t D = c->d_model, d = c->head_dim, H = c->heads;
-    const float **from = w->layer.w;
+    weight *from = w->layer.w;
     double begin = clock_now();
     w->layer.layer = layer;
     TRY(decoder_read_parts(w->m, layer, parts_read, sizeof parts_read / sizeof *parts_read, from, err));
 #pragma omp parallel for if (D * d * H > 100000)
     for (size_t h = 0; h < H; h++)
         for (size_t n = 0; n < D; n++)
-            memcpy(w->o + (h * D + n) * d, from[PART_O] + (n * H + h) * d, d * sizeof(float));
+            memcpy(w->o + (h * D + n) * d, from[PART_O].f32 + (n * H + h) * d, d * sizeof(float));
     w->layer.work->loading += clock_now() - begin;
     return PB_OK;
 }

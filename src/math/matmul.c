@@ -11,22 +11,22 @@
 #if defined PATCHBAY_CBLAS
 #include <cblas.h>
 
-pb_status matmul_linear(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
-                        size_t in, pb_error *err)
+pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
+                        pb_error *err)
 {
     (void)err;
     for (size_t r = 0; bias && r < rows; r++)
         memcpy(y + r * out, bias, out * sizeof *y);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)out, (int)in, 1.0f, x, (int)in, w, (int)in,
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)out, (int)in, 1.0f, x, (int)in, w.f32, (int)in,
                 bias ? 1.0f : 0.0f, y, (int)out);
     return PB_OK;
 }
 
-pb_status matmul_linear_input(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
+pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in,
                               pb_error *err)
 {
     (void)err;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in,
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)in, (int)out, 1.0f, dy, (int)out, w.f32, (int)in,
                 0.0f, dx, (int)in);
     return PB_OK;
 }
@@ -289,17 +289,17 @@ static pb_status multiply_rows(const product *p, pb_error *err)
     return any_row_count_gives_the_same_bits() ? multiply_on_some_threads(p, err) : multiply_tiles(p, err);
 }
 
-pb_status matmul_linear(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
-                        size_t in, pb_error *err)
+pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
+                        pb_error *err)
 {
-    return multiply_rows(&(product){.y = y, .x = {x, in, 1}, .w = {w, 1, in}, .bias = bias,
+    return multiply_rows(&(product){.y = y, .x = {x, in, 1}, .w = {w.f32, 1, in}, .bias = bias,
                                     .rows = rows, .columns = out, .inner = in}, err);
 }
 
-pb_status matmul_linear_input(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
+pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in,
                               pb_error *err)
 {
-    return multiply_rows(&(product){.y = dx, .x = {dy, out, 1}, .w = {w, in, 1},
+    return multiply_rows(&(product){.y = dx, .x = {dy, out, 1}, .w = {w.f32, in, 1},
                                     .rows = rows, .columns = in, .inner = out}, err);
 }
 
@@ -342,7 +342,7 @@ pb_status matmul_rate(double *rate, size_t n, pb_error *err)
     *rate = 0;
     for (size_t i = 0; i < TIMES && !status; i++) {
         double begin = clock_now();
-        status = matmul_linear(x, x + ROWS * n, x + 2 * ROWS * n, NULL, ROWS, n, n, err);
+        status = matmul_linear(x, x + ROWS * n, (weight){.f32 = x + 2 * ROWS * n}, NULL, ROWS, n, n, err);
         double seconds = clock_now() - begin, found = 2.0 * ROWS * (double)(n * n) / (seconds > 1e-9 ? seconds : 1e-9);
         *rate = found > *rate ? found : *rate;
     }

@@ -9,17 +9,25 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
+/* A matrix [out][in], in one of two forms; the other is NULL, both are of a matrix that is not there. A vector is
+ * always f32. */
+typedef struct weight {
+    const float *f32;
+    const uint16_t *bf16;
+} weight;
+
 /* y[rows][out] = x[rows][in] w[out][in]^T + bias[out]  (PyTorch's Linear; bias may be NULL).
  * Fails only when the library does. */
-pb_status matmul_linear(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
-                        size_t in, pb_error *err);
+pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
+                        pb_error *err);
 
 /* Backward of it: dx[rows][in] = dy[rows][out] w[out][in], the gradient of its input. Rows are as independent
  * as there. */
-pb_status matmul_linear_input(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
+pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in,
                               pb_error *err);
 /* Backward of it: dw[out][in] += dy[rows][out]^T x[rows][in], dbias[out] += column sums of dy (NULL: not wanted), the
  * gradients of its weight and bias. The same bits on any number of threads. */

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "math/matmul.h"
 #include "model/decoder_change.h"
 #include "model/weights.h"
 
@@ -136,14 +135,14 @@ void decoder_size_store(decoder *m)
 }
 
 /* *w = one part in f32: where it lies, or in the store from *used on. */
-static pb_status read_part(decoder *m, const decoder_layer *from, decoder_part part, size_t *used, const float **w,
+static pb_status read_part(decoder *m, const decoder_layer *from, decoder_part part, size_t *used, weight *w,
                            pb_error *err)
 {
     const tensor *t = from->part[part];
-    *w = t ? decoder_in_place(m, t) : NULL;
-    if (t && !*w) {
+    *w = (weight){.f32 = t ? decoder_in_place(m, t) : NULL};
+    if (t && !w->f32) {
         TRY(decoder_read_rows(m, t, 0, t->shape[0], m->store + *used, err));
-        *w = m->store + *used;
+        w->f32 = m->store + *used;
         *used += round_up(t->count);
     } else if (t && !from->checked && !decoder_changed(m, t)) {
         TRY(weights_check(t, err)); /* once: it is the file's, used where it lies */
@@ -152,19 +151,19 @@ static pb_status read_part(decoder *m, const decoder_layer *from, decoder_part p
 }
 
 pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts, size_t count,
-                             const float *w[PART_COUNT], pb_error *err)
+                             weight w[PART_COUNT], pb_error *err)
 {
     size_t used = 0;
     if (m->store_size && !m->store)
         TRY(mem_try(&m->store, m->store_size, sizeof *m->store, "one layer's weights", err));
     for (decoder_part part = 0; part < PART_COUNT; part++)
-        w[part] = NULL;
+        w[part] = (weight){0};
     for (size_t i = 0; i < count; i++)
         TRY(read_part(m, &m->layers[layer], parts[i], &used, &w[parts[i]], err));
     return PB_OK;
 }
 
-pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err)
+pb_status decoder_read_layer(decoder *m, size_t layer, weight w[PART_COUNT], pb_error *err)
 {
     decoder_part all[PART_COUNT];
     for (decoder_part part = 0; part < PART_COUNT; part++)
@@ -242,7 +241,7 @@ pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err
     return PB_OK;
 }
 
-pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room, const float **w, pb_error *err)
+pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room, weight *w, pb_error *err)
 {
     const float *values = decoder_in_place(m, m->head);
     if (values && !m->head_checked && !decoder_changed(m, m->head))
@@ -251,7 +250,7 @@ pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room,
         m->head_checked = true;
     else
         TRY(decoder_read_rows(m, m->head, first, count, room, err));
-    *w = values ? values + first * m->config.d_model : room;
+    *w = (weight){.f32 = values ? values + first * m->config.d_model : room};
     return PB_OK;
 }
 

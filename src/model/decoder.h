@@ -19,6 +19,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "math/elementwise.h"
+#include "math/matmul.h"
 
 typedef enum norm_kind {
     NORM_RMS,   /* a weight */
@@ -104,18 +105,18 @@ void decoder_free(decoder *m);
 /* One layer's weights in f32, with their changes: w[part] in the mapped file, in m->store, or where a change has it;
  * valid until the next call or change. Fails when they hold NaN or infinity (values that replace a tensor are not
  * looked at). */
-pb_status decoder_read_layer(decoder *m, size_t layer, const float *w[PART_COUNT], pb_error *err);
+pb_status decoder_read_layer(decoder *m, size_t layer, weight w[PART_COUNT], pb_error *err);
 
 /* The same of some parts alone; the others of w are NULL. */
 pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts, size_t count,
-                             const float *w[PART_COUNT], pb_error *err);
+                             weight w[PART_COUNT], pb_error *err);
 
 /* w[e] = the vectors at the end in f32, likewise; NULL where the model has none. Valid until the next change. */
 pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err);
 
 /* *w = rows first .. first+count-1 of the unembedding in f32, [count][D]: where they lie, or in room [count][D], which
  * is not used (and may be NULL) when decoder_in_place has them. */
-pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room, const float **w, pb_error *err);
+pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room, weight *w, pb_error *err);
 
 /* y[rows][D] = the decoder's norm of x, with weight w[D] and bias b[D] (not read for NORM_RMS). */
 void decoder_norm(const decoder_config *c, float *y, const float *x, const float *w, const float *b, size_t rows);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "math/matmul.h"
 
 enum { VOCAB_BLOCK = 4096 };
 
@@ -115,7 +114,8 @@ static void clear_top(readout *rows, size_t n)
 static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, size_t n, pb_error *err)
 {
     size_t D = m->config.d_model, V = m->config.vocab;
-    const float *w, *bias = work->end[END_HEAD_BIAS];
+    const float *bias = work->end[END_HEAD_BIAS];
+    weight w;
     for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
         vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, work->highest, work->sum};
         TRY(decoder_read_head(m, v, b.count, work->w, &w, err));
@@ -162,7 +162,7 @@ static void logit_gradients(const readout *rows, size_t n, const vocab_block *b,
 
 /* d_normed[n][D] += what one block's logits give; their head's gradient likewise. `more` [n][D] is working memory. */
 static pb_status block_backward(decoder *m, const readout_work *work, const readout *rows, size_t n,
-                                const vocab_block *b, const float *w, readout_gradient *g, float *d_normed, float *more,
+                                const vocab_block *b, weight w, readout_gradient *g, float *d_normed, float *more,
                                 pb_error *err)
 {
     size_t D = m->config.d_model;
@@ -194,7 +194,7 @@ static pb_status readout_backward(decoder *m, readout_work *work, const readout 
                                   float *d_normed, float *more, pb_error *err)
 {
     size_t D = m->config.d_model, V = m->config.vocab;
-    const float *w;
+    weight w;
     memset(d_normed, 0, n * D * sizeof *d_normed);
     for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
         vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, NULL, NULL};

@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "math/attention.h"
-#include "math/matmul.h"
 #include "model/weights.h"
 
 /* ---- the tensors ---- */
@@ -221,14 +220,15 @@ size_t vision_layer_bytes(const vision *v)
 
 /* A pair's values in f32, used and given back. */
 typedef struct values {
-    const float *w, *b; /* b NULL where there is none */
+    weight w;
+    const float *b; /* NULL where there is none */
     float *owned_w, *owned_b;
 } values;
 
 static pb_status values_use(values *v, const weight_pair *pair, pb_error *err)
 {
     *v = (values){0};
-    TRY(weights_use(pair->weight, &v->w, &v->owned_w, err));
+    TRY(weights_use(pair->weight, &v->w.f32, &v->owned_w, err));
     return pair->bias ? weights_use(pair->bias, &v->b, &v->owned_b, err) : PB_OK;
 }
 
@@ -278,7 +278,7 @@ static pb_status norm(float *y, const float *x, const weight_pair *pair, float e
     values v;
     pb_status status = values_use(&v, pair, err);
     if (!status)
-        layer_norm(y, x, v.w, v.b, eps, rows, pair->weight->count);
+        layer_norm(y, x, v.w.f32, v.b, eps, rows, pair->weight->count);
     values_free(&v);
     return status;
 }
@@ -377,7 +377,7 @@ pb_status vision_attention_out(vision *v, const vision_layer *w, const float *x,
     float **all[] = {&normed, &q, &k, &values_rows, &z};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         TRY(tower_rows_try(memory, all[i], rows, D, err));
-    layer_norm(normed, x, w->w[VISION_NORM1], w->b[VISION_NORM1], c->norm_eps, rows, D);
+    layer_norm(normed, x, w->w[VISION_NORM1].f32, w->b[VISION_NORM1], c->norm_eps, rows, D);
     TRY(matmul_linear(q, normed, w->w[VISION_Q], w->b[VISION_Q], rows, D, D, err));
     TRY(matmul_linear(k, normed, w->w[VISION_K], w->b[VISION_K], rows, D, D, err));
     TRY(matmul_linear(values_rows, normed, w->w[VISION_V], w->b[VISION_V], rows, D, D, err));
@@ -394,7 +394,7 @@ pb_status vision_mlp_out(vision *v, const vision_layer *w, const float *x, size_
     float *normed, *hidden;
     TRY(tower_rows_try(memory, &normed, rows, D, err));
     TRY(tower_rows_try(memory, &hidden, rows, F, err));
-    layer_norm(normed, x, w->w[VISION_NORM2], w->b[VISION_NORM2], c->norm_eps, rows, D);
+    layer_norm(normed, x, w->w[VISION_NORM2].f32, w->b[VISION_NORM2], c->norm_eps, rows, D);
     TRY(matmul_linear(hidden, normed, w->w[VISION_FC1], w->b[VISION_FC1], rows, F, D, err));
     activate(c->act, hidden, rows * F);
     v->flop += mlp_flop(c, (double)rows);

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "checkpoint/checkpoint.h"
 #include "math/elementwise.h"
+#include "math/matmul.h"
 
 typedef struct vision_config {
     const char *tower;        /* "clip", "siglip": what reports call it */
@@ -90,9 +91,10 @@ double vision_flop(const vision *v);
 /* The layers that the features pass: those above them are in the file for nothing. */
 size_t vision_used_layers(const vision *v);
 
-/* One layer's values in f32. */
+/* One layer's values. */
 typedef struct vision_layer {
-    const float *w[VISION_PARTS], *b[VISION_PARTS];
+    weight w[VISION_PARTS];
+    const float *b[VISION_PARTS];
     float *owned[2 * VISION_PARTS];
 } vision_layer;
 

@@ -81,7 +81,7 @@ static void add_length(buffer *out, double value)
     buffer_add(out, text, (size_t)n);
 }
 
-void heat_text(buffer *out, heat_paint paint, double x, double y, double size, const char *anchor, const char *weight,
+void heat_text(buffer *out, heat_paint paint, double x, double y, double size, const char *anchor, const char *face,
                const char *text)
 {
     buffer_text(out, "<text x=\"");
@@ -89,9 +89,9 @@ void heat_text(buffer *out, heat_paint paint, double x, double y, double size, c
     buffer_text(out, "\" y=\"");
     add_length(out, y);
     buffer_printf(out, "\" font-size=\"%g\" text-anchor=\"%s\" ", size, anchor);
-    if (strcmp(weight, "bold") == 0)
+    if (strcmp(face, "bold") == 0)
         buffer_text(out, "font-weight=\"bold\" ");
-    buffer_printf(out, "%s>", strcmp(weight, "soft") == 0 ? soft(paint) : ink(paint));
+    buffer_printf(out, "%s>", strcmp(face, "soft") == 0 ? soft(paint) : ink(paint));
     markup(out, text);
     buffer_text(out, "</text>\n");
 }

@@ -82,8 +82,8 @@ double heat_right(const heat_sizes *s);
 /* Appends one <g>. */
 void heat_draw(buffer *out, const heat_map *map);
 
-/* Appends <text>: anchor "start", "middle" or "end"; weight "normal", "bold" or "soft" (grey). The text is escaped. */
-void heat_text(buffer *out, heat_paint paint, double x, double y, double size, const char *anchor, const char *weight,
+/* Appends <text>: anchor "start", "middle" or "end"; face "normal", "bold" or "soft" (grey). The text is escaped. */
+void heat_text(buffer *out, heat_paint paint, double x, double y, double size, const char *anchor, const char *face,
                const char *text);
 
 #endif

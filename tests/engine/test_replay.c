@@ -712,11 +712,11 @@ static void taps_are_what_a_recording_keeps(void **state)
         rows_free(run_forks(s->m, &f, 1, 0, NULL), 1);
         for (site w = 0; w < SITE_PUT_COUNT; w++)
             assert_same_bits(row[w], recording_row(s->clean, w, l, 7), width_of(w), site_name(w));
-        const float *w[PART_COUNT];
+        weight w[PART_COUNT];
         assert_ok(decoder_read_layer(s->m, l, w, err));
-        assert_ok(matmul_linear(out, row[SITE_MLP_POST], w[PART_DOWN], w[PART_DOWN_BIAS], 1, D, F, err));
+        assert_ok(matmul_linear(out, row[SITE_MLP_POST], w[PART_DOWN], w[PART_DOWN_BIAS].f32, 1, D, F, err));
         assert_same_bits(out, row[SITE_MLP_OUT], D, "down projection of mlp_post");
-        assert_ok(matmul_linear(out, row[SITE_HEAD_OUT], w[PART_O], w[PART_O_BIAS], 1, D, width_of(SITE_HEAD_OUT), err));
+        assert_ok(matmul_linear(out, row[SITE_HEAD_OUT], w[PART_O], w[PART_O_BIAS].f32, 1, D, width_of(SITE_HEAD_OUT), err));
         assert_same_bits(out, row[SITE_ATTN_OUT], D, "output projection of head_out");
         for (int i = 0; i <= SITE_PUT_COUNT; i++)
             free(row[i]);

@@ -62,7 +62,7 @@ typedef struct layer_by_formula {
     const decoder_config *c;
     const recording *r;
     size_t layer;
-    const float *w[PART_COUNT];
+    weight w[PART_COUNT];
 } layer_by_formula;
 
 /* q of one row and head, turned to its position: [d] */
@@ -71,13 +71,13 @@ static void plain_query(const layer_by_formula *k, size_t position, size_t head,
     const decoder_config *c = k->c;
     size_t D = c->d_model, d = c->head_dim, half = c->rotary_dim / 2;
     float *x = zeros(D), *cosine = zeros(half + 1), *sine = zeros(half + 1);
-    decoder_norm(c, x, recording_row(k->r, SITE_RESID_PRE, k->layer, position), k->w[PART_ATTN_NORM],
-                 k->w[PART_ATTN_NORM_BIAS], 1);
+    decoder_norm(c, x, recording_row(k->r, SITE_RESID_PRE, k->layer, position), k->w[PART_ATTN_NORM].f32,
+                 k->w[PART_ATTN_NORM_BIAS].f32, 1);
     for (size_t i = 0; i < d; i++) {
         size_t row = head * d + i;
-        q[i] = k->w[PART_Q_BIAS] ? (double)k->w[PART_Q_BIAS][row] : 0;
+        q[i] = k->w[PART_Q_BIAS].f32 ? (double)k->w[PART_Q_BIAS].f32[row] : 0;
         for (size_t n = 0; n < D; n++)
-            q[i] += (double)x[n] * (double)k->w[PART_Q][row * D + n];
+            q[i] += (double)x[n] * (double)k->w[PART_Q].f32[row * D + n];
     }
     rope_angles(cosine, sine, c->rope_frequency, half, position);
     for (size_t i = 0; i < half; i++) {
@@ -116,7 +116,7 @@ static double plain_add(const layer_by_formula *k, double share, size_t source, 
     for (size_t n = 0; n < k->c->d_model; n++) {
         double sum = 0;
         for (size_t i = 0; i < d; i++)
-            sum += (double)v[i] * (double)k->w[PART_O][n * H * d + head * d + i];
+            sum += (double)v[i] * (double)k->w[PART_O].f32[n * H * d + head * d + i];
         c[n] += share * sum;
         square += share * sum * share * sum;
     }
@@ -169,12 +169,12 @@ static void check_family(const char *folder)
     transfer_pair pair = {all, all, T, T};
     taken k = look(&m->decoder, r, &pair, 1);
     for (size_t l = 0; l < k.L; l++) {
-        layer_by_formula by = {&m->decoder.config, r, l, {0}};
+        layer_by_formula by = {.c = &m->decoder.config, .r = r, .layer = l};
         assert_ok(decoder_read_layer(&m->decoder, l, by.w, err));
         for (size_t i = 0; i < T; i += 3)
             check_row(&by, i, T, k.norm[l] + i * T, k.head_norm[l] + i * H);
         for (size_t n = 0; n < T * D; n++) { /* all sources together */
-            double bias = by.w[PART_O_BIAS] ? (double)by.w[PART_O_BIAS][n % D] : 0;
+            double bias = by.w[PART_O_BIAS].f32 ? (double)by.w[PART_O_BIAS].f32[n % D] : 0;
             double attended = (double)recording_row(r, SITE_ATTN_OUT, l, n / D)[n % D] - bias;
             assert_close((double)k.attended[l][n], attended, 1e-6, "attn_out without its bias", n);
             assert_close((double)k.total[l][n], attended, 1e-5, "what all sources give", n);

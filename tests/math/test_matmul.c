@@ -19,7 +19,7 @@ static void products_are_their_definition(void **state)
             for (size_t has_bias = 0; has_bias < 2; has_bias++) {
                 size_t out = shapes[c].out, in = shapes[c].in;
                 float *x = gaussians(rows * in, 1), *w = gaussians(out * in, 2), *b = gaussians(out, 3), *y = zeros(rows * out);
-                assert_ok(matmul_linear(y, x, w, has_bias ? b : NULL, rows, out, in, err));
+                assert_ok(matmul_linear(y, x, (weight){.f32 = w}, has_bias ? b : NULL, rows, out, in, err));
                 for (size_t i = 0; i < rows * out; i++) {
                     double sum = has_bias ? (double)b[i % out] : 0;
                     for (size_t k = 0; k < in; k++)
@@ -33,7 +33,7 @@ static void products_are_their_definition(void **state)
 static void check_input_gradient(shape s, size_t rows)
 {
     float *dy = gaussians(rows * s.out, 1), *w = gaussians(s.out * s.in, 2), *dx = gaussians(rows * s.in, 3);
-    assert_ok(matmul_linear_input(dx, dy, w, rows, s.out, s.in, err));
+    assert_ok(matmul_linear_input(dx, dy, (weight){.f32 = w}, rows, s.out, s.in, err));
     for (size_t i = 0; i < rows * s.in; i++) {
         double sum = 0;
         for (size_t o = 0; o < s.out; o++)
@@ -80,8 +80,8 @@ static void no_rows_are_fine(void **state)
 {
     (void)state;
     float w[6] = {1, 2, 3, 4, 5, 6}, b[2] = {7, 8};
-    assert_ok(matmul_linear(NULL, NULL, w, NULL, 0, 2, 3, err));
-    assert_ok(matmul_linear_input(NULL, NULL, w, 0, 2, 3, err));
+    assert_ok(matmul_linear(NULL, NULL, (weight){.f32 = w}, NULL, 0, 2, 3, err));
+    assert_ok(matmul_linear_input(NULL, NULL, (weight){.f32 = w}, 0, 2, 3, err));
     assert_ok(matmul_linear_weight(w, b, NULL, NULL, 0, 2, 3, err));
     for (size_t i = 0; i < 6; i++)
         assert_true(w[i] == (float)(i + 1));
@@ -89,10 +89,10 @@ static void no_rows_are_fine(void **state)
 }
 
 /* A product of rows: to[rows][] of from[rows][], with the same matrix and bias. */
-typedef pb_status row_product(float *to, const float *from, const float *w, const float *b, size_t rows, size_t out,
+typedef pb_status row_product(float *to, const float *from, weight w, const float *b, size_t rows, size_t out,
                               size_t in, pb_error *err);
 
-static pb_status input_gradient(float *dx, const float *dy, const float *w, const float *b, size_t rows, size_t out,
+static pb_status input_gradient(float *dx, const float *dy, weight w, const float *b, size_t rows, size_t out,
                                 size_t in, pb_error *err)
 {
     (void)b;
@@ -106,11 +106,11 @@ static void check_rows_of(row_product *multiply, size_t to, size_t from, shape s
     float *x = gaussians(MOST * from, 4), *w = gaussians(s.out * s.in, 5), *b = gaussians(s.out, 6);
     float *all = zeros(MOST * to), *some = zeros(MOST * to);
     omp_set_num_threads(1);
-    assert_ok(multiply(all, x, w, b, MOST, s.out, s.in, err));
+    assert_ok(multiply(all, x, (weight){.f32 = w}, b, MOST, s.out, s.in, err));
     omp_set_num_threads(threads);
     for (size_t rows = 1; rows <= MOST; rows += step) {
         size_t first = (rows * 7) % (MOST - rows + 1); /* from another place each time */
-        assert_ok(multiply(some, x + first * from, w, b, rows, s.out, s.in, err));
+        assert_ok(multiply(some, x + first * from, (weight){.f32 = w}, b, rows, s.out, s.in, err));
         assert_same_bits(some, all + first * to, rows * to, "rows");
     }
     omp_set_num_threads(1);
@@ -189,12 +189,12 @@ static void addresses_do_not_show(void **state)
     if (!matmul_row_invariant())
         skip();
     float *x = gaussians(ROWS * IN, 7), *w = gaussians(OUT * IN, 8), *y = zeros(ROWS * OUT);
-    assert_ok(matmul_linear(y, x, w, NULL, ROWS, OUT, IN, err));
+    assert_ok(matmul_linear(y, x, (weight){.f32 = w}, NULL, ROWS, OUT, IN, err));
     for (size_t shift = 1; shift < 17; shift++) {
         float *xs = zeros(ROWS * IN + shift), *ws = zeros(OUT * IN + shift), *ys = zeros(ROWS * OUT + shift);
         memcpy(xs + shift, x, ROWS * IN * sizeof *x);
         memcpy(ws + shift, w, OUT * IN * sizeof *w);
-        assert_ok(matmul_linear(ys + shift, xs + shift, ws + shift, NULL, ROWS, OUT, IN, err));
+        assert_ok(matmul_linear(ys + shift, xs + shift, (weight){.f32 = ws + shift}, NULL, ROWS, OUT, IN, err));
         assert_same_bits(ys + shift, y, ROWS * OUT, "shifted");
         free(xs), free(ws), free(ys);
     }

@@ -112,9 +112,9 @@ static void mlp_post_goes_through_the_down_projection(void **state)
     assert_int_equal(F, m->decoder.config.d_ff);
     float *out = zeros(P * D);
     for (size_t l = 0; l < d.layer_count; l++) {
-        const float *w[PART_COUNT];
+        weight w[PART_COUNT];
         assert_ok(decoder_read_layer(&m->decoder, l, w, err));
-        assert_ok(matmul_linear(out, k.rows[0] + l * P * F, w[PART_DOWN], w[PART_DOWN_BIAS], P, D, F, err));
+        assert_ok(matmul_linear(out, k.rows[0] + l * P * F, w[PART_DOWN], w[PART_DOWN_BIAS].f32, P, D, F, err));
         for (size_t i = 0; i < P * D; i++)
             assert_close((double)out[i], (double)k.rows[1][l * P * D + i], 1e-5, "mlp_out", i);
     }

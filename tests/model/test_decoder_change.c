@@ -100,19 +100,19 @@ static void a_term_is_added_to_its_matrix(void **state)
         decoder *d = &m->decoder;
         for (decoder_part part = 0; part < PART_COUNT; part++) {
             const tensor *t = d->layers[1].part[part];
-            const float *w[PART_COUNT];
+            weight w[PART_COUNT];
             if (!t || t->rank != 2)
                 continue;
             made_term made = make_term(t, 3, 0.25f, part);
             assert_ok(decoder_add_term(d, &made.t, err));
             assert_true(decoder_changed(d, t));
             assert_ok(decoder_read_layer(d, 1, w, err));
-            assert_has_term(w[part], &made.t);
+            assert_has_term(w[part].f32, &made.t);
             for (decoder_part other = 0; other < PART_COUNT; other++)
                 if (other != part && d->layers[1].part[other]) {
                     float *from = zeros(d->layers[1].part[other]->count);
                     assert_true(tensor_read(d->layers[1].part[other], 0, d->layers[1].part[other]->count, from));
-                    assert_same_bits(w[other], from, d->layers[1].part[other]->count, "another part");
+                    assert_same_bits(w[other].f32, from, d->layers[1].part[other]->count, "another part");
                     free(from);
                 }
             decoder_drop_terms(d, 0);
@@ -198,9 +198,9 @@ static void rows_of_a_changed_head_are_those_of_the_whole(void **state)
         assert_has_term(whole, &made.t);
         for (size_t first = 0; first < V; first += 100) {
             size_t n = V - first < 300 ? V - first : 300;
-            const float *w;
+            weight w;
             assert_ok(decoder_read_head(d, first, n, rows, &w, err));
-            assert_same_bits(w, whole + first * D, n * D, "rows of the head");
+            assert_same_bits(w.f32, whole + first * D, n * D, "rows of the head");
         }
         int32_t ids[2] = {7, (int32_t)V - 1};
         assert_ok(decoder_embed(d, ids, 2, rows, err));
@@ -217,7 +217,7 @@ static void a_sum_that_is_not_finite_is_an_error(void **state)
     (void)state;
     model *m = tiny_open(LLAMA);
     const tensor *t = m->decoder.layers[1].part[PART_DOWN];
-    const float *w[PART_COUNT];
+    weight w[PART_COUNT];
     made_term made = make_term(t, 1, 1, 2);
     made.a[0] = made.b[0] = 3e38f;
     assert_ok(decoder_add_term(&m->decoder, &made.t, err));
@@ -336,7 +336,7 @@ static void the_files_own_numbers_are_checked_when_they_count(void **state)
     file_map_close(&map);
     model_free(m);
 
-    const float *w[PART_COUNT];
+    weight w[PART_COUNT];
     m = tiny_open(folder);
     t = m->decoder.layers[1].part[PART_UP];
     made_term made = make_term(t, 1, 1, 8);
