@@ -135,3 +135,41 @@ pb_status json_get_array(const json_t *object, const char *key, json_t **value, 
         return wrong_kind(*value, key, "an array", file, err);
     return PB_OK;
 }
+
+/* ---- writing ---- */
+
+static bool is_whole(const json_t *value)
+{
+    double x = json_real_value(value);
+    return json_is_real(value) && x == floor(x) && fabs(x) < 9e15; /* below 2^53: every whole number is there */
+}
+
+static void make_whole(json_t *parent)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+    json_object_foreach(parent, key, value)
+    {
+        if (is_whole(value))
+            json_object_set_new(parent, key, json_integer((json_int_t)json_real_value(value)));
+        else
+            make_whole(value);
+    }
+    json_array_foreach(parent, i, value)
+    {
+        if (is_whole(value))
+            json_array_set_new(parent, i, json_integer((json_int_t)json_real_value(value)));
+        else
+            make_whole(value);
+    }
+}
+
+char *json_text_whole(const json_t *parent, size_t flags)
+{
+    json_t *copy = json_deep_copy(parent);
+    make_whole(copy);
+    char *text = json_dumps(copy, flags);
+    json_decref(copy);
+    return text;
+}

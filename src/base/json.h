@@ -30,4 +30,8 @@ pb_status json_get_array(const json_t *object, const char *key, json_t **value, 
 /* "a string", "an array", ...: for errors that say what was found. NULL is "nothing". */
 const char *json_kind(const json_t *value);
 
+/* An object or array as text, what is whole among its numbers, all of which are read as reals, written as integers. flags:
+ * jansson's. free() */
+char *json_text_whole(const json_t *parent, size_t flags);
+
 #endif

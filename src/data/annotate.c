@@ -1,12 +1,12 @@
 /* annotate.c: see annotate.h. */
 #include "data/annotate.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "data/import_parts.h"
 #include "data/picture.h"
 #include "data/propose.h"
@@ -28,34 +28,6 @@ typedef struct annotator {
 } annotator;
 
 /* ---- rows ---- */
-
-static bool is_whole(const json_t *value)
-{
-    double x = json_real_value(value);
-    return json_is_real(value) && x == floor(x) && fabs(x) < 9e15;
-}
-
-/* Numbers are read as reals; what is whole is written so again. */
-static void make_whole(json_t *parent)
-{
-    const char *key;
-    json_t *value;
-    size_t i;
-    json_object_foreach(parent, key, value)
-    {
-        if (is_whole(value))
-            json_object_set_new(parent, key, json_integer((json_int_t)json_real_value(value)));
-        else
-            make_whole(value);
-    }
-    json_array_foreach(parent, i, value)
-    {
-        if (is_whole(value))
-            json_array_set_new(parent, i, json_integer((json_int_t)json_real_value(value)));
-        else
-            make_whole(value);
-    }
-}
 
 static bool lacks_spans_only(const row *r)
 {
@@ -215,8 +187,7 @@ static pb_status take_row(annotator *a, row *r, pb_error *err)
     else
         tally_kept(a->tally);
     picture_move(r->json, a->from_folder, a->to_folder);
-    make_whole(r->json);
-    char *text = json_dumps(r->json, 0);
+    char *text = json_text_whole(r->json, 0);
     file_write(&a->out, text, strlen(text));
     file_write(&a->out, "\n", 1);
     free(text);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "method/layers.h"
 #include "sweep/counterpart.h"
@@ -125,7 +126,7 @@ store_question sweep_job_question(const sweep_job *j, size_t i)
     const row *r = &j->rows.items[i];
     const char *picture_file = json_string_value(json_object_get(r->json, "image"));
     if (!j->row_texts[i])
-        j->row_texts[i] = r->json ? json_dumps(r->json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : mem_text("null");
+        j->row_texts[i] = r->json ? json_text_whole(r->json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : mem_text("null");
     return (store_question){.number = i, .id = r->id, .subject = r->subject, .source = r->source, .relation = r->relation,
                             .question = r->asked.question, .image = picture_file, .row = j->row_texts[i]};
 }

@@ -138,6 +138,17 @@ static void wrong_types_name_file_field_found_and_expected(void **state)
     json_decref(o);
 }
 
+static void whole_numbers_are_written_as_integers(void **state)
+{
+    (void)state;
+    json_t *object = parsed("{\"start\": 23, \"p\": [0.5, -2, {\"n\": 7e3}], \"big\": 9007199254740993, \"t\": \"1.0\"}");
+    char *text = json_text_whole(object, JSON_COMPACT);
+    assert_string_equal(text, "{\"start\":23,\"p\":[0.5,-2,{\"n\":7000}],\"big\":9007199254740992.0,\"t\":\"1.0\"}");
+    assert_true(json_is_real(json_object_get(object, "start"))); /* the object itself stays as it was read */
+    free(text);
+    json_decref(object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +159,7 @@ int main(void)
         cmocka_unit_test(missing_and_null_fields_keep_the_default),
         cmocka_unit_test(fields_are_read),
         cmocka_unit_test(wrong_types_name_file_field_found_and_expected),
+        cmocka_unit_test(whole_numbers_are_written_as_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
