@@ -5,6 +5,7 @@
 
 #include "api/parts.h"
 #include "base/memory.h"
+#include "math/denormals.h"
 #include "math/matmul.h"
 #include "method/ask.h"
 #include "method/trace.h"
@@ -74,6 +75,7 @@ void api_set_threads(const pb_run_options *run)
     int cores = omp_get_num_procs(), most = cores > MOST_THREADS ? cores : MOST_THREADS;
     int wanted = run && run->threads > 0 ? run->threads : otherwise;
     omp_set_num_threads(wanted < most ? wanted : most);
+    denormals_flush();
 }
 
 /* ---- ask ---- */

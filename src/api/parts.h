@@ -29,7 +29,8 @@ pb_status api_trace_open(pb_trace **out, pb_model *model, const pb_question *ask
 void api_trace_name(pb_trace *t);
 trace_report api_trace_report(const pb_trace *t);
 
-/* As many threads as asked for; NULL or 0: as many as OpenMP would take. */
+/* As many threads as asked for; NULL or 0: as many as OpenMP would take. In all of them denormal numbers count as zeros
+ * from then on. */
 void api_set_threads(const pb_run_options *run);
 /* *json = the text of a tree, which is released. */
 void api_dump(json_t *tree, char **json);

@@ -1,4 +1,4 @@
-/* file.c: see file.h. */
+/* file.c: names of files and folders, and files written whole or not at all. See file.h. */
 #include "base/file.h"
 
 #include <dirent.h>
@@ -7,46 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
-
-static pb_status map_descriptor(file_map *map, int fd, const char *path, pb_error *err)
-{
-    struct stat info;
-    if (fstat(fd, &info) != 0)
-        return fail(err, PB_EIO, "%s: cannot be read: %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return fail(err, PB_EIO, "%s: is not a regular file", path);
-    map->size = (size_t)info.st_size;
-    if (map->size == 0)
-        return PB_OK;
-    void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (data == MAP_FAILED)
-        return fail(err, PB_EIO, "%s: cannot be mapped (%zu bytes): %s", path, map->size, strerror(errno));
-    map->data = data;
-    return PB_OK;
-}
-
-pb_status file_map_open(file_map *map, const char *path, pb_error *err)
-{
-    *map = (file_map){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe would wait for a writer */
-    if (fd < 0)
-        return fail(err, PB_EIO, "%s: cannot be opened: %s", path, strerror(errno));
-    pb_status status = map_descriptor(map, fd, path, err);
-    close(fd);
-    return status;
-}
-
-void file_map_close(file_map *map)
-{
-    if (map->data)
-        munmap((void *)(size_t)map->data, map->size);
-    *map = (file_map){0};
-}
 
 bool file_exists(const char *path)
 {

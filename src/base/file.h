@@ -8,15 +8,32 @@
 #include "base/error.h"
 
 /* ---- reading ---- */
+typedef struct file_watch file_watch; /* file_map.c */
 typedef struct file_map {
     const unsigned char *data; /* NULL when size is 0 */
     size_t size;
+    file_watch *watch;         /* of one that is mapped */
 } file_map;
 
-/* Maps a regular file read-only. Names the path in every error. A file that another program cuts short while it is
- * mapped ends the process with SIGBUS where the missing part is read. */
+/* Maps a regular file read-only. Names the path in every error.
+ *
+ * A file that another program cuts short while it is mapped reads as zeros where it is missing, and is marked: file_map_check
+ * says so, and whoever made something of the bytes asks it before he hands that on. This takes SIGBUS for the whole process
+ * from the first mapping on; one that is no such file's goes to the handler that was there before. */
 pb_status file_map_open(file_map *map, const char *path, pb_error *err);
+/* The same bytes, copied: of files that are read at once, and then closed. Cut short meanwhile they are an error. */
+pb_status file_map_copy(file_map *map, const char *path, pb_error *err);
 void file_map_close(file_map *map);
+
+/* PB_EIO "PATH: became shorter than its N bytes while it was in use", where it did. */
+pb_status file_map_check(const file_map *map, pb_error *err);
+/* The same of the mapping in which `at` lies (of none: PB_OK), as far as something that is missing was read: costs nothing
+ * while no file is. */
+pb_status file_map_check_at(const void *at, pb_error *err);
+
+/* Asks the system to have these bytes of a mapping in memory soon. Costs next to nothing where they are; of memory that is
+ * no mapping's it does nothing. */
+void file_map_ahead(const void *data, size_t size);
 
 bool file_exists(const char *path); /* a regular file, or a link to one */
 bool dir_exists(const char *path);

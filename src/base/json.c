@@ -53,7 +53,7 @@ pb_status json_read_file(json_t **out, const char *path, pb_error *err)
 {
     file_map map;
     *out = NULL;
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     pb_status status = json_parse_object(out, (const char *)map.data, map.size, path, err);
     file_map_close(&map);
     return status;

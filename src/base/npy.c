@@ -139,7 +139,7 @@ pb_status npy_read_f32(float **values, size_t *shape, size_t rank, const char *p
 {
     file_map map;
     *values = NULL;
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     pb_status status = npy_parse(values, NPY_F32, shape, rank, map.data, map.size, path, err);
     file_map_close(&map);
     if (!status)

@@ -378,6 +378,36 @@ void checkpoint_free(checkpoint *c)
     free(c);
 }
 
+/* ---- files that change, and files that are slow ---- */
+
+pb_status checkpoint_check(const checkpoint *c, pb_error *err)
+{
+    for (size_t p = 0; p < c->part_count; p++)
+        TRY(file_map_check(&c->parts[p].map, err));
+    return PB_OK;
+}
+
+pb_status tensor_check(const tensor *t, pb_error *err)
+{
+    return file_map_check_at(t->data, err);
+}
+
+/* From its first byte to its last, whatever lies between those of a layout. */
+static size_t bytes_of(const tensor *t)
+{
+    const dtype_block *b = dtype_find(t->type);
+    size_t last = t->count ? t->count - 1 : 0;
+    if (t->layout)
+        for (size_t d = last = 0; d < t->layout->rank; d++)
+            last += (t->layout->shape[d] ? t->layout->shape[d] - 1 : 0) * t->layout->stride[d];
+    return b ? (last / b->elements + 1) * b->bytes : 0;
+}
+
+void tensor_ahead(const tensor *t)
+{
+    file_map_ahead(t->data, bytes_of(t));
+}
+
 /* ---- look-up ---- */
 
 size_t checkpoint_files(const checkpoint *c, const checkpoint_file **files)

@@ -1,6 +1,7 @@
 /* checkpoint.h: a folder or a file of weights as named tensors.
  *
- * Opening maps the files and reads their headers only: it is instant for any size. Each tensor's place is checked
+ * Opening maps the files and reads their headers only: it is instant for any size. A file that another program cuts short
+ * while it is open reads as zeros where it is missing; checkpoint_check says so. Each tensor's place is checked
  * against its file when it is opened (offsets in range, not overlapping, length = shape x dtype), so what `data`
  * points at can be trusted; its values are not looked at. */
 #ifndef CHECKPOINT_CHECKPOINT_H
@@ -78,6 +79,13 @@ pb_status checkpoint_open_file(checkpoint **out, const char *path, pb_error *err
 void checkpoint_free(checkpoint *c);
 /* Whether path is a file that begins as GGUF files do. */
 bool checkpoint_is_gguf(const char *path);
+
+/* PB_EIO naming the file, where one of them became shorter while it was open: what was read of it is worth nothing. */
+pb_status checkpoint_check(const checkpoint *c, pb_error *err);
+/* The same of the file in which t lies, as far as something that is missing was read: costs nothing. */
+pb_status tensor_check(const tensor *t, pb_error *err);
+/* Asks the system to have t's bytes in memory soon: it is the next to be used. */
+void tensor_ahead(const tensor *t);
 
 size_t checkpoint_files(const checkpoint *c, const checkpoint_file **files);
 size_t checkpoint_tensors(const checkpoint *c, const tensor **tensors);

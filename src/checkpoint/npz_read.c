@@ -9,7 +9,7 @@
 pb_status npz_archive_open(npz_archive *z, const char *path, pb_error *err)
 {
     *z = (npz_archive){.path = mem_text(path)};
-    pb_status status = file_map_open(&z->map, path, err);
+    pb_status status = file_map_copy(&z->map, path, err);
     if (!status && (z->map.size < 2 || memcmp(z->map.data, "PK", 2) != 0))
         status = fail(err, PB_EFORMAT, "%s: is no .npz file: does not begin as a zip archive does", path);
     if (!status)

@@ -17,7 +17,7 @@ typedef struct npz_archive {
     zip_archive zip;
 } npz_archive;
 
-/* Maps the file and reads its directory (zip.h says what is refused). On failure *z is empty. */
+/* Reads the file and reads its directory (zip.h says what is refused). On failure *z is empty. */
 pb_status npz_archive_open(npz_archive *z, const char *path, pb_error *err);
 void npz_archive_close(npz_archive *z);
 

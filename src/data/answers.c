@@ -167,7 +167,7 @@ static pb_status read_lines(json_t *book, const char *text, size_t size, const c
 pb_status answers_read(json_t **book, const char *path, pb_error *err)
 {
     file_map map;
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     const char *text = map.data ? (const char *)map.data : "";
     size_t mark = lines_mark(text, map.size);
     *book = json_object();

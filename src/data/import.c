@@ -327,7 +327,7 @@ pb_status import_run(tally *t, const char *path, const pb_dataset_import_options
 {
     file_map map;
     tally_open(t, path);
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     import_job j = {.name = path, .answers = o->answers, .tally = t, .to = to, .ids = json_object(), .asked = json_object()};
     j.images = o->images ? mem_text(o->images) : mem_text_n(path, (size_t)(path_base(path) - path));
     j.to_folder = mem_text_n(to, (size_t)(path_base(to) - to));

@@ -87,7 +87,7 @@ static pb_status open_annotations(json_t **known, const char *path, pb_error *er
     *known = json_object();
     if (!path)
         return PB_OK;
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     pb_status status = read_annotations(*known, map.data ? (const char *)map.data : "", map.size, path, err);
     file_map_close(&map);
     return status;

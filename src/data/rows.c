@@ -341,7 +341,7 @@ pb_status rows_read(rows *out, const char *path, rows_use use, pb_error *err)
 {
     file_map map;
     *out = (rows){0};
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     pb_status status = map.size ? add_lines(out, (const char *)map.data, map.size, path, use, err) : PB_OK;
     file_map_close(&map);
     if (!status && use == ROWS_ALL)

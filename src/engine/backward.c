@@ -434,11 +434,13 @@ static pb_status back_layer(back_walk *b, size_t layer, lane *lanes, size_t coun
     double begin = clock_now();
     TRY(decoder_read_layer(b->m, layer, step.w, err));
     b->work->loading += clock_now() - begin;
+    if (layer > lanes[0].start)
+        decoder_layer_ahead(b->m, layer - 1);
     for (size_t i = 0, n, rows; i < count; i += n) {
         n = lanes_within(lanes + i, count - i, CHUNK_ROWS, &rows);
         TRY(back_chunk_run(b, &step, lanes + i, n, err));
     }
-    return PB_OK;
+    return decoder_check_layer(b->m, layer, err);
 }
 
 /* The gradients with which lanes begin, after the last layer. */
@@ -501,6 +503,8 @@ pb_status backward_run(decoder *m, replay_fork *forks, const fork_gradient *grad
         n = lanes_within(lanes + i, count - i, memory / (m->config.d_model * sizeof(float)), &rows);
         status = back_wave(&b, lanes + i, n, rows, err);
     }
+    if (!status)
+        status = decoder_check(m, err);
     free(lanes);
     free(b.cosine);
     free(b.sine);

@@ -465,6 +465,15 @@ static void report_progress(walk *k, const lane *lanes, size_t count)
         k->options->progress(k->options->context, k->total > 0 ? k->done / k->total : 1);
 }
 
+/* What is read next: a layer, or behind the last the unembedding. */
+static void ask_ahead(const walk *k, size_t layer)
+{
+    if (layer < k->m->config.layers)
+        decoder_layer_ahead(k->m, layer);
+    else if (k->options->finished)
+        decoder_head_ahead(k->m);
+}
+
 static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb_error *err)
 {
     layer_walk step = {.c = &k->m->config, .layer = layer, .cosine = k->cosine, .sine = k->sine,
@@ -472,12 +481,13 @@ static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb
     double begin = clock_now();
     TRY(decoder_read_layer(k->m, layer, step.w, err));
     k->work->loading += clock_now() - begin;
+    ask_ahead(k, layer + 1);
     for (size_t i = 0, n, rows; i < count; i += n) {
         n = lanes_within(lanes + i, count - i, CHUNK_ROWS, &rows);
         TRY(run_chunk(&step, lanes + i, n, err));
         report_progress(k, lanes + i, n);
     }
-    return PB_OK;
+    return decoder_check_layer(k->m, layer, err);
 }
 
 /* Lanes are sorted by their start, so those that live in a layer stand first. */
@@ -526,6 +536,7 @@ static pb_status run_wave(walk *k, lane *lanes, size_t count, size_t rows, pb_er
     }
     k->work->waves++;
     k->work->rows += rows;
+    ask_ahead(k, lanes->start);
     pb_status status = walk_layers(k, lanes, count, err);
     if (!status)
         status = finish_wave(k, lanes, count, err);
@@ -569,6 +580,8 @@ pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_
     pb_status status = layer_angles(&m->config, forks, count, &k.cosine, &k.sine, err);
     if (!status)
         status = run_waves(&k, lanes, count, err);
+    if (!status)
+        status = decoder_check(m, err);
     free(lanes);
     free(k.cosine);
     free(k.sine);

@@ -162,6 +162,7 @@ static pb_status run_layer(tower_walk *k, pb_error *err)
     if (!live)
         return PB_OK;
     TRY(vision_layer_read(k->v, k->layer, &k->w, err));
+    vision_layer_ahead(k->v, k->layer + 1);
     pb_status status = PB_OK;
     for (size_t i = 0; i < live && !status; i += at_once)
         status = run_chunk(k, i, i + at_once < live ? i + at_once : live, err);
@@ -204,6 +205,8 @@ pb_status tower_run(vision *v, tower_fork *forks, size_t count, pb_error *err)
     k.lanes = mem_new(count, sizeof *k.lanes);
     sort_lanes(&k, forks, x);
     pb_status status = walk_layers(&k, err);
+    if (!status)
+        status = vision_check(v, err);
     arena_free(&k.memory);
     free(k.lanes);
     free(x);

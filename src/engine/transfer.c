@@ -354,6 +354,8 @@ pb_status transfer_run(decoder *m, const transfer_request *t, replay_work *work,
     pb_status status = mem_try(&w.o, o_size(&m->config), sizeof *w.o, "an output projection", err);
     if (!status)
         status = walk_layers(&w, err);
+    if (!status)
+        status = decoder_check(m, err);
     free(w.o);
     free(w.sources.at);
     free(w.destinations.at);

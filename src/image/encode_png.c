@@ -90,7 +90,7 @@ pb_status image_load_rgba(image_rgba *out, const char *path, pb_error *err)
     png_image png = {.version = PNG_IMAGE_VERSION};
     file_map map;
     *out = (image_rgba){0};
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     pb_status status = read_rgba(out, &png, &map, path, err);
     png_image_free(&png);
     file_map_close(&map);

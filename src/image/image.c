@@ -80,7 +80,7 @@ pb_status image_load(image *out, const char *path, pb_error *err)
 {
     file_map map;
     *out = (image){0};
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     pb_status status = image_decode(out, map.data, map.size, path, err);
     file_map_close(&map);
     return status;

@@ -171,7 +171,7 @@ static pb_status dataset_sd(const question *q, const char *path, double *sd, pb_
     file_map map;
     moments m = {0};
     size_t line = 1;
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     pb_status status = PB_OK;
     const char *text = (const char *)map.data, *end = text + map.size;
     for (const char *next; text && text < end && !status; text = next, line++) {

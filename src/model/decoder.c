@@ -88,7 +88,7 @@ static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *
 pb_status decoder_open(decoder *m, const checkpoint *c, const decoder_config *config, const decoder_names *names,
                        pb_error *err)
 {
-    *m = (decoder){.config = *config};
+    *m = (decoder){.config = *config, .files = c};
     pb_status status = find_all(m, c, names, err);
     if (status)
         decoder_free(m);
@@ -172,6 +172,35 @@ pb_status decoder_read_layer(decoder *m, size_t layer, weight w[PART_COUNT], pb_
     m->layers[layer].checked = true;
     return PB_OK;
 }
+
+/* ---- files ---- */
+
+void decoder_layer_ahead(const decoder *m, size_t layer)
+{
+    for (decoder_part part = 0; part < PART_COUNT; part++)
+        if (m->layers[layer].part[part])
+            tensor_ahead(m->layers[layer].part[part]);
+}
+
+void decoder_head_ahead(const decoder *m)
+{
+    tensor_ahead(m->head);
+}
+
+pb_status decoder_check_layer(const decoder *m, size_t layer, pb_error *err)
+{
+    for (decoder_part part = 0; part < PART_COUNT; part++)
+        if (m->layers[layer].part[part])
+            TRY(tensor_check(m->layers[layer].part[part], err));
+    return PB_OK;
+}
+
+pb_status decoder_check(const decoder *m, pb_error *err)
+{
+    return checkpoint_check(m->files, err);
+}
+
+/* ---- norms ---- */
 
 void decoder_norm(const decoder_config *c, float *y, const float *x, const float *w, const float *b, size_t rows)
 {

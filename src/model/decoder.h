@@ -86,6 +86,7 @@ typedef struct decoder_changes decoder_changes; /* decoder_change.c */
 
 typedef struct decoder {
     decoder_config config;
+    const checkpoint *files;
     const tensor *embedding, *head; /* head may be the embedding */
     const tensor *end[END_COUNT];   /* NULL where this model has none */
     decoder_layer *layers;          /* [L] */
@@ -110,6 +111,14 @@ pb_status decoder_read_layer(decoder *m, size_t layer, weight w[PART_COUNT], pb_
 /* The same of some parts alone; the others of w are NULL. */
 pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts, size_t count,
                              weight w[PART_COUNT], pb_error *err);
+
+/* Asks for a layer's weights, or for the unembedding's, so that they are in memory when they are read. */
+void decoder_layer_ahead(const decoder *m, size_t layer);
+void decoder_head_ahead(const decoder *m);
+/* PB_EIO naming a file that became shorter while it was in use: what was computed is worth nothing. The first costs nothing,
+ * and notes what one layer's weights, used as they lie, were missing; the second asks for the files' sizes. */
+pb_status decoder_check_layer(const decoder *m, size_t layer, pb_error *err);
+pb_status decoder_check(const decoder *m, pb_error *err);
 
 /* w[e] = the vectors at the end in f32, likewise; NULL where the model has none. Valid until the next change. */
 pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err);

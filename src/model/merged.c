@@ -289,6 +289,8 @@ static pb_status copy_file(const char *from, const char *to, pb_error *err)
     pb_status status = file_writer_open(&w, to, err);
     if (!status) {
         status = write_bytes(map.data, 0, map.size, &out, err);
+        if (!status)
+            status = file_map_check(&map, err);
         if (status)
             file_writer_abandon(&w);
         else

@@ -122,6 +122,7 @@ static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, s
         TRY(matmul_linear(work->logits, work->x, w, bias ? bias + v : NULL, n, b.count, D, err));
         take_blocks(rows, n, &b);
     }
+    TRY(tensor_check(m->head, err));
     for (size_t i = 0; i < n; i++)
         rows[i].log_sum_exp = work->highest[i] + log(work->sum[i]);
     return PB_OK;

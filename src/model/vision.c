@@ -18,6 +18,7 @@ typedef struct weight_pair {
 
 struct vision {
     vision_config config;
+    const checkpoint *files[2]; /* the tower's and the projector's */
     const tensor *class_row, *positions; /* class_row NULL where there is none */
     weight_pair patch, pre_norm;
     weight_pair (*layers)[VISION_PARTS]; /* [used_layers]: those that the features pass */
@@ -122,6 +123,8 @@ pb_status vision_open(vision **out, const vision_config *config, const vision_so
 {
     vision *v = mem_new(1, sizeof *v);
     v->config = *config;
+    v->files[0] = source->tower;
+    v->files[1] = source->projector;
     long states = (long)config->layers + 1;
     long index = config->feature_layer < 0 ? states + config->feature_layer : config->feature_layer;
     v->used_layers = (size_t)index;
@@ -260,6 +263,28 @@ void vision_layer_free(vision_layer *w)
     for (size_t i = 0; i < 2 * VISION_PARTS; i++)
         free(w->owned[i]);
     *w = (vision_layer){0};
+}
+
+static void pair_ahead(const weight_pair *pair)
+{
+    if (pair->weight)
+        tensor_ahead(pair->weight);
+}
+
+void vision_layer_ahead(const vision *v, size_t layer)
+{
+    if (layer < v->used_layers)
+        for (size_t i = 0; i < VISION_PARTS; i++)
+            pair_ahead(&v->layers[layer][i]);
+    else
+        for (size_t i = 0; i < v->config.projector_layers; i++)
+            pair_ahead(&v->projector[i]);
+}
+
+pb_status vision_check(const vision *v, pb_error *err)
+{
+    TRY(checkpoint_check(v->files[0], err));
+    return checkpoint_check(v->files[1], err);
 }
 
 /* y[rows][out] = x[rows][in] w^T + b, weights widened as they are used. */
@@ -427,6 +452,7 @@ static pb_status run_layer(vision *v, size_t layer, float *x, float *added, aren
     size_t R = tower_rows(&v->config), D = v->config.width;
     vision_layer w;
     TRY(vision_layer_read(v, layer, &w, err));
+    vision_layer_ahead(v, layer + 1);
     pb_status status = vision_attention_out(v, &w, x, 1, added, memory, err);
     if (!status) {
         add_rows(x, added, R * D);
@@ -455,6 +481,8 @@ pb_status vision_encode(vision *v, const float *pixels, float *rows, pb_error *e
     float *x;
     TRY(mem_try(&x, 2 * tower_rows(&v->config), v->config.width * sizeof *x, "the vision tower's rows", err));
     pb_status status = encode(v, x, &memory, pixels, rows, err);
+    if (!status)
+        status = vision_check(v, err);
     arena_free(&memory);
     free(x);
     return status;

@@ -100,6 +100,10 @@ typedef struct vision_layer {
 
 pb_status vision_layer_read(const vision *v, size_t layer, vision_layer *out, pb_error *err);
 void vision_layer_free(vision_layer *w);
+/* Asks for a layer's weights, or behind the last the projector's, so that they are in memory when they are read. */
+void vision_layer_ahead(const vision *v, size_t layer);
+/* PB_EIO naming a file that became shorter while it was in use: what was computed is worth nothing. */
+pb_status vision_check(const vision *v, pb_error *err);
 
 /* x[R][D] = hidden_states[0] of pixels[3][image_size][image_size]. R is vision_tower_rows, D the tower's width. */
 pb_status vision_embed(vision *v, const float *pixels, float *x, pb_error *err);

@@ -18,6 +18,7 @@ pb_status weights_read(const tensor *t, size_t first, size_t count, float *out, 
 #pragma omp parallel for reduction(&& : finite) if (count > BLOCK)
     for (size_t i = 0; i < count; i += BLOCK)
         finite = tensor_read(t, first + i, count - i < BLOCK ? count - i : BLOCK, out + i) && finite;
+    TRY(tensor_check(t, err));
     return finite ? PB_OK : tensor_not_finite(t, err);
 }
 
@@ -34,6 +35,7 @@ pb_status weights_check(const tensor *t, pb_error *err)
 #pragma omp parallel for reduction(&& : finite) if (t->count > BLOCK)
     for (size_t i = 0; i < t->count; i += BLOCK)
         finite = all_finite(x + i, t->count - i < BLOCK ? t->count - i : BLOCK) && finite;
+    TRY(tensor_check(t, err));
     return finite ? PB_OK : tensor_not_finite(t, err);
 }
 

@@ -7,7 +7,8 @@
 /* Whether t's values can be used where they lie: f32, aligned. */
 bool weights_in_place(const tensor *t);
 
-/* out[count] = elements first .. of t, in parallel; an error naming the tensor when any is NaN or infinite. */
+/* out[count] = elements first .. of t, in parallel; an error naming the tensor when any is NaN or infinite, or the file when
+ * it was cut short meanwhile. */
 pb_status weights_read(const tensor *t, size_t first, size_t count, float *out, pb_error *err);
 
 /* The same check alone. */

@@ -20,7 +20,7 @@ static const char *media_type(const file_map *f)
 bool picture_data_uri(const char *path, buffer *out)
 {
     file_map file;
-    if (file_map_open(&file, path, NULL) != PB_OK)
+    if (file_map_copy(&file, path, NULL) != PB_OK)
         return false;
     const char *type = file.size < PICTURE_LIMIT ? media_type(&file) : NULL;
     if (type) {

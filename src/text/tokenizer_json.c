@@ -55,7 +55,7 @@ pb_status tokenizer_read_json(tokenizer *t, const char *path, const char *direct
 {
     file_map map;
     (void)directory;
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     pb_status status = read_bytes(t, (const char *)map.data, map.size, path, err);
     file_map_close(&map);
     return status;

@@ -73,7 +73,7 @@ static pb_status read_bpe(tokenizer *t, const char *path, const char *directory,
     char *merges = path_join(directory, "merges.txt");
     file_map map;
     vocab words;
-    pb_status status = file_map_open(&map, merges, err);
+    pb_status status = file_map_copy(&map, merges, err);
     if (!status) {
         status = read_words(&words, path, err);
         if (!status) {

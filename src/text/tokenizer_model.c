@@ -133,7 +133,7 @@ pb_status tokenizer_read_model(tokenizer *t, const char *path, const char *direc
 {
     file_map map;
     sentencepiece model;
-    TRY(file_map_open(&map, path, err));
+    TRY(file_map_copy(&map, path, err));
     pb_status status = sentencepiece_read(&model, map.data, map.size, path, err);
     file_map_close(&map);
     t->pieces = model.pieces;

@@ -23,7 +23,7 @@ static pb_status open_bytes(zip_archive *z, const void *bytes, size_t size, unsi
 {
     *copy = mem_new(size, 1);
     memcpy(*copy, bytes, size);
-    file_map map = {*copy, size};
+    file_map map = {.data = *copy, .size = size};
     return zip_open(z, &map, "w.bin", err);
 }
 
