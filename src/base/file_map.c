@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_ahead.h"
 #include "base/memory.h"
 
 struct file_watch {
@@ -23,8 +24,7 @@ struct file_watch {
     size_t size;
     atomic_bool cut;
     char *path;
-    dev_t device;
-    ino_t file;
+    int fd; /* stays open: to ask for the file's size, and for what of it is in memory */
     file_watch *next;
 };
 
@@ -101,7 +101,8 @@ static file_watch *unused_watch(void)
     return w;
 }
 
-static file_watch *watch_begin(const file_map *map, const struct stat *info, const char *path)
+/* Takes over the descriptor. */
+static file_watch *watch_begin(const file_map *map, int fd, const char *path)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, install);
@@ -109,8 +110,7 @@ static file_watch *watch_begin(const file_map *map, const struct stat *info, con
     file_watch *w = unused_watch();
     w->size = map->size;
     w->path = mem_text(path);
-    w->device = info->st_dev;
-    w->file = info->st_ino;
+    w->fd = fd;
     atomic_store(&w->cut, false);
     atomic_store(&w->data, map->data);
     pthread_mutex_unlock(&changing);
@@ -121,6 +121,7 @@ static void watch_end(file_watch *w)
 {
     pthread_mutex_lock(&changing);
     atomic_store(&w->data, NULL);
+    close(w->fd);
     free(w->path);
     w->path = NULL;
     pthread_mutex_unlock(&changing);
@@ -137,8 +138,8 @@ pb_status file_map_check(const file_map *map, pb_error *err)
     struct stat now;
     if (!w)
         return PB_OK;
-    bool same = stat(w->path, &now) == 0 && now.st_dev == w->device && now.st_ino == w->file; /* not put in its place */
-    return atomic_load(&w->cut) || (same && (size_t)now.st_size < w->size) ? was_cut(w, err) : PB_OK;
+    bool shorter = fstat(w->fd, &now) == 0 && (size_t)now.st_size < w->size;
+    return shorter || atomic_load(&w->cut) ? was_cut(w, err) : PB_OK;
 }
 
 pb_status file_map_check_at(const void *at, pb_error *err)
@@ -151,47 +152,50 @@ pb_status file_map_check_at(const void *at, pb_error *err)
 
 /* ---- opening ---- */
 
-static pb_status open_regular(int *fd, struct stat *info, const char *path, pb_error *err)
+/* *fd = -1 where it fails. */
+static pb_status open_regular(int *fd, size_t *size, const char *path, pb_error *err)
 {
+    struct stat info = {0};
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe would wait for a writer */
     if (*fd < 0)
         return fail(err, PB_EIO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(*fd, info) != 0)
-        return fail(err, PB_EIO, "%s: cannot be read: %s", path, strerror(errno));
-    if (!S_ISREG(info->st_mode))
-        return fail(err, PB_EIO, "%s: is not a regular file", path);
-    return PB_OK;
-}
-
-static pb_status map_descriptor(file_map *map, int fd, const struct stat *info, const char *path, pb_error *err)
-{
-    map->size = (size_t)info->st_size;
-    if (map->size == 0)
-        return PB_OK;
-    void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (data == MAP_FAILED)
-        return fail(err, PB_EIO, "%s: cannot be mapped (%zu bytes): %s", path, map->size, strerror(errno));
-    map->data = data;
-    map->watch = watch_begin(map, info, path);
-    return PB_OK;
+    pb_status status = PB_OK;
+    if (fstat(*fd, &info) != 0)
+        status = fail(err, PB_EIO, "%s: cannot be read: %s", path, strerror(errno));
+    else if (!S_ISREG(info.st_mode))
+        status = fail(err, PB_EIO, "%s: is not a regular file", path);
+    if (status) {
+        close(*fd);
+        *fd = -1;
+    }
+    *size = (size_t)info.st_size;
+    return status;
 }
 
 pb_status file_map_open(file_map *map, const char *path, pb_error *err)
 {
-    struct stat info;
+    size_t size;
     int fd;
     *map = (file_map){0};
-    pb_status status = open_regular(&fd, &info, path, err);
-    if (!status)
-        status = map_descriptor(map, fd, &info, path, err);
-    if (fd >= 0)
+    TRY(open_regular(&fd, &size, path, err));
+    if (size == 0) {
         close(fd);
-    return status;
+        return PB_OK;
+    }
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED) {
+        pb_status status = fail(err, PB_EIO, "%s: cannot be mapped (%zu bytes): %s", path, size, strerror(errno));
+        close(fd);
+        return status;
+    }
+    *map = (file_map){.data = data, .size = size};
+    map->watch = watch_begin(map, fd, path);
+    return PB_OK;
 }
 
-static pb_status copy_descriptor(file_map *map, int fd, const struct stat *info, const char *path, pb_error *err)
+static pb_status copy_descriptor(file_map *map, int fd, size_t size, const char *path, pb_error *err)
 {
-    size_t size = (size_t)info->st_size, done = 0;
+    size_t done = 0;
     unsigned char *copy;
     if (size == 0)
         return PB_OK;
@@ -213,20 +217,19 @@ static pb_status copy_descriptor(file_map *map, int fd, const struct stat *info,
 
 pb_status file_map_copy(file_map *map, const char *path, pb_error *err)
 {
-    struct stat info;
+    size_t size;
     int fd;
     *map = (file_map){0};
-    pb_status status = open_regular(&fd, &info, path, err);
-    if (!status)
-        status = copy_descriptor(map, fd, &info, path, err);
-    if (fd >= 0)
-        close(fd);
+    TRY(open_regular(&fd, &size, path, err));
+    pb_status status = copy_descriptor(map, fd, size, path, err);
+    close(fd);
     return status;
 }
 
 void file_map_close(file_map *map)
 {
     if (map->watch) {
+        ahead_forget(map);
         watch_end(map->watch);
         munmap((void *)(size_t)map->data, map->size);
     } else {
@@ -235,12 +238,9 @@ void file_map_close(file_map *map)
     *map = (file_map){0};
 }
 
-/* ---- what will be read, and what was ---- */
-
 void file_map_ahead(const void *data, size_t size)
 {
-    if (!watch_of(data))
-        return;
-    size_t begin = (size_t)data / page_size * page_size, end = (size_t)data + size;
-    madvise((void *)begin, end - begin, MADV_WILLNEED); /* advice: where it is not taken, pages come as they are read */
+    const file_watch *w = watch_of(data);
+    if (w && size)
+        ahead_ask(w->fd, atomic_load(&w->data), (size_t)((const unsigned char *)data - atomic_load(&w->data)), size);
 }

@@ -479,9 +479,9 @@ static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb
     layer_walk step = {.c = &k->m->config, .layer = layer, .cosine = k->cosine, .sine = k->sine,
                        .memory = &k->memory, .work = k->work};
     double begin = clock_now();
+    ask_ahead(k, layer + 1); /* before this one is waited for, so that the disk is never idle */
     TRY(decoder_read_layer(k->m, layer, step.w, err));
     k->work->loading += clock_now() - begin;
-    ask_ahead(k, layer + 1);
     for (size_t i = 0, n, rows; i < count; i += n) {
         n = lanes_within(lanes + i, count - i, CHUNK_ROWS, &rows);
         TRY(run_chunk(&step, lanes + i, n, err));
