@@ -16,7 +16,12 @@
  *
  * Strings handed in are read during the call only; zero means the default throughout. Objects handed out are the
  * caller's: free each with its _free (NULL is fine). A model may be used by one thread at a time; it uses several
- * itself. Nothing is written but what is asked for, and nothing is ever fetched. */
+ * itself. Nothing is written but what is asked for, and nothing is ever fetched.
+ *
+ * Two things of the process change. From the first model on SIGBUS goes to patchbay first: a file of weights that another
+ * program cuts short makes what runs fail with PB_EIO; a SIGBUS of any other memory goes on to the handler that was there
+ * before (one that is set later should pass on what it does not know). And what runs sets, in the calling thread and in its
+ * OpenMP threads, that denormal numbers count as zeros, which keeps models that hold them fast. */
 #ifndef PATCHBAY_H
 #define PATCHBAY_H
 

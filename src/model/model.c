@@ -257,6 +257,8 @@ pb_status model_open(model **out, const model_source *source, pb_error *err)
     pb_status status = read_config(m, &config, &file, err);
     if (!status)
         status = open_parts(m, config, source, file, err);
+    if (!status)
+        status = model_check(m, err);
     json_decref(config);
     free(file);
     if (status) {
@@ -285,6 +287,15 @@ void model_free(model *m)
     free(m->path);
     free(m->tower_path);
     free(m);
+}
+
+pb_status model_check(const model *m, pb_error *err)
+{
+    const checkpoint *files[] = {m->weights, m->tower_weights, m->lent_weights};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (files[i])
+            TRY(checkpoint_check(files[i], err));
+    return PB_OK;
 }
 
 /* ---- pictures ---- */

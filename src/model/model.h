@@ -53,6 +53,9 @@ typedef struct model_source {
 pb_status model_open(model **out, const model_source *source, pb_error *err);
 void model_free(model *m);
 
+/* PB_EIO naming a file of weights that became shorter while the model was open: nothing that it says is worth anything. */
+pb_status model_check(const model *m, pb_error *err);
+
 /* PB_EINVAL where `folder`, to which results go, is the model's own or lies inside of it: nothing is written there. */
 pb_status model_check_output(const model *m, const char *folder, pb_error *err);
 

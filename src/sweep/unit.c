@@ -43,9 +43,10 @@ static pb_status put_ended(const unit_run *u, size_t at, const char *status, con
     return put(u, at, &result, err);
 }
 
-/* A question's failure is recorded; where memory is missing, it is nobody's. */
+/* A question's failure is recorded; where memory is missing, or weights, it is nobody's. */
 static pb_status put_failed(const unit_run *u, size_t at, const pb_error *why, pb_error *err)
 {
+    TRY(model_check(u->j->model, err));
     if (why->code == PB_ENOMEM) {
         *err = *why;
         return why->code;

@@ -54,7 +54,7 @@ static void products_do_not_change(void **state)
     for (size_t i = 0; i < OUT * IN; i++)
         w[i] = i % 3 ? 0x1p-140f * (float)(i % 7) : (float)(i % 5) + 1;
     denormals_flush();
-    assert_ok(matmul_linear(y, x, w, NULL, ROWS, OUT, IN, err));
+    assert_ok(matmul_linear(y, x, (weight){.f32 = w}, NULL, ROWS, OUT, IN, err));
     for (size_t r = 0; r < ROWS; r++)
         for (size_t o = 0; o < OUT; o++) {
             double sum = 0;
