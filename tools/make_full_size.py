@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 """Makes full-size checkpoints with random weights, for speed and memory: the shapes, names and files of published models.
 
-    python tools/make_full_size.py llava-1.5-7b OUT            14 GB, in a minute or two
+    python tools/make_full_size.py llava-1.5-7b OUT            14 GB, as fast as the disk takes them (5 s of computing)
     python tools/make_full_size.py bunny-v1.0-3b OUT --sparse  at once: holes that read as zeros, and take no space
     python tools/make_full_size.py --list
 
 OUT/NAME is the checkpoint: config.json, bfloat16 shards with their index, a tokenizer of the vocabulary's size, a processor
 config. The original layout's tower lies beside it, in OUT/clip-vit-large-patch14-336. Needs NumPy and tokenizers.
 
-Weights are one stretch of Gaussian noise, used again and again and scaled by 1/sqrt(inputs); norms are 1, biases 0. So
-they run as fast as real ones, and say nothing. Holes are enough to open a model; a trace or its plan needs weights that differ.
+Weights are one stretch of Gaussian noise, which each matrix reads from a place of its own on; norms are 1, biases 0. Scales
+(SCALES, times 1/sqrt(inputs)) keep a run's numbers those of a trained model: queries and keys are so large that attention picks
+rows, and the head so large that some tokens are likely. So they run as fast as real weights, and say nothing. Holes are enough
+to open a model; a trace or its plan needs weights that differ.
 """
 
 import argparse
 import json
 import struct
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 SHARD = 5_000_000_000          # bytes, as save_pretrained cuts
 NOISE = 1 << 24                # elements that are drawn
+SCALES = {"q_proj": 1.7, "k_proj": 1.7, "lm_head": 4.0, "embed_tokens": 32.0}   # beside 1: of matrices with these names in theirs
 
 Tensor = tuple[str, tuple[int, ...]]
 
@@ -242,10 +246,13 @@ def write_tensor(file, name: str, shape: tuple[int, ...], noise: np.ndarray) -> 
     if len(shape) == 1:                                                  # a norm or a bias
         file.write(as_bfloat16(np.full(left, float("norm" in name and name.endswith("weight")), np.float32)))
         return
-    block = as_bfloat16(noise * np.float32(1 / np.sqrt(np.prod(shape[1:]))))
+    scale = next((scale for part, scale in SCALES.items() if part in name), 1.0)
+    block = as_bfloat16(noise * np.float32(scale / np.sqrt(np.prod(shape[1:]))))
+    at = zlib.crc32(name.encode()) % NOISE       # matrices of one size must differ: where queries are keys, rows see themselves alone
     while left > 0:
-        file.write(block[:2 * min(left, NOISE)])
-        left -= NOISE
+        take = min(left, NOISE - at)
+        file.write(block[2 * at:2 * (at + take)])
+        left, at = left - take, 0
 
 
 def as_bfloat16(values: np.ndarray) -> memoryview:

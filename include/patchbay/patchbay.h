@@ -113,6 +113,8 @@ pb_status pb_ask(pb_answer **out, pb_model *model, const pb_question *question, 
 void pb_answer_free(pb_answer *answer);
 
 const char *pb_answer_text(const pb_answer *answer);
+/* How many tokens it has, without the one that ended it. */
+size_t pb_answer_tokens(const pb_answer *answer);
 /* The i-th most likely first token; false when there is none. The text lives as long as the answer. */
 bool pb_answer_top(const pb_answer *answer, size_t i, int32_t *id, const char **text, double *prob);
 /* Schema patchbay.ask/1. *json: free(). */
@@ -617,6 +619,26 @@ pb_status pb_sweep_run(pb_model *model, const char *dataset, const pb_sweep_opti
 /* Puts stores of the same work, as shards leave them, together in the store `path`, which is made, or added to; it may be one of
  * them. Refused, before anything is written, where they are of different work; results that several have must be equal. */
 pb_status pb_sweep_merge(const char *path, const char *const *stores, size_t count, pb_sweep_summary *summary, pb_error *err);
+
+/* ---- bench ----
+ *
+ *     if (pb_bench_run(&bench, model, NULL, &err) == PB_OK) {
+ *         pb_bench_text(bench, &text);
+ *         puts(text);
+ *     }
+ *
+ * What limits the work on a model here (docs/performance.md): the rates at which this machine multiplies and reads, and the
+ * phases of an answer, a trace and an edit of the model against them. The question is made up, and the picture too. */
+
+typedef struct pb_bench pb_bench;
+
+/* The trace is one of as many layers as take about a minute. */
+pb_status pb_bench_run(pb_bench **out, pb_model *model, const pb_run_options *run, pb_error *err);
+void pb_bench_free(pb_bench *bench);
+/* Schema patchbay.bench/1. *json: free(). */
+void pb_bench_json(const pb_bench *bench, char **json);
+/* The same as a table. *text: free(). */
+void pb_bench_text(const pb_bench *bench, char **text);
 
 #ifdef __cplusplus
 }

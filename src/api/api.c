@@ -153,6 +153,11 @@ const char *pb_answer_text(const pb_answer *pa)
     return pa->text.data;
 }
 
+size_t pb_answer_tokens(const pb_answer *pa)
+{
+    return pa->answer.count;
+}
+
 bool pb_answer_top(const pb_answer *pa, size_t i, int32_t *id, const char **text, double *prob)
 {
     if (i >= pa->answer.top_count)

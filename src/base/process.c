@@ -2,7 +2,11 @@
 #include "base/process.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "base/memory.h"
 
 double clock_now(void)
 {
@@ -23,4 +27,26 @@ size_t process_peak_bytes(void)
     if (status)
         fclose(status);
     return kilobytes * 1024;
+}
+
+char *process_cpu(void)
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    char *name = NULL;
+    while (file && !name && fgets(line, sizeof line, file))
+        if (strncmp(line, "model name", 10) == 0 && strchr(line, ':')) {
+            const char *text = strchr(line, ':') + 1;
+            text += strspn(text, " \t");
+            name = mem_text_n(text, strcspn(text, "\n"));
+        }
+    if (file)
+        fclose(file);
+    return name ? name : mem_text("unknown");
+}
+
+size_t process_machine_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
 }

@@ -1,4 +1,4 @@
-/* process.h: what this process takes: seconds and memory. */
+/* process.h: what this process takes, seconds and memory; and the machine it runs on. */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
@@ -9,5 +9,10 @@ double clock_now(void);
 
 /* The most memory that was resident at a time, mapped files included; 0 when the system does not tell. */
 size_t process_peak_bytes(void);
+
+/* What the system calls this machine's processor; "unknown" when it does not tell. free() */
+char *process_cpu(void);
+/* Bytes of memory that this machine has. */
+size_t process_machine_bytes(void);
 
 #endif

@@ -13,7 +13,7 @@ typedef struct command {
     int (*run)(const settings *s);
 } command;
 
-extern const command command_info, command_ask, command_trace, command_attribute, command_edit, command_flow, command_knockout, command_demo, command_lens, command_dump, command_report, command_sweep;
+extern const command command_info, command_ask, command_trace, command_attribute, command_edit, command_flow, command_knockout, command_demo, command_lens, command_dump, command_report, command_sweep, command_bench;
 
 /* The commands under `dataset`, each named "dataset import", "dataset check", ...; ended by NULL. */
 extern const command *const dataset_commands[];

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/meter.h"
 #include "base/process.h"
 #include "engine/lane.h"
 #include "engine/layer.h"
@@ -320,10 +321,14 @@ static pb_status mix_backward(const back_walk *b, const layer_walk *k, const bac
     attention_gradient *gradients;
     TRY(arena_try(k->memory, &jobs, a->n, sizeof *jobs, "a chunk's attention", err));
     TRY(arena_try(k->memory, &gradients, a->n, sizeof *gradients, "a chunk's attention", err));
+    double flop = k->work->flop;
     TRY(jobs_again(k, c, a, jobs, gradients, &count, err));
     double begin = clock_now();
+    meter_kind before = meter_enter(METER_ATTENTION);
     if (a->z)
         attention(jobs, count);
+    meter_work(k->work->flop - flop, 0);
+    meter_leave(before);
     k->work->attention += clock_now() - begin;
     for (size_t i = 0; a->z && i < a->n; i++)
         if (c->rows[i].heads_given)
@@ -334,7 +339,9 @@ static pb_status mix_backward(const back_walk *b, const layer_walk *k, const bac
     memset(a->d_k, 0, a->n * kv_width * sizeof(float));
     memset(a->d_v, 0, a->n * kv_width * sizeof(float));
     begin = clock_now();
+    before = meter_enter(METER_ATTENTION);
     attention_backward(jobs, gradients, count);
+    meter_leave(before);
     k->work->attention += clock_now() - begin;
     return PB_OK;
 }

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/process.h"
 #include "base/memory.h"
+#include "base/meter.h"
+#include "base/process.h"
 #include "engine/lane.h"
 #include "engine/layer.h"
 #include "math/low_rank.h"
@@ -299,10 +300,13 @@ static pb_status mix(const layer_walk *k, chunk *c, pb_error *err)
     TRY(product(k, c, wants_attention, q, queries_in, PART_Q, PART_Q_BIAS, n, width, D, err));
     rotate(k, c, q, f->heads, wants_attention);
 
-    double begin = clock_now();
+    double begin = clock_now(), flop = k->work->flop;
     TRY(arena_try(k->memory, &jobs, c->count, sizeof *jobs, "a chunk's attention", err));
     TRY(chunk_jobs(k, c, keys, values, q, jobs, &job_count, err));
+    meter_kind before = meter_enter(METER_ATTENTION);
     attention(jobs, job_count);
+    meter_work(k->work->flop - flop, 0);
+    meter_leave(before);
     k->work->attention += clock_now() - begin;
     return PB_OK;
 }

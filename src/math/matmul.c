@@ -5,8 +5,17 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/meter.h"
 #include "base/process.h"
 #include "math/elementwise.h"
+
+/* A product begins; meter_leave takes what is returned. */
+static meter_kind enter_product(size_t rows, size_t out, size_t in, size_t element)
+{
+    meter_kind before = meter_enter(METER_PRODUCTS);
+    meter_product(rows, out, in, out * in * element);
+    return before;
+}
 
 #if defined PATCHBAY_CBLAS
 #include <cblas.h>
@@ -15,10 +24,12 @@ pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, s
                         pb_error *err)
 {
     (void)err;
+    meter_kind before = enter_product(rows, out, in, sizeof *w.f32);
     for (size_t r = 0; bias && r < rows; r++)
         memcpy(y + r * out, bias, out * sizeof *y);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)out, (int)in, 1.0f, x, (int)in, w.f32, (int)in,
                 bias ? 1.0f : 0.0f, y, (int)out);
+    meter_leave(before);
     return PB_OK;
 }
 
@@ -26,8 +37,10 @@ pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows,
                               pb_error *err)
 {
     (void)err;
+    meter_kind before = enter_product(rows, out, in, sizeof *w.f32);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)in, (int)out, 1.0f, dy, (int)out, w.f32, (int)in,
                 0.0f, dx, (int)in);
+    meter_leave(before);
     return PB_OK;
 }
 
@@ -35,8 +48,10 @@ pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const f
                                size_t in, pb_error *err)
 {
     (void)err;
+    meter_kind before = enter_product(rows, out, in, sizeof *dw);
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)in, (int)rows, 1.0f, dy, (int)out, x, (int)in,
                 1.0f, dw, (int)in);
+    meter_leave(before);
     if (dbias)
         add_column_sums(dbias, dy, rows, out);
     return PB_OK;
@@ -286,7 +301,10 @@ static pb_status multiply_rows(const product *p, pb_error *err)
     TRY(start_library(err));
     if (p->rows == 0)
         return PB_OK;
-    return any_row_count_gives_the_same_bits() ? multiply_on_some_threads(p, err) : multiply_tiles(p, err);
+    meter_kind before = enter_product(p->rows, p->columns, p->inner, sizeof(float));
+    pb_status status = any_row_count_gives_the_same_bits() ? multiply_on_some_threads(p, err) : multiply_tiles(p, err);
+    meter_leave(before);
+    return status;
 }
 
 pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,

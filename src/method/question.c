@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/meter.h"
 #include "base/process.h"
 
 static pb_status check_length(const question *q, size_t length, pb_error *err)
@@ -72,7 +73,11 @@ pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error
 
 pb_status question_encode(const question *q, const float *pixels, float *rows, pb_error *err)
 {
-    TRY(vision_encode(q->model->vision, pixels, rows, err));
+    meter_kind before = meter_enter(METER_PICTURE);
+    pb_status status = vision_encode(q->model->vision, pixels, rows, err);
+    meter_leave(before);
+    if (status)
+        return status;
     return image_order_apply(&q->order, rows, q->model->decoder.config.d_model, err);
 }
 

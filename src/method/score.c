@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/meter.h"
 
 enum { READ_AT_ONCE = 1024 }; /* rows: bounds the logits in memory, and still reads the unembedding seldom */
 
@@ -19,9 +20,12 @@ static pb_status check_finite(const readout *rows, size_t n, pb_error *err)
 
 pb_status score_read(decoder *m, readout *rows, size_t n, pb_error *err)
 {
-    for (size_t i = 0; i < n; i += READ_AT_ONCE)
-        TRY(decoder_readout(m, rows + i, n - i < READ_AT_ONCE ? n - i : READ_AT_ONCE, err));
-    return check_finite(rows, n, err);
+    pb_status status = PB_OK;
+    meter_kind before = meter_enter(METER_READ_OUT);
+    for (size_t i = 0; i < n && !status; i += READ_AT_ONCE)
+        status = decoder_readout(m, rows + i, n - i < READ_AT_ONCE ? n - i : READ_AT_ONCE, err);
+    meter_leave(before);
+    return status ? status : check_finite(rows, n, err);
 }
 
 static score score_of(const readout *rows, const score_target *target)
@@ -55,7 +59,7 @@ size_t score_bytes(const decoder *m, size_t n, size_t tokens)
     return decoder_readout_bytes(m, n * tokens < READ_AT_ONCE ? n * tokens : READ_AT_ONCE);
 }
 
-pb_status score_differentiate(decoder *m, readout *rows, size_t n, float *d, readout_gradient *ends, pb_error *err)
+static pb_status differentiate(decoder *m, readout *rows, size_t n, float *d, readout_gradient *ends, pb_error *err)
 {
     for (size_t i = 0; i < n; i += READ_AT_ONCE) {
         size_t count = n - i < READ_AT_ONCE ? n - i : READ_AT_ONCE;
@@ -65,6 +69,14 @@ pb_status score_differentiate(decoder *m, readout *rows, size_t n, float *d, rea
         TRY(decoder_readout_backward(m, rows + i, count, &g, err));
     }
     return PB_OK;
+}
+
+pb_status score_differentiate(decoder *m, readout *rows, size_t n, float *d, readout_gradient *ends, pb_error *err)
+{
+    meter_kind before = meter_enter(METER_READ_OUT);
+    pb_status status = differentiate(m, rows, n, d, ends, err);
+    meter_leave(before);
+    return status;
 }
 
 size_t score_differentiate_bytes(const decoder *m, size_t n)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/meter.h"
 #include "model/decoder_change.h"
 #include "model/weights.h"
 
@@ -134,6 +135,12 @@ void decoder_size_store(decoder *m)
     m->store_size = most;
 }
 
+static double file_bytes(const tensor *t)
+{
+    const dtype_block *block = dtype_find(t->type);
+    return (double)t->count / (double)block->elements * (double)block->bytes;
+}
+
 /* *w = one part in f32: where it lies, or in the store from *used on. */
 static pb_status read_part(decoder *m, const decoder_layer *from, decoder_part part, size_t *used, weight *w,
                            pb_error *err)
@@ -144,6 +151,7 @@ static pb_status read_part(decoder *m, const decoder_layer *from, decoder_part p
         TRY(decoder_read_rows(m, t, 0, t->shape[0], m->store + *used, err));
         w->f32 = m->store + *used;
         *used += round_up(t->count);
+        meter_work(0, file_bytes(t));
     } else if (t && !from->checked && !decoder_changed(m, t)) {
         TRY(weights_check(t, err)); /* once: it is the file's, used where it lies */
     }
@@ -158,9 +166,12 @@ pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts
         TRY(mem_try(&m->store, m->store_size, sizeof *m->store, "one layer's weights", err));
     for (decoder_part part = 0; part < PART_COUNT; part++)
         w[part] = (weight){0};
-    for (size_t i = 0; i < count; i++)
-        TRY(read_part(m, &m->layers[layer], parts[i], &used, &w[parts[i]], err));
-    return PB_OK;
+    pb_status status = PB_OK;
+    meter_kind before = meter_enter(METER_LOADING);
+    for (size_t i = 0; i < count && !status; i++)
+        status = read_part(m, &m->layers[layer], parts[i], &used, &w[parts[i]], err);
+    meter_leave(before);
+    return status;
 }
 
 pb_status decoder_read_layer(decoder *m, size_t layer, weight w[PART_COUNT], pb_error *err)
