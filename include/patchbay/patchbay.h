@@ -39,8 +39,10 @@ extern "C" {
 
 typedef struct pb_model pb_model;
 
-/* What a checkpoint's own folder may leave open, and changes of its weights, which add up (docs/formats.md). */
+/* What a checkpoint's own folder may leave open, what is computed in, and changes of its weights, which add up
+ * (docs/formats.md). */
 typedef struct pb_model_options {
+    const char *dtype;        /* "f32", or "bf16": numbers of 16 bits in matrix products, summed up in f32; NULL: f32 */
     const char *vision_tower; /* the folder of a tower that lies apart; NULL: the model's own */
     const char *mmproj;       /* the vision side of a decoder alone: llama.cpp's mmproj.gguf, or a folder; NULL: none */
     const char *const *edits; /* "FILE.npz", or "FILE.npz@2" for one request of several: edits that `patchbay edit` found */
@@ -57,6 +59,10 @@ void pb_model_free(pb_model *model);
 
 /* The model's description as JSON (schema patchbay.info/1, docs/formats.md). *json: free(). */
 void pb_model_info(const pb_model *model, char **json);
+
+/* "f32" or "bf16": what the model computes in. *widened: bf16 on a processor that has no instructions for it (or with a
+ * CBLAS): weights are rounded to bf16 and multiplied in f32, which is right, but no faster than f32. */
+const char *pb_model_dtype(const pb_model *model, bool *widened);
 
 /* What multiplies matrices here ("oneDNN 2.6.3"), and whether it gives a row the same bits whatever stands beside it;
  * where it does not, results equal those of full passes within rounding only. */

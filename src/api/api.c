@@ -16,6 +16,14 @@
 
 /* ---- models ---- */
 
+static pb_status find_compute(compute_type *type, const char *name, pb_error *err)
+{
+    *type = name && strcmp(name, "bf16") == 0 ? COMPUTE_BF16 : COMPUTE_F32;
+    if (name && *type == COMPUTE_F32 && strcmp(name, "f32") != 0)
+        return fail(err, PB_EINVAL, "dtype is \"%s\", expected \"f32\" or \"bf16\"", name);
+    return PB_OK;
+}
+
 pb_status pb_model_open(pb_model **out, const char *path, const pb_model_options *options, pb_error *err)
 {
     model *m;
@@ -29,6 +37,7 @@ pb_status pb_model_open(pb_model **out, const char *path, const pb_model_options
         source.lora_count = options->lora_count;
     }
     *out = NULL;
+    TRY(find_compute(&source.compute, options ? options->dtype : NULL, err));
     TRY(model_open(&m, &source, err));
     *out = mem_new(1, sizeof **out);
     (*out)->m = m;
@@ -54,6 +63,12 @@ void api_dump(json_t *tree, char **json)
 void pb_model_info(const pb_model *pm, char **json)
 {
     api_dump(report_info_json(pm->m, NULL), json);
+}
+
+const char *pb_model_dtype(const pb_model *pm, bool *widened)
+{
+    *widened = pm->m->decoder.form == FORM_WIDENED;
+    return weight_form_name(pm->m->decoder.form);
 }
 
 const char *pb_library(bool *row_invariant)

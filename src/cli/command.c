@@ -68,10 +68,19 @@ pb_status command_open(pb_model **model, const settings *s, pb_error *err)
     return command_open_named(model, s->positional.items[0], s, err);
 }
 
+static void say_widened(const pb_model *model)
+{
+    bool widened, invariant;
+    pb_model_dtype(model, &widened);
+    if (widened)
+        fprintf(stderr, "bf16: no products of it here (%s, this processor): weights are rounded, and multiplied in f32\n",
+                pb_library(&invariant));
+}
+
 pb_status command_open_named(pb_model **model, const char *name, const settings *s, pb_error *err)
 {
     char *folder = NULL;
-    const pb_model_options options = {.vision_tower = s->vision_tower, .mmproj = s->mmproj,
+    const pb_model_options options = {.dtype = s->dtype, .vision_tower = s->vision_tower, .mmproj = s->mmproj,
                                       .edits = s->edits.items, .edit_count = s->edits.count,
                                       .loras = s->loras.items, .lora_count = s->loras.count};
     *model = NULL;
@@ -79,6 +88,8 @@ pb_status command_open_named(pb_model **model, const char *name, const settings 
         TRY(command_demo_folder(&folder, err));
     pb_status status = pb_model_open(model, folder ? folder : name, &options, err);
     free(folder);
+    if (!status && !s->quiet)
+        say_widened(*model);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "cli/trace.h"
@@ -58,6 +59,16 @@ static void print_plan(const json_t *plan)
            json_number_value(json_object_get(plan, "seconds")), (double)count_of(plan, "working_bytes") / 1e6);
 }
 
+/* f32 is what everybody expects. */
+static void print_compute(const json_t *compute)
+{
+    const char *dtype = text_of(compute, "dtype"), *products = text_of(compute, "products");
+    if (strcmp(dtype, "f32") == 0)
+        return;
+    printf("%-12s %s%s\n", "computes in", dtype,
+           strcmp(products, dtype) == 0 ? "" : ": no products of it here, so weights are rounded, and multiplied in f32");
+}
+
 static void print_info(const json_t *info)
 {
     const json_t *image = json_object_get(info, "image"), *tokenizer = json_object_get(info, "tokenizer");
@@ -79,6 +90,7 @@ static void print_info(const json_t *info)
     print_dtypes(info);
     print_files(info);
     print_changes(info);
+    print_compute(json_object_get(info, "compute"));
     print_plan(json_object_get(info, "plan"));
 }
 
@@ -95,7 +107,7 @@ static pb_status describe(char **json, pb_model *model, const settings *s, pb_er
 
 static const char *wrong_with(const settings *s)
 {
-    static const char *const plain[] = {MODEL_OPTIONS, "json", "quiet", NULL};
+    static const char *const plain[] = {MODEL_OPTIONS, "dtype", "json", "quiet", NULL};
     static char foreign[64];
     if (s->plan)
         return trace_wrong(s);

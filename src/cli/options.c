@@ -128,7 +128,7 @@ static const option table[] = {
     {"plan", VALUE_NONE, FIELD(plan), 0, 0, NULL, "say what a trace with these options would take"},
     {"max-tokens", VALUE_COUNT, FIELD(max_tokens), 0, 1, "N", "length of the answer [16]"},
     {"top", VALUE_COUNT, FIELD(top), 0, 1, "K", "most likely tokens to show [5]"},
-    {"dtype", VALUE_CHOICE, FIELD(dtype), 0, 0, "f32", "what is computed in [f32]"},
+    {"dtype", VALUE_CHOICE, FIELD(dtype), 0, 0, "f32|bf16", "what matrix products multiply; sums are f32 [f32]"},
     {"threads", VALUE_COUNT, FIELD(threads), 0, 1, "N", "[OMP_NUM_THREADS, or one per core]"},
     {"memory", VALUE_BYTES, FIELD(memory), 0, 0, "SIZE", "budget for working memory [8G]"},
     {"seed", VALUE_COUNT, FIELD(seed), 0, 0, "N", "of everything that is drawn [0]"},

@@ -21,6 +21,13 @@ pb_status layer_product(const layer_walk *k, float *y, const float *x, decoder_p
     return status;
 }
 
+size_t layer_bytes(const decoder *m, size_t rows)
+{
+    const decoder_config *c = &m->config;
+    size_t heads = c->heads * c->head_dim, widest = c->d_model > c->d_ff ? c->d_model : c->d_ff;
+    return m->store_bytes + weight_form_rounding(m->form, rows, heads > widest ? heads : widest);
+}
+
 /* Whether b's keys and values stand right behind a's. */
 static bool continues(const kv_segment *a, const kv_segment *b, size_t kv_width)
 {

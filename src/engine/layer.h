@@ -25,6 +25,9 @@ pb_status layer_rows(const layer_walk *k, float **out, size_t rows, size_t width
 pb_status layer_product(const layer_walk *k, float *y, const float *x, decoder_part w, decoder_part bias, size_t rows,
                         size_t out, size_t in, pb_error *err);
 
+/* Bytes that one layer's weights take beside the file, and the products of `rows` rows with them. */
+size_t layer_bytes(const decoder *m, size_t rows);
+
 /* One run's rows as attention takes them: against its base's keys of this layer, and its own (NULL: they are the base's
  * too), without the edges that it cuts there. */
 pb_status layer_job(const layer_walk *k, const replay_fork *f, const kv_segment *own, attention_job *job,

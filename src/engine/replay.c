@@ -648,5 +648,5 @@ size_t replay_fixed_bytes(const decoder *m, size_t longest)
     const decoder_config *c = &m->config;
     size_t rows = longest > CHUNK_ROWS ? longest : CHUNK_ROWS;
     size_t attention_width = 2 * c->heads * c->head_dim + 3 * c->kv_heads * c->head_dim;
-    return (rows * (5 * c->d_model + attention_width + (c->gated ? 2 : 1) * c->d_ff) + m->store_size) * sizeof(float);
+    return rows * (5 * c->d_model + attention_width + (c->gated ? 2 : 1) * c->d_ff) * sizeof(float) + layer_bytes(m, rows);
 }

@@ -45,7 +45,7 @@ typedef struct transfer_walk {
     const transfer_request *t;
     position_set sources, destinations;
     layer_walk layer;
-    float *o;               /* [H][D][d]: each head's part of W_O by itself; a product with columns inside of the whole is
+    void *o;                /* [H][D][d]: each head's part of W_O by itself; a product with columns inside of the whole is
                              * another kernel of the library's, which does not keep a row's bits */
     arena memory;
 } transfer_walk;
@@ -196,14 +196,21 @@ static pb_status open_sources(const transfer_walk *w, const row_block *b, source
     return PB_OK;
 }
 
+/* A head's part of W_O, in whichever form the layer has it. */
+static weight head_part(const transfer_walk *w, size_t head)
+{
+    size_t at = head * w->layer.c->d_model * w->layer.c->head_dim;
+    bool bf16 = w->layer.w[PART_O].bf16 != NULL;
+    return bf16 ? (weight){.bf16 = (const uint16_t *)w->o + at} : (weight){.f32 = (const float *)w->o + at};
+}
+
 /* One head's g of a block's sources, and its norms. */
 static pb_status project_head(const transfer_walk *w, const source_block *s, size_t head, pb_error *err)
 {
     const decoder_config *c = w->layer.c;
     size_t D = c->d_model, d = c->head_dim, n = s->count;
     float *given = s->given + head * n * D;
-    TRY(matmul_linear(given, s->values + head / (c->heads / c->kv_heads) * n * d, (weight){.f32 = w->o + head * D * d}, NULL,
-                      n, D, d, err));
+    TRY(matmul_linear(given, s->values + head / (c->heads / c->kv_heads) * n * d, head_part(w, head), NULL, n, D, d, err));
     for (size_t j = 0; j < n; j++)
         s->norm[head * n + j] = sqrtf(dot(given + j * D, given + j * D, D));
     return PB_OK;
@@ -308,10 +315,13 @@ static pb_status read_layer(transfer_walk *w, size_t layer, pb_error *err)
     double begin = clock_now();
     w->layer.layer = layer;
     TRY(decoder_read_parts(w->m, layer, parts_read, sizeof parts_read / sizeof *parts_read, from, err));
+    bool bf16 = from[PART_O].bf16 != NULL;
+    size_t part = d * (bf16 ? sizeof(uint16_t) : sizeof(float));
+    const char *o = bf16 ? (const char *)from[PART_O].bf16 : (const char *)from[PART_O].f32;
 #pragma omp parallel for if (D * d * H > 100000)
     for (size_t h = 0; h < H; h++)
         for (size_t n = 0; n < D; n++)
-            memcpy(w->o + (h * D + n) * d, from[PART_O].f32 + (n * H + h) * d, d * sizeof(float));
+            memcpy((char *)w->o + (h * D + n) * part, o + (n * H + h) * part, part);
     w->layer.work->loading += clock_now() - begin;
     return PB_OK;
 }
@@ -351,7 +361,7 @@ pb_status transfer_run(decoder *m, const transfer_request *t, replay_work *work,
     transfer_walk w = {.m = m, .t = t, .layer = {.c = &m->config, .work = work}};
     w.layer.memory = &w.memory;
     collect(t->pairs, t->pair_count, &w.sources, &w.destinations);
-    pb_status status = mem_try(&w.o, o_size(&m->config), sizeof *w.o, "an output projection", err);
+    pb_status status = mem_try(&w.o, o_size(&m->config), sizeof(float), "an output projection", err);
     if (!status)
         status = walk_layers(&w, err);
     if (!status)
@@ -379,5 +389,5 @@ size_t transfer_bytes(const decoder *m, const transfer_pair *pairs, size_t count
     }
     free(sources.at);
     free(destinations.at);
-    return (floats + o_size(c) + m->store_size) * sizeof(float);
+    return (floats + o_size(c)) * sizeof(float) + layer_bytes(m, rows > SOURCE_BLOCK ? rows : SOURCE_BLOCK);
 }

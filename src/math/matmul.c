@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/meter.h"
 #include "base/process.h"
+#include "math/bf16.h"
 #include "math/elementwise.h"
 
 /* A product begins; meter_leave takes what is returned. */
@@ -17,30 +18,67 @@ static meter_kind enter_product(size_t rows, size_t out, size_t in, size_t eleme
     return before;
 }
 
-#if defined PATCHBAY_CBLAS
-#include <cblas.h>
+/* What each library gives; the forms in bf16 may call the widened ones below. */
+static pb_status linear_f32(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
+                            size_t in, pb_error *err);
+static pb_status input_f32(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
+                           pb_error *err);
 
-pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
-                        pb_error *err)
+/* ---- bf16 where the processor has none: the same numbers, as floats ---- */
+
+/* *values = the weight [out][in], then the rows [rows][width] rounded, all as f32; free() */
+static pb_status widen(float **values, const float *x, const uint16_t *w, size_t elements, size_t rows, size_t width,
+                       pb_error *err)
 {
-    (void)err;
-    meter_kind before = enter_product(rows, out, in, sizeof *w.f32);
-    for (size_t r = 0; bias && r < rows; r++)
-        memcpy(y + r * out, bias, out * sizeof *y);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)out, (int)in, 1.0f, x, (int)in, w.f32, (int)in,
-                bias ? 1.0f : 0.0f, y, (int)out);
-    meter_leave(before);
+    TRY(mem_try(values, elements + rows * width, sizeof **values, "a widened matrix", err));
+    bf16_widen(*values, w, elements);
+    if (rows) {
+        memcpy(*values + elements, x, rows * width * sizeof *x);
+        bf16_round_float(*values + elements, rows * width);
+    }
     return PB_OK;
 }
 
-pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in,
-                              pb_error *err)
+static pb_status linear_widened(float *y, const float *x, const uint16_t *w, const float *bias, size_t rows, size_t out,
+                                size_t in, pb_error *err)
+{
+    float *values;
+    TRY(widen(&values, x, w, out * in, rows, in, err));
+    pb_status status = linear_f32(y, values + out * in, values, bias, rows, out, in, err);
+    free(values);
+    return status;
+}
+
+static pb_status input_widened(float *dx, const float *dy, const uint16_t *w, size_t rows, size_t out, size_t in,
+                               pb_error *err)
+{
+    float *values;
+    TRY(widen(&values, dy, w, out * in, rows, out, err));
+    pb_status status = input_f32(dx, values + out * in, values, rows, out, in, err);
+    free(values);
+    return status;
+}
+
+#if defined PATCHBAY_CBLAS
+#include <cblas.h>
+
+static pb_status linear_f32(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
+                            size_t in, pb_error *err)
 {
     (void)err;
-    meter_kind before = enter_product(rows, out, in, sizeof *w.f32);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)in, (int)out, 1.0f, dy, (int)out, w.f32, (int)in,
+    for (size_t r = 0; bias && r < rows; r++)
+        memcpy(y + r * out, bias, out * sizeof *y);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)out, (int)in, 1.0f, x, (int)in, w, (int)in,
+                bias ? 1.0f : 0.0f, y, (int)out);
+    return PB_OK;
+}
+
+static pb_status input_f32(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
+                           pb_error *err)
+{
+    (void)err;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in,
                 0.0f, dx, (int)in);
-    meter_leave(before);
     return PB_OK;
 }
 
@@ -55,6 +93,23 @@ pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const f
     if (dbias)
         add_column_sums(dbias, dy, rows, out);
     return PB_OK;
+}
+
+static pb_status linear_bf16(float *y, const float *x, const uint16_t *w, const float *bias, size_t rows, size_t out,
+                             size_t in, pb_error *err)
+{
+    return linear_widened(y, x, w, bias, rows, out, in, err);
+}
+
+static pb_status input_bf16(float *dx, const float *dy, const uint16_t *w, size_t rows, size_t out, size_t in,
+                            pb_error *err)
+{
+    return input_widened(dx, dy, w, rows, out, in, err);
+}
+
+bool matmul_has_bf16(void)
+{
+    return false;
 }
 
 bool matmul_row_invariant(void)
@@ -98,10 +153,12 @@ static pb_status start_library(pb_error *err)
     return s == dnnl_success ? PB_OK : library_failed(s, "start its stream", err);
 }
 
-/* A matrix whose neighbours in a column, and in a row, stand these numbers of floats apart. */
+/* A matrix whose neighbours in a column, and in a row, stand these numbers of elements apart: f32 where it says nothing
+ * else. */
 typedef struct matrix {
-    const float *data;
+    const void *data;
     size_t down, across;
+    bool bf16;
 } matrix;
 
 /* y[rows][columns] = x[rows][inner] w[inner][columns] + bias[columns]; a sum is added to what y holds. */
@@ -140,21 +197,22 @@ typedef struct product_shape {
     dnnl_memory_desc_t x, w, bias, y;
 } product_shape;
 
-static dnnl_status_t shape_of(dnnl_memory_desc_t *shape, size_t rows, size_t columns, size_t down, size_t across)
+static dnnl_status_t shape_of(dnnl_memory_desc_t *shape, size_t rows, size_t columns, matrix m)
 {
-    dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)columns}, strides = {(dnnl_dim_t)down, (dnnl_dim_t)across};
-    return dnnl_memory_desc_init_by_strides(shape, 2, dims, dnnl_f32, strides);
+    dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)columns}, strides = {(dnnl_dim_t)m.down, (dnnl_dim_t)m.across};
+    return dnnl_memory_desc_init_by_strides(shape, 2, dims, m.bf16 ? dnnl_bf16 : dnnl_f32, strides);
 }
 
 static dnnl_status_t shapes_of(product_shape *s, const product *p)
 {
-    dnnl_status_t status = shape_of(&s->x, p->rows, p->inner, p->x.down, p->x.across);
+    const matrix lines = {.down = p->columns, .across = 1};
+    dnnl_status_t status = shape_of(&s->x, p->rows, p->inner, p->x);
     if (status == dnnl_success)
-        status = shape_of(&s->w, p->inner, p->columns, p->w.down, p->w.across);
+        status = shape_of(&s->w, p->inner, p->columns, p->w);
     if (status == dnnl_success)
-        status = shape_of(&s->y, p->rows, p->columns, p->columns, 1);
+        status = shape_of(&s->y, p->rows, p->columns, lines);
     if (status == dnnl_success)
-        status = shape_of(&s->bias, 1, p->columns, p->columns, 1);
+        status = shape_of(&s->bias, 1, p->columns, lines);
     return status;
 }
 
@@ -246,13 +304,15 @@ static bool any_row_count_gives_the_same_bits(void)
     return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
 }
 
-/* There, all products are of whole tiles, the last one's rows filled up with zeros, of which each is one thread's. */
+/* Elsewhere all products are f32, and of whole tiles, the last one's rows filled up with zeros, of which each is one
+ * thread's. */
 
 static void copy_rows(float *to, const product *p, size_t row, size_t rows)
 {
+    const float *from = p->x.data;
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < p->inner; i++)
-            to[r * p->inner + i] = p->x.data[(row + r) * p->x.down + i * p->x.across];
+            to[r * p->inner + i] = from[(row + r) * p->x.down + i * p->x.across];
     memset(to + rows * p->inner, 0, (TILE_ROWS - rows) * p->inner * sizeof *to);
 }
 
@@ -263,8 +323,10 @@ static pb_status multiply_tile(const product *p, size_t row, size_t column, pb_e
     float *x;
     TRY(mem_try(&x, TILE_ROWS * (p->inner + columns), sizeof *x, "a tile of rows", err));
     float *y = x + TILE_ROWS * p->inner;
+    const float *w = p->w.data;
     copy_rows(x, p, row, rows);
-    product tile = {.y = y, .x = {x, p->inner, 1}, .w = {p->w.data + column * p->w.across, p->w.down, p->w.across},
+    product tile = {.y = y, .x = {.data = x, .down = p->inner, .across = 1},
+                    .w = {.data = w + column * p->w.across, .down = p->w.down, .across = p->w.across},
                     .bias = p->bias ? p->bias + column : NULL,
                     .rows = TILE_ROWS, .columns = columns, .inner = p->inner};
     pb_status status = multiply(&tile, err);
@@ -301,24 +363,71 @@ static pb_status multiply_rows(const product *p, pb_error *err)
     TRY(start_library(err));
     if (p->rows == 0)
         return PB_OK;
-    meter_kind before = enter_product(p->rows, p->columns, p->inner, sizeof(float));
-    pb_status status = any_row_count_gives_the_same_bits() ? multiply_on_some_threads(p, err) : multiply_tiles(p, err);
-    meter_leave(before);
-    return status;
+    return any_row_count_gives_the_same_bits() ? multiply_on_some_threads(p, err) : multiply_tiles(p, err);
 }
 
-pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
-                        pb_error *err)
+static pb_status linear_f32(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
+                            size_t in, pb_error *err)
 {
-    return multiply_rows(&(product){.y = y, .x = {x, in, 1}, .w = {w.f32, 1, in}, .bias = bias,
+    return multiply_rows(&(product){.y = y, .x = {x, in, 1, false}, .w = {w, 1, in, false}, .bias = bias,
                                     .rows = rows, .columns = out, .inner = in}, err);
 }
 
-pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in,
+static pb_status input_f32(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
+                           pb_error *err)
+{
+    return multiply_rows(&(product){.y = dx, .x = {dy, out, 1, false}, .w = {w, in, 1, false},
+                                    .rows = rows, .columns = in, .inner = out}, err);
+}
+
+/* ---- bf16 ---- */
+
+bool matmul_has_bf16(void)
+{
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}
+
+/* As multiply_rows, with x[rows][inner] rounded first. */
+static pb_status multiply_rounded(product *p, const float *x, pb_error *err)
+{
+    uint16_t *rounded;
+    TRY(mem_try(&rounded, p->rows, p->inner * sizeof *rounded, "rows in bf16", err));
+    bf16_round(rounded, x, p->rows * p->inner);
+    p->x = (matrix){rounded, p->inner, 1, true};
+    pb_status status = multiply_rows(p, err);
+    free(rounded);
+    return status;
+}
+
+static pb_status linear_bf16(float *y, const float *x, const uint16_t *w, const float *bias, size_t rows, size_t out,
+                             size_t in, pb_error *err)
+{
+    if (!matmul_has_bf16())
+        return linear_widened(y, x, w, bias, rows, out, in, err);
+    return multiply_rounded(&(product){.y = y, .w = {w, 1, in, true}, .bias = bias, .rows = rows, .columns = out,
+                                       .inner = in}, x, err);
+}
+
+static pb_status input_bf16(float *dx, const float *dy, const uint16_t *w, size_t rows, size_t out, size_t in,
+                            pb_error *err)
+{
+    if (!matmul_has_bf16())
+        return input_widened(dx, dy, w, rows, out, in, err);
+    return multiply_rounded(&(product){.y = dx, .w = {w, in, 1, true}, .rows = rows, .columns = in, .inner = out}, dy,
+                            err);
+}
+
+/* ---- the weight's gradient ---- */
+
+static pb_status add_products(float *dw, const float *dy, const float *x, size_t rows, size_t out, size_t in,
                               pb_error *err)
 {
-    return multiply_rows(&(product){.y = dx, .x = {dy, out, 1}, .w = {w.f32, in, 1},
-                                    .rows = rows, .columns = in, .inner = out}, err);
+    for (size_t r = 0, n; r < rows; r += n) {
+        n = rows - r < SUM_ROWS ? rows - r : SUM_ROWS;
+        TRY(multiply_rows(&(product){.y = dw, .x = {dy + r * out, 1, out, false}, .w = {x + r * in, in, 1, false},
+                                     .is_sum = true, .rows = out, .columns = in, .inner = n}, err));
+    }
+    return PB_OK;
 }
 
 pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const float *x, size_t rows, size_t out,
@@ -326,12 +435,10 @@ pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const f
 {
     if (dbias)
         add_column_sums(dbias, dy, rows, out);
-    for (size_t r = 0, n; r < rows; r += n) {
-        n = rows - r < SUM_ROWS ? rows - r : SUM_ROWS;
-        TRY(multiply_rows(&(product){.y = dw, .x = {dy + r * out, 1, out}, .w = {x + r * in, in, 1}, .is_sum = true,
-                                     .rows = out, .columns = in, .inner = n}, err));
-    }
-    return PB_OK;
+    meter_kind before = enter_product(rows, out, in, sizeof *dw);
+    pb_status status = add_products(dw, dy, x, rows, out, in, err);
+    meter_leave(before);
+    return status;
 }
 
 bool matmul_row_invariant(void)
@@ -347,6 +454,30 @@ const char *matmul_library(void)
     return name;
 }
 #endif
+
+static size_t element_bytes(weight w)
+{
+    return w.bf16 ? sizeof *w.bf16 : sizeof *w.f32;
+}
+
+pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
+                        pb_error *err)
+{
+    meter_kind before = enter_product(rows, out, in, element_bytes(w));
+    pb_status status = w.bf16 ? linear_bf16(y, x, w.bf16, bias, rows, out, in, err)
+                              : linear_f32(y, x, w.f32, bias, rows, out, in, err);
+    meter_leave(before);
+    return status;
+}
+
+pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in, pb_error *err)
+{
+    meter_kind before = enter_product(rows, in, out, element_bytes(w));
+    pb_status status = w.bf16 ? input_bf16(dx, dy, w.bf16, rows, out, in, err)
+                              : input_f32(dx, dy, w.f32, rows, out, in, err);
+    meter_leave(before);
+    return status;
+}
 
 pb_status matmul_rate(double *rate, size_t n, pb_error *err)
 {

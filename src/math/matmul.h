@@ -3,7 +3,10 @@
  * A row's result must not depend on the other rows of the matrix, or batched, resumed and repeated runs would differ.
  * oneDNN's matmul primitive keeps that promise on AVX-512 for any number of rows and threads; where it does not
  * (AVX2), products are cut into tiles of one size, each computed by one thread. With a CBLAS nothing is promised:
- * matmul_row_invariant says so. */
+ * matmul_row_invariant says so.
+ *
+ * With a weight in bf16 the rows are rounded to bf16 too, products of two such numbers are exact in float32, and summed
+ * there: what leaves is float32. matmul_has_bf16 says whether the processor has instructions for it. */
 #ifndef MATH_MATMUL_H
 #define MATH_MATMUL_H
 
@@ -26,7 +29,7 @@ pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, s
                         pb_error *err);
 
 /* Backward of it: dx[rows][in] = dy[rows][out] w[out][in], the gradient of its input. Rows are as independent
- * as there. */
+ * as there, and dy is rounded likewise. */
 pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in,
                               pb_error *err);
 /* Backward of it: dw[out][in] += dy[rows][out]^T x[rows][in], dbias[out] += column sums of dy (NULL: not wanted), the
@@ -35,8 +38,13 @@ pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const f
                                size_t in, pb_error *err);
 
 /* Floating-point operations a second, on the threads that are set: the best of a few products of 256 rows with [n][n],
- * n cut to 2048. */
+ * n cut to 2048, in f32 (rate.h has those of other shapes, and in bf16). */
 pb_status matmul_rate(double *rate, size_t n, pb_error *err);
+
+/* Whether products with a weight in bf16 are multiplied as such (AVX-512 BF16, AMX). Elsewhere they are right, but each
+ * widens its weight first: whoever multiplies often by the same does better to widen it once, and hand it over as f32.
+ * (oneDNN's own emulation, for AVX-512 without bf16, reaches 55 % of the f32 products' rate, and refuses AVX2.) */
+bool matmul_has_bf16(void);
 
 /* Whether a row's bits are independent of the other rows and of the number of threads. */
 bool matmul_row_invariant(void);

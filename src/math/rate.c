@@ -48,7 +48,7 @@ static pb_status multiply(const void *what, pb_error *err)
 
 bool rate_has_bf16(void)
 {
-    return false;
+    return matmul_has_bf16();
 }
 
 size_t rate_product_bytes(size_t m, size_t n, size_t k)

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "math/matmul.h"
+#include "math/rate.h"
 #include "method/trace_job.h"
 #include "method/trace_tower.h"
 
@@ -31,6 +32,13 @@ static size_t add_cells(replay_plan *plan, trace_job *j)
     return b.count;
 }
 
+static pb_status product_rate(double *rate, const decoder *m, pb_error *err)
+{
+    enum { ROWS = 256, LARGEST = 2048 };
+    size_t n = m->config.d_model < LARGEST ? m->config.d_model : LARGEST;
+    return m->form == FORM_BF16 ? rate_product(rate, true, ROWS, n, n, err) : matmul_rate(rate, n, err);
+}
+
 pb_status trace_plan_job(trace_plan *out, trace_job *j, pb_error *err)
 {
     const decoder_config *c = &j->q->model->decoder.config;
@@ -40,7 +48,7 @@ pb_status trace_plan_job(trace_plan *out, trace_job *j, pb_error *err)
     add_references(&forks, j);
     size_t read = 1 + j->samples + add_cells(&forks, j), tokens = j->q->answer_count ? j->q->answer_count : 1;
     read += trace_tower_plan(j, &forks, &tower);
-    TRY(matmul_rate(&rate, c->d_model, err));
+    TRY(product_rate(&rate, &j->q->model->decoder, err));
     out->cells = trace_cell_total(j->t) + trace_tower_total(j->t);
     out->waves = forks.waves;
     out->rows = forks.rows;

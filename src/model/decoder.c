@@ -9,12 +9,11 @@
 #include "base/memory.h"
 #include "base/meter.h"
 #include "model/decoder_change.h"
-#include "model/weights.h"
 
 /* Parts in the store begin at multiples of a cache line. */
-static size_t round_up(size_t elements)
+static size_t round_up(size_t bytes)
 {
-    return (elements + 15) / 16 * 16;
+    return (bytes + 63) / 64 * 64;
 }
 
 /* ---- opening ---- */
@@ -96,6 +95,12 @@ pb_status decoder_open(decoder *m, const checkpoint *c, const decoder_config *co
     return status;
 }
 
+void decoder_compute_in(decoder *m, compute_type type)
+{
+    m->form = weight_form_for(type);
+    decoder_size_store(m);
+}
+
 void decoder_free(decoder *m)
 {
     decoder_changes_free(m);
@@ -109,14 +114,20 @@ void decoder_free(decoder *m)
 
 /* ---- one layer ---- */
 
-/* Elements of the store that one layer takes. */
+static bool lies(const decoder *m, const tensor *t)
+{
+    weight w = decoder_in_place(m, t);
+    return w.f32 || w.bf16;
+}
+
+/* Bytes of the store that one layer takes. */
 static size_t layer_store(const decoder *m, size_t layer)
 {
     size_t store = 0;
     for (decoder_part part = 0; part < PART_COUNT; part++) {
         const tensor *t = m->layers[layer].part[part];
-        if (t && !decoder_in_place(m, t))
-            store += round_up(t->count);
+        if (t && !lies(m, t))
+            store += round_up(t->count * decoder_element_bytes(m, t));
     }
     return store;
 }
@@ -128,11 +139,11 @@ void decoder_size_store(decoder *m)
         size_t store = layer_store(m, l);
         most = store > most ? store : most;
     }
-    if (most == m->store_size)
+    if (most == m->store_bytes)
         return;
     free(m->store);
     m->store = NULL;
-    m->store_size = most;
+    m->store_bytes = most;
 }
 
 static double file_bytes(const tensor *t)
@@ -141,16 +152,15 @@ static double file_bytes(const tensor *t)
     return (double)t->count / (double)block->elements * (double)block->bytes;
 }
 
-/* *w = one part in f32: where it lies, or in the store from *used on. */
+/* *w = one part: where it lies, or in the store from *used on. */
 static pb_status read_part(decoder *m, const decoder_layer *from, decoder_part part, size_t *used, weight *w,
                            pb_error *err)
 {
     const tensor *t = from->part[part];
-    *w = (weight){.f32 = t ? decoder_in_place(m, t) : NULL};
-    if (t && !w->f32) {
-        TRY(decoder_read_rows(m, t, 0, t->shape[0], m->store + *used, err));
-        w->f32 = m->store + *used;
-        *used += round_up(t->count);
+    *w = t ? decoder_in_place(m, t) : (weight){0};
+    if (t && !w->f32 && !w->bf16) {
+        TRY(decoder_read_weight(m, t, 0, t->shape[0], (char *)m->store + *used, w, err));
+        *used += round_up(t->count * decoder_element_bytes(m, t));
         meter_work(0, file_bytes(t));
     } else if (t && !from->checked && !decoder_changed(m, t)) {
         TRY(weights_check(t, err)); /* once: it is the file's, used where it lies */
@@ -162,8 +172,8 @@ pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts
                              weight w[PART_COUNT], pb_error *err)
 {
     size_t used = 0;
-    if (m->store_size && !m->store)
-        TRY(mem_try(&m->store, m->store_size, sizeof *m->store, "one layer's weights", err));
+    if (m->store_bytes && !m->store)
+        TRY(mem_try(&m->store, m->store_bytes, 1, "one layer's weights", err));
     for (decoder_part part = 0; part < PART_COUNT; part++)
         w[part] = (weight){0};
     pb_status status = PB_OK;
@@ -276,22 +286,27 @@ pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err
         const tensor *t = m->end[e];
         if (t && !decoder_changed(m, t) && !m->end_f32[e])
             TRY(weights_load(t, &m->end_f32[e], err));
-        w[e] = t && decoder_changed(m, t) ? decoder_in_place(m, t) : m->end_f32[e];
+        w[e] = t && decoder_changed(m, t) ? decoder_in_place(m, t).f32 : m->end_f32[e];
     }
     return PB_OK;
 }
 
-pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room, weight *w, pb_error *err)
+pb_status decoder_read_head(decoder *m, size_t first, size_t count, void *room, weight *w, pb_error *err)
 {
-    const float *values = decoder_in_place(m, m->head);
-    if (values && !m->head_checked && !decoder_changed(m, m->head))
+    if (!lies(m, m->head))
+        return decoder_read_weight(m, m->head, first, count, room, w, err);
+    if (!m->head_checked && !decoder_changed(m, m->head))
         TRY(weights_check(m->head, err));
-    if (values)
-        m->head_checked = true;
-    else
-        TRY(decoder_read_rows(m, m->head, first, count, room, err));
-    *w = (weight){.f32 = values ? values + first * m->config.d_model : room};
+    m->head_checked = true;
+    *w = decoder_in_place(m, m->head);
+    *w = (weight){.f32 = w->f32 ? w->f32 + first * m->config.d_model : NULL,
+                  .bf16 = w->bf16 ? w->bf16 + first * m->config.d_model : NULL};
     return PB_OK;
+}
+
+size_t decoder_head_bytes(const decoder *m)
+{
+    return lies(m, m->head) ? 0 : m->config.d_model * decoder_element_bytes(m, m->head);
 }
 
 /* ---- what it costs ---- */

@@ -17,9 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "checkpoint/checkpoint.h"
 #include "math/elementwise.h"
-#include "math/matmul.h"
+#include "model/weights.h"
 
 typedef enum norm_kind {
     NORM_RMS,   /* a weight */
@@ -91,8 +90,9 @@ typedef struct decoder {
     const tensor *end[END_COUNT];   /* NULL where this model has none */
     decoder_layer *layers;          /* [L] */
     bool head_checked;
-    float *store;       /* one layer's weights in f32, where the file's cannot be used as they lie */
-    size_t store_size;  /* elements */
+    weight_form form;   /* of its matrices; vectors are f32 */
+    void *store;        /* one layer's weights, where the file's cannot be used as they lie */
+    size_t store_bytes;
     float *end_f32[END_COUNT];
     decoder_changes *changes; /* NULL: the weights are the file's */
 } decoder;
@@ -103,7 +103,10 @@ pb_status decoder_open(decoder *m, const checkpoint *c, const decoder_config *co
                        pb_error *err);
 void decoder_free(decoder *m);
 
-/* One layer's weights in f32, with their changes: w[part] in the mapped file, in m->store, or where a change has it;
+/* Computes in that type from now on; it is f32 before. */
+void decoder_compute_in(decoder *m, compute_type type);
+
+/* One layer's weights, matrices in the decoder's form, with their changes: w[part] in the mapped file, in m->store, or where a change has it;
  * valid until the next call or change. Fails when they hold NaN or infinity (values that replace a tensor are not
  * looked at). */
 pb_status decoder_read_layer(decoder *m, size_t layer, weight w[PART_COUNT], pb_error *err);
@@ -123,9 +126,11 @@ pb_status decoder_check(const decoder *m, pb_error *err);
 /* w[e] = the vectors at the end in f32, likewise; NULL where the model has none. Valid until the next change. */
 pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err);
 
-/* *w = rows first .. first+count-1 of the unembedding in f32, [count][D]: where they lie, or in room [count][D], which
- * is not used (and may be NULL) when decoder_in_place has them. */
-pb_status decoder_read_head(decoder *m, size_t first, size_t count, float *room, weight *w, pb_error *err);
+/* *w = rows first .. first+count-1 of the unembedding, [count][D]: where they lie, or in room, which has as many times
+ * decoder_head_bytes as there are rows. */
+pb_status decoder_read_head(decoder *m, size_t first, size_t count, void *room, weight *w, pb_error *err);
+/* Bytes of room that one of its rows takes; 0 where they lie. */
+size_t decoder_head_bytes(const decoder *m);
 
 /* y[rows][D] = the decoder's norm of x, with weight w[D] and bias b[D] (not read for NORM_RMS). */
 void decoder_norm(const decoder_config *c, float *y, const float *x, const float *w, const float *b, size_t rows);
@@ -201,9 +206,20 @@ void decoder_restore(decoder *m, const tensor *t);
 
 /* Whether t is replaced or has a term. */
 bool decoder_changed(const decoder *m, const tensor *t);
-/* t's values with its changes, [t->count], where they can be used without a copy; else NULL. Not checked for NaN. */
-const float *decoder_in_place(const decoder *m, const tensor *t);
-/* out[rows][width] = rows first .. of t with its changes; a vector's rows are its elements. An error names the tensor
+/* t's values with its changes, [t->count], as products take them, where they can be used without a copy; else both NULL.
+ * Not checked for NaN.
+ *
+ * What is changed is f32 in every form: a change is often smaller than bf16's steps of the matrix that it is added to,
+ * and would be lost. In bf16 the term is added to the rounded matrix, so that a changed model differs from the unchanged
+ * one by the change alone; the rows that such a matrix multiplies are not rounded. */
+weight decoder_in_place(const decoder *m, const tensor *t);
+/* out[rows][width] = rows first .. of t with its changes as products take them, which *w then names: of
+ * decoder_element_bytes each. Fails as decoder_read_rows does. */
+pb_status decoder_read_weight(const decoder *m, const tensor *t, size_t first, size_t rows, void *out, weight *w,
+                              pb_error *err);
+/* Bytes of such an element. */
+size_t decoder_element_bytes(const decoder *m, const tensor *t);
+/* out[rows][width] = rows first .. of t with its changes, in f32 whatever is computed in; a vector's rows are its elements. An error names the tensor
  * when what the file has, or the sum, is not finite. */
 pb_status decoder_read_rows(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, pb_error *err);
 

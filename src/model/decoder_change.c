@@ -6,7 +6,6 @@
 
 #include "base/memory.h"
 #include "math/low_rank.h"
-#include "model/weights.h"
 
 enum { BAND = 32 }; /* rows of a matrix to which a thread adds terms at a time */
 
@@ -59,18 +58,28 @@ bool decoder_changed(const decoder *m, const tensor *t)
     return find_replaced(m, t) || has_terms(m, t);
 }
 
-const float *decoder_in_place(const decoder *m, const tensor *t)
-{
-    const replaced *r = find_replaced(m, t);
-    if (r)
-        return r->values;
-    return weights_in_place(t) && !has_terms(m, t) ? t->data : NULL;
-}
-
 /* Elements in a row: of a vector 1. */
 static size_t row_width(const tensor *t)
 {
     return t->rank == 2 ? t->shape[1] : 1;
+}
+
+static weight_form form_of(const decoder *m, const tensor *t)
+{
+    return t->rank == 2 ? m->form : FORM_F32;
+}
+
+weight decoder_in_place(const decoder *m, const tensor *t)
+{
+    const replaced *r = find_replaced(m, t);
+    if (r)
+        return (weight){.f32 = r->values};
+    return has_terms(m, t) ? (weight){0} : weights_lie(t, form_of(m, t));
+}
+
+size_t decoder_element_bytes(const decoder *m, const tensor *t)
+{
+    return weight_form_bytes(decoder_changed(m, t) ? FORM_F32 : form_of(m, t));
 }
 
 /* ---- the sum ---- */
@@ -110,6 +119,20 @@ pb_status decoder_read_rows(const decoder *m, const tensor *t, size_t first, siz
     }
     TRY(weights_read(t, first * width, rows * width, out, err));
     return has_terms(m, t) ? add_terms(m, t, first, rows, out, err) : PB_OK;
+}
+
+pb_status decoder_read_weight(const decoder *m, const tensor *t, size_t first, size_t rows, void *out, weight *w,
+                              pb_error *err)
+{
+    size_t width = row_width(t);
+    weight_form form = form_of(m, t);
+    if (!decoder_changed(m, t))
+        return weights_read_as(t, form, first * width, rows * width, out, w, err);
+    *w = (weight){.f32 = out};
+    if (form == FORM_F32 || find_replaced(m, t))
+        return decoder_read_rows(m, t, first, rows, out, err);
+    TRY(weights_read_as(t, FORM_WIDENED, first * width, rows * width, out, w, err));
+    return add_terms(m, t, first, rows, out, err);
 }
 
 /* ---- changing ---- */

@@ -4,7 +4,7 @@
 
 #include "model/decoder.h"
 
-/* m->store_size for the changes that there are now; gives the store back when it was of another size. */
+/* m->store_bytes for the changes that there are now; gives the store back when it was of another size. */
 void decoder_size_store(decoder *m);
 void decoder_changes_free(decoder *m);
 

@@ -245,6 +245,13 @@ static pb_status read_config(model *m, json_t **config, char **file, pb_error *e
     return json_read_file(config, *file, err);
 }
 
+static void compute_in(model *m, compute_type type)
+{
+    decoder_compute_in(&m->decoder, type);
+    if (m->vision)
+        vision_compute_in(m->vision, type);
+}
+
 pb_status model_open(model **out, const model_source *source, pb_error *err)
 {
     json_t *config;
@@ -265,6 +272,7 @@ pb_status model_open(model **out, const model_source *source, pb_error *err)
         model_free(m);
         return status;
     }
+    compute_in(m, source->compute);
     *out = m;
     return PB_OK;
 }

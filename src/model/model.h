@@ -40,6 +40,7 @@ typedef struct model {
 /* Where a model lies. */
 typedef struct model_source {
     const char *path;         /* a folder in the Hugging Face layout, or a GGUF file */
+    compute_type compute;     /* what decoder and vision side compute in */
     const char *vision_tower; /* the folder of a tower that lies apart, or NULL */
     const char *mmproj;       /* the vision side of a decoder alone: llama.cpp's file, or the folder of a model that has
                                * one; or NULL */

@@ -71,7 +71,8 @@ static size_t largest_block(const decoder *m)
 /* x[n][D], normed; w, logits, highest and sum are working memory. */
 typedef struct readout_work {
     const float *end[END_COUNT];
-    float *x, *w, *logits;
+    float *x, *logits;
+    void *w;
     double *highest, *sum;
 } readout_work;
 
@@ -89,8 +90,8 @@ static pb_status readout_prepare(decoder *m, readout_work *work, const readout *
     size_t D = m->config.d_model;
     TRY(decoder_read_ends(m, work->end, err));
     TRY(mem_try(&work->x, n * D, sizeof(float), "rows to read out", err));
-    if (!decoder_in_place(m, m->head))
-        TRY(mem_try(&work->w, largest_block(m) * D, sizeof(float), "a block of the unembedding", err));
+    if (decoder_head_bytes(m))
+        TRY(mem_try(&work->w, largest_block(m), decoder_head_bytes(m), "a block of the unembedding", err));
     TRY(mem_try(&work->logits, n * largest_block(m), sizeof(float), "logits", err));
     TRY(mem_try(&work->highest, n, sizeof(double), "logits", err));
     TRY(mem_try(&work->sum, n, sizeof(double), "logits", err));
@@ -141,8 +142,8 @@ pb_status decoder_readout(decoder *m, readout *rows, size_t n, pb_error *err)
 
 size_t decoder_readout_bytes(const decoder *m, size_t n)
 {
-    size_t D = m->config.d_model, widened = decoder_in_place(m, m->head) ? 0 : largest_block(m) * D;
-    return (n * (D + largest_block(m)) + widened) * sizeof(float);
+    size_t D = m->config.d_model, block = largest_block(m);
+    return n * (D + block) * sizeof(float) + block * decoder_head_bytes(m) + weight_form_rounding(m->form, n, D);
 }
 
 /* ---- backward ---- */

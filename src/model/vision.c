@@ -7,13 +7,13 @@
 
 #include "base/memory.h"
 #include "math/attention.h"
-#include "model/weights.h"
 
 /* ---- the tensors ---- */
 
 /* A Linear layer or a LayerNorm: its weight and its bias. */
 typedef struct weight_pair {
     const tensor *weight, *bias; /* bias NULL where there is none */
+    bool checked;                /* the file's numbers are seen to be finite */
 } weight_pair;
 
 struct vision {
@@ -24,6 +24,7 @@ struct vision {
     weight_pair (*layers)[VISION_PARTS]; /* [used_layers]: those that the features pass */
     size_t used_layers;
     weight_pair projector[2];
+    weight_form form; /* of matrices; vectors are f32 */
     double flop; /* of all pictures so far */
 };
 
@@ -152,6 +153,11 @@ void vision_free(vision *v)
     free(v);
 }
 
+void vision_compute_in(vision *v, compute_type type)
+{
+    v->form = weight_form_for(type);
+}
+
 const vision_config *vision_settings(const vision *v)
 {
     return &v->config;
@@ -216,23 +222,39 @@ size_t vision_layer_bytes(const vision *v)
 {
     const vision_config *c = &v->config;
     size_t R = tower_rows(c), D = c->width, F = c->d_ff;
-    return (R * (7 * D + F) + kv_stride(R) * D + 4 * D * D + 2 * D * F) * sizeof(float);
+    size_t rows = (R * (7 * D + F) + kv_stride(R) * D) * sizeof(float);
+    return rows + (4 * D * D + 2 * D * F) * weight_form_bytes(v->form) + weight_form_rounding(v->form, R, F > D ? F : D);
 }
 
 /* ---- values ---- */
 
-/* A pair's values in f32, used and given back. */
+/* A pair's values, used and given back. */
 typedef struct values {
     weight w;
     const float *b; /* NULL where there is none */
-    float *owned_w, *owned_b;
+    void *owned_w;
+    float *owned_b;
 } values;
 
-static pb_status values_use(values *v, const weight_pair *pair, pb_error *err)
+/* All of a pair's weight in a form: where it lies, which is looked at once, or in memory that the values own. */
+static pb_status weight_use(values *v, weight_pair *pair, weight_form form, pb_error *err)
+{
+    const tensor *t = pair->weight;
+    v->w = weights_lie(t, form);
+    if (v->w.f32 || v->w.bf16)
+        return pair->checked ? PB_OK : weights_check(t, err);
+    TRY(mem_try(&v->owned_w, t->count, weight_form_bytes(form), t->name, err));
+    return weights_read_as(t, form, 0, t->count, v->owned_w, &v->w, err);
+}
+
+static pb_status values_use(values *v, weight_pair *pair, weight_form form, pb_error *err)
 {
     *v = (values){0};
-    TRY(weights_use(pair->weight, &v->w.f32, &v->owned_w, err));
-    return pair->bias ? weights_use(pair->bias, &v->b, &v->owned_b, err) : PB_OK;
+    TRY(weight_use(v, pair, pair->weight->rank > 1 ? form : FORM_F32, err));
+    if (pair->bias)
+        TRY(weights_use(pair->bias, &v->b, &v->owned_b, err));
+    pair->checked = true;
+    return PB_OK;
 }
 
 static void values_free(values *v)
@@ -247,7 +269,7 @@ pb_status vision_layer_read(const vision *v, size_t layer, vision_layer *out, pb
     *out = (vision_layer){0};
     for (size_t i = 0; i < VISION_PARTS && !status; i++) {
         values part;
-        status = values_use(&part, &v->layers[layer][i], err);
+        status = values_use(&part, &v->layers[layer][i], v->form, err);
         out->w[i] = part.w;
         out->b[i] = part.b;
         out->owned[2 * i] = part.owned_w;
@@ -287,21 +309,21 @@ pb_status vision_check(const vision *v, pb_error *err)
     return checkpoint_check(v->files[1], err);
 }
 
-/* y[rows][out] = x[rows][in] w^T + b, weights widened as they are used. */
-static pb_status linear(float *y, const float *x, const weight_pair *pair, size_t rows, pb_error *err)
+/* y[rows][out] = x[rows][in] w^T + b, weights read as they are used. */
+static pb_status linear(float *y, const float *x, weight_pair *pair, weight_form form, size_t rows, pb_error *err)
 {
     values v;
-    pb_status status = values_use(&v, pair, err);
+    pb_status status = values_use(&v, pair, form, err);
     if (!status)
         status = matmul_linear(y, x, v.w, v.b, rows, pair->weight->shape[0], pair->weight->shape[1], err);
     values_free(&v);
     return status;
 }
 
-static pb_status norm(float *y, const float *x, const weight_pair *pair, float eps, size_t rows, pb_error *err)
+static pb_status norm(float *y, const float *x, weight_pair *pair, float eps, size_t rows, pb_error *err)
 {
     values v;
-    pb_status status = values_use(&v, pair, err);
+    pb_status status = values_use(&v, pair, FORM_F32, err);
     if (!status)
         layer_norm(y, x, v.w.f32, v.b, eps, rows, pair->weight->count);
     values_free(&v);
@@ -324,7 +346,7 @@ static void cut_patches(const vision_config *c, const float *pixels, float *colu
 }
 
 /* rows[patches][D] = the patches' convolution. */
-static pb_status embed_patches(const vision *v, arena *memory, const float *pixels, float *rows, pb_error *err)
+static pb_status embed_patches(vision *v, arena *memory, const float *pixels, float *rows, pb_error *err)
 {
     const vision_config *c = &v->config;
     size_t in = 3 * c->patch_size * c->patch_size;
@@ -332,7 +354,7 @@ static pb_status embed_patches(const vision *v, arena *memory, const float *pixe
     values w;
     TRY(arena_try(memory, &columns, patches(c) * in, sizeof *columns, "the picture's patches", err));
     cut_patches(c, pixels, columns);
-    pb_status status = values_use(&w, &v->patch, err);
+    pb_status status = values_use(&w, &v->patch, v->form, err);
     if (!status)
         status = matmul_linear(rows, columns, w.w, w.b, patches(c), c->width, in, err);
     values_free(&w);
@@ -340,7 +362,7 @@ static pb_status embed_patches(const vision *v, arena *memory, const float *pixe
 }
 
 /* x[R][D] = [class; patches] + positions, normed. */
-static pb_status embed(const vision *v, arena *memory, const float *pixels, float *x, pb_error *err)
+static pb_status embed(vision *v, arena *memory, const float *pixels, float *x, pb_error *err)
 {
     const vision_config *c = &v->config;
     size_t D = c->width, R = tower_rows(c);
@@ -433,13 +455,13 @@ pb_status vision_project(vision *v, const float *x, float *rows, pb_error *err)
     const float *features = x + c->skipped_rows * c->width;
     v->flop += vision_project_flop(v);
     if (c->projector_layers == 1)
-        return linear(rows, features, &v->projector[0], n, err);
+        return linear(rows, features, &v->projector[0], v->form, n, err);
     float *hidden;
     TRY(mem_try(&hidden, n, c->d_model * sizeof *hidden, "the projector's rows", err));
-    pb_status status = linear(hidden, features, &v->projector[0], n, err);
+    pb_status status = linear(hidden, features, &v->projector[0], v->form, n, err);
     if (!status) {
         activate(c->projector_act, hidden, n * c->d_model);
-        status = linear(rows, hidden, &v->projector[1], n, err);
+        status = linear(rows, hidden, &v->projector[1], v->form, n, err);
     }
     free(hidden);
     return status;

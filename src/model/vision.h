@@ -13,9 +13,8 @@
 #include <stddef.h>
 
 #include "base/memory.h"
-#include "checkpoint/checkpoint.h"
 #include "math/elementwise.h"
-#include "math/matmul.h"
+#include "model/weights.h"
 
 typedef struct vision_config {
     const char *tower;        /* "clip", "siglip": what reports call it */
@@ -73,6 +72,9 @@ typedef struct vision vision;
 pb_status vision_open(vision **out, const vision_config *config, const vision_source *source, pb_error *err);
 void vision_free(vision *v);
 
+/* Computes in that type from now on; it is f32 before. */
+void vision_compute_in(vision *v, compute_type type);
+
 const vision_config *vision_settings(const vision *v);
 /* Rows that one picture becomes. */
 size_t vision_rows(const vision *v);
@@ -95,7 +97,7 @@ size_t vision_used_layers(const vision *v);
 typedef struct vision_layer {
     weight w[VISION_PARTS];
     const float *b[VISION_PARTS];
-    float *owned[2 * VISION_PARTS];
+    void *owned[2 * VISION_PARTS];
 } vision_layer;
 
 pb_status vision_layer_read(const vision *v, size_t layer, vision_layer *out, pb_error *err);

@@ -9,7 +9,7 @@
 report_about about_of(const model *m, const question *q)
 {
     const decoder_config *c = &m->decoder.config;
-    report_about a = {.model_path = m->path, .family = m->family, .dtype = "f32", .changes = m->changes,
+    report_about a = {.model_path = m->path, .family = m->family, .dtype = weight_form_name(m->decoder.form), .changes = m->changes,
                       .change_count = m->change_count, .layers = c->layers, .d_model = c->d_model,
                       .tokenizer = m->tokenizer};
     if (q) {

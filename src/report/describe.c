@@ -79,6 +79,15 @@ static json_t *tokenizer_json(const model *m)
     return t;
 }
 
+/* What is computed in, and what products then multiply. */
+static json_t *compute_json(const model *m)
+{
+    json_t *o = json_object();
+    set(o, "dtype", json_string(weight_form_name(m->decoder.form)));
+    set(o, "products", json_string(m->decoder.form == FORM_BF16 ? "bf16" : "f32"));
+    return o;
+}
+
 static json_t *plan_json(const trace_plan *p)
 {
     if (!p)
@@ -109,6 +118,7 @@ json_t *report_info_json(const model *m, const trace_plan *plan)
     set_files(info, m);
     set(info, "image", image_json(m));
     set(info, "tokenizer", tokenizer_json(m));
+    set(info, "compute", compute_json(m));
     set(info, "plan", plan_json(plan));
     if (m->change_count)
         set(info, "changes", report_changes_json(m->changes, m->change_count));

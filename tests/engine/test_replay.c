@@ -929,9 +929,10 @@ int main(void)
         cmocka_unit_test(a_reader_may_stop_it),
     };
     int failed = 0;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        scene_folder = folders[i];
-        failed += cmocka_run_group_tests_name(strrchr(folders[i], '/') + 1, tests, open_this_scene, close_scene);
-    }
+    for (tiny_compute = COMPUTE_F32; tiny_compute <= COMPUTE_BF16; tiny_compute++)
+        for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+            scene_folder = folders[i];
+            failed += cmocka_run_group_tests_name(strrchr(folders[i], '/') + 1, tests, open_this_scene, close_scene);
+        }
     return failed;
 }

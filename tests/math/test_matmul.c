@@ -4,6 +4,7 @@
 
 #include <omp.h>
 
+#include "math/bf16.h"
 #include "math/matmul.h"
 
 typedef struct shape {
@@ -88,6 +89,120 @@ static void no_rows_are_fine(void **state)
     assert_true(b[0] == 7 && b[1] == 8);
 }
 
+/* ---- bf16 ---- */
+
+/* n Gaussians that are bf16 numbers, and those numbers as floats. free() both */
+static uint16_t *bf16_gaussians(size_t n, uint64_t seed, float **values)
+{
+    uint16_t *x = malloc(n * sizeof *x);
+    assert_non_null(x);
+    *values = gaussians(n, seed);
+    bf16_round(x, *values, n);
+    bf16_widen(*values, x, n);
+    return x;
+}
+
+/* What rounding gives of a float, by the definition: of the two bf16 that it lies between the nearer one. */
+static float nearest_by_definition(float x)
+{
+    uint32_t bits, low, high;
+    float below, above;
+    memcpy(&bits, &x, sizeof bits);
+    low = bits & 0xffff0000, high = low + 0x10000;
+    memcpy(&below, &low, sizeof below);
+    memcpy(&above, &high, sizeof above);
+    double to_below = fabs((double)x - (double)below), to_above = fabs((double)above - (double)x);
+    if (isinf(above))
+        to_above = fabs(ldexp(1, 128) - fabs((double)x));
+    return to_below < to_above || (to_below == to_above && (low >> 16) % 2 == 0) ? below : above;
+}
+
+static void bf16_is_the_nearest(void **state)
+{
+    (void)state;
+    random_state r = random_from(5);
+    const uint32_t edges[] = {0x3f808000, 0x3f818000, 0x3f807fff, 0x3f808001, 0x00000001, 0x00007fff, 0x00008000, 0x00018000,
+                              0x7f7f7fff, 0x7f7f8000, 0x7f7fffff, 0x7f800000, 0xff800000, 0x80000000};
+    for (size_t i = 0; i < 20000; i++) {
+        uint32_t bits = i < sizeof edges / sizeof *edges ? edges[i] : (uint32_t)random_next(&r);
+        uint16_t rounded;
+        float x, wide, in_place;
+        memcpy(&x, &bits, sizeof x);
+        bf16_round(&rounded, &x, 1);
+        bf16_widen(&wide, &rounded, 1);
+        in_place = x;
+        bf16_round_float(&in_place, 1);
+        assert_true(isnan(x) ? isnan(wide) && isnan(in_place) : wide == in_place);
+        assert_int_equal(bf16_finite(&rounded, 1), isfinite(wide) != 0);
+        if (isfinite(x))
+            assert_true(wide == nearest_by_definition(x));
+        else
+            assert_true(isnan(x) || wide == x);
+    }
+    for (size_t n = 0; n < 100; n++) { /* wherever it stands */
+        uint16_t x[100] = {0};
+        assert_true(bf16_finite(x, n));
+        x[n] = n % 2 ? 0x7f80 : 0xffc0;
+        assert_false(bf16_finite(x, n + 1));
+    }
+}
+
+/* y = x w^T + b and dx = dy w of rounded numbers, against sums in f64. */
+static void check_bf16(shape s, size_t rows, bool has_bias)
+{
+    float *w_values, *x = gaussians(rows * s.in, 1), *b = gaussians(s.out, 3), *y = zeros(rows * s.out);
+    float *dy = gaussians(rows * s.out, 4), *dx = zeros(rows * s.in);
+    uint16_t *w = bf16_gaussians(s.out * s.in, 2, &w_values);
+    assert_ok(matmul_linear(y, x, (weight){.bf16 = w}, has_bias ? b : NULL, rows, s.out, s.in, err));
+    assert_ok(matmul_linear_input(dx, dy, (weight){.bf16 = w}, rows, s.out, s.in, err));
+    bf16_round_float(x, rows * s.in);
+    bf16_round_float(dy, rows * s.out);
+    for (size_t i = 0; i < rows * s.out; i++) {
+        double sum = has_bias ? (double)b[i % s.out] : 0;
+        for (size_t k = 0; k < s.in; k++)
+            sum += (double)x[i / s.out * s.in + k] * (double)w_values[i % s.out * s.in + k];
+        assert_close((double)y[i], sum, 2e-6 * sqrt((double)s.in) + 1e-6 * fabs(sum), "y", i);
+    }
+    for (size_t i = 0; i < rows * s.in; i++) {
+        double sum = 0;
+        for (size_t o = 0; o < s.out; o++)
+            sum += (double)dy[i / s.in * s.out + o] * (double)w_values[o * s.in + i % s.in];
+        assert_close((double)dx[i], sum, 2e-6 * sqrt((double)s.out) + 1e-6 * fabs(sum), "dx", i);
+    }
+    free(x), free(b), free(y), free(dy), free(dx), free(w), free(w_values);
+}
+
+static void bf16_products_are_sums_of_rounded_numbers(void **state)
+{
+    (void)state;
+    static const shape shapes[] = {{1, 1}, {1, 7}, {3, 2}, {16, 16}, {33, 70}, {64, 31}, {100, 300}, {50, 1100}};
+    for (size_t c = 0; c < sizeof shapes / sizeof *shapes; c++)
+        for (size_t rows = 1; rows < 80; rows += 1 + rows / 2) {
+            check_bf16(shapes[c], rows, false);
+            check_bf16(shapes[c], rows, true);
+        }
+    assert_ok(matmul_linear(NULL, NULL, (weight){.bf16 = (uint16_t[6]){0}}, NULL, 0, 2, 3, err));
+    assert_ok(matmul_linear_input(NULL, NULL, (weight){.bf16 = (uint16_t[6]){0}}, 0, 2, 3, err));
+}
+
+/* A row that holds NaN or infinity says so in the whole of its result, and in no other row. */
+static void what_is_not_finite_stays_so_in_bf16(void **state)
+{
+    (void)state;
+    enum { ROWS = 5, IN = 40, OUT = 30 };
+    float *values, *x = gaussians(ROWS * IN, 1), *y = zeros(ROWS * OUT);
+    uint16_t *w = bf16_gaussians(OUT * IN, 2, &values);
+    uint32_t bits = 0x7fffffff; /* the NaN that rounding would make a zero */
+    memcpy(&x[2 * IN + 7], &bits, sizeof bits);
+    x[3 * IN] = INFINITY;
+    assert_ok(matmul_linear(y, x, (weight){.bf16 = w}, NULL, ROWS, OUT, IN, err));
+    for (size_t i = 0; i < ROWS * OUT; i++)
+        assert_int_equal(isfinite(y[i]) != 0, i / OUT != 2 && i / OUT != 3);
+    free(x), free(y), free(w), free(values);
+}
+
+/* ---- rows ---- */
+
 /* A product of rows: to[rows][] of from[rows][], with the same matrix and bias. */
 typedef pb_status row_product(float *to, const float *from, weight w, const float *b, size_t rows, size_t out,
                               size_t in, pb_error *err);
@@ -105,15 +220,21 @@ static void check_rows_of(row_product *multiply, size_t to, size_t from, shape s
     enum { MOST = 200 };
     float *x = gaussians(MOST * from, 4), *w = gaussians(s.out * s.in, 5), *b = gaussians(s.out, 6);
     float *all = zeros(MOST * to), *some = zeros(MOST * to);
-    omp_set_num_threads(1);
-    assert_ok(multiply(all, x, (weight){.f32 = w}, b, MOST, s.out, s.in, err));
-    omp_set_num_threads(threads);
-    for (size_t rows = 1; rows <= MOST; rows += step) {
-        size_t first = (rows * 7) % (MOST - rows + 1); /* from another place each time */
-        assert_ok(multiply(some, x + first * from, (weight){.f32 = w}, b, rows, s.out, s.in, err));
-        assert_same_bits(some, all + first * to, rows * to, "rows");
+    uint16_t *rounded = malloc(s.out * s.in * sizeof *rounded);
+    bf16_round(rounded, w, s.out * s.in);
+    const weight forms[] = {{.f32 = w}, {.bf16 = rounded}};
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+        omp_set_num_threads(1);
+        assert_ok(multiply(all, x, forms[f], b, MOST, s.out, s.in, err));
+        omp_set_num_threads(threads);
+        for (size_t rows = 1; rows <= MOST; rows += step) {
+            size_t first = (rows * 7) % (MOST - rows + 1); /* from another place each time */
+            assert_ok(multiply(some, x + first * from, forms[f], b, rows, s.out, s.in, err));
+            assert_same_bits(some, all + first * to, rows * to, "rows");
+        }
     }
     omp_set_num_threads(1);
+    free(rounded);
     free(x), free(w), free(b), free(all), free(some);
 }
 
@@ -189,16 +310,24 @@ static void addresses_do_not_show(void **state)
     if (!matmul_row_invariant())
         skip();
     float *x = gaussians(ROWS * IN, 7), *w = gaussians(OUT * IN, 8), *y = zeros(ROWS * OUT);
+    uint16_t *bf16 = malloc(OUT * IN * sizeof *bf16);
+    float *y_bf16 = zeros(ROWS * OUT);
+    bf16_round(bf16, w, OUT * IN);
     assert_ok(matmul_linear(y, x, (weight){.f32 = w}, NULL, ROWS, OUT, IN, err));
+    assert_ok(matmul_linear(y_bf16, x, (weight){.bf16 = bf16}, NULL, ROWS, OUT, IN, err));
     for (size_t shift = 1; shift < 17; shift++) {
         float *xs = zeros(ROWS * IN + shift), *ws = zeros(OUT * IN + shift), *ys = zeros(ROWS * OUT + shift);
+        uint16_t *halves = malloc((OUT * IN + shift) * sizeof *halves);
         memcpy(xs + shift, x, ROWS * IN * sizeof *x);
         memcpy(ws + shift, w, OUT * IN * sizeof *w);
+        memcpy(halves + shift, bf16, OUT * IN * sizeof *bf16);
         assert_ok(matmul_linear(ys + shift, xs + shift, (weight){.f32 = ws + shift}, NULL, ROWS, OUT, IN, err));
         assert_same_bits(ys + shift, y, ROWS * OUT, "shifted");
-        free(xs), free(ws), free(ys);
+        assert_ok(matmul_linear(ys + shift, xs + shift, (weight){.bf16 = halves + shift}, NULL, ROWS, OUT, IN, err));
+        assert_same_bits(ys + shift, y_bf16, ROWS * OUT, "shifted bf16");
+        free(xs), free(ws), free(ys), free(halves);
     }
-    free(x), free(w), free(y);
+    free(x), free(w), free(y), free(bf16), free(y_bf16);
 }
 
 static void the_library_has_a_name(void **state)
@@ -213,6 +342,9 @@ int main(void)
         cmocka_unit_test(products_are_their_definition),
         cmocka_unit_test(gradients_are_their_definition),
         cmocka_unit_test(no_rows_are_fine),
+        cmocka_unit_test(bf16_is_the_nearest),
+        cmocka_unit_test(bf16_products_are_sums_of_rounded_numbers),
+        cmocka_unit_test(what_is_not_finite_stays_so_in_bf16),
         cmocka_unit_test(a_rows_bits_do_not_depend_on_the_others),
         cmocka_unit_test(long_sums_do_not_depend_on_them_either),
         cmocka_unit_test(gradients_of_many_outputs_do_not_depend_on_them_either),
