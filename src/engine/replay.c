@@ -593,6 +593,16 @@ pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_
     return status;
 }
 
+void replay_work_add(replay_work *to, const replay_work *done, double share)
+{
+    to->flop += share * done->flop;
+    to->products += share * done->products;
+    to->attention += share * done->attention;
+    to->loading += share * done->loading;
+    to->waves += done->waves;
+    to->rows += (size_t)(share * (double)done->rows + 0.5);
+}
+
 /* ---- plans ---- */
 
 /* How many rows a joining lane computes, about. */

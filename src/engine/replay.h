@@ -99,6 +99,9 @@ typedef struct replay_work {
     size_t waves, rows;                       /* rows: of all forks, that were held */
 } replay_work;
 
+/* Adds a share of what was done for several: 0 ... 1 of it. Waves count whole, as each of them went through all of those. */
+void replay_work_add(replay_work *to, const replay_work *done, double share);
+
 /* Runs the forks. A fork whose base is recorded in the same call must come after it, and start in the same layer: both have
  * inputs, or changed weights from one layer on. Cuts that leave a row no source are an error, before anything runs. */
 pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_options *options, replay_work *work,

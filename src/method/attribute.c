@@ -371,7 +371,10 @@ static pb_status run_exact(attribution *a, pb_error *err)
         n = total;
     size_t *cells = mem_new(n + 1, sizeof *cells);
     choose_largest(a, cells, n);
-    pb_status status = trace_cells(a->j, cells, n, err);
+    a->j->cells = cells;
+    a->j->cell_count = n;
+    pb_status status = trace_cells(a->j, 1, err);
+    a->j->cells = NULL;
     forget_exact(t, cells, n);
     free(cells);
     if (status || n < total)
@@ -447,13 +450,16 @@ static pb_status run(trace_job *j, const pb_attribute_options *options, pb_error
     TRY(trace_prepare(j, err));
     TRY(check_asked(j, err));
     TRY(check_change(j, err));
-    TRY(trace_references(j, err));
+    TRY(trace_join(j, 1, err));
+    TRY(trace_references(j, 1, err));
     open_attribution(&a);
     pb_status status = estimate(&a, err);
     free(a.wanted);
     for (size_t s = 0; s < j->t->site_count; s++)
         free(a.change[s]);
     free(a.change);
+    j->seconds = clock_now() - j->q->began;
+    j->vision_flop = question_vision_flop(j->q);
     trace_fill_cost(j);
     return status;
 }

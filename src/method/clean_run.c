@@ -16,14 +16,17 @@ pb_status clean_run_scores(clean_run *c, replay_fork *const *forks, size_t n, sc
 {
     decoder *m = &c->q->model->decoder;
     const float **rows = mem_new(n, sizeof *rows);
-    score_target target = {c->q->answer, c->q->answer_count, -1};
+    score_target *targets = mem_new(n, sizeof *targets);
     double begin = clock_now();
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         rows[i] = forks[i]->read;
-    pb_status status = score_runs(m, rows, n, &target, scores, err);
+        targets[i] = (score_target){c->q->answer, c->q->answer_count, -1};
+    }
+    pb_status status = score_runs(m, rows, n, targets, scores, err);
     free(rows);
+    free(targets);
     c->readout_seconds += clock_now() - begin;
-    c->readout_flop += (double)(n * target.count) * decoder_readout_flop(&m->config);
+    c->readout_flop += (double)(n * c->q->answer_count) * decoder_readout_flop(&m->config);
     return status;
 }
 
@@ -34,7 +37,7 @@ static pb_status read_out(void *context, replay_fork *const *forks, size_t count
     decoder *m = &c->q->model->decoder;
     size_t V = m->config.vocab;
     double *prob = mem_new(V, sizeof *prob);
-    pb_status status = score_add_probabilities(m, forks[0]->read, prob, err);
+    pb_status status = score_add_probabilities(m, &forks[0]->read, 1, &prob, err);
     score_top(prob, V, CLEAN_RUN_TOP, c->top_id);
     for (size_t i = 0; i < CLEAN_RUN_TOP; i++)
         c->top_prob[i] = c->top_id[i] >= 0 ? prob[c->top_id[i]] : 0;

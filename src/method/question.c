@@ -282,8 +282,9 @@ pb_status question_open(question *q, model *m, const pb_question *asked, pb_erro
 
 pb_status question_set_answer(question *q, const int32_t *ids, size_t count, pb_error *err)
 {
-    size_t before = q->length;
+    size_t before = q->last + 1;
     TRY(check_length(q, before + count - 1, err));
+    free(q->answer);
     q->answer = mem_new(count, sizeof *q->answer);
     memcpy(q->answer, ids, count * sizeof *ids);
     q->answer_count = count;

@@ -49,7 +49,8 @@ pb_status question_open(question *q, model *m, const pb_question *asked, pb_erro
 pb_status question_open_shared(question *q, model *m, const pb_question *asked, picture_cache *pictures, pb_error *err);
 /* Whether it could be opened, and an answer of `more` tokens appended: its prompt is built; the picture's file is not read. */
 pb_status question_check(model *m, const pb_question *asked, size_t more, pb_error *err);
-/* Sets the answer that is scored. With more than one token the rows of all but the last are appended. */
+/* Sets the answer that is scored, in place of one that was set before. With more than one token the rows of all but the last are
+ * appended. */
 pb_status question_set_answer(question *q, const int32_t *ids, size_t count, pb_error *err);
 void question_free(question *q);
 

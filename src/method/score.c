@@ -7,7 +7,8 @@
 #include "base/memory.h"
 #include "base/meter.h"
 
-enum { READ_AT_ONCE = 1024 }; /* rows: bounds the logits in memory, and still reads the unembedding seldom */
+enum { READ_AT_ONCE = 1024 };       /* rows: bounds the logits in memory, and still reads the unembedding seldom */
+enum { DISTRIBUTIONS_AT_ONCE = 16 }; /* rows of which all logits are kept */
 
 /* Finite weights may still make activations beyond float32, of which no probability can be made. */
 static pb_status check_finite(const readout *rows, size_t n, pb_error *err)
@@ -39,17 +40,19 @@ static score score_of(const readout *rows, const score_target *target)
     return s;
 }
 
-pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score_target *target, score *scores,
+pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score_target *targets, score *scores,
                      pb_error *err)
 {
-    size_t D = m->config.d_model;
-    readout *reads = mem_new(n * target->count, sizeof *reads);
+    size_t D = m->config.d_model, total = 0, at = 0;
     for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < target->count; k++)
-            reads[i * target->count + k] = (readout){.x = rows[i] + k * D, .want = {target->answer[k], target->foil}};
-    pb_status status = score_read(m, reads, n * target->count, err);
-    for (size_t i = 0; i < n && !status; i++)
-        scores[i] = score_of(reads + i * target->count, target);
+        total += targets[i].count;
+    readout *reads = mem_new(total, sizeof *reads);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < targets[i].count; k++)
+            reads[at++] = (readout){.x = rows[i] + k * D, .want = {targets[i].answer[k], targets[i].foil}};
+    pb_status status = score_read(m, reads, total, err);
+    for (size_t i = 0, from = 0; i < n && !status; from += targets[i++].count)
+        scores[i] = score_of(reads + from, &targets[i]);
     free(reads);
     return status;
 }
@@ -85,15 +88,41 @@ size_t score_differentiate_bytes(const decoder *m, size_t n)
     return decoder_readout_bytes(m, count) + 2 * count * m->config.d_model * sizeof(float);
 }
 
-pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb_error *err)
+static size_t distributions_at_once(size_t n)
+{
+    return n < DISTRIBUTIONS_AT_ONCE ? n : DISTRIBUTIONS_AT_ONCE;
+}
+
+size_t score_probabilities_bytes(const decoder *m, size_t n)
+{
+    return distributions_at_once(n) * m->config.vocab * sizeof(float);
+}
+
+/* Of so many rows, whose logits have room[n][V]. */
+static pb_status add_probabilities(decoder *m, const float *const *rows, size_t n, double *const *prob, float *room,
+                                   pb_error *err)
 {
     size_t V = m->config.vocab;
-    readout read = {.x = row, .want = {-1, -1}};
-    TRY(mem_try(&read.logits, V, sizeof *read.logits, "logits", err));
-    pb_status status = score_read(m, &read, 1, err);
-    for (size_t i = 0; i < V && !status; i++)
-        prob[i] += exp((double)read.logits[i] - read.log_sum_exp);
-    free(read.logits);
+    readout reads[DISTRIBUTIONS_AT_ONCE];
+    for (size_t i = 0; i < n; i++)
+        reads[i] = (readout){.x = rows[i], .want = {-1, -1}, .logits = room + i * V};
+    TRY(score_read(m, reads, n, err));
+    for (size_t i = 0; i < n; i++)
+        for (size_t v = 0; v < V; v++)
+            prob[i][v] += exp((double)reads[i].logits[v] - reads[i].log_sum_exp);
+    return PB_OK;
+}
+
+pb_status score_add_probabilities(decoder *m, const float *const *rows, size_t n, double *const *prob, pb_error *err)
+{
+    float *room;
+    pb_status status = PB_OK;
+    TRY(mem_try(&room, 1, score_probabilities_bytes(m, n), "logits", err));
+    for (size_t i = 0, count; i < n && !status; i += count) {
+        count = distributions_at_once(n - i);
+        status = add_probabilities(m, rows + i, count, prob + i, room, err);
+    }
+    free(room);
     return status;
 }
 

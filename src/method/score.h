@@ -18,8 +18,9 @@ typedef struct score {
     double logit_diff;     /* logit(answer's first token) - logit(foil) at `last`; 0 without a foil */
 } score;
 
-/* scores[n] of n runs; rows[i][count][D] are run i's final residuals at the answer's read rows. */
-pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score_target *target, score *scores,
+/* scores[n] of n runs, each with its own target; rows[i][targets[i].count][D] are run i's final residuals at the answer's read
+ * rows. */
+pb_status score_runs(decoder *m, const float *const *rows, size_t n, const score_target *targets, score *scores,
                      pb_error *err);
 
 /* Bytes of working memory that this takes for n runs with answers of `tokens` tokens: bounded, however many runs. */
@@ -34,8 +35,10 @@ pb_status score_differentiate(decoder *m, readout *rows, size_t n, float *d, rea
 /* Bytes of working memory that it takes. */
 size_t score_differentiate_bytes(const decoder *m, size_t n);
 
-/* prob[V] += the probabilities of the token after one row of final residuals. */
-pb_status score_add_probabilities(decoder *m, const float *row, double *prob, pb_error *err);
+/* prob[i][V] += the probabilities of the token after row i of final residuals; some of prob may be the same. */
+pb_status score_add_probabilities(decoder *m, const float *const *rows, size_t n, double *const *prob, pb_error *err);
+/* Bytes of working memory that this takes, beside score_bytes. */
+size_t score_probabilities_bytes(const decoder *m, size_t n);
 
 /* The `count` most likely ids of prob[V], best first (of equals the smaller id); -1 beyond V. */
 void score_top(const double *prob, size_t vocab, size_t count, int32_t *ids);

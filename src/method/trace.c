@@ -1,7 +1,7 @@
 /* trace.c: see trace.h.
  *
- * The clean run and the corrupted runs are recorded; then each cell becomes one fork per sample, and all forks are
- * replayed together. */
+ * The clean run and the corrupted runs are recorded; then each cell becomes one fork per sample, and all forks of all
+ * questions are replayed together. */
 #include "method/trace.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@
 void trace_fill_cost(trace_job *j)
 {
     trace_cost *cost = &j->t->cost;
-    cost->seconds = clock_now() - j->q->began;
-    cost->flop = j->work.flop + j->readout_flop + question_vision_flop(j->q);
+    cost->seconds = j->seconds;
+    cost->flop = j->work.flop + j->readout_flop + j->vision_flop;
     cost->naive_flop = (double)(cost->cells * j->samples) * question_pass_flop(j->q) + trace_tower_naive_flop(j);
     cost->waves = j->work.waves;
     cost->peak_rss_bytes = process_peak_bytes();
@@ -24,6 +24,25 @@ void trace_fill_cost(trace_job *j)
     cost->attention = j->work.attention;
     cost->loading = j->work.loading;
     cost->readout = j->readout_seconds;
+}
+
+pb_status trace_replay(trace_job *jobs, size_t count, replay_fork *forks, const size_t *fork_counts,
+                       const replay_options *options, pb_error *err)
+{
+    decoder *m = &jobs[0].q->model->decoder;
+    double *flop = mem_new(count, sizeof *flop), all = 0;
+    size_t total = 0;
+    replay_work work = {0};
+    for (size_t i = 0; i < count; total += fork_counts[i], i++) {
+        replay_plan plan = {0};
+        replay_plan_add(&plan, m, forks + total, fork_counts[i], SIZE_MAX);
+        all += flop[i] = plan.flop;
+    }
+    pb_status status = replay_run(m, forks, total, options, &work, err);
+    for (size_t i = 0; i < count; i++)
+        replay_work_add(&jobs[i].work, &work, count == 1 ? 1 : all > 0 ? flop[i] / all : 0);
+    free(flop);
+    return status;
 }
 
 static void keep_corruptions(trace_job *j)
@@ -46,29 +65,43 @@ pb_status trace_prepare(trace_job *j, pb_error *err)
 }
 
 /* The picture has many rows: what tracing them will take is said before. */
-static pb_status announce(trace_job *j, pb_error *err)
+static pb_status announce(trace_job *jobs, size_t count, pb_error *err)
 {
-    const pb_run_options *run = &j->options->run;
-    trace_plan plan;
+    const pb_run_options *run = &jobs[0].options->run;
+    trace_plan all = {0};
     char line[120];
-    if (!run->progress || !j->corruption.on_image)
+    if (!run->progress || !jobs[0].corruption.on_image)
         return PB_OK;
-    TRY(trace_plan_job(&plan, j, err));
-    snprintf(line, sizeof line, "%zu cells, %.3g TFLOP, about %.3g s on this machine", plan.cells, plan.flop / 1e12,
-             plan.seconds);
+    for (size_t i = 0; i < count; i++) {
+        trace_plan plan;
+        TRY(trace_plan_job(&plan, &jobs[i], err));
+        all.cells += plan.cells;
+        all.flop += plan.flop;
+        all.seconds += plan.seconds;
+    }
+    snprintf(line, sizeof line, "%zu cells, %.3g TFLOP, about %.3g s on this machine", all.cells, all.flop / 1e12, all.seconds);
     run->progress(run->context, line, 0, 0);
     return PB_OK;
 }
 
-static pb_status run(trace_job *j, pb_error *err)
+/* The tower's part of a job: forks of its own runs. */
+static pb_status run_tower(trace_job *j, pb_error *err)
 {
-    TRY(trace_prepare(j, err));
-    TRY(announce(j, err));
-    TRY(trace_references(j, err));
-    TRY(trace_cells(j, NULL, trace_cell_total(j->t), err));
+    double before = question_vision_flop(j->q);
+    TRY(trace_tower_references(j, err));
     TRY(trace_tower_cells(j, err));
-    trace_fill_cost(j);
-    return trace_verify(j, err);
+    j->vision_flop += question_vision_flop(j->q) - before;
+    return PB_OK;
+}
+
+static pb_status run(trace_job *jobs, size_t count, pb_error *err)
+{
+    TRY(announce(jobs, count, err));
+    TRY(trace_references(jobs, count, err));
+    TRY(trace_cells(jobs, count, err));
+    for (size_t i = 0; i < count; i++)
+        TRY(run_tower(&jobs[i], err));
+    return PB_OK;
 }
 
 void trace_job_free(trace_job *j)
@@ -84,6 +117,7 @@ void trace_job_free(trace_job *j)
     corruption_free(&j->corruption);
     free(j->inputs);
     free(j->first_changed);
+    free(j->corrupted_bases);
     free(j->corrupted);
     free(j->references);
     free(j->corrupted_score);
@@ -91,15 +125,129 @@ void trace_job_free(trace_job *j)
     free(j->corrupted_prob);
 }
 
+/* ---- several questions ---- */
+
+/* Rows of cells, over all of them, that keep a walk over the layers busy: to read the weights takes little time beside them. */
+enum { ROWS_ENOUGH = 16384 };
+
+/* Those that are traced together. */
+typedef struct trace_list {
+    trace_job *jobs;   /* [count] */
+    tracing **of;      /* [count] */
+    size_t count, rows, held;
+    double began;
+    const question *first;
+    double vision_before; /* question_vision_flop(first) when all began */
+} trace_list;
+
+/* Rows that a job's cells run, at most. */
+static size_t cell_rows(const trace_job *j)
+{
+    size_t rows = 0, heads = 0;
+    for (size_t s = 0; s < j->t->site_count; s++)
+        heads += j->t->sites[s].heads;
+    for (size_t i = 0; i < j->t->cell_count; i++)
+        rows += j->q->length - j->t->cells[i].positions[0];
+    return rows * heads * j->t->layer_count * j->samples;
+}
+
+/* A plain form shares nothing: such a question is traced by itself. */
+static bool is_shared(const pb_trace_options *o)
+{
+    return !o->naive && !o->verify;
+}
+
+static void drop(trace_job *j)
+{
+    trace_job_free(j);
+    trace_free(j->t);
+}
+
+/* Whether the list may grow by this question, as far as can be seen before it is prepared. */
+static bool has_room(const trace_list *l, const tracing *one)
+{
+    if (l->count == 0)
+        return true;
+    size_t budget = question_budget(l->jobs[0].options->run.memory);
+    return l->rows < ROWS_ENOUGH && l->held < budget / 2 && is_shared(one->options) && is_shared(l->jobs[0].options);
+}
+
+/* Takes a question on, or finds that it cannot be traced; false: it has to wait. */
+static bool take_on(trace_list *l, tracing *one)
+{
+    trace_job *j = &l->jobs[l->count];
+    *j = (trace_job){.t = &one->trace, .q = one->q, .options = one->options, .seconds = l->began - one->q->began};
+    one->trace = (trace){.foil = -1};
+    double others = question_vision_flop(l->first) - l->vision_before;
+    one->status = trace_prepare(j, &one->why);
+    bool prepared = !one->status;
+    if (prepared)
+        one->status = trace_join(l->jobs, l->count + 1, &one->why);
+    if (one->status) {
+        drop(j);
+        return !prepared || l->count == 0;
+    }
+    j->vision_flop = question_vision_flop(j->q) - others; /* from its opening on, without the others' */
+    l->of[l->count++] = one;
+    l->rows += cell_rows(j);
+    l->held += j->held_bytes;
+    return true;
+}
+
+/* What all of them took, by what each of them was of it. */
+static void fill_costs(trace_list *l)
+{
+    double all = 0, seconds = clock_now() - l->began;
+    for (size_t i = 0; i < l->count; i++)
+        all += l->jobs[i].work.flop;
+    for (size_t i = 0; i < l->count; i++) {
+        trace_job *j = &l->jobs[i];
+        j->seconds += l->count == 1 ? seconds : all > 0 ? seconds * j->work.flop / all : 0;
+        trace_fill_cost(j);
+    }
+}
+
+/* Where they fail together, each is traced by itself, so that it is the failure of one. */
+static void trace_all(trace_list *l)
+{
+    pb_error why = {0};
+    pb_status status = run(l->jobs, l->count, &why);
+    if (!status) {
+        fill_costs(l);
+        status = trace_verify(l->jobs, l->count, &why);
+    }
+    for (size_t i = 0; i < l->count; i++)
+        status ? drop(&l->jobs[i]) : trace_job_free(&l->jobs[i]);
+    if (status && l->count == 1) {
+        l->of[0]->status = status;
+        l->of[0]->why = why;
+    }
+    for (size_t i = 0; status && l->count > 1 && i < l->count; i++)
+        trace_some(l->of[i], 1);
+}
+
+size_t trace_some(tracing *list, size_t n)
+{
+    trace_list l = {.jobs = mem_new(n, sizeof *l.jobs), .of = mem_new(n, sizeof *l.of), .began = clock_now(),
+                    .first = list[0].q, .vision_before = question_vision_flop(list[0].q)};
+    size_t taken = 0;
+    while (taken < n && has_room(&l, &list[taken]) && take_on(&l, &list[taken]))
+        taken++;
+    if (l.count)
+        trace_all(&l);
+    free(l.jobs);
+    free(l.of);
+    return taken;
+}
+
 pb_status trace_run_question(trace *t, question *q, const pb_trace_options *options, pb_error *err)
 {
-    trace_job j = {.t = t, .q = q, .options = options};
-    *t = (trace){.foil = -1};
-    pb_status status = run(&j, err);
-    trace_job_free(&j);
-    if (status)
-        trace_free(t);
-    return status;
+    tracing one = {.q = q, .options = options};
+    trace_some(&one, 1);
+    *t = one.trace;
+    if (one.status && err)
+        *err = one.why;
+    return one.status;
 }
 
 static void grid_free(trace_grid *g)

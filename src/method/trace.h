@@ -116,6 +116,22 @@ typedef struct trace {
 pb_status trace_run_question(trace *t, question *q, const pb_trace_options *options, pb_error *err);
 void trace_free(trace *t);
 
+/* One of several questions about one model, each with options of its own; but the first one's options.run is that of all. */
+typedef struct tracing {
+    question *q;
+    const pb_trace_options *options;
+    trace trace;        /* filled in; free it with trace_free */
+    pb_status status;   /* filled in: PB_OK, or the question has no trace, and `why` says why */
+    pb_error why;
+} tracing;
+
+/* Traces the first questions of a list, at least one; returns how many, so that the caller goes on with the rest. Their runs and
+ * cells go through the layers together, as many questions as memory holds and as it takes to keep a walk over the layers busy;
+ * and what their prompts begin with alike, clean or corrupted, is run once. A question that fails takes no other with it. Where
+ * products keep a row's bits, every number is the one that the question gives by itself, to the bit. Of what a list costs each
+ * trace has its part, by the operations of its runs. */
+size_t trace_some(tracing *list, size_t n);
+
 /* logprob of the run into which activations are put: the corrupted one, or with direction `noise` the clean one. */
 double trace_unpatched_logprob(const trace *t);
 

@@ -138,14 +138,17 @@ static replay_fork plain_fork(const trace_job *j, const row_edit *edits, size_t 
                   .edits = edits, .edit_count = count, .read_first = j->q->last, .plain = true};
 }
 
-trace_batch trace_batch_new(trace_job *j, size_t most, const char *what)
+trace_batch trace_batch_new(trace_job *jobs, size_t job_count, size_t most, const char *what)
 {
-    return (trace_batch){.j = j, .forks = mem_new(most, sizeof(replay_fork)), .edits = mem_new(most, sizeof(row_edit[2])),
-                   .scores = mem_new(most, sizeof(score)), .what = what};
+    return (trace_batch){.jobs = jobs, .job_count = job_count, .fork_counts = mem_new(job_count, sizeof(size_t)),
+                         .owners = mem_new(most, sizeof(trace_job *)), .forks = mem_new(most, sizeof(replay_fork)),
+                         .edits = mem_new(most, sizeof(row_edit[2])), .scores = mem_new(most, sizeof(score)), .what = what};
 }
 
 void trace_batch_free(trace_batch *b)
 {
+    free(b->fork_counts);
+    free(b->owners);
     free(b->forks);
     free(b->edits);
     free(b->scores);
@@ -155,9 +158,13 @@ static pb_status read_batch(void *context, replay_fork *const *forks, size_t cou
 {
     trace_batch *b = context;
     score *scores = mem_new(count, sizeof *scores);
-    pb_status status = trace_read_scores(b->j, forks, count, scores, err);
+    trace_job **owners = mem_new(count, sizeof *owners);
+    for (size_t i = 0; i < count; i++)
+        owners[i] = b->owners[forks[i] - b->forks];
+    pb_status status = trace_read_scores(owners, forks, count, scores, err);
     for (size_t i = 0; i < count && !status; i++)
         b->scores[forks[i] - b->forks] = scores[i];
+    free(owners);
     free(scores);
     return status;
 }
@@ -165,7 +172,7 @@ static pb_status read_batch(void *context, replay_fork *const *forks, size_t cou
 static void batch_progress(void *context, double share)
 {
     const trace_batch *b = context;
-    const pb_run_options *run = &b->j->options->run;
+    const pb_run_options *run = &b->jobs[0].options->run;
     if (run->progress)
         run->progress(run->context, b->what, share * (double)b->count, (double)b->count);
 }
@@ -173,7 +180,7 @@ static void batch_progress(void *context, double share)
 pb_status trace_batch_run(trace_batch *b, size_t memory, pb_error *err)
 {
     replay_options options = {.memory = memory, .finished = read_batch, .progress = batch_progress, .context = b};
-    return replay_run(&b->j->q->model->decoder, b->forks, b->count, &options, &b->j->work, err);
+    return b->count ? trace_replay(b->jobs, b->job_count, b->forks, b->fork_counts, &options, err) : PB_OK;
 }
 
 void trace_store(trace_grid *g, size_t at, const score *scores, size_t samples)
@@ -191,56 +198,86 @@ void trace_store(trace_grid *g, size_t at, const score *scores, size_t samples)
         g->sd[at] = sqrt(squares / n);
 }
 
-void trace_batch_add_plain(trace_batch *b, trace_cell c, size_t sample)
+static void add_fork(trace_batch *b, size_t job, replay_fork f)
+{
+    b->owners[b->count] = &b->jobs[job];
+    b->forks[b->count++] = f;
+    b->fork_counts[job]++;
+}
+
+void trace_batch_add_plain(trace_batch *b, size_t job, trace_cell c, size_t sample)
 {
     row_edit *edits = b->edits[b->count];
-    size_t count = cell_edits(b->j, c, sample, edits);
-    b->forks[b->count++] = plain_fork(b->j, edits, count, sample);
+    size_t count = cell_edits(&b->jobs[job], c, sample, edits);
+    add_fork(b, job, plain_fork(&b->jobs[job], edits, count, sample));
 }
 
 /* Adds a cell where it must be run. */
-static void add_cell(trace_batch *b, trace_cell c, size_t sample)
+static void add_cell(trace_batch *b, size_t job, trace_cell c, size_t sample)
 {
+    const trace_job *j = &b->jobs[job];
     row_edit *edits = b->edits[b->count];
-    size_t count = cell_edits(b->j, c, sample, edits);
-    if (!cell_is_known(b->j, &edits[0], sample))
-        b->forks[b->count++] = cell_fork(b->j, edits, count, sample);
+    size_t count = cell_edits(j, c, sample, edits);
+    if (!cell_is_known(j, &edits[0], sample))
+        add_fork(b, job, cell_fork(j, edits, count, sample));
 }
 
-void trace_batch_add_cells(trace_batch *b, const size_t *cells, size_t count, size_t *slot)
+size_t trace_cells_wanted(const trace_job *j)
 {
-    const trace_job *j = b->j;
-    for (size_t i = 0; i < count * j->samples; i++) {
-        size_t before = b->count, cell = cells ? cells[i / j->samples] : i / j->samples;
-        (j->options->naive ? trace_batch_add_plain : add_cell)(b, trace_cell_at(j->t, cell), i % j->samples);
+    return j->cells ? j->cell_count : trace_cell_total(j->t);
+}
+
+static trace_cell wanted_cell(const trace_job *j, size_t i)
+{
+    return trace_cell_at(j->t, j->cells ? j->cells[i] : i);
+}
+
+void trace_batch_add_cells(trace_batch *b, size_t job, size_t *slot)
+{
+    const trace_job *j = &b->jobs[job];
+    for (size_t i = 0; i < trace_cells_wanted(j) * j->samples; i++) {
+        size_t before = b->count;
+        (j->options->naive ? trace_batch_add_plain : add_cell)(b, job, wanted_cell(j, i / j->samples), i % j->samples);
         if (slot)
             slot[i] = b->count > before ? b->count : 0;
     }
 }
 
-pb_status trace_cells(trace_job *j, const size_t *cells, size_t count, pb_error *err)
+/* What a job's cells say: of forks, or of the run that is patched. */
+static void fill_in(trace_job *j, const trace_batch *b, const size_t *slot)
 {
-    size_t skipped = 0;
-    trace_batch b = trace_batch_new(j, count * j->samples, "tracing");
-    size_t *slot = mem_new(count * j->samples, sizeof *slot);
-    trace_batch_add_cells(&b, cells, count, slot);
-    pb_status status = b.count ? trace_batch_run(&b, j->options->naive ? 0 : j->wave_bytes, err) : PB_OK;
+    size_t wanted = trace_cells_wanted(j), skipped = 0;
     score *scores = mem_new(j->samples, sizeof *scores);
-    for (size_t i = 0; i < count && !status; i++) {
+    for (size_t i = 0; i < wanted; i++) {
         bool known = true;
         for (size_t s = 0; s < j->samples; s++) {
             size_t at = slot[i * j->samples + s];
-            scores[s] = at ? b.scores[at - 1] : *trace_unpatched_score(j, s);
+            scores[s] = at ? b->scores[at - 1] : *trace_unpatched_score(j, s);
             known &= at == 0;
         }
-        trace_cell c = trace_cell_at(j->t, cells ? cells[i] : i);
+        trace_cell c = wanted_cell(j, i);
         trace_store(&j->t->sites[c.site], trace_cell_in_grid(j->t, c), scores, j->samples);
         skipped += known;
     }
     free(scores);
-    free(slot);
-    trace_batch_free(&b);
     j->t->cost.cells = trace_cell_total(j->t);
     j->t->cost.cells_skipped = skipped;
+}
+
+pb_status trace_cells(trace_job *jobs, size_t count, pb_error *err)
+{
+    size_t most = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        most += trace_cells_wanted(&jobs[i]) * jobs[i].samples;
+    trace_batch b = trace_batch_new(jobs, count, most, "tracing");
+    size_t *slot = mem_new(most, sizeof *slot);
+    for (size_t i = 0; i < count; at += trace_cells_wanted(&jobs[i]) * jobs[i].samples, i++)
+        trace_batch_add_cells(&b, i, slot + at);
+    pb_status status = trace_batch_run(&b, jobs[0].options->naive ? 0 : jobs[0].wave_bytes, err);
+    at = 0;
+    for (size_t i = 0; i < count && !status; at += trace_cells_wanted(&jobs[i]) * jobs[i].samples, i++)
+        fill_in(&jobs[i], &b, slot + at);
+    free(slot);
+    trace_batch_free(&b);
     return status;
 }

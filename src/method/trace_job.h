@@ -1,4 +1,5 @@
-/* trace_job.h: a trace under way, and its four steps, a file each.
+/* trace_job.h: traces under way, and their four steps, a file each. A step takes on all jobs of a list at once: their forks go
+ * through the engine in one walk over the layers.
  *
  *     trace_choose.c      what is asked: sites, layers, cells, the answer
  *     trace_references.c  the clean run and the corrupted ones, recorded
@@ -13,6 +14,12 @@
 #include "method/score.h"
 #include "method/trace.h"
 
+/* What a reference run rests on. */
+typedef struct trace_base {
+    const recording *run; /* another job's, or one from before; NULL: of a corrupted run its own clean one, else nothing */
+    size_t rows;          /* those that both begin with */
+} trace_base;
+
 /* A trace under way, or one that is only planned. */
 typedef struct trace_job {
     trace *t;
@@ -21,17 +28,23 @@ typedef struct trace_job {
     corruption_list corruption;
     size_t samples;
     float **inputs;          /* [samples][T][D]: the corrupted inputs */
+    trace_base clean_base, *corrupted_bases; /* [samples]: what the runs rest on */
     size_t *first_changed;   /* [samples]: the first row in which an input differs from the clean one */
-    recording *clean, **corrupted; /* [samples]; NULL in a plan, which runs nothing */
+    recording *clean, **corrupted; /* [samples]; NULL in a plan, which runs nothing. A run may rest on one of an earlier job in
+                                    * the list, as far as both begin alike */
     replay_fork *references;        /* [1 + samples]: the clean run, then the corrupted ones */
+    size_t first_run;               /* the number of the first of them among those of all jobs, while they run */
     score clean_score, *corrupted_score; /* [samples] */
     double *clean_prob, *corrupted_prob; /* [V] of the next token, corrupted ones summed over samples */
-    size_t wave_bytes, fixed_bytes; /* what forks' rows may take, and what all else does */
-    size_t held_bytes;              /* of that the recordings and the inputs, which stay */
+    const size_t *cells;            /* [cell_count] the decoder's cells that are run, ascending; NULL: all */
+    size_t cell_count;
+    size_t wave_bytes, fixed_bytes; /* what forks' rows may take, and what all else does: of all jobs of the list */
+    size_t held_bytes;              /* its recordings and inputs, which stay */
     tower_recording *tower_clean, **tower_corrupted; /* [samples]; NULL where no site of the tower is traced */
     float **pixels;                 /* [samples] the corrupted picture, normalised; NULL likewise */
-    replay_work work;
-    double readout_seconds, readout_flop;
+    replay_work work;               /* its part of what the list's replays took */
+    double readout_seconds, readout_flop, vision_flop;
+    double seconds;                 /* its part of what the list's steps took */
 } trace_job;
 
 /* ---- what is asked ---- */
@@ -41,7 +54,7 @@ pb_status trace_choose(trace_job *j, pb_error *err);
 /* The cells, and room for what they say; after it. */
 pb_status trace_choose_cells(trace_job *j, pb_error *err);
 
-/* All steps before the first run, which a plan shares: the above, the corruptions, and the inputs below. */
+/* All steps before the first run, which a plan shares: the above, the corruptions, and the corrupted inputs. */
 pb_status trace_prepare(trace_job *j, pb_error *err);
 /* What the rest will take, once all is prepared and nothing has been run. */
 pb_status trace_plan_job(trace_plan *out, trace_job *j, pb_error *err);
@@ -50,15 +63,25 @@ void trace_fill_cost(trace_job *j);
 /* Frees all but t, q and options. */
 void trace_job_free(trace_job *j);
 
+/* Replays forks that belong to jobs, job by job: forks[fork_counts[0] + ...]. What it takes is shared out among the jobs by
+ * their forks' operations. */
+pb_status trace_replay(trace_job *jobs, size_t count, replay_fork *forks, const size_t *fork_counts,
+                       const replay_options *options, pb_error *err);
+
 /* ---- the reference runs ---- */
 
-/* Makes the corrupted inputs and divides the memory. */
+/* Makes the corrupted inputs. */
 pb_status trace_inputs(trace_job *j, pb_error *err);
-/* Then records all runs, scores and summarises them; names the answer where none was. */
-pb_status trace_references(trace_job *j, pb_error *err);
+/* Divides the memory: fails where it does not hold all that these jobs need together. */
+pb_status trace_divide(trace_job *jobs, size_t count, pb_error *err);
+/* The last of the jobs, which is prepared, joins the others: finds what its runs rest on, divides the memory, and makes room for
+ * its recordings. Where that fails the others stay as they were, but for what the memory leaves to a wave. */
+pb_status trace_join(trace_job *jobs, size_t count, pb_error *err);
+/* Then records all runs, scores and summarises them; names the answers where none was. */
+pb_status trace_references(trace_job *jobs, size_t count, pb_error *err);
 
-/* Scores of a wave's forks, in their order. */
-pb_status trace_read_scores(trace_job *j, replay_fork *const *forks, size_t n, score *scores, pb_error *err);
+/* Scores of a wave's forks, in their order, each of the job that owns it. */
+pb_status trace_read_scores(trace_job *const *owners, replay_fork *const *forks, size_t n, score *scores, pb_error *err);
 
 /* ---- cells ---- */
 
@@ -71,9 +94,15 @@ const score *trace_unpatched_score(const trace_job *j, size_t sample);
 /* Cells are numbered site by site, layer by layer, position by position, head by head. */
 trace_cell trace_cell_at(const trace *t, size_t index);
 
-/* Forks of many cells on their way through the engine. */
+/* How many of them a job runs. */
+size_t trace_cells_wanted(const trace_job *j);
+
+/* Forks of many cells on their way through the engine, job by job. */
 typedef struct trace_batch {
-    trace_job *j;
+    trace_job *jobs;         /* [job_count] */
+    size_t job_count;
+    size_t *fork_counts;     /* [job_count] */
+    trace_job **owners;      /* [most] whose each fork is */
     replay_fork *forks;      /* [most] */
     row_edit (*edits)[2]; /* [most]: what the cell puts in, and what is held after it */
     score *scores;    /* [most], filled in when they have run */
@@ -81,26 +110,26 @@ typedef struct trace_batch {
     const char *what; /* for progress */
 } trace_batch;
 
-trace_batch trace_batch_new(trace_job *j, size_t most, const char *what);
+trace_batch trace_batch_new(trace_job *jobs, size_t job_count, size_t most, const char *what);
 void trace_batch_free(trace_batch *b);
 /* Runs the forks in waves of at most `memory` bytes of rows; 0: one at a time. */
 pb_status trace_batch_run(trace_batch *b, size_t memory, pb_error *err);
-/* Adds a cell in its plain form: a full forward pass that shares nothing but the source's activations. */
-void trace_batch_add_plain(trace_batch *b, trace_cell c, size_t sample);
+/* Adds a job's cell in its plain form: a full forward pass that shares nothing but the source's activations. */
+void trace_batch_add_plain(trace_batch *b, size_t job, trace_cell c, size_t sample);
 
-/* Adds `count` cells, in every sample in which they are not known beforehand: those of these numbers, or with cells NULL
- * the first ones. slot[count * samples] (or NULL) = 1 + the index of its fork, 0 for a known one. */
-void trace_batch_add_cells(trace_batch *b, const size_t *cells, size_t count, size_t *slot);
+/* Adds a job's cells, in every sample in which they are not known beforehand. slot[cells wanted * samples] (or NULL) = 1 + the
+ * index of its fork, 0 for a known one. */
+void trace_batch_add_cells(trace_batch *b, size_t job, size_t *slot);
 
 /* Puts what the samples of a cell say into the grid's arrays. */
 void trace_store(trace_grid *g, size_t at, const score *scores, size_t samples);
 
-/* Runs the same, and fills them in in the grids. */
-pb_status trace_cells(trace_job *j, const size_t *cells, size_t count, pb_error *err);
+/* Runs the same of all jobs, and fills them in in the grids. */
+pb_status trace_cells(trace_job *jobs, size_t count, pb_error *err);
 
 /* ---- verify ---- */
 
-/* Recomputes some cells by full, unshared passes and keeps the largest relative difference in prob. */
-pb_status trace_verify(trace_job *j, pb_error *err);
+/* Recomputes some cells of each by full, unshared passes and keeps the largest relative difference in prob. */
+pb_status trace_verify(trace_job *jobs, size_t count, pb_error *err);
 
 #endif

@@ -24,9 +24,8 @@ static void add_references(replay_plan *plan, const trace_job *j)
 /* Adds the cells; returns how many forks they make. */
 static size_t add_cells(replay_plan *plan, trace_job *j)
 {
-    size_t cells = trace_cell_total(j->t);
-    trace_batch b = trace_batch_new(j, cells * j->samples, "");
-    trace_batch_add_cells(&b, NULL, cells, NULL);
+    trace_batch b = trace_batch_new(j, 1, trace_cells_wanted(j) * j->samples, "");
+    trace_batch_add_cells(&b, 0, NULL);
     replay_plan_add(plan, &j->q->model->decoder, b.forks, b.count, j->options->naive ? 0 : j->wave_bytes);
     trace_batch_free(&b);
     return b.count;
@@ -64,6 +63,8 @@ pb_status trace_plan_question(trace_plan *out, question *q, const pb_trace_optio
     trace_job j = {.t = &t, .q = q, .options = options};
     *out = (trace_plan){0};
     pb_status status = trace_prepare(&j, err);
+    if (!status)
+        status = trace_divide(&j, 1, err);
     if (!status)
         status = trace_plan_job(out, &j, err);
     trace_job_free(&j);

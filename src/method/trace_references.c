@@ -1,4 +1,7 @@
-/* trace_references.c: the clean run of a trace and its corrupted ones (one per sample). See trace_job.h. */
+/* trace_references.c: the clean runs of traces and their corrupted ones (one per sample). See trace_job.h.
+ *
+ * What they begin with alike is run once: of several questions about one picture its rows, and those of another picture that all
+ * of them get in its place. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,11 +19,12 @@ static size_t first_difference(const float *a, const float *b, size_t rows, size
     return rows;
 }
 
-static pb_status corrupt_inputs(trace_job *j, pb_error *err)
+pb_status trace_inputs(trace_job *j, pb_error *err)
 {
     size_t T = j->q->length, D = j->q->model->decoder.config.d_model;
     j->inputs = mem_new(j->samples, sizeof *j->inputs);
     j->first_changed = mem_new(j->samples, sizeof *j->first_changed);
+    j->corrupted_bases = mem_new(j->samples, sizeof *j->corrupted_bases);
     TRY(trace_tower_inputs(j, err));
     for (size_t s = 0; s < j->samples; s++) {
         TRY(mem_try(&j->inputs[s], T, D * sizeof(float), "a corrupted input", err));
@@ -29,6 +33,7 @@ static pb_status corrupt_inputs(trace_job *j, pb_error *err)
         j->first_changed[s] = first_difference(j->q->input, j->inputs[s], T, D);
         if (j->first_changed[s] > j->q->last)
             j->first_changed[s] = j->q->last; /* nothing changed: the run is read all the same */
+        j->corrupted_bases[s].rows = j->first_changed[s];
         if (s == 0 || j->first_changed[s] < j->t->first_changed)
             j->t->first_changed = j->first_changed[s];
     }
@@ -70,87 +75,219 @@ static size_t one_recording_bytes(const trace_job *j, size_t first, size_t from)
     return recording_bytes(c, first, T, from) + (traces_heads(j->t) ? recording_heads_bytes(c, T, from) : 0);
 }
 
-/* The clean run rests on an earlier one that begins alike, as far as no site of its rows is wanted. */
-static pb_status new_clean(trace_job *j, pb_error *err)
+/* ---- what runs rest on ---- */
+
+static size_t common_rows(const trace_job *j, const float *a, const float *b, size_t most)
 {
-    size_t kept = sites_first(j), rows, most = kept < j->q->last ? kept : j->q->last;
-    const recording *base = earlier_find(j->q->earlier, j->q, most, &rows);
-    return new_recording(j, &j->clean, base, rows, kept, err);
+    return first_difference(a, b, most, j->q->model->decoder.config.d_model);
+}
+
+/* Takes another job's run where it begins with more rows like this one's. Sites of this one's rows are wanted from `kept` on: those
+ * that the other run has to give must be there. */
+static void consider(trace_base *best, const trace_job *j, const float *input, size_t kept, const recording *run,
+                     const float *others_input)
+{
+    bool has_sites = run->sites_first <= kept && (run->z || !traces_heads(j->t));
+    size_t most = j->q->last < run->end ? j->q->last : run->end;
+    if (!has_sites && kept < most)
+        most = kept;
+    size_t rows = common_rows(j, input, others_input, most);
+    if (rows > best->rows)
+        *best = (trace_base){run, rows};
+}
+
+/* The runs of the last of the jobs rest on those that begin with most of their rows: the clean one on a run from before, of which
+ * there are no sites, or another job's clean one; a corrupted one on its own clean one, or another job's of the same sample. */
+static void find_bases(trace_job *jobs, size_t count)
+{
+    trace_job *j = &jobs[count - 1];
+    size_t kept = sites_first(j), most = kept < j->q->last ? kept : j->q->last;
+    j->clean_base.run = earlier_find(j->q->earlier, j->q, most, &j->clean_base.rows);
+    for (size_t i = 0; i + 1 < count; i++) {
+        const trace_job *other = &jobs[i];
+        consider(&j->clean_base, j, j->q->input, kept, other->clean, other->q->input);
+        for (size_t s = 0; s < j->samples && s < other->samples; s++)
+            consider(&j->corrupted_bases[s], j, j->inputs[s], j->first_changed[s], other->corrupted[s], other->inputs[s]);
+    }
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
 }
 
 static pb_status new_recordings(trace_job *j, pb_error *err)
 {
-    TRY(new_clean(j, err));
+    const trace_base *b = &j->clean_base;
+    TRY(new_recording(j, &j->clean, b->run, b->rows, larger(b->rows, sites_first(j)), err));
     j->corrupted = mem_new(j->samples, sizeof *j->corrupted);
     for (size_t s = 0; s < j->samples; s++) {
-        size_t first = j->first_changed[s];
-        TRY(new_recording(j, &j->corrupted[s], j->clean, first, first, err));
+        b = &j->corrupted_bases[s];
+        TRY(new_recording(j, &j->corrupted[s], b->run ? b->run : j->clean, b->rows, b->rows, err));
     }
     return PB_OK;
 }
 
-static size_t recordings_bytes(const trace_job *j)
+/* ---- memory ---- */
+
+/* Recordings, inputs, and the next token's two distributions. */
+static size_t held_bytes(const trace_job *j)
 {
-    size_t input = j->q->length * j->q->model->decoder.config.d_model * sizeof(float);
-    size_t bytes = one_recording_bytes(j, 0, sites_first(j));
-    for (size_t s = 0; s < j->samples; s++)
-        bytes += one_recording_bytes(j, j->first_changed[s], j->first_changed[s]) + input;
-    return bytes + trace_tower_held_bytes(j);
+    const decoder_config *c = &j->q->model->decoder.config;
+    size_t rows = j->clean_base.rows, bytes = one_recording_bytes(j, rows, larger(rows, sites_first(j)));
+    for (size_t s = 0; s < j->samples; s++) {
+        rows = j->corrupted_bases[s].rows;
+        bytes += one_recording_bytes(j, rows, rows) + j->q->length * c->d_model * sizeof(float);
+    }
+    return bytes + 2 * c->vocab * sizeof(double) + trace_tower_held_bytes(j);
+}
+
+/* Forks of cells: of heads there may be hundreds of thousands. */
+static size_t cell_count(const trace_job *j)
+{
+    return trace_cell_total(j->t) * j->samples;
+}
+
+/* What a job must have while it runs, beside what it holds. */
+static size_t least_rows_bytes(const trace_job *j)
+{
+    return j->q->length * j->q->model->decoder.config.d_model * sizeof(float) * (j->samples + 1) + trace_tower_working_bytes(j);
 }
 
 /* What the budget leaves for the rows of a wave; too small a budget is an error that says what is needed. */
-static pb_status plan_memory(trace_job *j, pb_error *err)
+pb_status trace_divide(trace_job *jobs, size_t count, pb_error *err)
 {
-    const decoder *m = &j->q->model->decoder;
-    size_t T = j->q->length, tokens = T - j->q->last;
-    size_t cells = trace_cell_total(j->t) * j->samples; /* of heads there may be hundreds of thousands */
-    size_t held = recordings_bytes(j), fixed = held + replay_fixed_bytes(m, T) + score_bytes(m, cells, tokens) +
-                                               cells * (sizeof(replay_fork) + sizeof(row_edit[2]) + sizeof(score));
-    size_t least = fixed + T * m->config.d_model * sizeof(float) * (j->samples + 1) + trace_tower_working_bytes(j);
-    TRY(question_fits(least, j->options->run.memory, "this trace", err));
-    j->wave_bytes = question_budget(j->options->run.memory) - fixed;
-    j->fixed_bytes = fixed;
-    j->held_bytes = held;
+    const decoder *m = &jobs[0].q->model->decoder;
+    size_t held = 0, cells = 0, longest = 0, tokens = 0, rows = 0, runs = 0, memory = jobs[0].options->run.memory;
+    for (size_t i = 0; i < count; i++) {
+        trace_job *j = &jobs[i];
+        j->held_bytes = held_bytes(j);
+        held += j->held_bytes;
+        cells += cell_count(j);
+        runs += 1 + j->samples;
+        longest = larger(longest, j->q->length);
+        tokens = larger(tokens, j->q->length - j->q->last);
+        rows = larger(rows, least_rows_bytes(j));
+    }
+    size_t fixed = held + replay_fixed_bytes(m, longest) + score_bytes(m, cells, tokens) + score_probabilities_bytes(m, runs) +
+                   cells * (sizeof(replay_fork) + sizeof(row_edit[2]) + sizeof(score) + sizeof(size_t));
+    TRY(question_fits(fixed + rows, memory, "this trace", err));
+    for (size_t i = 0; i < count; i++) {
+        jobs[i].wave_bytes = question_budget(memory) - fixed;
+        jobs[i].fixed_bytes = fixed;
+    }
     return PB_OK;
 }
+
+pb_status trace_join(trace_job *jobs, size_t count, pb_error *err)
+{
+    find_bases(jobs, count);
+    TRY(trace_divide(jobs, count, err));
+    return new_recordings(&jobs[count - 1], err);
+}
+
+/* ---- reading out ---- */
 
 static score_target target_of(const trace_job *j)
 {
     return (score_target){j->q->answer, j->q->answer_count, j->t->foil};
 }
 
-pb_status trace_read_scores(trace_job *j, replay_fork *const *forks, size_t n, score *scores, pb_error *err)
+pb_status trace_read_scores(trace_job *const *owners, replay_fork *const *forks, size_t n, score *scores, pb_error *err)
 {
+    decoder *m = &owners[0]->q->model->decoder;
     const float **rows = mem_new(n, sizeof *rows);
-    score_target target = target_of(j);
+    score_target *targets = mem_new(n, sizeof *targets);
     double begin = clock_now();
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         rows[i] = forks[i]->read;
-    pb_status status = score_runs(&j->q->model->decoder, rows, n, &target, scores, err);
+        targets[i] = target_of(owners[i]);
+    }
+    pb_status status = score_runs(m, rows, n, targets, scores, err);
+    double seconds = (clock_now() - begin) / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        owners[i]->readout_seconds += seconds;
+        owners[i]->readout_flop += (double)targets[i].count * decoder_readout_flop(&m->config);
+    }
     free(rows);
-    j->readout_seconds += clock_now() - begin;
-    j->readout_flop += (double)(n * target.count) * decoder_readout_flop(&j->q->model->decoder.config);
+    free(targets);
     return status;
 }
 
-/* The clean run stands first; where no answer was named, it says which one is traced. */
-static pb_status read_reference(void *context, replay_fork *const *forks, size_t count, pb_error *err)
+/* The reference runs of all jobs on their way through the engine. */
+typedef struct reference_runs {
+    trace_job *jobs;     /* [count] */
+    size_t count;
+    replay_fork *forks;  /* of each job the clean run, then its samples' */
+    trace_job **owners;  /* of each fork */
+    size_t *fork_counts; /* [count] */
+} reference_runs;
+
+/* The run that is the fork's: 0 the clean one, then the samples'. */
+static size_t run_of(const reference_runs *r, const replay_fork *f)
 {
-    trace_job *j = context;
-    decoder *m = &j->q->model->decoder;
+    return (size_t)(f - r->forks) - r->owners[f - r->forks]->first_run;
+}
+
+/* The next token's distributions. */
+static pb_status add_distributions(const reference_runs *r, trace_job *const *owners, replay_fork *const *forks, size_t count,
+                                   pb_error *err)
+{
+    decoder *m = &r->jobs[0].q->model->decoder;
+    const float **rows = mem_new(count, sizeof *rows);
+    double **prob = mem_new(count, sizeof *prob), begin = clock_now();
     for (size_t i = 0; i < count; i++) {
-        size_t sample = (size_t)(forks[i] - j->references);
-        TRY(score_add_probabilities(m, forks[i]->read, sample == 0 ? j->clean_prob : j->corrupted_prob, err));
-        j->readout_flop += decoder_readout_flop(&m->config); /* read once for all tokens, and below for the answer's */
-        if (!j->q->answer) {
-            int32_t best;
-            score_top(j->clean_prob, m->config.vocab, 1, &best);
-            TRY(question_set_answer(j->q, &best, 1, err));
-        }
-        TRY(trace_read_scores(j, &forks[i], 1, sample == 0 ? &j->clean_score : &j->corrupted_score[sample - 1], err));
+        rows[i] = forks[i]->read;
+        prob[i] = run_of(r, forks[i]) ? owners[i]->corrupted_prob : owners[i]->clean_prob;
+    }
+    pb_status status = score_add_probabilities(m, rows, count, prob, err);
+    for (size_t i = 0; i < count; i++) { /* read once for all tokens, and once more for the answer's */
+        owners[i]->readout_seconds += (clock_now() - begin) / (double)count;
+        owners[i]->readout_flop += decoder_readout_flop(&m->config);
+    }
+    free(rows);
+    free(prob);
+    return status;
+}
+
+static pb_status name_answer(trace_job *j, pb_error *err)
+{
+    int32_t best;
+    if (j->q->answer)
+        return PB_OK;
+    score_top(j->clean_prob, j->q->model->decoder.config.vocab, 1, &best);
+    return question_set_answer(j->q, &best, 1, err);
+}
+
+static pb_status read_some(const reference_runs *r, trace_job *const *owners, replay_fork *const *forks, size_t count,
+                           score *scores, pb_error *err)
+{
+    TRY(add_distributions(r, owners, forks, count, err));
+    for (size_t i = 0; i < count; i++)
+        TRY(name_answer(owners[i], err));
+    TRY(trace_read_scores(owners, forks, count, scores, err));
+    for (size_t i = 0; i < count; i++) {
+        size_t run = run_of(r, forks[i]);
+        *(run ? &owners[i]->corrupted_score[run - 1] : &owners[i]->clean_score) = scores[i];
     }
     return PB_OK;
 }
+
+/* A clean run stands before the corrupted ones; where no answer was named, it says which one is traced. */
+static pb_status read_references(void *context, replay_fork *const *forks, size_t count, pb_error *err)
+{
+    const reference_runs *r = context;
+    trace_job **owners = mem_new(count, sizeof *owners);
+    score *scores = mem_new(count, sizeof *scores);
+    for (size_t i = 0; i < count; i++)
+        owners[i] = r->owners[forks[i] - r->forks];
+    pb_status status = read_some(r, owners, forks, count, scores, err);
+    free(owners);
+    free(scores);
+    return status;
+}
+
+/* ---- the runs ---- */
 
 static replay_fork reference_fork(const trace_job *j, recording *record, const float *input)
 {
@@ -159,18 +296,40 @@ static replay_fork reference_fork(const trace_job *j, recording *record, const f
                   .input = input + record->first * D, .record = record, .read_first = j->q->last};
 }
 
-static pb_status run_references(trace_job *j, pb_error *err)
+/* Adds a job's runs. */
+static void add_runs(reference_runs *r, size_t job, size_t at)
 {
+    trace_job *j = &r->jobs[job];
     size_t V = j->q->model->decoder.config.vocab;
     j->references = mem_new(1 + j->samples, sizeof *j->references);
     j->corrupted_score = mem_new(j->samples, sizeof *j->corrupted_score);
     j->clean_prob = mem_new(V, sizeof *j->clean_prob);
     j->corrupted_prob = mem_new(V, sizeof *j->corrupted_prob);
+    j->first_run = at;
     j->references[0] = reference_fork(j, j->clean, j->q->input);
     for (size_t s = 0; s < j->samples; s++)
         j->references[1 + s] = reference_fork(j, j->corrupted[s], j->inputs[s]);
-    replay_options options = {.memory = j->wave_bytes, .finished = read_reference, .context = j};
-    return replay_run(&j->q->model->decoder, j->references, 1 + j->samples, &options, &j->work, err);
+    memcpy(r->forks + at, j->references, (1 + j->samples) * sizeof *r->forks);
+    for (size_t s = 0; s <= j->samples; s++)
+        r->owners[at + s] = j;
+    r->fork_counts[job] = 1 + j->samples;
+}
+
+static pb_status run_references(trace_job *jobs, size_t count, pb_error *err)
+{
+    size_t runs = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        runs += 1 + jobs[i].samples;
+    reference_runs r = {.jobs = jobs, .count = count, .forks = mem_new(runs, sizeof *r.forks),
+                        .owners = mem_new(runs, sizeof *r.owners), .fork_counts = mem_new(count, sizeof *r.fork_counts)};
+    for (size_t i = 0; i < count; at += r.fork_counts[i], i++)
+        add_runs(&r, i, at);
+    replay_options options = {.memory = jobs[0].wave_bytes, .finished = read_references, .context = &r};
+    pb_status status = trace_replay(jobs, count, r.forks, r.fork_counts, &options, err);
+    free(r.forks);
+    free(r.owners);
+    free(r.fork_counts);
+    return status;
 }
 
 static void summarise(trace_run *run, const double *prob, size_t vocab, double samples)
@@ -201,16 +360,10 @@ static void summarise_references(trace_job *j)
     memcpy(t->answer, j->q->answer, t->answer_count * sizeof *t->answer);
 }
 
-pb_status trace_inputs(trace_job *j, pb_error *err)
+pb_status trace_references(trace_job *jobs, size_t count, pb_error *err)
 {
-    TRY(corrupt_inputs(j, err));
-    return plan_memory(j, err);
-}
-
-pb_status trace_references(trace_job *j, pb_error *err)
-{
-    TRY(new_recordings(j, err));
-    TRY(run_references(j, err));
-    summarise_references(j);
-    return trace_tower_references(j, err);
+    TRY(run_references(jobs, count, err));
+    for (size_t i = 0; i < count; i++)
+        summarise_references(&jobs[i]);
+    return PB_OK;
 }

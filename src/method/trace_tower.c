@@ -366,9 +366,13 @@ static pb_status read_batch(void *context, replay_fork *const *forks, size_t cou
 {
     unit_batch *b = context;
     score *scores = mem_new(count, sizeof *scores);
-    pb_status status = trace_read_scores(b->j, forks, count, scores, err);
+    trace_job **owners = mem_new(count, sizeof *owners);
+    for (size_t i = 0; i < count; i++)
+        owners[i] = b->j;
+    pb_status status = trace_read_scores(owners, forks, count, scores, err);
     for (size_t i = 0; i < count && !status; i++)
         *b->scores[b->fork_unit[forks[i] - b->forks]] = scores[i];
+    free(owners);
     free(scores);
     return status;
 }

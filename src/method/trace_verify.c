@@ -19,11 +19,11 @@ static void check_cell(trace_job *j, double found, const score *scores)
 /* Those of cells[count] that are the decoder's. */
 static pb_status verify_decoder(trace_job *j, const size_t *cells, size_t count, pb_error *err)
 {
-    trace_batch b = trace_batch_new(j, count * j->samples, "verifying");
+    trace_batch b = trace_batch_new(j, 1, count * j->samples, "verifying");
     for (size_t i = 0; i < count * j->samples; i++)
         if (cells[i / j->samples] < trace_cell_total(j->t))
-            trace_batch_add_plain(&b, trace_cell_at(j->t, cells[i / j->samples]), i % j->samples);
-    pb_status status = b.count ? trace_batch_run(&b, 0, err) : PB_OK;
+            trace_batch_add_plain(&b, 0, trace_cell_at(j->t, cells[i / j->samples]), i % j->samples);
+    pb_status status = trace_batch_run(&b, 0, err);
     for (size_t i = 0, at = 0; i < count && !status; i++) {
         if (cells[i] >= trace_cell_total(j->t))
             continue;
@@ -53,7 +53,8 @@ static pb_status verify_tower(trace_job *j, const size_t *cells, size_t count, p
     return status;
 }
 
-pb_status trace_verify(trace_job *j, pb_error *err)
+/* Plain passes share nothing, so each job verifies its own. */
+static pb_status verify_job(trace_job *j, pb_error *err)
 {
     size_t total = trace_cell_total(j->t) + trace_tower_total(j->t);
     size_t n = j->options->verify < total ? j->options->verify : total;
@@ -66,4 +67,11 @@ pb_status trace_verify(trace_job *j, pb_error *err)
     j->t->verify_cells = n;
     free(cells);
     return status;
+}
+
+pb_status trace_verify(trace_job *jobs, size_t count, pb_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(verify_job(&jobs[i], err));
+    return PB_OK;
 }

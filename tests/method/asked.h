@@ -51,4 +51,28 @@ static inline size_t grid_size(const trace *t)
     return t->layer_count * t->cell_count;
 }
 
+static inline void assert_same_doubles(const double *a, const double *b, size_t n, const char *what)
+{
+    assert_true((a == NULL) == (b == NULL));
+    for (size_t i = 0; a && i < n; i++)
+        if (!(fabs(a[i] - b[i]) <= slack() * (1 + fabs(b[i]))))
+            test_stop(__FILE__, __LINE__, "%s: cell %zu of %zu is %.17g and %.17g", what, i, n, a[i], b[i]);
+}
+
+static inline void assert_same_grids(const trace *a, const trace *b)
+{
+    assert_int_equal(a->site_count, b->site_count);
+    assert_int_equal(grid_size(a), grid_size(b));
+    assert_same(a->clean.prob, b->clean.prob, "clean");
+    assert_same(a->corrupted.prob, b->corrupted.prob, "corrupted");
+    for (size_t s = 0; s < a->site_count; s++) {
+        size_t n = trace_grid_size(a, &a->sites[s]);
+        assert_int_equal(n, trace_grid_size(b, &b->sites[s]));
+        assert_same_doubles(a->sites[s].prob, b->sites[s].prob, n, site_name(a->sites[s].site));
+        assert_same_doubles(a->sites[s].logprob, b->sites[s].logprob, n, site_name(a->sites[s].site));
+        assert_same_doubles(a->sites[s].logit_diff, b->sites[s].logit_diff, n, "logit_diff");
+        assert_same_doubles(a->sites[s].sd, b->sites[s].sd, n, "sd");
+    }
+}
+
 #endif

@@ -24,8 +24,8 @@ static void check_cells(model *m, const char *picture_file, const lens *n)
             double *prob = mem_new(V, sizeof *prob);
             int32_t *ids = mem_new(n->top, sizeof *ids);
             size_t at = l * P + k;
-            assert_ok(score_add_probabilities(&m->decoder,
-                                              recording_row(r, n->site, n->layers[l], n->positions.positions[k]), prob, err));
+            const float *row = recording_row(r, n->site, n->layers[l], n->positions.positions[k]);
+            assert_ok(score_add_probabilities(&m->decoder, &row, 1, &prob, err));
             score_top(prob, V, n->top, ids);
             assert_same(n->answer_prob[at], prob[n->answer[0]], "P(answer)");
             for (size_t i = 0; i < n->top; i++) {

@@ -34,28 +34,45 @@ static void the_most_likely_stand_first(void **state)
 static void scores_are_a_softmax_over_the_vocabulary(void **state)
 {
     (void)state;
-    enum { D = 32, V = 571, N = 5 };
+    enum { D = 32, V = 571, N = 20 }; /* two rows of each: more than are read at once */
     model *m = tiny_open(LLAVA);
     float *x = gaussians(N * 2 * D, 3);
     int32_t ids[2] = {7, 300};
-    const float *rows[N];
+    const float *rows[N], *each[N * 2];
     score scores[N];
-    double prob[N * 2][V] = {{0}};
-    for (size_t i = 0; i < N; i++)
+    static double prob[N * 2][V];
+    double *where[N * 2], sum[V] = {0}, *same[2] = {sum, sum};
+    score_target both[N], first[N], mixed[N];
+    for (size_t i = 0; i < N; i++) {
         rows[i] = x + i * 2 * D;
-    for (size_t i = 0; i < N * 2; i++)
-        assert_ok(score_add_probabilities(&m->decoder, x + i * D, prob[i], err));
-    score_target both = {ids, 2, 9}, first = {ids, 1, -1};
-    assert_ok(score_runs(&m->decoder, rows, N, &both, scores, err));
+        both[i] = (score_target){ids, 2, 9};
+        first[i] = (score_target){ids, 1, -1};
+        mixed[i] = i % 3 ? first[i] : both[i];
+    }
+    for (size_t i = 0; i < N * 2; i++) {
+        each[i] = x + i * D;
+        where[i] = prob[i];
+    }
+    assert_ok(score_add_probabilities(&m->decoder, each, N * 2, where, err));
+    assert_ok(score_add_probabilities(&m->decoder, each, 2, same, err));
+    for (size_t v = 0; v < V; v++)
+        assert_close(sum[v], prob[0][v] + prob[1][v], 1e-12 + slack(), "a sum", v);
+    assert_ok(score_runs(&m->decoder, rows, N, both, scores, err));
     for (size_t i = 0; i < N; i++) {
         assert_close(scores[i].prob, prob[2 * i][7] * prob[2 * i + 1][300], 1e-12 + slack() * scores[i].prob, "prob", i);
         assert_close(scores[i].logprob, log(scores[i].prob), 1e-9, "logprob", i);
         assert_close(scores[i].logit_diff, log(prob[2 * i][7] / prob[2 * i][9]), 1e-5 + slack(), "logit_diff", i);
     }
-    assert_ok(score_runs(&m->decoder, rows, N, &first, scores, err));
+    assert_ok(score_runs(&m->decoder, rows, N, first, scores, err));
     for (size_t i = 0; i < N; i++) {
         assert_close(scores[i].prob, prob[2 * i][7], 1e-12 + slack() * scores[i].prob, "prob", i);
         assert_true(scores[i].logit_diff == 0);
+    }
+    assert_ok(score_runs(&m->decoder, rows, N, mixed, scores, err)); /* each run has its own */
+    for (size_t i = 0; i < N; i++) {
+        double expected = prob[2 * i][7] * (i % 3 ? 1 : prob[2 * i + 1][300]);
+        assert_close(scores[i].prob, expected, 1e-12 + slack() * expected, "prob", i);
+        assert_true((scores[i].logit_diff == 0) == (i % 3 > 0));
     }
     free(x);
     model_free(m);
@@ -73,7 +90,7 @@ static void what_is_not_finite_is_an_error(void **state)
     double *prob = mem_new(571, sizeof *prob);
     x[3] = NAN;
     assert_fails(score_runs(&m->decoder, &rows, 1, &target, &s, err), PB_EINVAL, "NaN or infinite");
-    assert_fails(score_add_probabilities(&m->decoder, x, prob, err), PB_EINVAL, "NaN or infinite");
+    assert_fails(score_add_probabilities(&m->decoder, &rows, 1, &prob, err), PB_EINVAL, "NaN or infinite");
     x[3] = INFINITY;
     assert_fails(score_runs(&m->decoder, &rows, 1, &target, &s, err), PB_EINVAL, "NaN or infinite");
     free(x), free(prob);

@@ -45,30 +45,6 @@ static void windows_are_as_defined(void **state)
 
 /* ---- replay and naive ---- */
 
-static void assert_same_doubles(const double *a, const double *b, size_t n, const char *what)
-{
-    assert_true((a == NULL) == (b == NULL));
-    for (size_t i = 0; a && i < n; i++)
-        if (!(fabs(a[i] - b[i]) <= slack() * (1 + fabs(b[i]))))
-            test_stop(__FILE__, __LINE__, "%s: cell %zu of %zu is %.17g and %.17g", what, i, n, a[i], b[i]);
-}
-
-static void assert_same_grids(const trace *a, const trace *b)
-{
-    assert_int_equal(a->site_count, b->site_count);
-    assert_int_equal(grid_size(a), grid_size(b));
-    assert_same(a->clean.prob, b->clean.prob, "clean");
-    assert_same(a->corrupted.prob, b->corrupted.prob, "corrupted");
-    for (size_t s = 0; s < a->site_count; s++) {
-        size_t n = trace_grid_size(a, &a->sites[s]);
-        assert_int_equal(n, trace_grid_size(b, &b->sites[s]));
-        assert_same_doubles(a->sites[s].prob, b->sites[s].prob, n, site_name(a->sites[s].site));
-        assert_same_doubles(a->sites[s].logprob, b->sites[s].logprob, n, site_name(a->sites[s].site));
-        assert_same_doubles(a->sites[s].logit_diff, b->sites[s].logit_diff, n, "logit_diff");
-        assert_same_doubles(a->sites[s].sd, b->sites[s].sd, n, "sd");
-    }
-}
-
 /* The same request naively, and in as many waves as there can be: every cell that was filled in without running is
  * really so. */
 static void check_request(model *m, const char *picture_file, const pb_trace_options *asked_for)
@@ -355,7 +331,7 @@ static double step_by_step(model *m, const question *q, const int32_t *ids, size
         replay_fork f = {.end = T + k, .input = input, .read_first = T + k - 1};
         float **rows = run_forks(&m->decoder, &f, 1, 0, NULL);
         double *prob = mem_new(V, sizeof *prob);
-        assert_ok(score_add_probabilities(&m->decoder, rows[0], prob, err));
+        assert_ok(score_add_probabilities(&m->decoder, (const float *const *)rows, 1, &prob, err));
         total += log(prob[ids[k]]);
         free(prob);
         rows_free(rows, 1);
