@@ -41,6 +41,25 @@ void meter_stop(void)
     running = NULL;
 }
 
+bool meter_runs(void)
+{
+    return running;
+}
+
+void meter_add_help(const meter *helper)
+{
+    for (size_t i = 0; running && i < METER_KINDS; i++) {
+        meter_phase *p = &running->phase[i];
+        const meter_phase *q = &helper->phase[i];
+        p->flop += q->flop;
+        p->bytes += q->bytes;
+        for (size_t s = 0; s < METER_SIZES; s++) {
+            p->products[s].flop += q->products[s].flop;
+            p->products[s].bytes += q->products[s].bytes;
+        }
+    }
+}
+
 static double without(double all, double less)
 {
     return all > less ? all - less : 0;

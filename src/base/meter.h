@@ -17,6 +17,7 @@
 #ifndef BASE_METER_H
 #define BASE_METER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum meter_kind {
@@ -55,6 +56,13 @@ typedef struct meter {
 /* Clears *m, and counts in it until meter_stop; one at a time in a thread. */
 void meter_start(meter *m);
 void meter_stop(void);
+
+/* Whether one runs in this thread. */
+bool meter_runs(void);
+
+/* Adds what another thread's meter counted while that thread did part of this one's work: all but its seconds, as the
+ * calling thread's count. Nothing where none runs. */
+void meter_add_help(const meter *helper);
 
 /* Takes from *m what another meter counted: of less of the same work. */
 void meter_subtract(meter *m, const meter *less);

@@ -4,6 +4,7 @@
  * layer needs (queries, keys, MLP activations) lives as long as one chunk of lanes within that layer. */
 #include "engine/replay.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "engine/lane.h"
 #include "engine/layer.h"
 #include "math/low_rank.h"
+#include "math/matmul.h"
 
 /* ---- lanes ---- */
 
@@ -452,19 +454,39 @@ static pb_status run_chunk(const layer_walk *k, lane *lanes, size_t count, pb_er
 
 /* ---- the walk ---- */
 
+enum {
+    LEAST_APART = 64, /* rows for each thread, where they take chunks apart */
+    LEAST_EACH = 128, /* a thread's chunk, where there are rows enough */
+};
+
+/* Rows of the largest chunk that a thread takes by itself. Together they are as many as where all share one chunk, unless
+ * threads are so many that theirs would be too small. */
+static size_t rows_each(size_t threads)
+{
+    return CHUNK_ROWS / threads > LEAST_EACH ? CHUNK_ROWS / threads : LEAST_EACH;
+}
+
 typedef struct walk {
     decoder *m;
-    arena memory;        /* of chunks */
+    size_t threads;
+    arena *memory;       /* [threads] of chunks */
+    bool apart;          /* within a layer no lane needs what another one leaves behind there, or is shown in order */
     float *cosine, *sine;
     const replay_options *options;
     replay_work *work;
     double done, total;  /* row-layers, for progress */
 } walk;
 
-static void report_progress(walk *k, const lane *lanes, size_t count)
+static size_t rows_of(const lane *lanes, size_t count)
 {
+    size_t rows = 0;
     for (size_t i = 0; i < count; i++)
-        k->done += (double)lane_rows(&lanes[i]);
+        rows += lane_rows(&lanes[i]);
+    return rows;
+}
+
+static void report_progress(const walk *k)
+{
     if (k->options->progress)
         k->options->progress(k->options->context, k->total > 0 ? k->done / k->total : 1);
 }
@@ -478,19 +500,98 @@ static void ask_ahead(const walk *k, size_t layer)
         decoder_head_ahead(k->m);
 }
 
+/* One chunk after the other, all threads at the same one: they meet in every product. */
+static pb_status run_chunks(walk *k, const layer_walk *step, lane *lanes, size_t count, pb_error *err)
+{
+    for (size_t i = 0, n, rows; i < count; i += n) {
+        n = lanes_within(lanes + i, count - i, CHUNK_ROWS, &rows);
+        TRY(run_chunk(step, lanes + i, n, err));
+        k->done += (double)rows;
+        report_progress(k);
+    }
+    return PB_OK;
+}
+
+/* Rows of a chunk where each thread takes chunks of its own through the layer, which is faster as soon as there are rows
+ * enough; else 0. */
+static size_t rows_apart(const walk *k, const lane *lanes, size_t count)
+{
+    size_t total = rows_of(lanes, count), each = rows_each(k->threads);
+    if (!k->apart || total < k->threads * LEAST_APART)
+        return 0;
+    size_t chunks = (total + each * k->threads - 1) / (each * k->threads) * k->threads;
+    return (total + chunks - 1) / chunks;
+}
+
+/* at[count + 1] = where each chunk begins; returns how many they are. */
+static size_t cut_chunks(size_t *at, const lane *lanes, size_t count, size_t most)
+{
+    size_t chunks = 0, rows;
+    for (size_t i = 0; i < count; i += lanes_within(lanes + i, count - i, most, &rows))
+        at[chunks++] = i;
+    at[chunks] = count;
+    return chunks;
+}
+
+/* Seconds are the walk's, whose threads spend theirs at the same time. */
+static void add_work(replay_work *to, const replay_work *from, int threads)
+{
+    to->flop += from->flop;
+    to->products += from->products / threads;
+    to->attention += from->attention / threads;
+}
+
+static pb_status run_chunks_apart(walk *k, const layer_walk *step, lane *lanes, size_t count, size_t most, pb_error *err)
+{
+    size_t *at = mem_new(count + 1, sizeof *at), chunks = cut_chunks(at, lanes, count, most);
+    meter *helpers = meter_runs() ? mem_new(k->threads, sizeof *helpers) : NULL;
+    pb_status status = PB_OK;
+#pragma omp parallel num_threads((int)k->threads)
+    {
+        int thread = omp_get_thread_num();
+        replay_work work = {0};
+        layer_walk own = *step;
+        own.memory = &k->memory[thread];
+        own.work = &work;
+        omp_set_num_threads(1); /* for what this thread computes */
+        if (helpers && thread > 0)
+            meter_start(&helpers[thread]);
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < chunks; i++) {
+            pb_error failure;
+            pb_status one = run_chunk(&own, lanes + at[i], at[i + 1] - at[i], &failure);
+#pragma omp critical(replay_chunks)
+            {
+                k->done += (double)rows_of(lanes + at[i], at[i + 1] - at[i]);
+                if (one && !status)
+                    *err = failure;
+                status = one ? one : status;
+                if (thread == 0)
+                    report_progress(k);
+            }
+        }
+        if (helpers && thread > 0)
+            meter_stop();
+#pragma omp critical(replay_chunks)
+        add_work(k->work, &work, omp_get_num_threads());
+    }
+    for (size_t i = 1; helpers && i < k->threads; i++)
+        meter_add_help(&helpers[i]);
+    free(helpers);
+    free(at);
+    return status;
+}
+
 static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb_error *err)
 {
     layer_walk step = {.c = &k->m->config, .layer = layer, .cosine = k->cosine, .sine = k->sine,
-                       .memory = &k->memory, .work = k->work};
+                       .memory = k->memory, .work = k->work};
     double begin = clock_now();
     ask_ahead(k, layer + 1); /* before this one is waited for, so that the disk is never idle */
     TRY(decoder_read_layer(k->m, layer, step.w, err));
     k->work->loading += clock_now() - begin;
-    for (size_t i = 0, n, rows; i < count; i += n) {
-        n = lanes_within(lanes + i, count - i, CHUNK_ROWS, &rows);
-        TRY(run_chunk(&step, lanes + i, n, err));
-        report_progress(k, lanes + i, n);
-    }
+    size_t most = rows_apart(k, lanes, count);
+    TRY(most ? run_chunks_apart(k, &step, lanes, count, most, err) : run_chunks(k, &step, lanes, count, err));
     return decoder_check_layer(k->m, layer, err);
 }
 
@@ -572,12 +673,22 @@ static pb_status check_cuts(const replay_fork *forks, size_t count, pb_error *er
     return PB_OK;
 }
 
+/* Whether the forks may run in any order within a layer: none rests on what another one records, none is watched. */
+static bool run_apart(const replay_fork *forks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (forks[i].record || forks[i].watch)
+            return false;
+    return true;
+}
+
 pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_options *options, replay_work *work,
                      pb_error *err)
 {
     TRY(check_cuts(forks, count, err));
-    size_t L = m->config.layers;
-    walk k = {.m = m, .options = options, .work = work};
+    size_t L = m->config.layers, threads = (size_t)omp_get_max_threads();
+    walk k = {.m = m, .threads = threads, .memory = mem_new(threads, sizeof *k.memory), .options = options, .work = work};
+    k.apart = threads > 1 && matmul_row_invariant() && run_apart(forks, count);
     lane *lanes = lanes_sorted(forks, count, L);
     for (size_t i = 0; i < count; i++)
         k.total += (double)lane_rows(&lanes[i]) * (double)(L - lanes[i].start);
@@ -589,7 +700,9 @@ pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_
     free(lanes);
     free(k.cosine);
     free(k.sine);
-    arena_free(&k.memory);
+    for (size_t i = 0; i < threads; i++)
+        arena_free(&k.memory[i]);
+    free(k.memory);
     return status;
 }
 
@@ -656,7 +769,9 @@ void replay_plan_add(replay_plan *plan, const decoder *m, replay_fork *forks, si
 size_t replay_fixed_bytes(const decoder *m, size_t longest)
 {
     const decoder_config *c = &m->config;
-    size_t rows = longest > CHUNK_ROWS ? longest : CHUNK_ROWS;
+    size_t threads = (size_t)omp_get_max_threads(), each = rows_each(threads);
+    size_t together = longest > CHUNK_ROWS ? longest : CHUNK_ROWS, apart = threads * (longest > each ? longest : each);
+    size_t rows = together > apart ? together : apart;
     size_t attention_width = 2 * c->heads * c->head_dim + 3 * c->kv_heads * c->head_dim;
     return rows * (5 * c->d_model + attention_width + (c->gated ? 2 : 1) * c->d_ff) * sizeof(float) + layer_bytes(m, rows);
 }

@@ -371,6 +371,45 @@ void activate_gated_backward(activation f, float *dgate, float *dup, const float
     }
 }
 
+/* ---- softmax in parts ---- */
+
+MULTIVERSION float largest_of(const float *x, size_t n)
+{
+    float lane[LANES], most = -INFINITY;
+    size_t i = 0;
+    for (size_t j = 0; j < LANES; j++)
+        lane[j] = -INFINITY;
+    for (; i + LANES <= n; i += LANES)
+#pragma omp simd
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (; i < n; i++)
+        most = x[i] > most ? x[i] : most;
+    for (size_t j = 0; j < LANES; j++)
+        most = lane[j] > most ? lane[j] : most;
+    return most;
+}
+
+MULTIVERSION double sum_of_exp(const float *x, float most, size_t n)
+{
+    double lane[LANES] = {0}, total = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += exp_fast_double((double)x[i + j] - (double)most);
+    for (; i < n; i++)
+        total += exp_fast_double((double)x[i] - (double)most);
+    for (size_t j = 0; j < LANES; j++)
+        total += lane[j];
+    return total;
+}
+
+MULTIVERSION void take_shares_off(float *x, double log_sum, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)-exp_fast_double((double)x[i] - log_sum);
+}
+
 MULTIVERSION void add_rows(float *x, const float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -54,6 +54,13 @@ void activate_gated(activation f, float *gate, const float *up, size_t n);
 void activate_gated_backward(activation f, float *dgate, float *dup, const float *dy, const float *gate,
                              const float *up, size_t n);
 
+/* What softmax over many numbers is made of, which are never stored: the largest of x[n] (-inf of none; NaN counts for
+ * nothing), and the sum of exp(x - most) in double. */
+float largest_of(const float *x, size_t n);
+double sum_of_exp(const float *x, float most, size_t n);
+/* x[n] <- -exp(x - log_sum): less the shares that softmax gives, where log_sum is the log of the sum of exp(x) */
+void take_shares_off(float *x, double log_sum, size_t n);
+
 /* x[n] <- x + y */
 void add_rows(float *x, const float *y, size_t n);
 /* sum[d] += the sum of x[rows][d]'s rows: the backward form of adding one row, a bias, to all */

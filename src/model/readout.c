@@ -16,7 +16,8 @@ enum { VOCAB_BLOCK = 4096 };
 typedef struct vocab_block {
     size_t first, count;
     const float *logits; /* [n][count] */
-    double *highest, *sum;
+    float *highest;
+    double *sum;
 } vocab_block;
 
 /* Puts one block's tokens among the most likely so far. Ids ascend, so an equal one goes behind. */
@@ -36,16 +37,11 @@ static void take_top(readout *row, const float *logits, const vocab_block *b)
     }
 }
 
-static void take_block(readout *row, const float *logits, const vocab_block *b, double *highest, double *sum)
+static void take_block(readout *row, const float *logits, const vocab_block *b, float *highest, double *sum)
 {
-    double top = *highest;
-    for (size_t i = 0; i < b->count; i++)
-        top = (double)logits[i] > top ? (double)logits[i] : top;
-    double total = *sum * exp(*highest - top);
-    for (size_t i = 0; i < b->count; i++)
-        total += exp((double)logits[i] - top);
+    float most = largest_of(logits, b->count), top = most > *highest ? most : *highest;
+    *sum = *sum * exp((double)*highest - (double)top) + sum_of_exp(logits, top, b->count);
     *highest = top;
-    *sum = total;
     for (size_t k = 0; k < 2; k++)
         if (row->want[k] >= 0 && (size_t)row->want[k] - b->first < b->count)
             row->logit[k] = logits[(size_t)row->want[k] - b->first];
@@ -71,9 +67,9 @@ static size_t largest_block(const decoder *m)
 /* x[n][D], normed; w, logits, highest and sum are working memory. */
 typedef struct readout_work {
     const float *end[END_COUNT];
-    float *x, *logits;
+    float *x, *logits, *highest;
     void *w;
-    double *highest, *sum;
+    double *sum;
 } readout_work;
 
 static void readout_work_free(readout_work *work)
@@ -93,8 +89,9 @@ static pb_status readout_prepare(decoder *m, readout_work *work, const readout *
     if (decoder_head_bytes(m))
         TRY(mem_try(&work->w, largest_block(m), decoder_head_bytes(m), "a block of the unembedding", err));
     TRY(mem_try(&work->logits, n * largest_block(m), sizeof(float), "logits", err));
-    TRY(mem_try(&work->highest, n, sizeof(double), "logits", err));
+    TRY(mem_try(&work->highest, n, sizeof(float), "logits", err));
     TRY(mem_try(&work->sum, n, sizeof(double), "logits", err));
+#pragma omp parallel for if (n > 32)
     for (size_t i = 0; i < n; i++) {
         decoder_norm(&m->config, work->x + i * D, rows[i].x, work->end[END_NORM], work->end[END_NORM_BIAS], 1);
         work->highest[i] = -INFINITY;
@@ -125,7 +122,7 @@ static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, s
     }
     TRY(tensor_check(m->head, err));
     for (size_t i = 0; i < n; i++)
-        rows[i].log_sum_exp = work->highest[i] + log(work->sum[i]);
+        rows[i].log_sum_exp = (double)work->highest[i] + log(work->sum[i]);
     return PB_OK;
 }
 
@@ -155,8 +152,7 @@ static void logit_gradients(const readout *rows, size_t n, const vocab_block *b,
 #pragma omp parallel for if (n > 1)
     for (size_t i = 0; i < n; i++) {
         float *d = logits + i * b->count;
-        for (size_t v = 0; v < b->count; v++)
-            d[v] = (float)-exp((double)d[v] - rows[i].log_sum_exp);
+        take_shares_off(d, rows[i].log_sum_exp, b->count);
         if ((size_t)rows[i].want[0] - b->first < b->count)
             d[(size_t)rows[i].want[0] - b->first] += 1.0f;
     }

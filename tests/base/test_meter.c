@@ -79,6 +79,24 @@ static void less_of_the_same_is_taken_off(void **state)
     assert_true(more.phase[METER_REST].seconds >= 0);
 }
 
+static void a_helpers_work_counts_without_its_seconds(void **state)
+{
+    (void)state;
+    meter helper, m;
+    meter_start(&helper);
+    assert_true(meter_runs());
+    meter_leave((meter_enter(METER_PRODUCTS), meter_product(1, 10, 20, 800), METER_REST));
+    meter_stop();
+    assert_false(meter_runs());
+    meter_add_help(&helper); /* of no one */
+    meter_start(&m);
+    helper.phase[METER_PRODUCTS].seconds = 1000;
+    meter_add_help(&helper);
+    meter_stop();
+    assert_true(m.phase[METER_PRODUCTS].flop == 400 && m.phase[METER_PRODUCTS].products[0].bytes == 800);
+    assert_true(m.phase[METER_PRODUCTS].seconds < 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -86,6 +104,7 @@ int main(void)
         cmocka_unit_test(phases_add_up_to_all_the_time),
         cmocka_unit_test(sizes_are_the_nearest_powers_of_two),
         cmocka_unit_test(less_of_the_same_is_taken_off),
+        cmocka_unit_test(a_helpers_work_counts_without_its_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

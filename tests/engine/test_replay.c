@@ -425,18 +425,23 @@ static void waves_and_threads_do_not_show(void **state)
     (void)state;
     const scene *s = ready();
     crowd *c = crowd_new(9);
-    float **together = run_forks(s->m, c->forks, FORKS, (size_t)1 << 30, NULL);
+    replay_work one_thread = {0};
+    float **together = run_forks(s->m, c->forks, FORKS, (size_t)1 << 30, &one_thread);
     static const size_t budgets[] = {0, 1, 5000, 20000, 100000};
     for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
         float **waves = run_forks(s->m, c->forks, FORKS, budgets[i], NULL);
         assert_same_rows(c, together, waves, "waves");
         rows_free(waves, FORKS);
     }
-    omp_set_num_threads(2);
-    float **threads = run_forks(s->m, c->forks, FORKS, (size_t)1 << 30, NULL);
-    omp_set_num_threads(1);
-    assert_same_rows(c, together, threads, "threads");
-    rows_free(threads, FORKS);
+    for (int n = 2; n <= 40; n = 2 * n + 1) { /* each with chunks of its own, where they are rows enough */
+        replay_work work = {0};
+        omp_set_num_threads(n);
+        float **threads = run_forks(s->m, c->forks, FORKS, (size_t)1 << 30, &work);
+        omp_set_num_threads(1);
+        assert_same_rows(c, together, threads, "threads");
+        assert_true(work.flop == one_thread.flop && work.waves == 1);
+        rows_free(threads, FORKS);
+    }
     for (size_t i = 0; i < FORKS; i++) {
         float **alone = run_forks(s->m, &c->forks[i], 1, 0, NULL);
         assert_same_bits(alone[0], together[i], (T - c->forks[i].read_first) * s->D, "alone");

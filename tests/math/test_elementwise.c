@@ -346,6 +346,48 @@ static void exp_ends_well(void **state)
     assert_true(isnan(exp_fast(NAN)));
 }
 
+static void exp_in_double_is_the_librarys(void **state)
+{
+    (void)state;
+    double worst = 0;
+    for (double x = -707.9; x < 708.9; x += 0.0013) {
+        double exact = exp(x), error = fabs(exp_fast_double(x) - exact) / (exact * 0x1p-52);
+        worst = error > worst ? error : worst;
+    }
+    print_message("e^x in double: at most %.2f units in the last place off\n", worst);
+    assert_true(worst <= 2);
+    assert_true(exp_fast_double(0) == 1 && exp_fast_double(-709) == 0 && exp_fast_double(-INFINITY) == 0);
+    assert_true(isfinite(exp_fast_double(DBL_MAX)) && exp_fast_double(DBL_MAX) > 1e307);
+    assert_true(isnan(exp_fast_double(NAN)));
+}
+
+/* Of any number of numbers, as many as fill vectors or not. */
+static void softmax_in_parts_is_its_definition(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 200; n = n < 40 ? n + 1 : n + 31) {
+        float *x = gaussians(n + 1, n), most = -INFINITY;
+        double sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            x[i] *= 10;
+            most = x[i] > most ? x[i] : most;
+        }
+        for (size_t i = 0; i < n; i++)
+            sum += exp((double)x[i] - (double)most);
+        assert_true(largest_of(x, n) == most);
+        assert_close(sum_of_exp(x, most, n), sum, 1e-14 * sum, "sum of exp", n);
+        double log_sum = (double)most + log(sum), shares = 0;
+        take_shares_off(x, log_sum, n);
+        for (size_t i = 0; i < n; i++)
+            shares -= (double)x[i];
+        assert_close(shares, n ? 1 : 0, 1e-6, "shares", n);
+        free(x);
+    }
+    static const float bad[] = {1, NAN, INFINITY};
+    assert_true(isnan(sum_of_exp(bad, 1, 2)) && isnan(sum_of_exp(bad, INFINITY, 3)));
+    assert_true(largest_of(bad, 2) == 1);
+}
+
 /* ---- bits ---- */
 
 enum { SHIFTS = 19, MOST = 75 };
@@ -509,6 +551,8 @@ int main(void)
         cmocka_unit_test(gated_gradients_are_their_definition),
         cmocka_unit_test(exp_is_within_two_units_in_the_last_place),
         cmocka_unit_test(exp_ends_well),
+        cmocka_unit_test(exp_in_double_is_the_librarys),
+        cmocka_unit_test(softmax_in_parts_is_its_definition),
         cmocka_unit_test(activations_do_not_depend_on_place),
         cmocka_unit_test(long_activations_do_not_depend_on_blocks),
         cmocka_unit_test(norms_of_a_row_do_not_depend_on_its_neighbours),
