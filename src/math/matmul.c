@@ -142,15 +142,21 @@ static pb_status library_failed(dnnl_status_t status, const char *what, pb_error
     return fail(err, PB_ENOMEM, "oneDNN cannot %s (status %d)", what, (int)status);
 }
 
+static dnnl_status_t create_engine(void)
+{
+    dnnl_status_t status = engine ? dnnl_success : dnnl_engine_create(&engine, dnnl_cpu, 0);
+    if (status == dnnl_success && !stream)
+        status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+    return status;
+}
+
+/* The first products of several threads may come at once. */
 static pb_status start_library(pb_error *err)
 {
-    if (stream)
-        return PB_OK;
-    dnnl_status_t s = dnnl_engine_create(&engine, dnnl_cpu, 0);
-    if (s != dnnl_success)
-        return library_failed(s, "start its engine", err);
-    s = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
-    return s == dnnl_success ? PB_OK : library_failed(s, "start its stream", err);
+    dnnl_status_t status;
+#pragma omp critical(start_library)
+    status = create_engine();
+    return status == dnnl_success ? PB_OK : library_failed(status, "start", err);
 }
 
 /* A matrix whose neighbours in a column, and in a row, stand these numbers of elements apart: f32 where it says nothing

@@ -85,7 +85,9 @@ static void a_helpers_work_counts_without_its_seconds(void **state)
     meter helper, m;
     meter_start(&helper);
     assert_true(meter_runs());
-    meter_leave((meter_enter(METER_PRODUCTS), meter_product(1, 10, 20, 800), METER_REST));
+    meter_enter(METER_PRODUCTS);
+    meter_product(1, 10, 20, 800);
+    meter_leave(METER_REST);
     meter_stop();
     assert_false(meter_runs());
     meter_add_help(&helper); /* of no one */
