@@ -51,7 +51,7 @@ static json_t *detail_of(const sweep_item *item, const answer *a)
     return o;
 }
 
-pb_status sweep_ask_question(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
+static pb_status run_one(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
 {
     const asking *said = &item->asking;
     size_t count = said->count < max_tokens(j) ? said->count : max_tokens(j);
@@ -65,4 +65,11 @@ pb_status sweep_ask_question(sweep_job *j, sweep_item *item, size_t memory, swee
     result_detail(out, detail_of(item, &a));
     answer_free(&a);
     return PB_OK;
+}
+
+size_t sweep_ask_question(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
+{
+    (void)count;
+    out->status = run_one(j, items[0], memory, &out->result, &out->why);
+    return 1;
 }

@@ -330,14 +330,17 @@ static pb_status run_request(sweep_job *j, const measure_request *request, size_
     return edit_run(r, j->model, &plan, &settings, j->options.edit.whole_target, err);
 }
 
-pb_status sweep_edit(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
+static pb_status run_one(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
 {
     edit_run_result r;
     measure_question *made = mem_new(j->rows.items[item->row].rephrasing_count, sizeof *made);
     const measure_request request = request_of(j, item, made);
     pb_status status = run_request(j, &request, item->row, memory, &r, err);
     if (!status) {
-        out->r.clean_prob = r.measured.results[0].edited.before.prob;
+        const measure_answer *before = &r.measured.results[0].edited.before;
+        buffer_text(&item->text, before->text);
+        item->correct = sweep_judge(&j->rows.items[item->row], before->text);
+        out->r.clean_prob = before->prob;
         out->r.flop = r.cost.flop;
         keep_metrics(out, &r);
         result_detail(out, detail_of(j, &r));
@@ -345,4 +348,11 @@ pb_status sweep_edit(sweep_job *j, sweep_item *item, size_t memory, sweep_result
     }
     free(made);
     return status;
+}
+
+size_t sweep_edit(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
+{
+    (void)count;
+    out->status = run_one(j, items[0], memory, &out->result, &out->why);
+    return 1;
 }

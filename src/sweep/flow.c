@@ -58,7 +58,7 @@ static json_t *detail_of(const flow *f, const sweep_item *item)
     return o;
 }
 
-pb_status sweep_flow(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
+static pb_status run_one(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
 {
     pb_flow_options o = j->options.flow;
     flow f;
@@ -72,4 +72,11 @@ pb_status sweep_flow(sweep_job *j, sweep_item *item, size_t memory, sweep_result
     result_detail(out, detail_of(&f, item));
     flow_free(&f);
     return PB_OK;
+}
+
+size_t sweep_flow(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
+{
+    (void)count;
+    out->status = run_one(j, items[0], memory, &out->result, &out->why);
+    return 1;
 }

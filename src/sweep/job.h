@@ -72,19 +72,31 @@ typedef struct sweep_item {
     size_t row;
     sweep_asked asked;
     question q;
-    asking asking;   /* filled in once the unit's questions have been asked together */
+    asking asking;   /* filled in once the unit's questions have been asked together; empty where the method asks */
     buffer text;     /* the greedy answer */
     int correct;     /* 1, 0; -1: not known */
 } sweep_item;
 
-/* What a method does with a question: fills in detail, values, curves and grids, and the probabilities. memory: what is left of the
- * budget. */
-typedef pb_status sweep_work(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err);
+/* What came of a question. */
+typedef struct sweep_outcome {
+    sweep_result result; /* of one that has failed nothing */
+    pb_status status;    /* PB_OK, or */
+    pb_error why;
+} sweep_outcome;
+
+/* What a method does with the first questions of those that are left of a unit, as many as it takes on together, at least one: it
+ * fills in of each detail, values, curves and grids, and the probabilities, or how it failed. Returns how many it took. memory: what
+ * is left of the budget. */
+typedef size_t sweep_work(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out);
+
+/* Whether the answer contains one of the row's accepted ones: 1, 0; -1 where there are none. */
+int sweep_judge(const row *r, const char *text);
 
 /* A method as a sweep sees it: a row of the table in methods.c. */
 typedef struct sweep_method {
     const char *name;       /* "trace" */
     bool skips_wrong;       /* questions that are answered wrongly, unless --include-wrong */
+    bool asks;              /* it asks its questions itself, and says what they were answered; of others the unit asks them all */
     /* Adds what of its options decides results to o. */
     void (*options)(const sweep_job *j, json_t *o);
     sweep_work *run;

@@ -55,7 +55,7 @@ static json_t *detail_of(const knockout *k, const sweep_item *item)
     return o;
 }
 
-pb_status sweep_knockout(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
+static pb_status run_one(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
 {
     pb_knockout_options o = j->options.knockout;
     knockout k;
@@ -69,4 +69,11 @@ pb_status sweep_knockout(sweep_job *j, sweep_item *item, size_t memory, sweep_re
     result_detail(out, detail_of(&k, item));
     knockout_free(&k);
     return PB_OK;
+}
+
+size_t sweep_knockout(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
+{
+    (void)count;
+    out->status = run_one(j, items[0], memory, &out->result, &out->why);
+    return 1;
 }

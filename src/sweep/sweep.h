@@ -17,8 +17,8 @@
 
 typedef struct sweep_job sweep_job;
 
-/* Questions that share a picture, and so the tower's rows and what they begin with; of a picture with many, or of questions
- * without one, so many at a time. */
+/* Questions that are best run together. Those that share a picture share the tower's rows and what they begin with; of a picture
+ * with many, or of questions without one, so many at a time; where pictures have few, those of several. */
 typedef struct sweep_unit {
     size_t *questions; /* [count] ascending */
     size_t count;
@@ -43,8 +43,8 @@ size_t sweep_unit_missing(const sweep_unit *u, const bool *done, size_t *missing
 /* One question's part of its unit's work. */
 double sweep_job_work(const sweep_job *j, size_t i);
 
-/* Runs questions of one unit, those that are still to be done, and hands over each result as soon as it is there, also of those
- * that fail. Between questions it looks whether the process is to stop (interrupted()) and then returns early. What it fails
+/* Runs questions of one unit, those that are still to be done, as many at a time as memory holds, and hands over each result as soon as it is there, also of those
+ * that fail. Between those that are run together it looks whether the process is to stop (interrupted()) and then returns early. What it fails
  * with is no question's failure: the sink's error, or PB_ENOMEM where the memory allowed is too small. */
 pb_status sweep_unit_run(sweep_job *j, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err);
 

@@ -1,4 +1,4 @@
-/* trace.c: a question of a sweep traced: its grids, their means by token class, and what trace.json says without them. */
+/* trace.c: questions of a sweep traced, of each its grids, their means by token class, and what trace.json says without them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,17 +132,34 @@ static void keep_trace(sweep_result *out, const trace *t, const sweep_item *item
     result_detail(out, detail_of(t, item));
 }
 
-pb_status sweep_trace(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
+static pb_trace_options options_of(const sweep_job *j, const sweep_item *item, size_t memory)
 {
     pb_trace_options o = j->options.trace;
-    trace t;
     o.corruptions = item->asked.corruptions;
     o.corruption_count = item->asked.corruption_count;
     o.foil = item->asked.foil;
     o.answer = item->asked.answer;
     o.run = item_run_options(j, memory);
-    TRY(trace_run_question(&t, &item->q, &o, err));
-    keep_trace(out, &t, item);
-    trace_free(&t);
-    return PB_OK;
+    return o;
+}
+
+size_t sweep_trace(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
+{
+    pb_trace_options *options = mem_new(count, sizeof *options);
+    tracing *list = mem_new(count, sizeof *list);
+    for (size_t i = 0; i < count; i++) {
+        options[i] = options_of(j, items[i], memory);
+        list[i] = (tracing){.q = &items[i]->q, .options = &options[i]};
+    }
+    size_t taken = trace_some(list, count);
+    for (size_t i = 0; i < taken; i++) {
+        out[i].status = list[i].status;
+        out[i].why = list[i].why;
+        if (!list[i].status)
+            keep_trace(&out[i].result, &list[i].trace, items[i]);
+        trace_free(&list[i].trace);
+    }
+    free(list);
+    free(options);
+    return taken;
 }

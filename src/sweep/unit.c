@@ -1,6 +1,6 @@
-/* unit.c: the questions of one unit: opened together, asked together, and then each by its method. See sweep.h.
+/* unit.c: the questions of one unit: opened together, asked together, and then run by their method, some at a time. See sweep.h.
  *
- * They share a picture, so its rows come from the tower once, and what their prompts begin with is run once: the keys and values
+ * Many share a picture, so its rows come from the tower once, and what their prompts begin with is run once: the keys and values
  * that asking them leaves behind (earlier.h) are what each one's clean run rests on. Where products keep a row's bits, every number
  * is the one that the question gives by itself, to the bit. */
 #include <math.h>
@@ -35,10 +35,15 @@ static pb_status put(const unit_run *u, size_t at, sweep_result *result, pb_erro
     return status;
 }
 
+static sweep_result empty_result(const unit_run *u)
+{
+    return (sweep_result){.folder = u->j->folder, .r = {.correct = -1, .clean_prob = NAN, .corrupted_prob = NAN}};
+}
+
 /* A question that ends here, for that reason. */
 static pb_status put_ended(const unit_run *u, size_t at, const char *status, const char *reason, pb_error *err)
 {
-    sweep_result result = {.folder = u->j->folder, .r = {.correct = -1, .clean_prob = NAN, .corrupted_prob = NAN}};
+    sweep_result result = empty_result(u);
     result_status(&result, status, reason);
     return put(u, at, &result, err);
 }
@@ -97,6 +102,37 @@ static pb_status open_all(unit_run *u, const size_t *questions, size_t count, pb
     return PB_OK;
 }
 
+/* ---- right or wrong ---- */
+
+int sweep_judge(const row *r, const char *text)
+{
+    if (r->answer_count == 0)
+        return -1;
+    for (size_t i = 0; i < r->answer_count; i++)
+        if (vqa_contains(text, r->answers[i]))
+            return 1;
+    return 0;
+}
+
+/* P of the token that the model would say first. */
+static double first_prob(const sweep_item *item)
+{
+    size_t V = item->q.model->decoder.config.vocab, best = 0;
+    const float *logits = item->asking.next.logits;
+    for (size_t i = 1; i < V; i++)
+        best = logits[i] > logits[best] ? i : best;
+    return exp(next_logprob(&item->asking.next, (int32_t)best));
+}
+
+static void hear(unit_run *u, sweep_item *item)
+{
+    const asking *a = &item->asking;
+    size_t judged = a->count < ANSWER_TOKENS ? a->count : ANSWER_TOKENS;
+    buffer_text(&item->text, "");
+    tokenizer_decode(u->j->model->tokenizer, a->ids, judged, true, &item->text);
+    item->correct = sweep_judge(&u->j->rows.items[item->row], item->text.data);
+}
+
 /* ---- asking ---- */
 
 /* What is held beside the earlier runs while they are asked: inputs, logits, pictures. */
@@ -123,8 +159,10 @@ static pb_status ask_some(unit_run *u, size_t first, size_t count, pb_error *err
     ask_options options = {.max_tokens = answer_tokens_wanted(u->j), .keep_next = true, .memory = u->j->options.run.memory,
                            .taken = held_bytes(u), .earlier = &u->earlier};
     pb_status status = ask_many(u->j->model, list, count, &options, &u->work, err);
-    for (size_t i = 0; i < count && !status; i++)
+    for (size_t i = 0; i < count && !status; i++) {
         u->items[first + i].asking = list[i];
+        hear(u, &u->items[first + i]);
+    }
     free(list);
     return status;
 }
@@ -151,39 +189,7 @@ static pb_status ask_all(unit_run *u, pb_error *err)
     return PB_OK;
 }
 
-/* ---- right or wrong ---- */
-
-/* Accepted answers are those of the row; without any it is not known. */
-static int judge(const row *r, const char *text)
-{
-    if (r->answer_count == 0)
-        return -1;
-    for (size_t i = 0; i < r->answer_count; i++)
-        if (vqa_contains(text, r->answers[i]))
-            return 1;
-    return 0;
-}
-
-/* P of the token that the model would say first. */
-static double first_prob(const sweep_item *item)
-{
-    size_t V = item->q.model->decoder.config.vocab, best = 0;
-    const float *logits = item->asking.next.logits;
-    for (size_t i = 1; i < V; i++)
-        best = logits[i] > logits[best] ? i : best;
-    return exp(next_logprob(&item->asking.next, (int32_t)best));
-}
-
-static void hear(unit_run *u, sweep_item *item)
-{
-    const asking *a = &item->asking;
-    size_t judged = a->count < ANSWER_TOKENS ? a->count : ANSWER_TOKENS;
-    buffer_text(&item->text, "");
-    tokenizer_decode(u->j->model->tokenizer, a->ids, judged, true, &item->text);
-    item->correct = judge(&u->j->rows.items[item->row], item->text.data);
-}
-
-/* ---- one question ---- */
+/* ---- the method's part ---- */
 
 /* What the budget leaves for it. */
 static size_t memory_left(const unit_run *u)
@@ -192,35 +198,78 @@ static size_t memory_left(const unit_run *u)
     return budget > held ? budget - held : 1;
 }
 
-/* Its cost counts from here on, without what it shares. */
-static void begin_cost(sweep_item *item)
+/* Their cost counts from here on, without what they share. */
+static void begin_cost(sweep_item *const *items, size_t count)
 {
-    const model *m = item->q.model;
-    item->q.began = clock_now();
-    item->q.flop_before = m->vision ? vision_flop(m->vision) : 0;
+    for (size_t i = 0; i < count; i++) {
+        const model *m = items[i]->q.model;
+        items[i]->q.began = clock_now();
+        items[i]->q.flop_before = m->vision ? vision_flop(m->vision) : 0;
+    }
 }
 
-static pb_status run_item(unit_run *u, sweep_item *item, pb_error *err)
+static pb_status put_result(const unit_run *u, sweep_item *item, const char *status, double seconds, sweep_result *result,
+                            pb_error *err)
+{
+    result->r.correct = item->correct;
+    result->r.answer = item->text.data ? item->text.data + strspn(item->text.data, " ") : NULL;
+    result->r.seconds = seconds + u->seconds;
+    result->r.flop += u->flop;
+    result_status(result, status, NULL);
+    return put(u, item->row, result, err);
+}
+
+/* Questions that are answered wrongly end here; left[*count]: the others. */
+static pb_status put_wrong(unit_run *u, sweep_item **left, size_t *count, pb_error *err)
 {
     const sweep_method *method = sweep_method_of(&u->j->options);
-    const char *said = item->text.data + strspn(item->text.data, " ");
-    sweep_result result = {.folder = u->j->folder,
-                           .r = {.correct = item->correct, .answer = said, .clean_prob = NAN, .corrupted_prob = NAN}};
-    pb_error why = {0};
-    begin_cost(item);
-    item->q.earlier = &u->earlier;
-    if (item->correct == 0 && method->skips_wrong && !u->j->options.include_wrong) {
-        result_status(&result, STORE_WRONG, NULL);
+    *count = 0;
+    for (size_t i = 0; i < u->count; i++) {
+        sweep_item *item = &u->items[i];
+        if (item->correct != 0 || !method->skips_wrong || u->j->options.include_wrong) {
+            left[(*count)++] = item;
+            continue;
+        }
+        sweep_result result = empty_result(u);
         result.r.clean_prob = first_prob(item);
-    } else if (method->run(u->j, item, memory_left(u), &result, &why)) {
-        sweep_result_free(&result);
-        return put_failed(u, item->row, &why, err);
-    } else {
-        result_status(&result, STORE_DONE, NULL);
+        TRY(put_result(u, item, STORE_WRONG, 0, &result, err));
     }
-    result.r.seconds = clock_now() - item->q.began + u->seconds;
-    result.r.flop += u->flop;
-    return put(u, item->row, &result, err);
+    return PB_OK;
+}
+
+/* What came of some questions; after an error the rest of it is dropped. */
+static pb_status put_outcomes(const unit_run *u, sweep_item *const *items, sweep_outcome *out, size_t count, double seconds,
+                              pb_error *err)
+{
+    pb_status status = PB_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (!status && !out[i].status)
+            status = put_result(u, items[i], STORE_DONE, seconds / (double)count, &out[i].result, err);
+        else if (!status)
+            status = put_failed(u, items[i]->row, &out[i].why, err);
+        sweep_result_free(&out[i].result);
+    }
+    return status;
+}
+
+/* Runs the items in parts, as many at a time as the method takes. */
+static pb_status run_items(unit_run *u, sweep_item *const *items, size_t count, pb_error *err)
+{
+    const sweep_method *method = sweep_method_of(&u->j->options);
+    sweep_outcome *out = mem_new(count, sizeof *out);
+    pb_status status = PB_OK;
+    for (size_t at = 0, taken; at < count && !status && !interrupted(); at += taken) {
+        double begin = clock_now();
+        for (size_t i = 0; i < count - at; i++) {
+            out[i] = (sweep_outcome){.result = empty_result(u)};
+            items[at + i]->q.earlier = &u->earlier;
+        }
+        begin_cost(items + at, count - at);
+        taken = method->run(u->j, items + at, count - at, memory_left(u), out);
+        status = put_outcomes(u, items + at, out, taken, clock_now() - begin, err);
+    }
+    free(out);
+    return status;
 }
 
 /* What opening and asking them took, in equal parts. */
@@ -237,29 +286,56 @@ static pb_status run_unit(unit_run *u, const size_t *questions, size_t count, pb
     TRY(open_all(u, questions, count, err));
     if (u->count == 0 || interrupted())
         return PB_OK;
-    TRY(ask_all(u, err));
+    if (!sweep_method_of(&u->j->options)->asks)
+        TRY(ask_all(u, err));
+    if (u->count == 0)
+        return PB_OK;
     share_cost(u);
-    for (size_t i = 0; i < u->count && !interrupted(); i++) {
-        hear(u, &u->items[i]);
-        TRY(run_item(u, &u->items[i], err));
-    }
-    return PB_OK;
+    size_t left;
+    sweep_item **items = mem_new(u->count, sizeof *items);
+    pb_status status = put_wrong(u, items, &left, err);
+    if (!status)
+        status = run_items(u, items, left, err);
+    free(items);
+    return status;
 }
 
 /* Earlier runs get a quarter of the memory, unused pictures an eighth. */
-pb_status sweep_unit_run(sweep_job *j, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err)
+static pb_status run_section(sweep_job *j, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err)
 {
     size_t budget = question_budget(j->options.run.memory);
     unit_run u = {.j = j, .sink = sink, .earlier = {.limit = budget / 4}, .began = clock_now()};
-    pb_error own = {0};
-    if (count == 0)
-        return PB_OK;
     j->pictures.limit = budget / 8;
     u.vision_before = j->model->vision ? vision_flop(j->model->vision) : 0;
-    pb_status status = run_unit(&u, questions, count, err ? err : &own);
+    pb_status status = run_unit(&u, questions, count, err);
     for (size_t i = 0; i < u.count; i++)
         item_free(&u.items[i]);
     free(u.items);
     earlier_free(&u.earlier);
     return status;
+}
+
+/* How many of the questions are run together: about as many pictures as there is room for what questions about them begin with. */
+static size_t section_length(const sweep_job *j, const size_t *questions, size_t count)
+{
+    enum { ROWS_AROUND = 32 }; /* of a template before and behind the picture */
+    size_t length = ROWS_AROUND + (j->model->vision ? vision_rows(j->model->vision) : 0), n = 1;
+    size_t room = question_budget(j->options.run.memory) / 4 / recording_bytes(&j->model->decoder.config, 0, length, length);
+    for (size_t pictures = 1; n < count; n++) {
+        const char *before = j->rows.items[questions[n - 1]].asked.image, *now = j->rows.items[questions[n]].asked.image;
+        pictures += now && (!before || strcmp(before, now) != 0);
+        if (pictures > 1 && pictures > room)
+            break;
+    }
+    return n;
+}
+
+pb_status sweep_unit_run(sweep_job *j, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err)
+{
+    pb_error own = {0};
+    for (size_t i = 0, n; i < count && !interrupted(); i += n) {
+        n = section_length(j, questions + i, count - i);
+        TRY(run_section(j, questions + i, n, sink, err ? err : &own));
+    }
+    return PB_OK;
 }

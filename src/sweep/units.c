@@ -1,4 +1,7 @@
-/* units.c: which questions are run together, and what each will take. See job.h. */
+/* units.c: which questions are run together, and what each will take. See job.h.
+ *
+ * Those about one picture, and, as long as they are few, those about the next ones. That depends on nothing but the rows and the
+ * number of shards, so that all processes of a sweep have the same units, whatever memory each may take. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +9,10 @@
 #include "method/subjects.h"
 #include "sweep/job.h"
 
-enum { UNIT_MOST = 32 };
+enum {
+    UNIT_MOST = 32, /* questions of a unit */
+    UNITS_EACH = 4  /* of units of several pictures, at least so many a shard */
+};
 
 /* A question and the number of its picture. */
 typedef struct placed {
@@ -89,17 +95,44 @@ size_t sweep_unit_missing(const sweep_unit *u, const bool *done, size_t *missing
     return n;
 }
 
+/* How many questions from the first of the list on are about one picture, as far as one unit takes them. */
+static size_t of_one_picture(const placed *list, size_t count)
+{
+    size_t n = 1;
+    while (n < UNIT_MOST && n < count && list[n].picture == list[0].picture)
+        n++;
+    return n;
+}
+
+/* How many questions are a unit: all about one picture, and whole further pictures as long as they are at most `most`. */
+static size_t unit_length(const placed *list, size_t count, size_t most)
+{
+    size_t n = of_one_picture(list, count);
+    for (size_t next; n < count && n < most; n += next) {
+        next = of_one_picture(list + n, count - n);
+        if (n + next > most)
+            break;
+    }
+    return n;
+}
+
+/* Several pictures are put together only where many units are left for everybody. */
+static size_t unit_most(const sweep_job *j, size_t shards)
+{
+    size_t most = j->count / (UNITS_EACH * shards);
+    return most < UNIT_MOST ? most : UNIT_MOST;
+}
+
 void sweep_make_units(sweep_job *j)
 {
     placed *list = order_questions(j);
-    size_t shards = j->options.shards ? j->options.shards : 1, made = 0;
+    size_t shards = j->options.shards ? j->options.shards : 1, made = 0, most = unit_most(j, shards);
     j->work = mem_new(j->count, sizeof *j->work);
     j->units = mem_new(j->count, sizeof *j->units);
     for (size_t i = 0; i < j->count; i++)
         j->work[i] = work_of(j, &j->rows.items[i]);
     for (size_t i = 0, n; i < j->count; i += n) {
-        for (n = 1; n < UNIT_MOST && i + n < j->count && list[i + n].picture == list[i].picture;)
-            n++;
+        n = unit_length(list + i, j->count - i, most);
         if (made++ % shards == j->options.shard)
             add_unit(j, list + i, n);
     }

@@ -27,7 +27,7 @@ enum { ROWS = 7 };
 /* ---- what a sink keeps ---- */
 
 typedef struct kept_result {
-    char *status, *reason, *detail;
+    char *status, *reason, *detail, *answer;
     int correct;
     double clean_prob, corrupted_prob, flop;
     char *names[128];      /* "attn_out/prob constraint_last" of curves, "attn_out/prob" of grids */
@@ -56,7 +56,9 @@ static pb_status keep(void *context, const store_result *r, pb_error *err)
     (void)err;
     assert_null(k->status);
     *k = (kept_result){.status = mem_text(r->status), .reason = r->reason ? mem_text(r->reason) : NULL,
-                       .detail = r->detail ? mem_text(r->detail) : NULL, .correct = r->correct, .clean_prob = r->clean_prob,
+                       
+                       .detail = r->detail ? mem_text(r->detail) : NULL, .answer = r->answer ? mem_text(r->answer) : NULL,
+                       .correct = r->correct, .clean_prob = r->clean_prob,
                        .corrupted_prob = r->corrupted_prob, .flop = r->flop};
     for (size_t i = 0; i < r->grid_count; i++) {
         size_t size = 1;
@@ -85,6 +87,7 @@ static void kept_free(kept_results *all)
         free(k->status);
         free(k->reason);
         free(k->detail);
+        free(k->answer);
     }
     *all = (kept_results){0};
 }
@@ -148,6 +151,18 @@ static void sweep_in_parts(const swept *s, const pb_sweep_options *o, size_t mos
         for (size_t i = 0; i < u[k].count; i += most)
             assert_ok(sweep_unit_run(j, u[k].questions + i, u[k].count - i < most ? u[k].count - i : most, &sink, err));
     sweep_job_free(j);
+}
+
+/* Whatever they are about, in one call. */
+static void sweep_at_once(const swept *s, const pb_sweep_options *o, kept_results *out)
+{
+    static const size_t all[ROWS] = {0, 1, 6, 2, 3, 4, 5};
+    const sweep_sink sink = {keep, out};
+    sweep_job *j;
+    assert_ok(sweep_job_open(&j, s->m, s->path, o, err));
+    assert_ok(sweep_unit_run(j, all, ROWS, &sink, err));
+    sweep_job_free(j);
+    assert_int_equal(out->count, ROWS);
 }
 
 static void sweep_all(const swept *s, const pb_sweep_options *o, kept_results *out)
@@ -293,25 +308,57 @@ static void assert_equal_results(const kept_result *a, const kept_result *b)
         assert_string_equal(a->detail, b->detail);
 }
 
-/* One at a time, or all that share a picture: the same to the bit, and the shared way is less work. */
+/* One at a time, all that share a picture, or all: the same to the bit, and the shared way is less work. */
 static void cutting_changes_nothing(void **state)
 {
     const swept *s = *state;
     const char *spec = "swap:Paris";
     pb_sweep_options o = traces(&spec, 1);
-    kept_results together = {0}, apart = {0};
+    kept_results together = {0}, apart = {0}, at_once = {0}, tight = {0};
     for (int method = PB_SWEEP_TRACE; method <= PB_SWEEP_ASK; method++) {
         if (method == PB_SWEEP_EDIT)
             continue;
         o.method = (pb_sweep_method)method;
         sweep_all(s, &o, &together);
         sweep_in_parts(s, &o, 1, &apart);
-        for (size_t i = 0; i < ROWS; i++)
+        sweep_at_once(s, &o, &at_once);
+        o.run.memory = 8 << 20; /* not enough for what two pictures' questions begin with */
+        sweep_at_once(s, &o, &tight);
+        o.run.memory = 0;
+        for (size_t i = 0; i < ROWS; i++) {
             assert_equal_results(&together.of[i], &apart.of[i]);
+            assert_equal_results(&together.of[i], &at_once.of[i]);
+            assert_equal_results(&together.of[i], &tight.of[i]);
+        }
         assert_true(together.of[0].flop < apart.of[0].flop);
         kept_free(&together);
         kept_free(&apart);
+        kept_free(&at_once);
+        kept_free(&tight);
     }
+}
+
+/* An edit asks for itself what a sweep of answers says. */
+static void edits_are_asked_once(void **state)
+{
+    const swept *s = *state;
+    pb_sweep_options o = {.method = PB_SWEEP_ASK};
+    kept_results asked_alone = {0}, edited = {0};
+    sweep_all(s, &o, &asked_alone);
+    o = (pb_sweep_options){.method = PB_SWEEP_EDIT, .target = "Rome", .edit = pb_edit_defaults()};
+    o.edit.first_layer = 1;
+    o.edit.end_layer = 2;
+    o.edit.steps = 2;
+    o.edit.neighbours = 1;
+    sweep_all(s, &o, &edited);
+    for (size_t i = 0; i < ROWS; i++)
+        if (strcmp(edited.of[i].status, STORE_DONE) == 0) {
+            assert_string_equal(edited.of[i].answer, asked_alone.of[i].answer);
+            assert_int_equal(edited.of[i].correct, asked_alone.of[i].correct);
+        }
+    assert_string_equal(edited.of[0].status, STORE_DONE);
+    kept_free(&asked_alone);
+    kept_free(&edited);
 }
 
 /* The random model answers wrongly; without answers nobody knows. */
@@ -375,6 +422,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(options_reach_every_question, begin, end),
         cmocka_unit_test_setup_teardown(flows_and_knockouts_are_single_ones, begin, end),
         cmocka_unit_test_setup_teardown(cutting_changes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(edits_are_asked_once, begin, end),
         cmocka_unit_test_setup_teardown(wrong_answers_end_there, begin, end),
         cmocka_unit_test_setup_teardown(a_signal_ends_it_after_the_question, begin, end),
         cmocka_unit_test_setup_teardown(units_and_shards, begin, end),
