@@ -164,7 +164,7 @@ static arena_block *block_with_room(arena *a, size_t bytes)
     for (arena_block *b = a->current ? a->current : a->first; b; last = b, b = b->next)
         if (b->size - b->used >= bytes)
             return b;
-    arena_block *fresh = block_new(bytes);
+    arena_block *fresh = block_new(last || a->peak < bytes ? bytes : a->peak);
     if (!fresh)
         return NULL;
     if (last)
@@ -194,14 +194,6 @@ pb_status arena_try(arena *a, void *out, size_t count, size_t size, const char *
     return PB_OK;
 }
 
-void arena_reset(arena *a)
-{
-    for (arena_block *b = a->first; b; b = b->next)
-        b->used = 0;
-    a->current = a->first;
-    a->used = 0;
-}
-
 void arena_free(arena *a)
 {
     for (arena_block *b = a->first, *next; b; b = next) {
@@ -210,4 +202,19 @@ void arena_free(arena *a)
         free(b);
     }
     *a = (arena){0};
+}
+
+/* Several blocks become one, of what they were ever asked for together, when memory is next wanted: else requests that vary
+ * would leave behind blocks too small for any. */
+void arena_reset(arena *a)
+{
+    if (a->first && a->first->next) {
+        size_t peak = a->peak;
+        arena_free(a);
+        a->peak = peak;
+    }
+    for (arena_block *b = a->first; b; b = b->next)
+        b->used = 0;
+    a->current = a->first;
+    a->used = 0;
 }

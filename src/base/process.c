@@ -15,15 +15,15 @@ double clock_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* From /proc, not getrusage: the latter's figure begins with that of the program which started this one. */
-size_t process_peak_bytes(void)
+/* A line of /proc/self/status, in bytes; 0 where there is none. */
+static size_t status_bytes(const char *name)
 {
     FILE *status = fopen("/proc/self/status", "r");
-    size_t kilobytes = 0;
+    size_t kilobytes = 0, n = strlen(name);
     char line[256];
-    while (status && kilobytes == 0 && fgets(line, sizeof line, status))
-        if (sscanf(line, "VmHWM: %zu kB", &kilobytes) != 1)
-            kilobytes = 0;
+    while (status && fgets(line, sizeof line, status))
+        if (strncmp(line, name, n) == 0 && line[n] == ':' && sscanf(line + n + 1, "%zu kB", &kilobytes) == 1)
+            break;
     if (status)
         fclose(status);
     return kilobytes * 1024;
@@ -49,4 +49,15 @@ size_t process_machine_bytes(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
     return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
+}
+
+/* From /proc, not getrusage: the latter's figure begins with that of the program which started this one. */
+size_t process_peak_bytes(void)
+{
+    return status_bytes("VmHWM");
+}
+
+size_t process_anonymous_bytes(void)
+{
+    return status_bytes("RssAnon");
 }

@@ -9,6 +9,8 @@ double clock_now(void);
 
 /* The most memory that was resident at a time, mapped files included; 0 when the system does not tell. */
 size_t process_peak_bytes(void);
+/* The memory that is resident now and no file's: what was allocated and written to; 0 likewise. */
+size_t process_anonymous_bytes(void);
 
 /* What the system calls this machine's processor; "unknown" when it does not tell. free() */
 char *process_cpu(void);

@@ -88,11 +88,17 @@ static pb_status prepare_run(attribution *a, size_t index, gradient_run *r, repl
     return PB_OK;
 }
 
+/* Before the clean run has named one it is a token. */
+static size_t answer_tokens(const attribution *a)
+{
+    return a->j->q->answer_count ? a->j->q->answer_count : 1;
+}
+
 static size_t run_bytes(const attribution *a, size_t index)
 {
     const decoder_config *c = &a->j->q->model->decoder.config;
     size_t T = a->j->q->length, first = first_of(a, index), rows = (T - first) * c->d_model * sizeof(float);
-    size_t read = 2 * a->j->q->answer_count * c->d_model * sizeof(float);
+    size_t read = 2 * answer_tokens(a) * c->d_model * sizeof(float);
     return rows + read + (is_reference(a) ? 0 : rows + recording_bytes(c, first, T, first));
 }
 
@@ -114,10 +120,25 @@ static size_t other_bytes(const attribution *a, size_t runs)
 {
     const decoder *m = &a->j->q->model->decoder;
     size_t T = a->j->q->length, forward = replay_fixed_bytes(m, T), backward = backward_fixed_bytes(m, T);
-    size_t read = score_differentiate_bytes(m, runs * a->j->q->answer_count);
+    size_t read = score_differentiate_bytes(m, runs * answer_tokens(a));
     size_t largest = forward > backward ? forward : backward;
     return a->j->held_bytes + (largest > read ? largest : read) +
            changes_bytes(a);
+}
+
+static size_t run_count(const attribution *a)
+{
+    return is_shared(a) ? 1 : a->j->samples * (a->steps ? a->steps : 1);
+}
+
+/* What the largest run takes by itself: known before anything has run. */
+static size_t least_bytes(const trace_job *j)
+{
+    attribution a = {.j = (trace_job *)(size_t)j, .steps = j->t->estimates.steps};
+    size_t most = 0;
+    for (size_t i = 0; i < run_count(&a); i++)
+        most = run_bytes(&a, i) > most ? run_bytes(&a, i) : most;
+    return most + other_bytes(&a, 1);
 }
 
 /* How many runs from `first` on fit the budget together; at least one must. */
@@ -420,7 +441,7 @@ static void open_attribution(attribution *a)
 {
     const trace_job *j = a->j;
     const trace *t = j->t;
-    a->runs = is_shared(a) ? 1 : j->samples * (a->steps ? a->steps : 1);
+    a->runs = run_count(a);
     a->wanted = mem_new(j->q->length, sizeof *a->wanted);
     a->change = mem_new(t->site_count, sizeof *a->change);
     for (size_t s = 0; s < t->site_count; s++)
@@ -468,7 +489,7 @@ pb_status attribute_run_question(trace *t, question *q, const pb_attribute_optio
 {
     pb_trace_options traced = options->trace;
     traced.verify = 0;
-    trace_job j = {.t = t, .q = q, .options = &traced};
+    trace_job j = {.t = t, .q = q, .options = &traced, .least_after = least_bytes};
     *t = (trace){.foil = -1, .estimates = {.made = true, .steps = options->steps, .spearman = NAN}};
     pb_status status = run(&j, options, err);
     trace_job_free(&j);

@@ -48,8 +48,7 @@ static pb_status read_out(void *context, replay_fork *const *forks, size_t count
     return status ? status : clean_run_scores(c, forks, count, &c->score, err);
 }
 
-/* Bytes that a run takes beside what is recorded. */
-static size_t running_bytes(const question *q)
+size_t clean_run_running_bytes(const question *q)
 {
     const decoder *m = &q->model->decoder;
     return q->length * m->config.d_model * sizeof(float) + replay_fixed_bytes(m, q->length);
@@ -72,7 +71,7 @@ static pb_status run(clean_run *c, const row_watch *watch, pb_error *err)
 pb_status clean_run_make(clean_run *c, question *q, size_t sites_first, size_t budget, pb_error *err)
 {
     *c = (clean_run){.q = q};
-    TRY(question_fits(clean_run_bytes(q, sites_first) + running_bytes(q), budget, "this run", err));
+    TRY(question_fits(clean_run_bytes(q, sites_first) + clean_run_running_bytes(q), budget, "this run", err));
     size_t rows, most = sites_first < q->last ? sites_first : q->last;
     const recording *base = earlier_find(q->earlier, q, most, &rows);
     TRY(recording_new(&c->recording, &q->model->decoder.config, base, rows, q->length, sites_first, err));
@@ -81,7 +80,7 @@ pb_status clean_run_make(clean_run *c, question *q, size_t sites_first, size_t b
 
 pb_status clean_run_fits(const question *q, size_t taken, size_t budget, pb_error *err)
 {
-    return question_fits(taken + running_bytes(q), budget, "this run", err);
+    return question_fits(taken + clean_run_running_bytes(q), budget, "this run", err);
 }
 
 pb_status clean_run_watch(clean_run *c, question *q, const row_watch *watch, size_t taken, size_t budget, pb_error *err)

@@ -34,8 +34,9 @@ pb_status clean_run_watch(clean_run *c, question *q, const row_watch *watch, siz
 pb_status clean_run_fits(const question *q, size_t taken, size_t budget, pb_error *err);
 void clean_run_free(clean_run *c);
 
-/* Bytes that its recording takes. */
+/* Bytes that its recording takes, and what it takes beside that while it runs. */
 size_t clean_run_bytes(const question *q, size_t sites_first);
+size_t clean_run_running_bytes(const question *q);
 
 /* What a result says it cost. */
 typedef struct method_cost {

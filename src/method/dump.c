@@ -179,23 +179,28 @@ static pb_status hand_tower(dump_job *j, const tower_recording *r, pb_error *err
     return PB_OK;
 }
 
+/* What of the tower's run is kept; whether anything is wanted of it. */
+static bool tower_wanted(const dump *d, tower_kept *kept)
+{
+    bool wanted = false;
+    *kept = (tower_kept){0};
+    for (size_t i = 0; i < d->site_count; i++) {
+        const dump_site *s = &d->sites[i];
+        wanted |= s->part == DUMP_TOWER;
+        kept->attn_out |= s->part == DUMP_TOWER && s->site == SITE_ATTN_OUT;
+        kept->mlp_out |= s->part == DUMP_TOWER && s->site == SITE_MLP_OUT;
+    }
+    return wanted;
+}
+
 /* The tower once more, recorded: its sites are small beside a decoder's. */
 static pb_status run_tower(dump_job *j, pb_error *err)
 {
-    tower_kept kept = {0};
-    bool wanted = false;
+    tower_kept kept;
     vision *v = j->q->model->vision;
     tower_recording *r = NULL;
-    for (size_t i = 0; i < j->d->site_count; i++) {
-        const dump_site *s = &j->d->sites[i];
-        wanted |= s->part == DUMP_TOWER;
-        kept.attn_out |= s->part == DUMP_TOWER && s->site == SITE_ATTN_OUT;
-        kept.mlp_out |= s->part == DUMP_TOWER && s->site == SITE_MLP_OUT;
-    }
-    if (!wanted)
+    if (!tower_wanted(j->d, &kept))
         return hand_tower(j, NULL, err);
-    size_t bytes = tower_recording_bytes(v, kept) + tower_fixed_bytes(v) + tower_fork_bytes(v);
-    TRY(question_fits(bytes, j->run->memory, "the tower's dump", err));
     TRY(tower_recording_new(&r, v, kept, err));
     tower_fork f = {.pixels = j->q->picture.pixels, .record = r};
     pb_status status = tower_run(v, &f, 1, err);
@@ -203,6 +208,19 @@ static pb_status run_tower(dump_job *j, pb_error *err)
         status = hand_tower(j, r, err);
     tower_recording_free(r);
     return status;
+}
+
+/* The tower's run is over when the decoder's begins: the larger one must fit. */
+static pb_status check_memory(const dump_job *j, pb_error *err)
+{
+    const decoder *m = &j->q->model->decoder;
+    const vision *v = j->q->model->vision;
+    tower_kept kept;
+    size_t T = j->q->prompt.length;
+    size_t run = T * m->config.d_model * sizeof(float) + replay_fixed_bytes(m, T) + score_bytes(m, 1, 1);
+    size_t tower = tower_wanted(j->d, &kept) ? tower_recording_bytes(v, kept) + tower_fixed_bytes(v) + tower_fork_bytes(v) : 0;
+    return tower > run ? question_fits(tower, j->run->memory, "the tower's dump", err)
+                       : question_fits(run, j->run->memory, "this dump", err);
 }
 
 /* What the run says next, so that whoever reads the files can tell that it is the run they mean. */
@@ -235,7 +253,7 @@ pb_status dump_run(dump *d, question *q, const dump_sink *sink, const pb_run_opt
     size_t T = q->prompt.length, rows = T * m->config.d_model * sizeof(float);
     dump_job j = {d, q, sink, run};
     replay_work work = {0};
-    TRY(question_fits(rows + replay_fixed_bytes(m, T) + score_bytes(m, 1, 1), run->memory, "this dump", err));
+    TRY(check_memory(&j, err));
     TRY(run_tower(&j, err));
     bool *wanted = mem_new(T, sizeof *wanted);
     for (size_t i = 0; i < d->positions.count; i++)

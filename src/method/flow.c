@@ -119,11 +119,12 @@ static pb_status run(flow_job *j, question *q, pb_error *err)
 {
     flow *f = j->f;
     decoder *m = &q->model->decoder;
-    size_t budget = question_budget(j->options->run.memory);
+    size_t budget = j->options->run.memory;
     TRY(choose(j, q, err));
     make_curves(j);
     size_t first = span_pairs_first_destination(&f->pairs), looking = transfer_bytes(m, j->pairs, f->pairs.count);
-    TRY(question_fits(clean_run_bytes(q, first) + looking, budget, "this flow", err));
+    size_t running = clean_run_running_bytes(q), more = looking > running ? looking : running;
+    TRY(question_fits(clean_run_bytes(q, first) + more, budget, "this flow", err));
     TRY(clean_run_make(&j->run, q, first, budget, err));
     f->run_flop = j->run.work.flop;
     transfer_request request = {.recording = j->run.recording, .pairs = j->pairs, .pair_count = f->pairs.count,

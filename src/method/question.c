@@ -55,9 +55,32 @@ pb_status question_check(model *m, const pb_question *asked, size_t more, pb_err
     return status;
 }
 
-size_t question_budget(size_t asked)
+size_t question_budget_asked(size_t asked)
 {
     return asked ? asked : (size_t)8 << 30;
+}
+
+/* Of a budget of that size or less nothing is set aside: it would be eaten up by what is there anyway. */
+enum { SMALL_BUDGET = 64 << 20 };
+
+/* Twice as much more of a budget than is set aside of it, so that a larger one never leaves less. */
+static size_t set_aside(size_t asked)
+{
+    size_t standing = model_standing_bytes(), most = asked > SMALL_BUDGET ? (asked - SMALL_BUDGET) / 2 : 0;
+    return standing < most ? standing : most;
+}
+
+size_t question_budget(size_t asked)
+{
+    size_t all = question_budget_asked(asked);
+    return all - set_aside(all);
+}
+
+/* The budget of which so much is left. */
+static size_t budget_for(size_t needed)
+{
+    size_t more = needed > SMALL_BUDGET ? needed - SMALL_BUDGET : 0, standing = model_standing_bytes();
+    return needed + (standing < more ? standing : more);
 }
 
 pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error *err)
@@ -65,9 +88,10 @@ pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error
     enum { MEGABYTE = 1 << 20 };
     if (question_budget(budget) >= needed)
         return PB_OK;
+    size_t least = budget_for(needed) / MEGABYTE + 1;
     fail(err, PB_ENOMEM, "--memory: a budget of %zu MB is too small, %s needs at least %zu MB",
-         question_budget(budget) / MEGABYTE, what, needed / MEGABYTE + 1);
-    fail_hint(err, "give --memory %zuM or more", needed / MEGABYTE + 1);
+         question_budget_asked(budget) / MEGABYTE, what, least);
+    fail_hint(err, "give --memory %zuM or more", least);
     return PB_ENOMEM;
 }
 

@@ -54,9 +54,12 @@ pb_status question_check(model *m, const pb_question *asked, size_t more, pb_err
 pb_status question_set_answer(question *q, const int32_t *ids, size_t count, pb_error *err);
 void question_free(question *q);
 
-/* The budget for working memory that was asked for: bytes, 0 stands for 8 GiB. */
+/* The budget that was asked for: 0 stands for 8 GiB. */
+size_t question_budget_asked(size_t asked);
+/* What a run may take of the budget that was asked for: less what stands before it begins
+ * (model_standing_bytes), where it is more than a few dozen megabytes. */
 size_t question_budget(size_t asked);
-/* Whether work that needs so many bytes fits the budget; the error says what `what` needs. */
+/* Whether work that needs so many bytes fits the budget asked for; the error says what `what` needs. */
 pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error *err);
 
 /* Floating-point operations of one full-length pass of the decoder: every row through every layer, and the answer's rows to

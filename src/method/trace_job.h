@@ -40,6 +40,8 @@ typedef struct trace_job {
     size_t cell_count;
     size_t wave_bytes, fixed_bytes; /* what forks' rows may take, and what all else does: of all jobs of the list */
     size_t held_bytes;              /* its recordings and inputs, which stay */
+    size_t (*least_after)(const struct trace_job *j); /* what goes on after the references takes at least, with what is
+                                                       * held; NULL: cells alone */
     tower_recording *tower_clean, **tower_corrupted; /* [samples]; NULL where no site of the tower is traced */
     float **pixels;                 /* [samples] the corrupted picture, normalised; NULL likewise */
     replay_work work;               /* its part of what the list's replays took */

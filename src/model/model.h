@@ -35,6 +35,7 @@ typedef struct model {
     size_t eos_count;
     model_change *changes;     /* [change_count] */
     size_t change_count;
+    size_t bytes;              /* what opening it took, about: the tokenizer above all */
 } model;
 
 /* Where a model lies. */
@@ -59,6 +60,9 @@ pb_status model_check(const model *m, pb_error *err);
 
 /* PB_EINVAL where `folder`, to which results go, is the model's own or lies inside of it: nothing is written there. */
 pb_status model_check_output(const model *m, const char *folder, pb_error *err);
+
+/* What all open models took, and the matrix library with its code and buffers: there is before a run begins, and stays. */
+size_t model_standing_bytes(void);
 
 /* Adds to m->changes. */
 void model_note_change(model *m, const char *file, const char *kind, size_t terms, size_t rank);

@@ -194,7 +194,7 @@ static pb_status ask_all(unit_run *u, pb_error *err)
 /* What the budget leaves for it. */
 static size_t memory_left(const unit_run *u)
 {
-    size_t budget = question_budget(u->j->options.run.memory), held = held_bytes(u) + u->earlier.bytes;
+    size_t budget = question_budget_asked(u->j->options.run.memory), held = held_bytes(u) + u->earlier.bytes;
     return budget > held ? budget - held : 1;
 }
 
