@@ -85,7 +85,7 @@ static size_t cell_edits(const trace_job *j, trace_cell c, size_t sample, row_ed
     return edits[1].first_layer < edits[1].end_layer ? 2 : 1;
 }
 
-/* Whether putting the row in changes nothing that is read: it is there already, to the bit (which a plan cannot know), or
+/* Whether putting the row in changes nothing that is read: it is there already, to the bit (which a plan knows of inputs alone), or
  * it lies in the last layer where no later row attends to it. */
 static bool row_is_idle(const trace_job *j, const row_edit *e, size_t layer, size_t position, size_t sample)
 {
@@ -95,6 +95,9 @@ static bool row_is_idle(const trace_job *j, const row_edit *e, size_t layer, siz
         return true;
     if (layer + 1 == c->layers && e->site != SITE_RESID_PRE && position < j->q->last)
         return true;
+    if (layer == 0 && e->site == SITE_RESID_PRE) /* the inputs: a plan knows them, too */
+        return memcmp(j->inputs[sample] + position * c->d_model, j->q->input + position * c->d_model,
+                      c->d_model * sizeof(float)) == 0;
     return e->source && memcmp(recording_row(e->source, e->site, layer, position) + at,
                                recording_row(trace_patched_run(j, sample), e->site, layer, position) + at,
                                width * sizeof(float)) == 0;
