@@ -274,7 +274,32 @@ class Trace(ProgramTest):
                     self.assertLessEqual(abs(x - y), 1e-4 * max(x, y))
 
     def test_dtype(self):
-        self.assertEqual(self.json("--dtype", "f32")["model"]["dtype"], "f32")
+        """bf16 is another computation, near the first; in it too a replay is its plain form, a changed budget changes no bit."""
+        exact, rounded = self.json("--dtype", "f32", image=PICTURE), self.json("--dtype", "bf16", image=PICTURE)
+        self.assertEqual(exact["model"]["dtype"], "f32")
+        self.assertEqual(rounded["model"]["dtype"], "bf16")
+        self.assertSameNumbers(exact, self.json(image=PICTURE))
+        cells = [(x, y) for site, rows in self.grids(exact).items() for row, other in zip(rows, self.grids(rounded)[site])
+                 for x, y in zip(row, other)]
+        self.assertTrue(all(abs(x - y) < 0.1 * x for x, y in cells), max(abs(x - y) / x for x, y in cells))
+        self.assertTrue(any(x != y for x, y in cells))
+        naive = self.json("--dtype", "bf16", "--naive", image=PICTURE)
+        for site, rows in self.grids(rounded).items():
+            for row, other in zip(rows, self.grids(naive)[site]):
+                self.assertSame(row, other)
+        self.assertSameNumbers(rounded, self.json("--dtype", "bf16", "--threads", 2, "--memory", "4M", image=PICTURE))
+
+    def test_dtype_without_instructions_for_it(self):
+        """Without bf16's instructions weights are rounded all the same, and the program says what it does."""
+        if not EXACT:
+            self.skipTest("a CBLAS has none anyway")
+        line = ("ask", LLAVA, QUESTION, "--dtype", "bf16")
+        old = {"env": {"DNNL_MAX_CPU_ISA": "AVX2"}}
+        said = self.succeeds(self.program(*line, **old))
+        self.assertIn("bf16", said.stderr)
+        self.assertEqual(self.succeeds(self.program(*line, "--quiet", **old)).stderr, "")
+        self.assertEqual(self.succeeds(self.program(*line[:3], **old)).stderr, "")
+        self.assertIn("multiplied in f32", self.succeeds(self.program("info", LLAVA, "--dtype", "bf16", **old)).stdout)
 
     def test_threads(self):
         one = self.json("--threads", 1, image=PICTURE)
@@ -409,6 +434,14 @@ class Info(ProgramTest):
         self.assertNotIn("changes", json.loads(self.succeeds(self.program("info", LLAVA, "--json")).stdout))
         self.fails(self.program("info", LLAMA, "--lora", CHANGES / "llava"), "lora_A.weight")
         self.misused(self.program("demo", "--lora", CHANGES / "llava"), "no option --lora")
+
+    def test_dtype(self):
+        info = json.loads(self.succeeds(self.program("info", LLAVA, "--dtype", "bf16", "--json")).stdout)
+        self.assertEqual(info["compute"]["dtype"], "bf16")
+        self.assertIn(info["compute"]["products"], ("bf16", "f32"))
+        self.assertEqual(json.loads(self.succeeds(self.program("info", LLAVA, "--json")).stdout)["compute"],
+                         {"dtype": "f32", "products": "f32"})
+        self.assertGreater(self.plan("--dtype", "bf16")["seconds"], 0)
 
     def test_without_plan_it_asks_nothing(self):
         self.misused(self.program("info", LLAVA, "--question", QUESTION), "--plan")

@@ -201,7 +201,8 @@ class SweepTest(ProgramTest):
     def test_other_work_is_refused(self):
         self.succeeds(self.sweep("--method", "ask"))
         for args, words in ((("--method", "ask", "--max-tokens", 2), "max_tokens"), (("--method", "flow"), "method"),
-                            (("--method", "ask", "--prefill", "It is"), "prefill"), (("--method", "ask", "--seed", 3), "seed")):
+                            (("--method", "ask", "--prefill", "It is"), "prefill"), (("--method", "ask", "--seed", 3), "seed"),
+                            (("--method", "ask", "--dtype", "bf16"), "dtype")):
             self.refused(self.sweep(*args), 1, words)
         self.refused(self.sweep("--method", "ask", data=self.write(ROWS[:2], "other.jsonl")), 1, "s.db")
 

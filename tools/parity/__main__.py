@@ -14,8 +14,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
-from . import (attribute_compare, attribute_identities, checkpoints, dump_compare, edit_compare, edit_identities, flagqa_check,
-               flow_compare, gguf_models, identities, invariants, knockout_compare, lens_compare, multimodal_files, program,
+from . import (attribute_compare, attribute_identities, bf16_compare, checkpoints, dump_compare, edit_compare, edit_identities,
+               flagqa_check, flow_compare, gguf_models, identities, invariants, knockout_compare, lens_compare, multimodal_files, program,
                sentencepiece_check, torch_files, tower_compare)
 from .cases import CAPITAL, FOREIGN, PLAIN, cases
 from .checkpoints import end_early
@@ -58,6 +58,7 @@ def main() -> int:
         print(f"{program.program()} is not there: build it with scripts/test, or name it in PATCHBAY", file=sys.stderr)
         return 1
     lines = sum(_for_each(_checkpoint, oracles, pictures, options), []) + _tokenizers(options) + _flagqa(options)
+    lines += _drift_of_all(lines)
     if options.markdown:
         options.markdown.write_text(_markdown(lines))
     failed = sum(bool(line.result.problems) for line in lines)
@@ -135,6 +136,7 @@ def _checks(oracle: Oracle, pictures: Path, work: Path):
     yield from dump_compare.checks(oracle, pictures)
     yield from knockout_compare.checks(oracle, pictures)
     yield from tower_compare.checks(oracle, pictures)
+    yield from bf16_compare.checks(oracle, pictures)
     yield from _questions(oracle, pictures, work)
     yield from _edits(oracle, pictures, work)
 
@@ -203,6 +205,16 @@ def _flagqa(options: argparse.Namespace) -> list[Line]:
         count, problems = 0, [str(error)]
     line = Line(name, case, Comparison(cells=count, problems=problems), time.monotonic() - start)
     _print(line, command)
+    return [line]
+
+
+def _drift_of_all(lines: list[Line]) -> list[Line]:
+    """bf16's drift over the cells of all checkpoints."""
+    result = bf16_compare.together([line.result for line in lines])
+    if not result.cells:
+        return []
+    line = Line("all checkpoints", bf16_compare.NAME, result, 0.0)
+    _print(line, [])
     return [line]
 
 

@@ -20,6 +20,7 @@ class Comparison:
     worst: float = 0.0
     problems: list[str] = field(default_factory=list)
     note: str = ""
+    drift: tuple | None = None                    # bf16_compare's: the program's, and HF's
 
     def equal(self, what: str, found, expected) -> None:
         if found != expected:
