@@ -210,8 +210,8 @@ bool decoder_changed(const decoder *m, const tensor *t);
  * Not checked for NaN.
  *
  * What is changed is f32 in every form: a change is often smaller than bf16's steps of the matrix that it is added to,
- * and would be lost. In bf16 the term is added to the rounded matrix, so that a changed model differs from the unchanged
- * one by the change alone; the rows that such a matrix multiplies are not rounded. */
+ * and would be lost. In bf16 the term is added to the rounded matrix, which the unchanged model has; the rows that it
+ * multiplies are not rounded. */
 weight decoder_in_place(const decoder *m, const tensor *t);
 /* out[rows][width] = rows first .. of t with its changes as products take them, which *w then names: of
  * decoder_element_bytes each. Fails as decoder_read_rows does. */
