@@ -459,11 +459,12 @@ enum {
     LEAST_EACH = 128, /* a thread's chunk, where there are rows enough */
 };
 
-/* Rows of the largest chunk that a thread takes by itself. Together they are as many as where all share one chunk, unless
+/* Rows of the largest chunk that a thread takes by itself: together half of what they would share in one chunk, unless
  * threads are so many that theirs would be too small. */
 static size_t rows_each(size_t threads)
 {
-    return CHUNK_ROWS / threads > LEAST_EACH ? CHUNK_ROWS / threads : LEAST_EACH;
+    size_t rows = CHUNK_ROWS / 2 / threads;
+    return rows > LEAST_EACH ? rows : LEAST_EACH;
 }
 
 typedef struct walk {
@@ -516,18 +517,22 @@ static pb_status run_chunks(walk *k, const layer_walk *step, lane *lanes, size_t
  * enough; else 0. */
 static size_t rows_apart(const walk *k, const lane *lanes, size_t count)
 {
-    size_t total = rows_of(lanes, count), each = rows_each(k->threads);
+    size_t total = rows_of(lanes, count), most = rows_each(k->threads);
+    size_t share = total / (2 * k->threads) * 9 / 8; /* more by an eighth, as chunks are of whole lanes */
     if (!k->apart || total < k->threads * LEAST_APART)
         return 0;
-    size_t chunks = (total + each * k->threads - 1) / (each * k->threads) * k->threads;
-    return (total + chunks - 1) / chunks;
+    return share < most ? share : most;
 }
 
-/* at[count + 1] = where each chunk begins; returns how many they are. */
-static size_t cut_chunks(size_t *at, const lane *lanes, size_t count, size_t most)
+/* at[count + 1] = where each chunk begins; returns how many they are. For each number of rows that the library has not seen
+ * it makes new code, so cuts are where they were in the layer before: lanes that join are apart from those that did, which
+ * stand where they stood. */
+static size_t cut_chunks(size_t *at, const lane *lanes, size_t count, size_t layer, size_t most)
 {
-    size_t chunks = 0, rows;
-    for (size_t i = 0; i < count; i += lanes_within(lanes + i, count - i, most, &rows))
+    size_t chunks = 0, joined = 0, rows;
+    while (joined < count && lanes[joined].start < layer)
+        joined++;
+    for (size_t i = 0; i < count; i += lanes_within(lanes + i, (i < joined ? joined : count) - i, most, &rows))
         at[chunks++] = i;
     at[chunks] = count;
     return chunks;
@@ -543,7 +548,7 @@ static void add_work(replay_work *to, const replay_work *from, int threads)
 
 static pb_status run_chunks_apart(walk *k, const layer_walk *step, lane *lanes, size_t count, size_t most, pb_error *err)
 {
-    size_t *at = mem_new(count + 1, sizeof *at), chunks = cut_chunks(at, lanes, count, most);
+    size_t *at = mem_new(count + 1, sizeof *at), chunks = cut_chunks(at, lanes, count, step->layer, most);
     meter *helpers = meter_runs() ? mem_new(k->threads, sizeof *helpers) : NULL;
     pb_status status = PB_OK;
 #pragma omp parallel num_threads((int)k->threads)
