@@ -7,7 +7,7 @@
 Each part is measured as it is asked for and added to the JSON file, so that they can be run one by one; ratios are made of what is there.
 
     bench   `patchbay bench MODEL`: rates of products, bandwidth, an answer's tokens, an edit of ten steps with before and after, and
-            a trace of as many layers as take a minute.
+            a trace of as many layers as take half a minute.
     trace   `patchbay trace`, the paper's two grids (attn_out, mlp_out) over all text rows under swap:Paris, as a process from start to
             exit, of all layers or of --layers; its memory beside the mapped weights (RssAnon) is looked at every 20 ms.
     hooks   one cell of the official procedure in bfloat16: a forward pass of three whole prompts (one clean, two corrupted) with a hook that

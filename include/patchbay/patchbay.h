@@ -638,7 +638,7 @@ pb_status pb_sweep_merge(const char *path, const char *const *stores, size_t cou
 
 typedef struct pb_bench pb_bench;
 
-/* The trace is one of as many layers as take about a minute. */
+/* The trace is one of as many layers as take about half a minute. */
 pb_status pb_bench_run(pb_bench **out, pb_model *model, const pb_run_options *run, pb_error *err);
 void pb_bench_free(pb_bench *bench);
 /* Schema patchbay.bench/1. *json: free(). */

@@ -54,22 +54,23 @@ static pb_status measure_products(bench *b, bench_dtype type, size_t memory, pb_
     return PB_OK;
 }
 
-static size_t weight_bytes(const bench *b, const decoder_config *c)
+static size_t weight_bytes(const bench *b, const decoder *m)
 {
     size_t count = 0;
     for (size_t s = 0; s < b->shape_count; s++)
         count += b->shapes[s].n * b->shapes[s].k * b->shapes[s].times;
-    return c->layers * count * (b->dtype == BENCH_BF16 ? 2 : 4);
+    return m->config.layers * count * weight_form_bytes(m->form);
 }
 
 pb_status bench_open(bench *b, const model *m, size_t memory, pb_error *err)
 {
     size_t budget = question_budget(memory), stretch = budget < STRETCH ? budget : STRETCH;
-    *b = (bench){.machine = {.cpu = process_cpu(), .cores = (size_t)omp_get_num_procs(),
+    *b = (bench){.dtype = m->decoder.form == FORM_F32 ? BENCH_F32 : BENCH_BF16,
+                 .machine = {.cpu = process_cpu(), .cores = (size_t)omp_get_num_procs(),
                              .threads = (size_t)omp_get_max_threads(), .memory = process_machine_bytes(),
                              .library = matmul_library()}};
     add_shapes(b, &m->decoder.config);
-    size_t weights = weight_bytes(b, &m->decoder.config);
+    size_t weights = weight_bytes(b, &m->decoder);
     pb_status status = measure_products(b, BENCH_F32, budget, err);
     if (!status && rate_has_bf16())
         status = measure_products(b, BENCH_BF16, budget, err);

@@ -164,6 +164,7 @@ static pb_status read_part(decoder *m, const decoder_layer *from, decoder_part p
         meter_work(0, file_bytes(t));
     } else if (t && !from->checked && !decoder_changed(m, t)) {
         TRY(weights_check(t, err)); /* once: it is the file's, used where it lies */
+        meter_work(0, file_bytes(t));
     }
     return PB_OK;
 }
