@@ -125,7 +125,7 @@ def question(i: int) -> dict:
 
 
 def rows_of(trace: dict) -> int:
-    return trace["tokens"][-1]["position"] + 1
+    return sum(token.get("count", 1) for token in trace["tokens"])
 
 
 # ---------------------------------------------------------------------------------------------------------------

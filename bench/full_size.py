@@ -95,8 +95,8 @@ def trace(options: argparse.Namespace, picture: Path, _result: dict) -> dict:
             raise SystemExit(f"exit code {process.returncode}: {command}")
     done = json.loads(text)
     return {"seconds": seconds, "anonymous_bytes": peak.stop(), "cost": done["cost"], "layers": len(done["layers"]),
-            "rows": done["tokens"][-1]["position"] + 1, "text_rows": len(done["positions"]), "memory": options.memory,
-            "tokens": [[t.get("count", 1), t["id"], t["position"]] for t in done["tokens"]],
+            "rows": sum(t.get("count", 1) for t in done["tokens"]), "text_rows": len(done["positions"]), "memory": options.memory,
+            "tokens": [[t.get("count", 1), t.get("id")] for t in done["tokens"]],   # of the picture's rows there is no id
             "constraint": done["constraints"][0]["positions"]}
 
 
@@ -134,7 +134,8 @@ def hooks(options: argparse.Namespace, _picture: Path, result: dict) -> dict:
     start = time.perf_counter()
     model = LlavaForConditionalGeneration.from_pretrained(options.model, dtype=torch.bfloat16, attn_implementation="sdpa").eval()
     loading = time.perf_counter() - start
-    ids = [i for count, token, _ in result["trace"]["tokens"] for i in [token] * count]
+    picture = model.config.image_token_index
+    ids = [i for count, token in result["trace"]["tokens"] for i in [picture if token is None else token] * count]
     position, size = result["trace"]["constraint"][-1], model.config.vision_config.image_size
     batch = torch.tensor([ids] * 3)
     batch[1:, result["trace"]["constraint"]] = 100

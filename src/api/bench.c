@@ -111,9 +111,9 @@ static pb_status bench_ask(bench_job *j, pb_error *err)
     TRY(ask(j, &brief, 1, &one, err));
     bench_add(&j->out->b, "first", &j->meter);
     TRY(ask(j, &brief, 1, &one, err));
-    meter prompt = j->meter;
+    meter asked = j->meter;
     TRY(ask(j, &brief, ANSWER, &many, err));
-    meter_subtract(&j->meter, &prompt);
+    meter_subtract(&j->meter, &asked);
     if (many > one)
         bench_add(&j->out->b, "tokens", &j->meter);
     TRY(ask(j, &j->question, 1, &one, err));
