@@ -75,7 +75,9 @@ class Bench(ProgramTest):
                     self.assertRegex(text, rf"(?m)^{work} +[0-9.]+ +100.0 %")
 
     def test_table(self):
-        text = self.succeeds(self.bench()).stdout
+        result = self.succeeds(self.bench(LLAVA, cwd=self.folder))
+        text = result.stdout
+        self.assertEqual((result.stderr, list(self.folder.iterdir())), ("", []))   # nothing said, nothing left
         self.assertRegex(text, r"(?m)^machine +\S")
         self.assertRegex(text, r"(?m)^reading +[0-9.]+ GB/s")
         self.assertRegex(text, r"(?m)^products, GFLOP/s; rows +16 +32 .* 4096$")
@@ -94,8 +96,7 @@ class Bench(ProgramTest):
             self.assertAlmostEqual(work[0]["bytes"] / work[1]["bytes"], 2, delta=0.4)
 
     def test_threads(self):
-        for threads in (1, 2):
-            self.assertEqual(self.json(LLAMA, "--threads", threads)["machine"]["threads"], threads)
+        self.assertEqual(self.json(LLAMA, "--threads", 2)["machine"]["threads"], 2)
 
     def test_memory(self):
         """Less of it cuts the largest products, and is enough for small models."""
@@ -106,7 +107,6 @@ class Bench(ProgramTest):
     def test_progress(self):
         result = self.succeeds(self.program("bench", LLAMA))
         self.assertIn("measuring this machine", result.stderr)
-        self.assertEqual(self.succeeds(self.bench()).stderr, "")
 
     def test_misuse(self):
         self.misused(self.bench(LLAMA, LLAVA), "MODEL")
@@ -116,10 +116,6 @@ class Bench(ProgramTest):
     def test_default_is_demo(self):
         result = self.program("bench", "--quiet", env={"PATCHBAY_MODELS": str(self.folder)})
         self.fails(result, "demo")
-
-    def test_nothing_is_left(self):
-        self.succeeds(self.bench(LLAVA, cwd=self.folder))
-        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_every_option_has_a_test(self):
         listed = set(re.findall(r"^  --([a-z-]+)", self.program("bench", "--help").stdout, re.M))
