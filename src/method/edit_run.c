@@ -203,14 +203,14 @@ typedef pb_status (*way)(edit_run_result *r, model *m, question *const *question
 
 static pb_status find_and_measure(edit_run_result *r, model *m, way run, pb_error *err)
 {
-    picture_cache pictures = {0};
+    picture_cache own = {0}, *pictures = r->measured.plan.pictures ? r->measured.plan.pictures : &own;
     question *list = NULL, **pointers = NULL;
-    pb_status status = open_questions(r, m, &pictures, &list, &pointers, err);
+    pb_status status = open_questions(r, m, pictures, &list, &pointers, err);
     if (!status)
         status = run(r, m, pointers, err);
     close_questions(list, r->count);
     free(pointers);
-    picture_cache_free(&pictures);
+    picture_cache_free(&own);
     return status;
 }
 

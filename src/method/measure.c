@@ -119,6 +119,11 @@ static pb_status failed_at(const measure_question *q, pb_status code, pb_error *
     return inner.hint[0] ? fail_hint(err, "%s", inner.hint) : code;
 }
 
+static picture_cache *pictures_of(const measure *x)
+{
+    return x->plan.pictures ? x->plan.pictures : &x->state->pictures;
+}
+
 static pb_status open_job(const measure_pass *p, slice *s, pb_error *err)
 {
     measure_state *state = p->x->state;
@@ -127,7 +132,7 @@ static pb_status open_job(const measure_pass *p, slice *s, pb_error *err)
     measure_entry *e = &state->entries[job->entry];
     question *q = &s->questions[s->count];
     asking *a = &s->askings[s->count];
-    pb_status status = question_open_shared(q, state->m, &e->question->asked, &state->pictures, err);
+    pb_status status = question_open_shared(q, state->m, &e->question->asked, pictures_of(p->x), err);
     if (status)
         return failed_at(e->question, status, err);
     *a = (asking){.q = q, .terms = job->terms, .term_count = job->term_count, .keep_run = e->edited && !p->after};
@@ -215,7 +220,7 @@ static pb_status ask_slice(measure_pass *p, slice *s, size_t kept, pb_error *err
 {
     measure_state *state = p->x->state;
     ask_options options = {.max_tokens = MEASURE_TOKENS, .keep_next = true, .memory = p->x->plan.memory,
-                           .taken = kept + s->bytes + state->pictures.bytes, .earlier = p->x->plan.earlier,
+                           .taken = kept + s->bytes + pictures_of(p->x)->bytes, .earlier = p->x->plan.earlier,
                            .progress = report, .context = p};
     TRY(ask_many(state->m, s->askings, s->count, &options, &p->x->work, err));
     for (size_t i = 0; i < s->count; i++)

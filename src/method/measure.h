@@ -74,6 +74,7 @@ typedef struct measure_plan {
     size_t memory;              /* bytes to work in; 0: the default */
     earlier_runs *earlier;      /* where measure_before leaves what the edited questions begin with; NULL: nowhere. As
                                  * long as it holds anything the model itself must not change */
+    picture_cache *pictures;    /* where pictures are kept, whose limit is the caller's; NULL: in a cache of its own */
     void (*progress)(void *context, const char *what, double done, double total); /* may be NULL */
     void *context;
 } measure_plan;

@@ -323,7 +323,8 @@ static pb_status run_request(sweep_job *j, const measure_request *request, size_
     edit_settings settings = e->settings;
     const measure_plan plan = {.requests = request, .request_count = 1, .first_number = number, .pool = e->pool,
                                .pool_count = e->pool_count, .evaluation = e->evaluation, .evaluation_count = j->options.eval_count,
-                               .neighbours = j->options.edit.neighbours, .seed = j->options.run.seed, .memory = memory};
+                               .neighbours = j->options.edit.neighbours, .seed = j->options.run.seed, .memory = memory,
+                               .pictures = &j->pictures};
     size_t tokens;
     settings.memory = memory;
     TRY(edit_check_target(j->model, request->target, &tokens, err));
