@@ -392,8 +392,7 @@ pb_status tensor_check(const tensor *t, pb_error *err)
     return file_map_check_at(t->data, err);
 }
 
-/* From its first byte to its last, whatever lies between those of a layout. */
-static size_t bytes_of(const tensor *t)
+size_t tensor_bytes(const tensor *t)
 {
     const dtype_block *b = dtype_find(t->type);
     size_t last = t->count ? t->count - 1 : 0;
@@ -405,7 +404,7 @@ static size_t bytes_of(const tensor *t)
 
 void tensor_ahead(const tensor *t)
 {
-    file_map_ahead(t->data, bytes_of(t));
+    file_map_ahead(t->data, tensor_bytes(t));
 }
 
 /* ---- look-up ---- */

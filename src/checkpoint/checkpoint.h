@@ -84,6 +84,8 @@ bool checkpoint_is_gguf(const char *path);
 pb_status checkpoint_check(const checkpoint *c, pb_error *err);
 /* The same of the file in which t lies, as far as something that is missing was read: costs nothing. */
 pb_status tensor_check(const tensor *t, pb_error *err);
+/* From t's first byte in the file to its last, whatever lies between those of a layout. */
+size_t tensor_bytes(const tensor *t);
 /* Asks the system to have t's bytes in memory soon: it is the next to be used. */
 void tensor_ahead(const tensor *t);
 

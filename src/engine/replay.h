@@ -110,8 +110,10 @@ pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_
 /* What the forks would take, by their shapes alone: nothing is run, and no recording is looked at, so a base that is still
  * to be made may be NULL. flop counts every row of a joining lane's edits as computed: an estimate, a little high. */
 typedef struct replay_plan {
-    size_t waves, rows, largest; /* largest: rows of the largest wave */
-    double flop;
+    const struct layer_rates *rates; /* how fast this machine is (probe.h); NULL: seconds stay 0 */
+    size_t waves, rows, largest;     /* largest: rows of the largest wave */
+    double flop, seconds;            /* seconds: in the layers, without read-outs */
+    double weight_bytes;             /* of the layers' weights, each time that they are read */
 } replay_plan;
 
 void replay_plan_add(replay_plan *plan, const decoder *m, replay_fork *forks, size_t count, size_t memory);

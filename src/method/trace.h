@@ -150,7 +150,8 @@ size_t trace_cell_in_grid(const trace *t, trace_cell c);
 typedef struct trace_plan {
     size_t cells, waves, rows;  /* rows: of all forks and of the reference runs, over all waves */
     size_t working_bytes;       /* at most, beside the mapped weights */
-    double flop, seconds;       /* seconds at the rate of a product that is timed now */
+    double weight_bytes;        /* of the file, each time that they are read */
+    double flop, seconds;       /* seconds from when the question was opened, by a layer that is run and timed now */
 } trace_plan;
 
 pb_status trace_plan_question(trace_plan *plan, question *q, const pb_trace_options *options, pb_error *err);

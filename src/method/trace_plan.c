@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "math/matmul.h"
-#include "math/rate.h"
+#include "base/process.h"
+#include "engine/probe.h"
 #include "method/trace_job.h"
 #include "method/trace_tower.h"
 
@@ -31,29 +31,66 @@ static size_t add_cells(replay_plan *plan, trace_job *j)
     return b.count;
 }
 
-static pb_status product_rate(double *rate, const decoder *m, pb_error *err)
+/* ---- seconds ---- */
+
+enum { READS_AT_MOST = 128 };
+
+/* Seconds of a read-out of so many rows, by a few. */
+static pb_status time_readout(double *seconds, const trace_job *j, size_t reads, pb_error *err)
 {
-    enum { ROWS = 256, LARGEST = 2048 };
-    size_t n = m->config.d_model < LARGEST ? m->config.d_model : LARGEST;
-    return m->form == FORM_BF16 ? rate_product(rate, true, ROWS, n, n, err) : matmul_rate(rate, n, err);
+    decoder *m = &j->q->model->decoder;
+    size_t n = reads < READS_AT_MOST ? reads : READS_AT_MOST, D = m->config.d_model;
+    readout *rows = mem_new(n, sizeof *rows);
+    pb_status status = PB_OK;
+    *seconds = 0;
+    for (size_t i = 0; i < 2 && !status; i++) { /* the first one looks at the weights, too */
+        for (size_t r = 0; r < n; r++)
+            rows[r] = (readout){.x = j->q->input + r % j->q->length * D, .want = {0, -1}};
+        double begin = clock_now();
+        status = decoder_readout(m, rows, n, err);
+        *seconds = (clock_now() - begin) * (double)reads / (double)n;
+    }
+    free(rows);
+    return status;
+}
+
+/* Rows to be timed: as many as go through a layer together, but a small part of all. */
+static size_t probe_rows(const trace_job *j, const replay_plan *plan)
+{
+    enum { PART = 24, LEAST = 32, MOST = 1024 };
+    size_t D = j->q->model->decoder.config.d_model, fits = j->wave_bytes / (D * sizeof(float));
+    size_t rows = plan->rows / PART * j->q->model->decoder.config.layers / 2;
+    rows = rows < LEAST ? LEAST : rows > MOST ? MOST : rows;
+    return rows < fits || fits == 0 ? rows : fits;
+}
+
+/* The decoder's forks; returns how many are read out. */
+static size_t add_forks(replay_plan *plan, trace_job *j, double *tower)
+{
+    add_references(plan, j);
+    size_t read = 1 + j->samples + add_cells(plan, j);
+    return read + trace_tower_plan(j, plan, tower);
 }
 
 pb_status trace_plan_job(trace_plan *out, trace_job *j, pb_error *err)
 {
-    const decoder_config *c = &j->q->model->decoder.config;
-    replay_plan forks = {0};
-    double rate, tower = 0;
+    const decoder *m = &j->q->model->decoder;
+    replay_plan shapes = {0}, forks = {0};
+    layer_rates rates;
+    double tower = 0, same = 0, reading;
     *out = (trace_plan){0};
-    add_references(&forks, j);
-    size_t read = 1 + j->samples + add_cells(&forks, j), tokens = j->q->answer_count ? j->q->answer_count : 1;
-    read += trace_tower_plan(j, &forks, &tower);
-    TRY(product_rate(&rate, &j->q->model->decoder, err));
+    size_t tokens = j->q->answer_count ? j->q->answer_count : 1, read = add_forks(&shapes, j, &tower);
+    TRY(probe_layers(&rates, &j->q->model->decoder, j->q->input, j->q->length, probe_rows(j, &shapes), err));
+    TRY(time_readout(&reading, j, read * tokens, err));
+    forks.rates = &rates;
+    add_forks(&forks, j, &same);
     out->cells = trace_cell_total(j->t) + trace_tower_total(j->t);
     out->waves = forks.waves;
     out->rows = forks.rows;
-    out->working_bytes = j->fixed_bytes + forks.largest * c->d_model * sizeof(float);
-    out->flop = forks.flop + tower + (double)(read * tokens) * decoder_readout_flop(c) + question_vision_flop(j->q);
-    out->seconds = out->flop / rate;
+    out->working_bytes = j->fixed_bytes + forks.largest * m->config.d_model * sizeof(float);
+    out->weight_bytes = forks.weight_bytes + (double)forks.waves * (double)decoder_head_file_bytes(m);
+    out->flop = forks.flop + tower + (double)(read * tokens) * decoder_readout_flop(&m->config) + question_vision_flop(j->q);
+    out->seconds = clock_now() - j->q->began + forks.seconds + reading + tower / rates.many_flop * rates.many_seconds;
     return PB_OK;
 }
 

@@ -209,6 +209,20 @@ void decoder_head_ahead(const decoder *m)
     tensor_ahead(m->head);
 }
 
+size_t decoder_layer_bytes(const decoder *m, size_t layer)
+{
+    size_t bytes = 0;
+    for (decoder_part part = 0; part < PART_COUNT; part++)
+        if (m->layers[layer].part[part])
+            bytes += tensor_bytes(m->layers[layer].part[part]);
+    return bytes;
+}
+
+size_t decoder_head_file_bytes(const decoder *m)
+{
+    return tensor_bytes(m->head);
+}
+
 pb_status decoder_check_layer(const decoder *m, size_t layer, pb_error *err)
 {
     for (decoder_part part = 0; part < PART_COUNT; part++)

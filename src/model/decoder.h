@@ -118,6 +118,9 @@ pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts
 /* Asks for a layer's weights, or for the unembedding's, so that they are in memory when they are read. */
 void decoder_layer_ahead(const decoder *m, size_t layer);
 void decoder_head_ahead(const decoder *m);
+/* How many bytes of the file they are. */
+size_t decoder_layer_bytes(const decoder *m, size_t layer);
+size_t decoder_head_file_bytes(const decoder *m);
 /* PB_EIO naming a file that became shorter while it was in use: what was computed is worth nothing. The first costs nothing,
  * and notes what one layer's weights, used as they lie, were missing; the second asks for the files' sizes. */
 pb_status decoder_check_layer(const decoder *m, size_t layer, pb_error *err);

@@ -98,6 +98,7 @@ static json_t *plan_json(const trace_plan *p)
     set(plan, "rows", count(p->rows));
     set(plan, "flop", json_real(p->flop));
     set(plan, "working_bytes", count(p->working_bytes));
+    set(plan, "weight_bytes", json_real(p->weight_bytes));
     set(plan, "seconds", json_real(p->seconds));
     return plan;
 }
