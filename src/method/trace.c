@@ -64,13 +64,13 @@ pb_status trace_prepare(trace_job *j, pb_error *err)
     return trace_inputs(j, err);
 }
 
-/* What tracing will take is said before it begins. */
+/* The picture has many rows: what tracing them will take is said before. */
 static pb_status announce(trace_job *jobs, size_t count, pb_error *err)
 {
     const pb_run_options *run = &jobs[0].options->run;
     trace_plan all = {0};
     char line[160];
-    if (!run->progress)
+    if (!run->progress || !jobs[0].corruption.on_image)
         return PB_OK;
     for (size_t i = 0; i < count; i++) {
         trace_plan plan;
