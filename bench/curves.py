@@ -62,7 +62,7 @@ class Curves:
         layers = self.curve("layers", "layers traced", [2, 8, 15, 22, LAYERS], lambda n: ["--layers", f"0:{n}"])
         rows = self.curve("rows", "rows traced, from the last one up", [1, 4, 9, 18, TEXT_ROWS],
                           lambda n: ["--positions", f"{576 + TEXT_ROWS - n}:{576 + TEXT_ROWS}"])
-        prompt = self.curve("prompt", "rows of the prompt, of which 2 are traced", [0, 2, 4, 8], lambda n: ["--positions", "constraint"],
+        prompt = self.curve("prompt", "rows of the prompt; 2 are traced", [0, 2, 4, 8], lambda n: ["--positions", "constraint"],
                             question=lambda n: QUESTION + MORE * n, x=lambda n, trace: rows_of(trace))
         threads = self.curve("threads", "threads", [*range(1, (os.cpu_count() or 1) + 1)], lambda n: ["--threads", str(n)])
         questions = self.questions([1, 2, 4, 8])
@@ -146,7 +146,7 @@ def svg(result: dict) -> str:
 def panel(curve: dict, i: int) -> str:
     points = curve["points"]
     right = max(p["x"] for p in points)
-    left = 0 if min(p["x"] for p in points) < right / 2 else min(p["x"] for p in points) - 50
+    left = 500 if curve["name"] == "prompt" else 0
     top = nice(max(p["seconds"] for p in points))
 
     def at(p):
