@@ -55,7 +55,7 @@ def strengths(panel, found, model, method, measure):
     trials = chosen_of(found["trials"], **ours)
     turned = chosen_of(found["tradeoffs"], **ours)
     first = [t for t in trials if t["chosen"]]
-    points = sorted(((t["value"], t) for t in turned), key=lambda pair: pair[0])
+    points = sorted(((float(t["value"]), t) for t in turned), key=lambda pair: pair[0])
     if first and turned:
         value = settings_value(found, first[0], turned[0]["option"])
         points = sorted([*points, (value, first[0])], key=lambda pair: pair[0])

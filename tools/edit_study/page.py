@@ -202,7 +202,7 @@ def verdict(measured, aim):
 def tradeoff(found):
     if not found["trials"]:
         return ""
-    rows = [(*named(t), f"`{t['option']} {t['value']:g}`", *(value(t, m) for m in MEASURES))
+    rows = [(*named(t), f"`{t['option']} {t['value']}`", *(value(t, m) for m in MEASURES))
             for t in found["tradeoffs"]]
     return f"""
 ### What strength buys, and costs

@@ -82,7 +82,7 @@ def listed(plan, method, edit):
 def tradeoffs(plan, method):
     option = settings.STRENGTHS[method][0]
     about = {"model": plan.model.name, "method": method, "option": option}
-    return [{**about, "value": run.about[2], **measures.summary(edits)}
+    return [{**about, "value": f"{run.about[2]:g}", **measures.summary(edits)}
             for run in plan.tradeoffs(method) for edits in [of(plan, run, plan.splits.tuned)] if edits]
 
 
