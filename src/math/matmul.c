@@ -7,8 +7,10 @@
 #include "base/memory.h"
 #include "base/meter.h"
 #include "base/process.h"
+#include "base/random.h"
 #include "math/bf16.h"
 #include "math/elementwise.h"
+#include "math/few_rows.h"
 
 /* A product begins; meter_leave takes what is returned. */
 static meter_kind enter_product(size_t rows, size_t out, size_t in, size_t element)
@@ -372,10 +374,115 @@ static pb_status multiply_rows(const product *p, pb_error *err)
     return any_row_count_gives_the_same_bits() ? multiply_on_some_threads(p, err) : multiply_tiles(p, err);
 }
 
+/* ---- a few rows ---- */
+
+/* Shapes of matrices of which it is known how long the library's blocks are; 0: its sums are not those of few_rows.h. */
+enum { SHAPES = 64 };
+static struct few_rows_shape {
+    size_t out, in, block;
+    bool bf16;
+} shapes[SHAPES];
+static size_t shape_count;
+
+static bool find_block(size_t out, size_t in, bool bf16, size_t *block)
+{
+    bool found = false;
+    *block = 0;
+#pragma omp critical(few_rows_shapes)
+    {
+        for (size_t i = 0; i < shape_count && !found; i++)
+            if (shapes[i].out == out && shapes[i].in == in && shapes[i].bf16 == bf16) {
+                found = true;
+                *block = shapes[i].block;
+            }
+        found = found || shape_count == SHAPES; /* of more shapes than any model has nothing is known */
+    }
+    return found;
+}
+
+static void keep_block(size_t out, size_t in, bool bf16, size_t block)
+{
+#pragma omp critical(few_rows_shapes)
+    if (shape_count < SHAPES)
+        shapes[shape_count++] = (struct few_rows_shape){out, in, block, bf16};
+}
+
+static void run_few_rows(const few_rows_product *p, bool bf16)
+{
+    if (bf16)
+        few_rows_bf16(p);
+    else
+        few_rows_f32(p);
+}
+
+/* Whether the rows mix, so that sums in another order would show: not of a matrix of zeros. */
+static bool mixes(const float *y, size_t n)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < n; i++)
+        others += y[i] != 0;
+    return others * 2 > n;
+}
+
+/* The library's product of one random row with this matrix, and ours with each length that its blocks may have. */
+static pb_status probe(const matrix *w, size_t out, size_t in, size_t *block, pb_error *err)
+{
+    const size_t lengths[] = {in, 512, 1024, 256, 2048};
+    float *y;
+    TRY(mem_try(&y, 2 * (out + in), sizeof *y, "a row to be multiplied", err));
+    float *ours = y + out, *numbers = ours + out;
+    void *x = numbers;
+    random_state r = random_from(1);
+    for (size_t i = 0; i < in; i++)
+        numbers[i] = (float)random_gaussian(&r);
+    if (w->bf16)
+        bf16_round(x = numbers + in, numbers, in);
+    product one = {.y = y, .x = {x, in, 1, w->bf16}, .w = *w, .rows = 1, .columns = out, .inner = in};
+    pb_status status = multiply_rows(&one, err);
+    bool tells = !status && mixes(y, out), agrees = false;
+    for (size_t i = 0; tells && !agrees && i < sizeof lengths / sizeof *lengths; i++) {
+        *block = lengths[i];
+        run_few_rows(&(few_rows_product){ours, x, w->data, NULL, 1, out, in, *block}, w->bf16);
+        agrees = memcmp(y, ours, out * sizeof *y) == 0;
+    }
+    *block = agrees ? *block : 0;
+    if (tells)
+        keep_block(out, in, w->bf16, *block);
+    free(y);
+    return status;
+}
+
+/* Products of a few rows wait for the matrix, which the library reads at half of what memory gives: they are ours where
+ * they are seen to give the library's bits (of small matrices, and odd sizes, it is not worth looking). */
+static pb_status multiply_few_rows(const product *p, bool *done, pb_error *err)
+{
+    size_t block = 0;
+    bool runs = p->w.bf16 ? few_rows_bf16_runs() : few_rows_f32_runs();
+    *done = false;
+    if (p->w.down != 1 || p->rows == 0 || p->rows > FEW_ROWS || !runs || !any_row_count_gives_the_same_bits() || p->inner % 32 ||
+        p->columns < 64 || p->inner < 64)
+        return PB_OK;
+    TRY(start_library(err));
+    if (!find_block(p->columns, p->inner, p->w.bf16, &block))
+        TRY(probe(&p->w, p->columns, p->inner, &block, err));
+    if (block)
+        run_few_rows(&(few_rows_product){p->y, p->x.data, p->w.data, p->bias, p->rows, p->columns, p->inner, block},
+                     p->w.bf16);
+    *done = block != 0;
+    return PB_OK;
+}
+
+static pb_status multiply_linear(const product *p, pb_error *err)
+{
+    bool done;
+    TRY(multiply_few_rows(p, &done, err));
+    return done ? PB_OK : multiply_rows(p, err);
+}
+
 static pb_status linear_f32(float *y, const float *x, const float *w, const float *bias, size_t rows, size_t out,
                             size_t in, pb_error *err)
 {
-    return multiply_rows(&(product){.y = y, .x = {x, in, 1, false}, .w = {w, 1, in, false}, .bias = bias,
+    return multiply_linear(&(product){.y = y, .x = {x, in, 1, false}, .w = {w, 1, in, false}, .bias = bias,
                                     .rows = rows, .columns = out, .inner = in}, err);
 }
 
@@ -393,14 +500,14 @@ bool matmul_has_bf16(void)
     return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
 }
 
-/* As multiply_rows, with x[rows][inner] rounded first. */
+/* As multiply_linear, with x[rows][inner] rounded first. */
 static pb_status multiply_rounded(product *p, const float *x, pb_error *err)
 {
     uint16_t *rounded;
     TRY(mem_try(&rounded, p->rows, p->inner * sizeof *rounded, "rows in bf16", err));
     bf16_round(rounded, x, p->rows * p->inner);
     p->x = (matrix){rounded, p->inner, 1, true};
-    pb_status status = multiply_rows(p, err);
+    pb_status status = multiply_linear(p, err);
     free(rounded);
     return status;
 }

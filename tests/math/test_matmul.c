@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include "math/bf16.h"
+#include "math/few_rows.h"
 #include "math/matmul.h"
 
 typedef struct shape {
@@ -336,6 +337,67 @@ static void the_library_has_a_name(void **state)
     assert_true(strlen(matmul_library()) > 3);
 }
 
+/* ---- a few rows, whose products are our own where they give the library's bits ---- */
+
+/* A sum as few_rows.h defines it. */
+static float chain(const float *x, const float *w, size_t in, size_t block)
+{
+    float total = 0;
+    for (size_t k = 0; k < in; k += block) {
+        float sum = 0;
+        for (size_t i = k; i < in && i < k + block; i++)
+            sum = fmaf(x[i], w[i], sum);
+        total = k ? total + sum : sum;
+    }
+    return total;
+}
+
+static void few_rows_are_chains(void **state)
+{
+    (void)state;
+    static const shape shapes[] = {{1, 1}, {3, 40}, {16, 16}, {17, 100}, {200, 700}};
+    if (!few_rows_f32_runs())
+        skip();
+    for (size_t c = 0; c < sizeof shapes / sizeof *shapes; c++)
+        for (size_t rows = 1; rows <= FEW_ROWS; rows++)
+            for (size_t block = 32; block < 3000; block *= 4) {
+                size_t out = shapes[c].out, in = shapes[c].in;
+                float *x = gaussians(rows * in, 1), *w = gaussians(out * in, 2), *b = gaussians(out, 3);
+                float *y = zeros(rows * out), *expected = zeros(rows * out);
+                few_rows_f32(&(few_rows_product){y, x, w, b, rows, out, in, block});
+                for (size_t i = 0; i < rows * out; i++)
+                    expected[i] = chain(x + i / out * in, w + i % out * in, in, block) + b[i % out];
+                assert_same_bits(y, expected, rows * out, "few rows");
+                free(x), free(w), free(b), free(y), free(expected);
+            }
+}
+
+static void few_rows_give_the_bits_of_many(void **state)
+{
+    (void)state;
+    enum { MANY = 40 };
+    static const shape shapes[] = {{64, 64}, {192, 576}, {576, 1536}, {100, 1024}, {70, 2080}, {64, 4096}, {65, 11008}};
+    if (!matmul_row_invariant())
+        skip();
+    for (size_t c = 0; c < 2 * sizeof shapes / sizeof *shapes; c++) {
+        size_t out = shapes[c / 2].out, in = shapes[c / 2].in;
+        float *x = gaussians(MANY * in, 1), *w = gaussians(out * in, 2), *b = gaussians(out, 3);
+        float *all = zeros(MANY * out), *y = zeros(MANY * out);
+        uint16_t *rounded = mem_new(out * in, sizeof *rounded);
+        bf16_round(rounded, w, out * in);
+        weight m = c % 2 ? (weight){.bf16 = rounded} : (weight){.f32 = w};
+        assert_ok(matmul_linear(all, x, m, b, MANY, out, in, err));
+        for (size_t rows = 1; rows <= FEW_ROWS + 1; rows++)
+            for (int threads = 1; threads <= 2; threads++) {
+                omp_set_num_threads(threads);
+                assert_ok(matmul_linear(y, x + 7 * in, m, b, rows, out, in, err));
+                assert_same_bits(y, all + 7 * out, rows * out, "few rows of many");
+            }
+        omp_set_num_threads(1);
+        free(x), free(w), free(b), free(all), free(y), free(rounded);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +412,8 @@ int main(void)
         cmocka_unit_test(gradients_of_many_outputs_do_not_depend_on_them_either),
         cmocka_unit_test(threads_do_not_show_in_a_weights_gradient),
         cmocka_unit_test(addresses_do_not_show),
+        cmocka_unit_test(few_rows_are_chains),
+        cmocka_unit_test(few_rows_give_the_bits_of_many),
         cmocka_unit_test(the_library_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,179 @@
+/* few_rows.c: see few_rows.h.
+ *
+ * Sixteen outputs stand in a vector. Sixteen elements of each of their rows are loaded and transposed in registers, so
+ * that one fused step adds an element of all; the matrix is read once, along its rows. A word is four bytes: a float, or
+ * two bf16. */
+#include "math/few_rows.h"
+
+#include <string.h>
+
+#if defined __x86_64__ && defined __GNUC__ && !defined __SANITIZE_ADDRESS__ && !defined PATCHBAY_BASELINE
+#include <immintrin.h>
+
+enum { WIDE = 16 }; /* words of a vector */
+
+#define WITH_F32 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
+#define WITH_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,avx512bf16")))
+
+bool few_rows_f32_runs(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+bool few_rows_bf16_runs(void)
+{
+    return few_rows_f32_runs() && __builtin_cpu_supports("avx512bf16");
+}
+
+/* A product by words. */
+typedef struct word_product {
+    const few_rows_product *p;
+    const float *x, *w;  /* [rows][words], [out][words] */
+    size_t words, block; /* words of a row, of a block */
+} word_product;
+
+/* c[i] = word i of all sixteen rows; words from `count` on are not there. */
+static inline __attribute__((always_inline)) WITH_F32 void transpose(__m512 c[WIDE], const float *const row[WIDE],
+                                                                     size_t at, size_t count)
+{
+    __m512 a[WIDE], b[WIDE];
+    __mmask16 mask = (__mmask16)((1u << count) - 1);
+    for (size_t i = 0; i < WIDE; i++)
+        a[i] = count == WIDE ? _mm512_loadu_ps(row[i] + at) : _mm512_maskz_loadu_ps(mask, row[i] + at);
+    for (size_t i = 0; i < WIDE; i += 2) {
+        b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+        b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+    }
+    for (size_t i = 0; i < WIDE; i += 4)
+        for (size_t j = 0; j < 2; j++) {
+            __m512d low = _mm512_castps_pd(b[i + j]), high = _mm512_castps_pd(b[i + 2 + j]);
+            a[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+            a[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+        }
+    for (size_t i = 0; i < 4; i++) { /* a[4 g + i]: words i, i + 4, i + 8, i + 12 of rows 4 g .. 4 g + 3 */
+        __m512 p = _mm512_shuffle_f32x4(a[i], a[4 + i], 0x88), q = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0x88);
+        __m512 r = _mm512_shuffle_f32x4(a[i], a[4 + i], 0xdd), s = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0xdd);
+        c[i] = _mm512_shuffle_f32x4(p, q, 0x88);
+        c[i + 8] = _mm512_shuffle_f32x4(p, q, 0xdd);
+        c[i + 4] = _mm512_shuffle_f32x4(r, s, 0x88);
+        c[i + 12] = _mm512_shuffle_f32x4(r, s, 0xdd);
+    }
+}
+
+/* One step of a chain. */
+static inline __attribute__((always_inline)) WITH_F32 __m512 step_f32(__m512 sum, const float *x, __m512 w)
+{
+    return _mm512_fmadd_ps(_mm512_set1_ps(*x), w, sum);
+}
+
+static inline __attribute__((always_inline)) WITH_BF16 __m512 step_bf16(__m512 sum, const float *x, __m512 w)
+{
+    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_ps(*x), (__m512bh)w);
+}
+
+/* Bytes ahead that a row's next words are asked for. */
+enum { AHEAD = 512 };
+
+/* The outputs n .. n+15, as far as they are there, of `rows` rows. */
+#define DEFINE_GROUP(name, TARGET, step)                                                                               \
+    static inline __attribute__((always_inline)) TARGET void name(const word_product *q, size_t n, size_t rows)        \
+    {                                                                                                                  \
+        const few_rows_product *p = q->p;                                                                              \
+        size_t outs = p->out - n < WIDE ? p->out - n : WIDE;                                                           \
+        const float *row[WIDE];                                                                                        \
+        __m512 total[FEW_ROWS], sum[FEW_ROWS], c[WIDE];                                                                \
+        for (size_t r = 0; r < rows; r++)                                                                              \
+            total[r] = _mm512_setzero_ps();                                                                            \
+        for (size_t i = 0; i < WIDE; i++)                                                                              \
+            row[i] = q->w + (n + (i < outs ? i : outs - 1)) * q->words;                                                \
+        for (size_t k = 0; k < q->words; k += q->block) {                                                              \
+            size_t end = q->words - k < q->block ? q->words : k + q->block;                                            \
+            for (size_t r = 0; r < rows; r++)                                                                          \
+                sum[r] = _mm512_setzero_ps();                                                                          \
+            for (size_t t = k; t < end; t += WIDE) {                                                                   \
+                size_t count = end - t < WIDE ? end - t : WIDE;                                                        \
+                if (count == WIDE) {                                                                                   \
+                    for (size_t i = 0; i < WIDE; i++)                                                                  \
+                        _mm_prefetch((const char *)(row[i] + t) + AHEAD, _MM_HINT_T0);                                 \
+                    transpose(c, row, t, WIDE);                                                                        \
+                    for (size_t i = 0; i < WIDE; i++)                                                                  \
+                        for (size_t r = 0; r < rows; r++)                                                              \
+                            sum[r] = step(sum[r], q->x + r * q->words + t + i, c[i]);                                  \
+                    continue;                                                                                          \
+                }                                                                                                      \
+                transpose(c, row, t, count);                                                                           \
+                for (size_t i = 0; i < count; i++)                                                                     \
+                    for (size_t r = 0; r < rows; r++)                                                                  \
+                        sum[r] = step(sum[r], q->x + r * q->words + t + i, c[i]);                                      \
+            }                                                                                                          \
+            for (size_t r = 0; r < rows; r++)                                                                          \
+                total[r] = k ? _mm512_add_ps(total[r], sum[r]) : sum[r];                                               \
+        }                                                                                                              \
+        __mmask16 there = (__mmask16)((1u << outs) - 1);                                                               \
+        for (size_t r = 0; r < rows; r++) {                                                                            \
+            if (p->bias)                                                                                               \
+                total[r] = _mm512_add_ps(total[r], _mm512_maskz_loadu_ps(there, p->bias + n));                         \
+            _mm512_mask_storeu_ps(p->y + r * p->out + n, there, total[r]);                                             \
+        }                                                                                                              \
+    }                                                                                                                  \
+    TARGET static void name##_range(const word_product *q, size_t first, size_t end)                                   \
+    {                                                                                                                  \
+        for (size_t n = first; n < end; n += WIDE)                                                                     \
+            switch (q->p->rows) {                                                                                      \
+            case 1: name(q, n, 1); break;                                                                              \
+            case 2: name(q, n, 2); break;                                                                              \
+            case 3: name(q, n, 3); break;                                                                              \
+            default: name(q, n, FEW_ROWS); break;                                                                      \
+            }                                                                                                          \
+    }
+
+DEFINE_GROUP(group_f32, WITH_F32, step_f32)
+DEFINE_GROUP(group_bf16, WITH_BF16, step_bf16)
+
+enum {
+    OUTPUTS = 64,          /* that a thread takes at a time */
+    SMALL_WORDS = 1 << 16, /* of a matrix: read before another thread has woken */
+};
+
+static void share_out(const word_product *q, void (*range)(const word_product *q, size_t first, size_t end))
+{
+    size_t out = q->p->out;
+#pragma omp parallel for schedule(static) if (out * q->words > SMALL_WORDS)
+    for (size_t n = 0; n < out; n += OUTPUTS)
+        range(q, n, out - n < OUTPUTS ? out : n + OUTPUTS);
+}
+
+void few_rows_f32(const few_rows_product *p)
+{
+    share_out(&(word_product){p, p->x, p->w, p->in, p->block}, group_f32_range);
+}
+
+void few_rows_bf16(const few_rows_product *p)
+{
+    share_out(&(word_product){p, p->x, p->w, p->in / 2, p->block / 2 + p->block % 2}, group_bf16_range);
+}
+
+#else
+
+bool few_rows_f32_runs(void)
+{
+    return false;
+}
+
+bool few_rows_bf16_runs(void)
+{
+    return false;
+}
+
+void few_rows_f32(const few_rows_product *p)
+{
+    (void)p;
+}
+
+void few_rows_bf16(const few_rows_product *p)
+{
+    (void)p;
+}
+
+#endif

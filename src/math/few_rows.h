@@ -1,0 +1,34 @@
+/* few_rows.h: products of a few rows, which take as long as the matrix takes to be read.
+ *
+ * A row's bits must not depend on how many rows there are, so sums run exactly as the matrix library's on AVX-512 do:
+ * element by element in ascending order, each product fused with its sum, in blocks that are then added in order;
+ *
+ *     y[r][n] = ((s_0 + s_1) + s_2) + ... + bias[n],      s_b = the chain over block b of x[r][k] w[n][k]
+ *
+ * (in bf16 a step of the chain takes two elements, as the processor's instruction does). How long the library's blocks are
+ * is not promised by it, so whoever calls finds out by comparing (matmul.c). */
+#ifndef MATH_FEW_ROWS_H
+#define MATH_FEW_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FEW_ROWS = 4 }; /* at most */
+
+typedef struct few_rows_product {
+    float *y;            /* [rows][out] */
+    const void *x, *w;   /* [rows][in], [out][in], both of floats or both of bf16 */
+    const float *bias;   /* [out], or NULL */
+    size_t rows, out, in; /* in: even, of bf16 */
+    size_t block;        /* elements of a block: a multiple of 32, or at least `in` */
+} few_rows_product;
+
+/* Whether this processor can. */
+bool few_rows_f32_runs(void);
+bool few_rows_bf16_runs(void);
+
+void few_rows_f32(const few_rows_product *p);
+void few_rows_bf16(const few_rows_product *p);
+
+#endif
