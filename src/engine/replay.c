@@ -514,13 +514,22 @@ static pb_status run_chunks(walk *k, const layer_walk *step, lane *lanes, size_t
     return PB_OK;
 }
 
+static size_t longest_of(const lane *lanes, size_t count)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++)
+        longest = lane_rows(&lanes[i]) > longest ? lane_rows(&lanes[i]) : longest;
+    return longest;
+}
+
 /* Rows of a chunk where each thread takes chunks of its own through the layer, which is faster as soon as there are rows
- * enough; else 0. */
+ * enough; else 0. A lane is never cut: where one has more than a thread's share (a question that is asked), the others would
+ * wait for it. */
 static size_t rows_apart(const walk *k, const lane *lanes, size_t count)
 {
     size_t total = rows_of(lanes, count), most = rows_each(k->threads);
     size_t share = total / (2 * k->threads) * 9 / 8; /* more by an eighth, as chunks are of whole lanes */
-    if (!k->apart || total < k->threads * LEAST_APART)
+    if (!k->apart || total < k->threads * LEAST_APART || longest_of(lanes, count) * k->threads > total)
         return 0;
     return share < most ? share : most;
 }
