@@ -6,7 +6,6 @@
 
 #include "base/memory.h"
 #include "base/meter.h"
-#include "base/process.h"
 #include "base/random.h"
 #include "math/bf16.h"
 #include "math/elementwise.h"
@@ -589,25 +588,5 @@ pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows,
     pb_status status = w.bf16 ? input_bf16(dx, dy, w.bf16, rows, out, in, err)
                               : input_f32(dx, dy, w.f32, rows, out, in, err);
     meter_leave(before);
-    return status;
-}
-
-pb_status matmul_rate(double *rate, size_t n, pb_error *err)
-{
-    enum { ROWS = 256, LARGEST = 2048, TIMES = 3 };
-    float *x;
-    n = n < LARGEST ? n : LARGEST;
-    TRY(mem_try(&x, (2 * ROWS + n) * n, sizeof *x, "a product to be timed", err));
-    for (size_t i = 0; i < (2 * ROWS + n) * n; i++)
-        x[i] = (float)(i % 7);
-    pb_status status = PB_OK;
-    *rate = 0;
-    for (size_t i = 0; i < TIMES && !status; i++) {
-        double begin = clock_now();
-        status = matmul_linear(x, x + ROWS * n, (weight){.f32 = x + 2 * ROWS * n}, NULL, ROWS, n, n, err);
-        double seconds = clock_now() - begin, found = 2.0 * ROWS * (double)(n * n) / (seconds > 1e-9 ? seconds : 1e-9);
-        *rate = found > *rate ? found : *rate;
-    }
-    free(x);
     return status;
 }

@@ -37,10 +37,6 @@ pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows,
 pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const float *x, size_t rows, size_t out,
                                size_t in, pb_error *err);
 
-/* Floating-point operations a second, on the threads that are set: the best of a few products of 256 rows with [n][n],
- * n cut to 2048, in f32 (rate.h has those of other shapes, and in bf16). */
-pb_status matmul_rate(double *rate, size_t n, pb_error *err);
-
 /* Whether products with a weight in bf16 are multiplied as such (AVX-512 BF16, AMX). Elsewhere they are right, but each
  * widens its weight first: whoever multiplies often by the same does better to widen it once, and hand it over as f32.
  * (oneDNN's own emulation, for AVX-512 without bf16, reaches 55 % of the f32 products' rate, and refuses AVX2.) */

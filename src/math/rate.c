@@ -51,11 +51,6 @@ static pb_status multiply(const void *what, pb_error *err)
     return matmul_linear(p->y, p->x, p->w, NULL, p->m, p->n, p->k, err);
 }
 
-bool rate_has_bf16(void)
-{
-    return matmul_has_bf16();
-}
-
 size_t rate_product_bytes(size_t m, size_t n, size_t k)
 {
     return (m * n + m * k + n * k) * sizeof(float);

@@ -8,9 +8,6 @@
 
 #include "base/error.h"
 
-/* Whether there are products with weights in bf16 that are faster for it: else they are widened first. */
-bool rate_has_bf16(void);
-
 /* Floating-point operations a second of m rows times a matrix [n][k] (matmul_linear), in f32 or with weights in bf16: the best
  * of a few. */
 pb_status rate_product(double *rate, bool bf16, size_t m, size_t n, size_t k, pb_error *err);

@@ -72,7 +72,7 @@ pb_status bench_open(bench *b, const model *m, size_t memory, pb_error *err)
     add_shapes(b, &m->decoder.config);
     size_t weights = weight_bytes(b, &m->decoder);
     pb_status status = measure_products(b, BENCH_F32, budget, err);
-    if (!status && rate_has_bf16())
+    if (!status && matmul_has_bf16())
         status = measure_products(b, BENCH_BF16, budget, err);
     if (!status)
         status = rate_reading(&b->reading, stretch, err);

@@ -184,14 +184,19 @@ void text_prob(buffer *out, double prob)
         buffer_printf(out, size < 0.0995 ? "%.4f" : "%.3f", prob);
 }
 
-void text_interval(buffer *out, const interval *i)
+void interval_by(buffer *out, const interval *i, void (*prob)(buffer *out, double prob))
 {
-    text_prob(out, i->mean);
+    prob(out, i->mean);
     if (i->subjects < 2)
         return;
     buffer_text(out, " [");
-    text_prob(out, i->low);
+    prob(out, i->low);
     buffer_text(out, ", ");
-    text_prob(out, i->high);
+    prob(out, i->high);
     buffer_text(out, "]");
+}
+
+void text_interval(buffer *out, const interval *i)
+{
+    interval_by(out, i, text_prob);
 }

@@ -38,5 +38,7 @@ void text_folder_name(buffer *out, const char *path);
 void text_prob(buffer *out, double prob);
 /* "0.93", or "0.93 [0.90, 0.96]" where the interval is of several subjects. */
 void text_interval(buffer *out, const interval *i);
+/* The same, each of its numbers as `prob` writes it. */
+void interval_by(buffer *out, const interval *i, void (*prob)(buffer *out, double prob));
 
 #endif

@@ -53,18 +53,6 @@ static const sweep_series *strongest(const sweep_summary *s, size_t *layer)
     return best;
 }
 
-static void add_interval(buffer *out, const interval *i)
-{
-    html_prob(out, i->mean);
-    if (i->subjects < 2)
-        return;
-    buffer_text(out, " [");
-    html_prob(out, i->low);
-    buffer_text(out, ", ");
-    html_prob(out, i->high);
-    buffer_text(out, "]");
-}
-
 static void add_strongest(buffer *out, const sweep_summary *s)
 {
     size_t layer = 0;
@@ -78,7 +66,7 @@ static void add_strongest(buffer *out, const sweep_summary *s)
     buffer_printf(out, "</b> at <b>");
     html_safe(out, sweep_class_title(best->class));
     buffer_printf(out, "</b>, layer %zu: restored, it raises P(answer) by ", best->layers[layer]);
-    add_interval(out, &best->at[layer]);
+    interval_by(out, &best->at[layer], html_prob);
     buffer_text(out, " on the average.");
     buffer_free(&where);
 }
@@ -162,7 +150,7 @@ static void add_store_row(buffer *out, const sweep_summary *s, bool traces)
     }
     buffer_text(out, "<td class=\"r\">");
     if (s->accuracy_count && s->accuracy[0].rate.questions)
-        add_interval(out, &s->accuracy[0].rate);
+        interval_by(out, &s->accuracy[0].rate, html_prob);
     else
         buffer_text(out, "not known");
     buffer_text(out, "</td></tr>\n");
@@ -222,7 +210,7 @@ static void add_depth(buffer *out, const interval *i)
 {
     buffer_text(out, "<td class=\"r\">");
     if (i->questions && isfinite(i->mean))
-        add_interval(out, i);
+        interval_by(out, i, html_prob);
     else
         buffer_text(out, "none");
     buffer_text(out, "</td>");

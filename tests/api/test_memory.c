@@ -1,7 +1,5 @@
 /* test_memory.c: budgets are kept: the memory that is resident and no file's, looked at while commands run. */
-#include "patchbay/patchbay.h"
-
-#include "tests/support.h"
+#include "tests/api/commands.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -33,8 +31,6 @@ static void *look(void *unused)
     return unused;
 }
 
-typedef pb_status command(pb_model *m, size_t memory, pb_error *err);
-
 /* The most that a command has resident; its status. */
 static pb_status watched(command *run, pb_model *m, size_t memory, size_t *most, pb_error *err)
 {
@@ -42,92 +38,12 @@ static pb_status watched(command *run, pb_model *m, size_t memory, size_t *most,
     atomic_store(&peak, 0);
     atomic_store(&looking, true);
     assert_int_equal(pthread_create(&watcher, NULL, look, NULL), 0);
-    pb_status status = run(m, memory, err);
+    pb_status status = run(m, &question, memory, err);
     atomic_store(&looking, false);
     pthread_join(watcher, NULL);
     *most = atomic_load(&peak);
     return status;
 }
-
-/* ---- the commands ---- */
-
-static pb_status ask(pb_model *m, size_t memory, pb_error *err)
-{
-    pb_answer *a;
-    pb_run_options run = {.memory = memory};
-    TRY(pb_ask(&a, m, &question, 8, 5, &run, err));
-    pb_answer_free(a);
-    return PB_OK;
-}
-
-static pb_status trace_it(pb_model *m, size_t memory, pb_error *err)
-{
-    pb_trace *t;
-    pb_trace_options o = pb_trace_defaults();
-    o.run.memory = memory;
-    TRY(pb_trace_run(&t, m, &question, &o, err));
-    pb_trace_free(t);
-    return PB_OK;
-}
-
-static pb_status attribute_it(pb_model *m, size_t memory, pb_error *err)
-{
-    pb_attribute *a;
-    pb_attribute_options o = pb_attribute_defaults();
-    o.trace.run.memory = memory;
-    TRY(pb_attribute_run(&a, m, &question, &o, err));
-    pb_attribute_free(a);
-    return PB_OK;
-}
-
-static pb_status knock_out(pb_model *m, size_t memory, pb_error *err)
-{
-    pb_knockout *k;
-    pb_knockout_options o = pb_knockout_defaults();
-    o.run.memory = memory;
-    TRY(pb_knockout_run(&k, m, &question, &o, err));
-    pb_knockout_free(k);
-    return PB_OK;
-}
-
-static pb_status flow_it(pb_model *m, size_t memory, pb_error *err)
-{
-    pb_flow *f;
-    pb_flow_options o = pb_flow_defaults();
-    o.run.memory = memory;
-    TRY(pb_flow_run(&f, m, &question, &o, err));
-    pb_flow_free(f);
-    return PB_OK;
-}
-
-static pb_status lens_it(pb_model *m, size_t memory, pb_error *err)
-{
-    pb_lens *l;
-    pb_lens_options o = pb_lens_defaults();
-    o.run.memory = memory;
-    TRY(pb_lens_run(&l, m, &question, &o, err));
-    pb_lens_free(l);
-    return PB_OK;
-}
-
-static pb_status edit_it(pb_model *m, size_t memory, pb_error *err)
-{
-    pb_edit *e;
-    pb_edit_options o = pb_edit_defaults();
-    pb_edit_request request = {.question = question, .target = "Paris"};
-    o.run.memory = memory;
-    TRY(pb_edit_run(&e, m, &request, 1, NULL, 0, &o, err));
-    pb_edit_free(e);
-    return PB_OK;
-}
-
-static const struct {
-    const char *name;
-    command *run;
-} commands[] = {{"ask", ask},   {"trace", trace_it}, {"attribute", attribute_it}, {"knockout", knock_out},
-                {"flow", flow_it}, {"lens", lens_it},   {"edit", edit_it}};
-
-enum { COMMANDS = sizeof commands / sizeof *commands };
 
 /* The megabytes that an error says a command needs at least; 0 where it says none. */
 static size_t wanted(const pb_error *err)
@@ -153,14 +69,14 @@ static void the_least_that_is_named_works(void **state)
     pb_model *m = opened();
     for (size_t i = 0; i < COMMANDS; i++) {
         pb_error failure = {0};
-        assert_int_equal(commands[i].run(m, 1, &failure), PB_ENOMEM);
+        assert_int_equal(commands[i].run(m, &question, 1, &failure), PB_ENOMEM);
         size_t least = wanted(&failure);
         assert_true(least > 0);
-        pb_status status = commands[i].run(m, least * MEGABYTE, &failure);
+        pb_status status = commands[i].run(m, &question, least * MEGABYTE, &failure);
         for (size_t more = 0; status && commands[i].run == edit_it && more < 3; more++) {
             assert_true(wanted(&failure) > least);
             least = wanted(&failure);
-            status = commands[i].run(m, least * MEGABYTE, &failure);
+            status = commands[i].run(m, &question, least * MEGABYTE, &failure);
         }
         if (status)
             test_stop(__FILE__, __LINE__, "%s: %zu MB: %s", commands[i].name, least, failure.message);

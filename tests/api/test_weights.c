@@ -1,7 +1,6 @@
 /* test_weights.c: weights that are no good, through the public interface: files that become shorter while a model is open,
  * numbers that are not finite, denormal ones. */
-#include "patchbay/patchbay.h"
-
+#include "tests/api/commands.h"
 #include "tests/model/tiny.h"
 
 #include <math.h>
@@ -17,69 +16,6 @@ static struct sigaction watching; /* SIGBUS as the first model leaves it; cmocka
 
 static const pb_question question = {.image = PICTURE, .question = QUESTION, .constraints = &constraint,
                                      .constraint_count = 1};
-
-/* ---- every way to run a model ---- */
-
-static pb_status ask(pb_model *m, pb_error *err)
-{
-    pb_answer *a;
-    TRY(pb_ask(&a, m, &question, 4, 1, NULL, err));
-    pb_answer_free(a);
-    return PB_OK;
-}
-
-static pb_status trace_it(pb_model *m, pb_error *err)
-{
-    pb_trace *t;
-    pb_trace_options o = pb_trace_defaults();
-    TRY(pb_trace_run(&t, m, &question, &o, err));
-    pb_trace_free(t);
-    return PB_OK;
-}
-
-static pb_status attribute_it(pb_model *m, pb_error *err)
-{
-    pb_attribute *a;
-    pb_attribute_options o = pb_attribute_defaults();
-    TRY(pb_attribute_run(&a, m, &question, &o, err));
-    pb_attribute_free(a);
-    return PB_OK;
-}
-
-static pb_status knock_out(pb_model *m, pb_error *err)
-{
-    pb_knockout *k;
-    pb_knockout_options o = pb_knockout_defaults();
-    TRY(pb_knockout_run(&k, m, &question, &o, err));
-    pb_knockout_free(k);
-    return PB_OK;
-}
-
-static pb_status flow_it(pb_model *m, pb_error *err)
-{
-    pb_flow *f;
-    pb_flow_options o = pb_flow_defaults();
-    TRY(pb_flow_run(&f, m, &question, &o, err));
-    pb_flow_free(f);
-    return PB_OK;
-}
-
-static pb_status lens_it(pb_model *m, pb_error *err)
-{
-    pb_lens *l;
-    pb_lens_options o = pb_lens_defaults();
-    TRY(pb_lens_run(&l, m, &question, &o, err));
-    pb_lens_free(l);
-    return PB_OK;
-}
-
-static const struct way {
-    const char *name;
-    pb_status (*run)(pb_model *m, pb_error *err);
-} ways[] = {{"ask", ask},          {"trace", trace_it}, {"attribute", attribute_it},
-            {"knockout", knock_out}, {"flow", flow_it},   {"lens", lens_it}};
-
-enum { WAYS = sizeof ways / sizeof *ways };
 
 /* ---- files ---- */
 
@@ -100,20 +36,20 @@ static void a_file_that_becomes_shorter_is_an_error(void **state)
     (void)state;
     enum { PAGE = 4096 };
     sigaction(SIGBUS, &watching, NULL);
-    for (size_t i = 0; i < WAYS; i++)
+    for (size_t i = 0; i < COMMANDS; i++)
         for (size_t round = 0; round < 3; round++) {
             char *folder = with_own_weights(LLAVA), *path = path_join(folder, "model.safetensors");
             pb_model *m;
             pb_error failure;
             assert_ok(pb_model_open(&m, folder, NULL, err));
             if (round == 2) /* once it has run: everything was checked, and is in memory */
-                assert_ok(ways[i].run(m, err));
+                assert_ok(commands[i].run(m, &question, 0, err));
             struct stat info;
             assert_int_equal(stat(path, &info), 0);
             assert_int_equal(truncate(path, round == 0 ? 10 * PAGE : round == 1 ? info.st_size - 1 : 0), 0);
-            pb_status status = ways[i].run(m, &failure);
+            pb_status status = commands[i].run(m, &question, 0, &failure);
             if (status != PB_EIO || !strstr(failure.message, path) || !strstr(failure.message, "shorter"))
-                test_stop(__FILE__, __LINE__, "%s, round %zu: status %d, \"%s\"", ways[i].name, round, (int)status,
+                test_stop(__FILE__, __LINE__, "%s, round %zu: status %d, \"%s\"", commands[i].name, round, (int)status,
                           status ? failure.message : "");
             pb_model_free(m);
             free(path);
@@ -199,7 +135,7 @@ static void what_is_not_finite_is_named(void **state)
         pb_model *m;
         pb_error failure = {0};
         assert_ok(pb_model_open(&m, folder, NULL, err));
-        pb_status status = ask(m, &failure);
+        pb_status status = ask_it(m, &question, 0, &failure);
         bool unused = status == PB_OK && strstr(name, "vision_tower"); /* the tower's last layer is not run */
         if (!unused && (status != PB_EFORMAT || !strstr(failure.message, name) || !strstr(failure.message, words[i])))
             test_stop(__FILE__, __LINE__, "%s: status %d, \"%s\"", name, (int)status, failure.message);
