@@ -1,6 +1,6 @@
 /* backward.c: see backward.h.
  *
- * Per layer and chunk, with the forward's lines in replay.c on the right:
+ * Per layer and chunk, with the forward's lines in chunk.c on the right:
  *
  *     up, gate, inner       computed anew from the recorded residual      activated
  *     d_inner  = d_mlp_out W_down                                         feed_forward

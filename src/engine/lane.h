@@ -1,5 +1,5 @@
 /* lane.h: a fork in flight: where it starts, which of its rows are put in, and what it shares with others. Of use to
- * the walks over the layers alone, replay.c and backward.c. */
+ * the walks over the layers alone, replay.c with chunk.c, and backward.c. */
 #ifndef ENGINE_LANE_H
 #define ENGINE_LANE_H
 
