@@ -15,6 +15,7 @@
 
 #include "base/process.h"
 #include "engine/layer.h"
+#include "engine/transfer_block.h"
 #include "math/contribution.h"
 #include "math/low_rank.h"
 #include "math/matmul.h"
@@ -27,72 +28,26 @@ enum {
 /* What a layer's attention is made of, keys and values aside: those are recorded. */
 static const decoder_part parts_read[] = {PART_ATTN_NORM, PART_ATTN_NORM_BIAS, PART_Q, PART_Q_BIAS, PART_O, PART_O_BIAS};
 
-/* Positions, ascending, of all pairs' sources or destinations. */
-typedef struct position_set {
-    size_t *at, count;
-} position_set;
-
-/* What a pair has received of the sources so far. */
-typedef struct received {
-    size_t first, rows;  /* which of the pair's destinations */
-    size_t *row;         /* [rows] where each stands in the block */
-    size_t source;       /* the pair's next source */
-    float *norm, *head_norm, *total, *attended;
-} received;
-
 typedef struct transfer_walk {
     decoder *m;
     const transfer_request *t;
-    position_set sources, destinations;
+    row_blocks blocks;
     layer_walk layer;
     void *o;                /* [H][D][d]: each head's part of W_O by itself; a product with columns inside of the whole is
                              * another kernel of the library's, which does not keep a row's bits */
     arena memory;
 } transfer_walk;
 
-/* Some destinations of one layer. */
-typedef struct row_block {
-    const size_t *at; /* [rows] positions */
-    size_t rows, keys;
-    float *shares;    /* [rows][H][keys] */
-    received *got;    /* [pair_count] */
-} row_block;
-
 /* Some sources of one layer, and room for SOURCE_BLOCK of them. */
 typedef struct source_block {
-    const size_t *at;       /* [count] positions */
-    size_t count;
+    const source_row *rows; /* [count] */
+    size_t first, count;    /* which of the block's */
     float *values;          /* [K][count][d] */
     float *given;           /* [H][count][D] */
     float *norm;            /* [H][count] */
     float *shares;          /* [a pair's sources][its rows][H] */
     size_t *in, *seen_from; /* [a pair's sources] */
 } source_block;
-
-/* ---- sets of positions ---- */
-
-static int by_size(const void *a, const void *b)
-{
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return (x > y) - (x < y);
-}
-
-static void set_add(position_set *s, const size_t *at, size_t count)
-{
-    s->at = mem_resize(s->at, s->count + count, sizeof *s->at);
-    memcpy(s->at + s->count, at, count * sizeof *at);
-    s->count += count;
-}
-
-static void set_finish(position_set *s)
-{
-    size_t kept = 0;
-    qsort(s->at, s->count, sizeof *s->at, by_size);
-    for (size_t i = 0; i < s->count; i++)
-        if (i == 0 || s->at[i] != s->at[kept - 1])
-            s->at[kept++] = s->at[i];
-    s->count = kept;
-}
 
 /* How many of the positions lie below `end`. */
 static size_t count_below(const size_t *at, size_t count, size_t end)
@@ -105,7 +60,7 @@ static size_t count_below(const size_t *at, size_t count, size_t end)
 
 /* ---- destinations ---- */
 
-/* Queries of a block's rows, as the run had them: [rows][H d]. */
+/* Queries of a block's rows, as the runs had them: [rows][H d]. */
 static pb_status queries(const transfer_walk *w, const row_block *b, float **q, pb_error *err)
 {
     const layer_walk *k = &w->layer;
@@ -115,59 +70,69 @@ static pb_status queries(const transfer_walk *w, const row_block *b, float **q, 
     TRY(layer_rows(k, &x, b->rows, D, err));
     TRY(layer_rows(k, q, b->rows, width, err));
     TRY(layer_rows(k, &angles, 2, half, err));
-    for (size_t i = 0; i < b->rows; i++)
-        decoder_norm(c, x + i * D, recording_row(w->t->recording, SITE_RESID_PRE, k->layer, b->at[i]),
-                     k->w[PART_ATTN_NORM].f32, k->w[PART_ATTN_NORM_BIAS].f32, 1);
+    for (const row_stretch *s = b->stretches; s < b->stretches + b->stretch_count; s++)
+        for (size_t i = 0; i < s->rows; i++)
+            decoder_norm(c, x + (s->first + i) * D, recording_row(s->recording, SITE_RESID_PRE, k->layer, s->at[i]),
+                         k->w[PART_ATTN_NORM].f32, k->w[PART_ATTN_NORM_BIAS].f32, 1);
     TRY(layer_product(k, *q, x, PART_Q, PART_Q_BIAS, b->rows, width, D, err));
-    for (size_t i = 0; i < b->rows; i++) {
-        rope_angles(angles, angles + half, c->rope_frequency, half, b->at[i]);
-        rope_rotate(*q + i * width, angles, angles + half, c->heads, c->head_dim, c->rotary_dim);
-    }
+    for (const row_stretch *s = b->stretches; s < b->stretches + b->stretch_count; s++)
+        for (size_t i = 0; i < s->rows; i++) {
+            rope_angles(angles, angles + half, c->rope_frequency, half, s->at[i]);
+            rope_rotate(*q + (s->first + i) * width, angles, angles + half, c->heads, c->head_dim, c->rotary_dim);
+        }
     return PB_OK;
 }
 
-static pb_status find_shares(const transfer_walk *w, row_block *b, pb_error *err)
+/* Shares of one recording's rows; q and shares are the block's. */
+static pb_status find_shares_of(const transfer_walk *w, const row_stretch *s, const float *q, float *shares, size_t stride,
+                                pb_error *err)
 {
     const layer_walk *k = &w->layer;
     const decoder_config *c = k->c;
-    size_t n = recording_segments(w->t->recording, k->layer, b->keys, NULL);
+    size_t keys = s->at[s->rows - 1] + 1, n = recording_segments(s->recording, k->layer, keys, NULL);
     kv_segment *segments;
-    float *q;
-    TRY(queries(w, b, &q, err));
     TRY(arena_try(k->memory, &segments, n, sizeof *segments, "keys", err));
-    TRY(layer_rows(k, &b->shares, b->rows * c->heads, b->keys, err));
-    recording_segments(w->t->recording, k->layer, b->keys, segments);
+    recording_segments(s->recording, k->layer, keys, segments);
     attention_job job = {.heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim,
                          .scale = 1.0f / sqrtf((float)c->head_dim), .causal = true, .segments = segments,
-                         .segment_count = n, .rows = b->rows, .q = q, .positions = b->at};
+                         .segment_count = n, .rows = s->rows, .q = q + s->first * c->heads * c->head_dim, .positions = s->at};
+    attention_shares(&job, shares + s->first * c->heads * stride, stride);
+    for (size_t i = 0; i < s->rows; i++)
+        k->work->flop += decoder_attention_flop(c, (double)s->at[i] + 1) / 2;
+    return PB_OK;
+}
+
+/* *shares: [rows][H][keys] */
+static pb_status find_shares(const transfer_walk *w, const row_block *b, float **shares, pb_error *err)
+{
+    const layer_walk *k = &w->layer;
+    float *q;
+    TRY(queries(w, b, &q, err));
+    TRY(layer_rows(k, shares, b->rows * k->c->heads, b->keys, err));
     double begin = clock_now();
-    attention_shares(&job, b->shares, b->keys);
+    for (size_t i = 0; i < b->stretch_count; i++)
+        TRY(find_shares_of(w, &b->stretches[i], q, *shares, b->keys, err));
     k->work->attention += clock_now() - begin;
-    for (size_t i = 0; i < b->rows; i++)
-        k->work->flop += decoder_attention_flop(c, (double)b->at[i] + 1) / 2;
     return PB_OK;
 }
 
 /* Room for what a pair receives in this block. */
-static pb_status open_received(const transfer_walk *w, const row_block *b, size_t pair, received *got, pb_error *err)
+static pb_status open_pair(const transfer_walk *w, block_pair *got, pb_error *err)
 {
     const layer_walk *k = &w->layer;
-    const transfer_pair *p = &w->t->pairs[pair];
+    const transfer_pair *p = &w->t->pairs[got->pair];
     size_t H = k->c->heads, D = k->c->d_model;
-    *got = (received){.first = count_below(p->destinations, p->destination_count, b->at[0])};
-    got->rows = count_below(p->destinations, p->destination_count, b->keys) - got->first;
+    got->next = 0;
     TRY(layer_rows(k, &got->norm, got->rows, p->source_count, err));
     TRY(layer_rows(k, &got->head_norm, got->rows, H, err));
     TRY(layer_rows(k, &got->total, got->rows, D, err));
     TRY(layer_rows(k, &got->attended, got->rows, D, err));
-    TRY(arena_try(k->memory, &got->row, got->rows, sizeof *got->row, "a block of destinations", err));
     memset(got->norm, 0, got->rows * p->source_count * sizeof(float));
     memset(got->head_norm, 0, got->rows * H * sizeof(float));
     memset(got->total, 0, got->rows * D * sizeof(float));
     for (size_t i = 0; i < got->rows; i++) {
-        size_t position = p->destinations[got->first + i];
-        const float *bias = k->w[PART_O_BIAS].f32, *row = recording_row(w->t->recording, SITE_ATTN_OUT, k->layer, position);
-        got->row[i] = count_below(b->at, b->rows, position);
+        const float *bias = k->w[PART_O_BIAS].f32;
+        const float *row = recording_row(p->recording, SITE_ATTN_OUT, k->layer, p->destinations[got->first + i]);
         for (size_t c = 0; c < D; c++)
             got->attended[i * D + c] = row[c] - (bias ? bias[c] : 0);
     }
@@ -176,11 +141,10 @@ static pb_status open_received(const transfer_walk *w, const row_block *b, size_
 
 /* ---- sources ---- */
 
-static const float *value_row(const recording *r, size_t layer, size_t position)
+static const float *value_row(const source_row *s, size_t layer)
 {
-    while (position < r->first)
-        r = r->base;
-    return r->v + (layer * (r->end - r->first) + position - r->first) * r->kv_width;
+    const recording *r = s->holder;
+    return r->v + (layer * (r->end - r->first) + s->position - r->first) * r->kv_width;
 }
 
 static pb_status open_sources(const transfer_walk *w, const row_block *b, source_block *s, pb_error *err)
@@ -225,7 +189,7 @@ static pb_status project(const transfer_walk *w, source_block *s, pb_error *err)
     size_t d = c->head_dim, n = s->count;
     pb_status status = PB_OK;
     for (size_t j = 0; j < n; j++) {
-        const float *row = value_row(w->t->recording, k->layer, s->at[j]);
+        const float *row = value_row(&s->rows[j], k->layer);
         for (size_t h = 0; h < c->kv_heads; h++)
             memcpy(s->values + (h * n + j) * d, row + h * d, d * sizeof *row);
     }
@@ -244,64 +208,61 @@ static pb_status project(const transfer_walk *w, source_block *s, pb_error *err)
     return status;
 }
 
-/* What a pair's rows have of `count` of its sources: their shares, by source. */
-static void lay_out(const row_block *b, const received *got, const transfer_pair *p, size_t count, size_t heads,
-                    source_block *s)
+/* What a pair's rows have of `count` of its sources: their shares[rows of the block][H][keys], by source. */
+static void lay_out(const row_block *b, const float *shares, const block_pair *got, const transfer_pair *p, size_t count,
+                    size_t heads, source_block *s)
 {
     for (size_t j = 0; j < count; j++) {
-        size_t position = p->sources[got->source + j];
-        s->in[j] = count_below(s->at, s->count, position);
+        size_t position = p->sources[got->next + j];
+        s->in[j] = got->source[got->next + j] - s->first;
         s->seen_from[j] = count_below(p->destinations + got->first, got->rows, position);
         for (size_t i = 0; i < got->rows; i++)
             for (size_t h = 0; h < heads; h++)
-                s->shares[(j * got->rows + i) * heads + h] = b->shares[(got->row[i] * heads + h) * b->keys + position];
+                s->shares[(j * got->rows + i) * heads + h] = shares[(got->row[i] * heads + h) * b->keys + position];
     }
 }
 
 /* Gives a pair what it has of a block of sources. */
-static pb_status give(const transfer_walk *w, const row_block *b, source_block *s, size_t pair, pb_error *err)
+static pb_status give(const transfer_walk *w, const row_block *b, const float *shares, source_block *s, block_pair *got,
+                      pb_error *err)
 {
-    const transfer_pair *p = &w->t->pairs[pair];
-    received *got = &b->got[pair];
-    size_t H = w->layer.c->heads, D = w->layer.c->d_model, end = s->at[s->count - 1] + 1;
-    size_t count = count_below(p->sources + got->source, p->source_count - got->source, end);
-    if (count == 0 || got->rows == 0)
+    const transfer_pair *p = &w->t->pairs[got->pair];
+    size_t H = w->layer.c->heads, D = w->layer.c->d_model;
+    size_t count = count_below(got->source + got->next, got->source_count - got->next, s->first + s->count);
+    if (count == 0)
         return PB_OK;
-    lay_out(b, got, p, count, H, s);
+    lay_out(b, shares, got, p, count, H, s);
     contribution_block block = {.rows = got->rows, .sources = count, .heads = H, .width = D, .shares = s->shares,
                                 .seen_from = s->seen_from, .given = s->given, .head_down = s->count * D, .at = s->in};
-    TRY(contribution_add(&block, got->norm + got->source, p->source_count, got->total, err));
+    TRY(contribution_add(&block, got->norm + got->next, p->source_count, got->total, err));
     contribution_add_heads(&block, s->norm, s->count, got->head_norm);
     w->layer.work->flop += 2.0 * (double)(got->rows * count * H) * (double)D;
-    got->source += count;
+    got->next += count;
     return PB_OK;
 }
 
 /* ---- the walk ---- */
 
-static pb_status walk_rows(transfer_walk *w, const size_t *at, size_t rows, pb_error *err)
+static pb_status walk_block(transfer_walk *w, const row_block *b, pb_error *err)
 {
-    row_block b = {.at = at, .rows = rows, .keys = at[rows - 1] + 1};
     source_block s = {0};
-    size_t seen = count_below(w->sources.at, w->sources.count, b.keys);
+    float *shares;
     arena_reset(&w->memory);
-    TRY(arena_try(&w->memory, &b.got, w->t->pair_count, sizeof *b.got, "pairs", err));
-    TRY(find_shares(w, &b, err));
-    TRY(open_sources(w, &b, &s, err));
-    for (size_t p = 0; p < w->t->pair_count; p++)
-        TRY(open_received(w, &b, p, &b.got[p], err));
-    for (size_t i = 0; i < seen; i += s.count) {
-        s.at = w->sources.at + i;
-        s.count = seen - i < SOURCE_BLOCK ? seen - i : SOURCE_BLOCK;
+    TRY(find_shares(w, b, &shares, err));
+    TRY(open_sources(w, b, &s, err));
+    for (size_t p = 0; p < b->pair_count; p++)
+        TRY(open_pair(w, &b->pairs[p], err));
+    for (; s.first < b->source_count; s.first += s.count) {
+        s.rows = b->sources + s.first;
+        s.count = b->source_count - s.first < SOURCE_BLOCK ? b->source_count - s.first : SOURCE_BLOCK;
         TRY(project(w, &s, err));
-        for (size_t p = 0; p < w->t->pair_count; p++)
-            TRY(give(w, &b, &s, p, err));
+        for (size_t p = 0; p < b->pair_count; p++)
+            TRY(give(w, b, shares, &s, &b->pairs[p], err));
     }
-    for (size_t p = 0; p < w->t->pair_count; p++) {
-        const received *got = &b.got[p];
-        transfer t = {w->layer.layer, p, got->first, got->rows, got->norm, got->head_norm, got->total, got->attended};
-        if (got->rows)
-            w->t->take(w->t->context, &t);
+    for (size_t p = 0; p < b->pair_count; p++) {
+        const block_pair *got = &b->pairs[p];
+        transfer t = {w->layer.layer, got->pair, got->first, got->rows, got->norm, got->head_norm, got->total, got->attended};
+        w->t->take(w->t->context, &t);
     }
     return PB_OK;
 }
@@ -331,24 +292,12 @@ static pb_status walk_layers(transfer_walk *w, pb_error *err)
     const transfer_request *t = w->t;
     for (size_t layer = t->first_layer; layer < t->end_layer; layer++) {
         TRY(read_layer(w, layer, err));
-        for (size_t i = 0, n; i < w->destinations.count; i += n) {
-            n = w->destinations.count - i < ROW_BLOCK ? w->destinations.count - i : ROW_BLOCK;
-            TRY(walk_rows(w, w->destinations.at + i, n, err));
-        }
+        for (size_t i = 0; i < w->blocks.count; i++)
+            TRY(walk_block(w, &w->blocks.items[i], err));
         if (t->progress)
             t->progress(t->context, (double)(layer + 1 - t->first_layer) / (double)(t->end_layer - t->first_layer));
     }
     return PB_OK;
-}
-
-static void collect(const transfer_pair *pairs, size_t count, position_set *sources, position_set *destinations)
-{
-    for (size_t i = 0; i < count; i++) {
-        set_add(sources, pairs[i].sources, pairs[i].source_count);
-        set_add(destinations, pairs[i].destinations, pairs[i].destination_count);
-    }
-    set_finish(sources);
-    set_finish(destinations);
 }
 
 static size_t o_size(const decoder_config *c)
@@ -360,15 +309,14 @@ pb_status transfer_run(decoder *m, const transfer_request *t, replay_work *work,
 {
     transfer_walk w = {.m = m, .t = t, .layer = {.c = &m->config, .work = work}};
     w.layer.memory = &w.memory;
-    collect(t->pairs, t->pair_count, &w.sources, &w.destinations);
+    w.blocks = row_blocks_make(t->pairs, t->pair_count, ROW_BLOCK);
     pb_status status = mem_try(&w.o, o_size(&m->config), sizeof(float), "an output projection", err);
     if (!status)
         status = walk_layers(&w, err);
     if (!status)
         status = decoder_check(m, err);
     free(w.o);
-    free(w.sources.at);
-    free(w.destinations.at);
+    row_blocks_free(&w.blocks);
     arena_free(&w.memory);
     return status;
 }
@@ -376,18 +324,16 @@ pb_status transfer_run(decoder *m, const transfer_request *t, replay_work *work,
 size_t transfer_bytes(const decoder *m, const transfer_pair *pairs, size_t count)
 {
     const decoder_config *c = &m->config;
-    position_set sources = {0}, destinations = {0};
-    collect(pairs, count, &sources, &destinations);
-    size_t rows = destinations.count < ROW_BLOCK ? destinations.count : ROW_BLOCK, width = c->heads * c->head_dim;
-    size_t keys = destinations.count ? destinations.at[destinations.count - 1] + 1 : 0, tiles = c->d_model / 64 + 1;
+    size_t keys, destinations = count_destinations(pairs, count, &keys), listed = 0;
+    size_t rows = destinations < ROW_BLOCK ? destinations : ROW_BLOCK, width = c->heads * c->head_dim;
+    size_t tiles = c->d_model / 64 + 1;
     size_t floats = rows * (c->d_model + width + c->heads * keys);
     floats += SOURCE_BLOCK * (c->heads * (c->d_model + rows + 1) + c->kv_heads * c->head_dim + rows * tiles);
     floats += tiles * 64 * (rows + c->heads);
     for (size_t i = 0; i < count; i++) {
         size_t most = pairs[i].destination_count < rows ? pairs[i].destination_count : rows;
         floats += most * (pairs[i].source_count + c->heads + 2 * c->d_model);
+        listed += pairs[i].source_count * (sizeof(source_row) + sizeof(size_t)) + 2 * pairs[i].destination_count * sizeof(size_t);
     }
-    free(sources.at);
-    free(destinations.at);
-    return (floats + o_size(c)) * sizeof(float) + layer_bytes(m, rows > SOURCE_BLOCK ? rows : SOURCE_BLOCK);
+    return (floats + o_size(c)) * sizeof(float) + listed + layer_bytes(m, rows > SOURCE_BLOCK ? rows : SOURCE_BLOCK);
 }

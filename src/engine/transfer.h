@@ -1,22 +1,24 @@
-/* transfer.h: what rows give each other through attention, layer by layer, taken from a recording.
+/* transfer.h: what rows give each other through attention, layer by layer, taken from recordings.
  *
  *     c_l(i <- j) = sum over heads h of A_l,h[i, j] (v_l,h[j] W_O,h)                [D]
  *
  * is what source row j adds to destination row i in layer l. The output projection's bias belongs to no source: over all j
  * the c's sum to attn_out without it.
  *
- *     transfer_pair pair = {sources, source_count, destinations, destination_count};
- *     transfer_request t = {.recording = r, .pairs = &pair, .pair_count = 1, .end_layer = L, .take = take, .context = me};
+ *     transfer_pair pair = {r, sources, destinations, source_count, destination_count};
+ *     transfer_request t = {.pairs = &pair, .pair_count = 1, .end_layer = L, .take = take, .context = me};
  *     TRY(transfer_run(decoder, &t, &work, err));        // calls take for each layer, pair and block of destinations
  *
  * Nothing is run again but the destinations' queries: keys and values are the recording's, of its own rows and its base's.
- * Each source's values go through each head's part of W_O once, in blocks of sources, for all destinations and pairs. */
+ * Each source's values go through each head's part of W_O once, in blocks of sources, for all destinations and pairs, of
+ * whichever recordings: rows of a base are those of all that rest on it. */
 #ifndef ENGINE_TRANSFER_H
 #define ENGINE_TRANSFER_H
 
 #include "engine/replay.h"
 
 typedef struct transfer_pair {
+    const recording *recording; /* which has resid_pre and attn_out of the destinations */
     const size_t *sources, *destinations; /* positions, ascending; sources that a destination does not see give it nothing */
     size_t source_count, destination_count;
 } transfer_pair;
@@ -32,7 +34,6 @@ typedef struct transfer {
 } transfer;
 
 typedef struct transfer_request {
-    const recording *recording; /* which has resid_pre and attn_out of the destinations */
     const transfer_pair *pairs;
     size_t pair_count;
     size_t first_layer, end_layer;

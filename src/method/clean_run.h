@@ -1,9 +1,16 @@
-/* clean_run.h: a question's run as it is, recorded: what flows, cuts, lenses and dumps look at.
+/* clean_run.h: questions' runs as they are, recorded: what flows, cuts, lenses and dumps look at.
  *
  *     TRY(answer_choose(&q, &options->answer, err));
  *     TRY(clean_run_make(&c, &q, first_row_whose_sites_are_wanted, budget, err));
  *     ... c.recording, c.score ...
  *     clean_run_free(&c);
+ *
+ * Those of several questions are made in one walk over the layers:
+ *
+ *     for each i: clean_run_plan(&c[i], &q[i], first[i], runs, i);     // what it rests on: rows that are alike are run once
+ *                 TRY(clean_run_open(&c[i], err));
+ *                 runs[i] = &c[i];
+ *     TRY(clean_runs_make(runs, n, memory_for_rows, err));
  */
 #ifndef METHOD_CLEAN_RUN_H
 #define METHOD_CLEAN_RUN_H
@@ -16,16 +23,21 @@ enum { CLEAN_RUN_TOP = 5 };
 
 typedef struct clean_run {
     question *q;
-    recording *recording; /* of all rows; their sites from the asked position on. NULL of a run that was watched */
-    score score;          /* of the answer */
+    const recording *base; /* which has the rows below `first`: an earlier run, or another question's; NULL where that is 0 */
+    size_t first, sites_first; /* sites are kept from there on, those of the base's rows by the base */
+    recording *recording;  /* NULL of a run that was watched */
+    score score;           /* of the answer */
     int32_t top_id[CLEAN_RUN_TOP]; /* the most likely next tokens, best first; -1 beyond a tiny vocabulary */
     double top_prob[CLEAN_RUN_TOP];
-    replay_work work;     /* added to by who goes on from here */
+    replay_work work;      /* added to by who goes on from here */
     double readout_seconds, readout_flop;
 } clean_run;
 
-/* Runs the question, resting on an earlier run where q->earlier has one (then it must outlive this), and reads it out; where it has no answer yet, that is set to the most likely next token. Fails when the
- * recording does not fit into the budget (question_budget's). */
+/* ---- one ---- */
+
+/* Runs the question, resting on an earlier run where q->earlier has one (then it must outlive this), and reads it out; where it has
+ * no answer yet, that is set to the most likely next token. Fails when the recording does not fit into the budget
+ * (question_budget's). */
 pb_status clean_run_make(clean_run *c, question *q, size_t sites_first, size_t budget, pb_error *err);
 /* The same without a recording, which stays NULL: the watch sees the rows while they are computed. The caller holds `taken`
  * bytes of the budget already. */
@@ -34,9 +46,26 @@ pb_status clean_run_watch(clean_run *c, question *q, const row_watch *watch, siz
 pb_status clean_run_fits(const question *q, size_t taken, size_t budget, pb_error *err);
 void clean_run_free(clean_run *c);
 
-/* Bytes that its recording takes, and what it takes beside that while it runs. */
-size_t clean_run_bytes(const question *q, size_t sites_first);
-size_t clean_run_running_bytes(const question *q);
+/* ---- several ---- */
+
+/* Decides what a run rests on: an earlier one (q->earlier), or one of the others, which have been opened, as far as both begin
+ * alike. Nothing is held yet. */
+void clean_run_plan(clean_run *c, question *q, size_t sites_first, clean_run *const *others, size_t count);
+/* Makes room for its recording, */
+pb_status clean_run_open(clean_run *c, pb_error *err);
+/* which takes so many bytes. */
+size_t clean_run_held_bytes(const clean_run *c);
+/* Runs them all and reads them out, each after those that it rests on, in waves of `memory` bytes of rows; the questions that
+ * have no answer get one. */
+pb_status clean_runs_make(clean_run *const *runs, size_t count, size_t memory, pb_error *err);
+/* What that takes beside the recordings, in one wave; and of it reading out. */
+size_t clean_runs_bytes(clean_run *const *runs, size_t count);
+size_t clean_runs_reading_bytes(const decoder *m, size_t count);
+
+/* Scores of forks that have run, each of the run that owns it, for replay_options.finished; adds to readout_*. */
+pb_status clean_run_scores(clean_run *const *owners, replay_fork *const *forks, size_t n, score *scores, pb_error *err);
+
+/* ---- cost ---- */
 
 /* What a result says it cost. */
 typedef struct method_cost {
@@ -45,8 +74,5 @@ typedef struct method_cost {
 } method_cost;
 
 method_cost clean_run_cost(const clean_run *c);
-
-/* Scores of forks that have run, for replay_options.finished; adds to readout_*. */
-pb_status clean_run_scores(clean_run *c, replay_fork *const *forks, size_t n, score *scores, pb_error *err);
 
 #endif

@@ -20,7 +20,7 @@ bool earlier_keep(earlier_runs *e, recording *run, const question *q)
     return true;
 }
 
-static size_t common_rows(const float *a, const float *b, size_t most, size_t D)
+size_t input_rows_alike(const float *a, const float *b, size_t most, size_t D)
 {
     size_t rows = 0;
     while (rows < most && memcmp(a + rows * D, b + rows * D, D * sizeof *a) == 0)
@@ -34,7 +34,7 @@ const recording *earlier_find(const earlier_runs *e, const question *q, size_t m
     *rows = 0;
     for (size_t i = 0; e && i < e->count && *rows < most; i++) {
         const recording *run = e->items[i].run;
-        size_t common = common_rows(e->items[i].input, q->input, run->end < most ? run->end : most,
+        size_t common = input_rows_alike(e->items[i].input, q->input, run->end < most ? run->end : most,
                                     q->model->decoder.config.d_model);
         if (common > *rows) {
             *rows = common;

@@ -36,6 +36,9 @@ bool earlier_keep(earlier_runs *e, recording *run, const question *q);
  * has any, or e is NULL. It may hold more rows; earlier_free ends it. */
 const recording *earlier_find(const earlier_runs *e, const question *q, size_t most, size_t *rows);
 
+/* With how many rows, at most `most`, two inputs [.][D] begin alike, to the bit. */
+size_t input_rows_alike(const float *a, const float *b, size_t most, size_t D);
+
 /* Frees the runs; the limit stays. */
 void earlier_free(earlier_runs *e);
 

@@ -1,22 +1,38 @@
-/* flow.c: see flow.h. The clean run is recorded once; the engine hands over each layer's contributions, a block of
- * destinations at a time, whose measures are summed here and divided at the end. */
+/* flow.c: see flow.h. The clean runs are recorded; the engine hands over each layer's contributions, a block of destinations
+ * at a time, whose measures are summed here and divided at the end. */
 #include "method/flow.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/process.h"
+#include "engine/replay_owned.h"
 #include "engine/transfer.h"
 #include "method/answer_choice.h"
 #include "method/layers.h"
 
+/* One question. */
 typedef struct flow_job {
     flow *f;
     const pb_flow_options *options;
     clean_run run;
-    transfer_pair *pairs; /* [f->pairs.count] */
+    double seconds;       /* before the list began, and its part of what that took */
 } flow_job;
+
+/* Those that are looked at together. */
+typedef struct flow_list {
+    flow_job *jobs;       /* [count] */
+    flowing **of;         /* [count] */
+    clean_run **runs;     /* [count] the jobs' */
+    size_t count, rows;   /* rows: of their runs */
+    transfer_pair *pairs; /* [pair_count] of all jobs, job by job */
+    size_t *owners;       /* [pair_count] whose each is */
+    size_t pair_count;
+    double began;
+} flow_list;
 
 /* ---- the measures ---- */
 
@@ -28,11 +44,11 @@ static double product(const float *x, const float *y, size_t n)
     return sum;
 }
 
-/* Adds the i-th of the destinations handed over. */
-static void add_destination(const flow_job *j, const transfer *t, size_t i)
+/* Adds the i-th of the destinations handed over, of one of the job's pairs. */
+static void add_destination(const flow_job *j, size_t number, const transfer *t, size_t i)
 {
-    flow_curve *c = &j->f->curves[t->pair];
-    const span_pair *pair = &j->f->pairs.items[t->pair];
+    flow_curve *c = &j->f->curves[number];
+    const span_pair *pair = &j->f->pairs.items[number];
     size_t l = t->layer - j->f->layers[0], D = j->run.recording->d_model, H = j->f->heads, S = pair->sources.count;
     size_t position = pair->destinations.positions[t->first + i];
     const float *total = t->total + i * D, *attended = t->attended + i * D;
@@ -52,8 +68,12 @@ static void add_destination(const flow_job *j, const transfer *t, size_t i)
 
 static void take(void *context, const transfer *t)
 {
+    const flow_list *l = context;
+    size_t owner = l->owners[t->pair], number = 0;
+    while (number < t->pair && l->owners[t->pair - number - 1] == owner)
+        number++;
     for (size_t i = 0; i < t->rows; i++)
-        add_destination(context, t, i);
+        add_destination(&l->jobs[owner], number, t, i);
 }
 
 static void divide(double *values, size_t count, double by)
@@ -78,7 +98,7 @@ static void finish(flow *f)
     }
 }
 
-/* ---- the run ---- */
+/* ---- one question ---- */
 
 static pb_status choose(flow_job *j, question *q, pb_error *err)
 {
@@ -91,67 +111,208 @@ static pb_status choose(flow_job *j, question *q, pb_error *err)
     return answer_choose(q, &j->options->answer, err);
 }
 
-static void make_curves(flow_job *j)
+static void make_curves(flow *f)
 {
-    flow *f = j->f;
     size_t L = f->layer_count;
-    j->pairs = mem_new(f->pairs.count, sizeof *j->pairs);
     f->curves = mem_new(f->pairs.count, sizeof *f->curves);
-    for (size_t p = 0; p < f->pairs.count; p++) {
-        const span_pair *pair = &f->pairs.items[p];
-        j->pairs[p] = (transfer_pair){pair->sources.positions, pair->destinations.positions, pair->sources.count,
-                                      pair->destinations.count};
+    for (size_t p = 0; p < f->pairs.count; p++)
         f->curves[p] = (flow_curve){
             mem_new(L, sizeof(double)), mem_new(L, sizeof(double)), mem_new(L, sizeof(double)), mem_new(L, sizeof(double)),
-            mem_new(L * pair->sources.count, sizeof(double)), mem_new(L * f->heads, sizeof(double))};
-    }
+            mem_new(L * f->pairs.items[p].sources.count, sizeof(double)), mem_new(L * f->heads, sizeof(double))};
 }
 
-static void report_progress(void *context, double share)
-{
-    const pb_run_options *run = &((flow_job *)context)->options->run;
-    double layers = (double)((flow_job *)context)->f->layer_count;
-    if (run->progress)
-        run->progress(run->context, "following what flows", share * layers, layers);
-}
-
-static pb_status run(flow_job *j, question *q, pb_error *err)
+/* What the run says by itself. */
+static void keep_run(flow_job *j)
 {
     flow *f = j->f;
-    decoder *m = &q->model->decoder;
-    size_t budget = j->options->run.memory;
-    TRY(choose(j, q, err));
-    make_curves(j);
-    size_t first = span_pairs_first_destination(&f->pairs), looking = transfer_bytes(m, j->pairs, f->pairs.count);
-    size_t running = clean_run_running_bytes(q), more = looking > running ? looking : running;
-    TRY(question_fits(clean_run_bytes(q, first) + more, budget, "this flow", err));
-    TRY(clean_run_make(&j->run, q, first, budget, err));
-    f->run_flop = j->run.work.flop;
-    transfer_request request = {.recording = j->run.recording, .pairs = j->pairs, .pair_count = f->pairs.count,
-                                .first_layer = f->layers[0], .end_layer = f->layers[0] + f->layer_count,
-                                .take = take, .progress = report_progress, .context = j};
-    TRY(transfer_run(m, &request, &j->run.work, err));
-    finish(f);
+    const question *q = j->run.q;
     f->answer = mem_new(q->answer_count, sizeof *f->answer);
     f->answer_count = q->answer_count;
     memcpy(f->answer, q->answer, q->answer_count * sizeof *f->answer);
     f->clean = j->run.score;
     memcpy(f->top_id, j->run.top_id, sizeof f->top_id);
     memcpy(f->top_prob, j->run.top_prob, sizeof f->top_prob);
-    f->cost = clean_run_cost(&j->run);
+}
+
+/* ---- several ---- */
+
+/* Rows that keep a walk over the layers busy: to read the weights takes little time beside them. */
+enum { ROWS_ENOUGH = 2048 };
+
+/* The last of the jobs' pairs, which are the last of the list's; its recording is still to be made. */
+static void add_pairs(flow_list *l)
+{
+    const span_pairs *from = &l->jobs[l->count].f->pairs;
+    l->pairs = mem_resize(l->pairs, l->pair_count + from->count, sizeof *l->pairs);
+    l->owners = mem_resize(l->owners, l->pair_count + from->count, sizeof *l->owners);
+    for (size_t p = 0; p < from->count; p++) {
+        const span *sources = &from->items[p].sources, *destinations = &from->items[p].destinations;
+        l->owners[l->pair_count + p] = l->count;
+        l->pairs[l->pair_count + p] = (transfer_pair){NULL, sources->positions, destinations->positions, sources->count,
+                                                      destinations->count};
+    }
+    l->pair_count += from->count;
+}
+
+static pb_status fits(const flow_list *l, size_t count, pb_error *err)
+{
+    const decoder *m = &l->runs[0]->q->model->decoder;
+    size_t looking = transfer_bytes(m, l->pairs, l->pair_count), running = clean_runs_bytes(l->runs, count), held = 0;
+    for (size_t i = 0; i < count; i++)
+        held += clean_run_held_bytes(l->runs[i]);
+    return question_fits(held + (looking > running ? looking : running), l->jobs[0].options->run.memory, "this flow", err);
+}
+
+/* The next job joins the others: its run and its pairs beside theirs, as far as memory holds them all. */
+static pb_status join(flow_list *l, question *q, pb_error *err)
+{
+    flow_job *j = &l->jobs[l->count];
+    size_t before = l->pair_count;
+    clean_run_plan(&j->run, q, span_pairs_first_destination(&j->f->pairs), l->runs, l->count);
+    l->runs[l->count] = &j->run;
+    add_pairs(l);
+    pb_status status = fits(l, l->count + 1, err);
+    if (!status)
+        status = clean_run_open(&j->run, err);
+    for (size_t p = before; p < l->pair_count; p++)
+        l->pairs[p].recording = j->run.recording;
+    if (status)
+        l->pair_count = before;
+    return status;
+}
+
+static void drop(flow_job *j)
+{
+    clean_run_free(&j->run);
+    flow_free(j->f);
+}
+
+static bool same_layers(const pb_flow_options *a, const pb_flow_options *b)
+{
+    return a->first_layer == b->first_layer && a->end_layer == b->end_layer;
+}
+
+/* Whether the list may grow by this question, as far as can be seen before it is looked at. */
+static bool has_room(const flow_list *l, const flowing *one)
+{
+    return l->count == 0 || (l->rows < ROWS_ENOUGH && same_layers(one->options, l->jobs[0].options));
+}
+
+/* Takes a question on, or finds that nothing can be said of it; false: it has to wait. */
+static bool take_on(flow_list *l, flowing *one)
+{
+    flow_job *j = &l->jobs[l->count];
+    *j = (flow_job){.f = &one->flow, .options = one->options, .seconds = l->began - one->q->began};
+    one->flow = (flow){0};
+    one->status = choose(j, one->q, &one->why);
+    bool chosen = !one->status;
+    if (chosen)
+        one->status = join(l, one->q, &one->why);
+    if (one->status) {
+        drop(j);
+        return !chosen || l->count == 0;
+    }
+    make_curves(j->f);
+    l->of[l->count++] = one;
+    l->rows += one->q->length - j->run.first;
+    return true;
+}
+
+static void report_progress(void *context, double share)
+{
+    const flow_list *l = context;
+    const pb_run_options *run = &l->jobs[0].options->run;
+    double layers = (double)l->jobs[0].f->layer_count;
+    if (run->progress)
+        run->progress(run->context, "following what flows", share * layers, layers);
+}
+
+/* What the looking took is shared out by how many sources give to how many destinations. */
+static void share_work(flow_list *l, const replay_work *work)
+{
+    double *weights = mem_new(l->count, sizeof *weights);
+    replay_work **works = mem_new(l->count, sizeof *works);
+    for (size_t i = 0; i < l->count; i++)
+        works[i] = &l->runs[i]->work;
+    for (size_t p = 0; p < l->pair_count; p++)
+        weights[l->owners[p]] += (double)(l->pairs[p].source_count * l->pairs[p].destination_count);
+    replay_work_share(works, weights, l->count, work);
+    free(weights);
+    free(works);
+}
+
+static pb_status run(flow_list *l, pb_error *err)
+{
+    const flow *first = l->jobs[0].f;
+    replay_work work = {0};
+    TRY(clean_runs_make(l->runs, l->count, SIZE_MAX, err)); /* in one wave: a list is made so */
+    for (size_t i = 0; i < l->count; i++)
+        l->jobs[i].f->run_flop = l->runs[i]->work.flop;
+    transfer_request request = {.pairs = l->pairs, .pair_count = l->pair_count, .first_layer = first->layers[0],
+                                .end_layer = first->layers[0] + first->layer_count,
+                                .take = take, .progress = report_progress, .context = l};
+    TRY(transfer_run(&l->runs[0]->q->model->decoder, &request, &work, err));
+    share_work(l, &work);
     return PB_OK;
+}
+
+/* Of what all took each has its part, by its operations. */
+static void finish_jobs(flow_list *l)
+{
+    double all = 0, seconds = clock_now() - l->began;
+    for (size_t i = 0; i < l->count; i++)
+        all += l->runs[i]->work.flop;
+    for (size_t i = 0; i < l->count; i++) {
+        flow_job *j = &l->jobs[i];
+        finish(j->f);
+        keep_run(j);
+        j->f->cost = clean_run_cost(&j->run);
+        j->f->cost.seconds = j->seconds + seconds * (all > 0 ? j->run.work.flop / all : 1);
+    }
+}
+
+/* Where they fail together, each is looked at by itself, so that it is the failure of one. */
+static void run_all(flow_list *l)
+{
+    pb_error why = {0};
+    pb_status status = run(l, &why);
+    if (!status)
+        finish_jobs(l);
+    for (size_t i = 0; i < l->count; i++)
+        status ? drop(&l->jobs[i]) : clean_run_free(&l->jobs[i].run);
+    if (status && l->count == 1) {
+        l->of[0]->status = status;
+        l->of[0]->why = why;
+    }
+    for (size_t i = 0; status && l->count > 1 && i < l->count; i++)
+        flow_some(l->of[i], 1);
+}
+
+size_t flow_some(flowing *list, size_t n)
+{
+    flow_list l = {.jobs = mem_new(n, sizeof *l.jobs), .of = mem_new(n, sizeof *l.of), .runs = mem_new(n, sizeof *l.runs),
+                   .began = clock_now()};
+    size_t taken = 0;
+    while (taken < n && has_room(&l, &list[taken]) && take_on(&l, &list[taken]))
+        taken++;
+    if (l.count)
+        run_all(&l);
+    free(l.jobs);
+    free(l.of);
+    free(l.runs);
+    free(l.pairs);
+    free(l.owners);
+    return taken;
 }
 
 pb_status flow_run_question(flow *f, question *q, const pb_flow_options *options, pb_error *err)
 {
-    flow_job j = {.f = f, .options = options};
-    *f = (flow){0};
-    pb_status status = run(&j, q, err);
-    clean_run_free(&j.run);
-    free(j.pairs);
-    if (status)
-        flow_free(f);
-    return status;
+    flowing one = {.q = q, .options = options};
+    flow_some(&one, 1);
+    *f = one.flow;
+    if (one.status && err)
+        *err = one.why;
+    return one.status;
 }
 
 void flow_free(flow *f)

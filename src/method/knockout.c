@@ -1,7 +1,7 @@
 /* knockout.c: see knockout.h.
  *
- * The clean run is recorded; each point of each curve is a fork of it that cuts edges, and all of them are replayed
- * together. */
+ * The clean runs are recorded; each point of each curve is a fork of its question's that cuts edges, and all of them, of all
+ * questions, are replayed together. */
 #include "method/knockout.h"
 
 #include <math.h>
@@ -10,16 +10,28 @@
 
 #include "base/memory.h"
 #include "base/process.h"
+#include "engine/replay_owned.h"
 #include "method/answer_choice.h"
 #include "method/verify.h"
 
+/* One question. */
 typedef struct knockout_job {
     knockout *k;
     question *q;
     const pb_knockout_options *options;
     clean_run clean;
-    size_t wave_bytes;
+    double seconds;      /* before the list began, and its part of what that took */
 } knockout_job;
+
+/* Those whose edges are cut together. */
+typedef struct knockout_list {
+    knockout_job *jobs;  /* [count] */
+    knocking_out **of;   /* [count] */
+    clean_run **runs;    /* [count] the jobs' */
+    size_t count, rows;  /* rows: of their points, at most */
+    size_t wave_bytes;   /* what forks' rows may take */
+    double began;
+} knockout_list;
 
 /* ---- what is asked ---- */
 
@@ -98,45 +110,30 @@ static pb_status choose(knockout_job *j, pb_error *err)
     return answer_choose(j->q, &o->answer, err);
 }
 
-/* ---- the clean run ---- */
-
 static size_t cell_total(const knockout *k)
 {
     return k->curve_count * k->layer_count;
 }
 
-/* What the budget leaves for the rows of a wave; too small a budget is an error that says what is needed. */
-static pb_status plan_memory(knockout_job *j, size_t sites_first, pb_error *err)
-{
-    const decoder *m = &j->q->model->decoder;
-    size_t T = j->q->length;
-    size_t fixed = clean_run_bytes(j->q, sites_first) + replay_fixed_bytes(m, T) +
-                   score_bytes(m, cell_total(j->k), T - j->q->last);
-    TRY(question_fits(fixed + T * m->config.d_model * sizeof(float), j->options->run.memory, "this knockout", err));
-    j->wave_bytes = question_budget(j->options->run.memory) - fixed;
-    return PB_OK;
-}
-
-static pb_status run_clean(knockout_job *j, pb_error *err)
+/* What the clean run says by itself. */
+static void keep_run(knockout_job *j)
 {
     knockout *k = j->k;
-    size_t sites_first = span_pairs_first_destination(&k->pairs);
-    TRY(plan_memory(j, sites_first, err));
-    TRY(clean_run_make(&j->clean, j->q, sites_first, j->options->run.memory, err));
     k->clean = j->clean.score;
     memcpy(k->top_id, j->clean.top_id, sizeof k->top_id);
     memcpy(k->top_prob, j->clean.top_prob, sizeof k->top_prob);
     k->answer_count = j->q->answer_count;
     k->answer = mem_new(k->answer_count, sizeof *k->answer);
     memcpy(k->answer, j->q->answer, k->answer_count * sizeof *k->answer);
-    return PB_OK;
 }
 
 /* ---- points ---- */
 
-/* Forks of many points on their way through the engine. */
+/* Forks of many points on their way through the engine, job by job. */
 typedef struct knockout_batch {
-    knockout_job *j;
+    const knockout_list *list;
+    size_t *forks_of;   /* [list->count] */
+    clean_run **owners; /* [most] whose each fork is */
     replay_fork *forks; /* [most] */
     edge_cut *cuts;     /* [most][the most pairs of a curve] */
     score *scores;      /* [most], filled in when they have run */
@@ -144,18 +141,44 @@ typedef struct knockout_batch {
     const char *what;   /* for progress */
 } knockout_batch;
 
-static knockout_batch batch_new(knockout_job *j, size_t most, const char *what)
+static size_t pairs_of_a_curve(const knockout_list *l, size_t count)
 {
-    size_t pairs = j->k->curves[0].pair_count;
-    return (knockout_batch){.j = j, .forks = mem_new(most, sizeof(replay_fork)), .cuts = mem_new(most * pairs, sizeof(edge_cut)),
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t pairs = l->jobs[i].k->curves[0].pair_count;
+        most = pairs > most ? pairs : most;
+    }
+    return most;
+}
+
+/* Bytes of one point. */
+static size_t point_bytes(size_t pairs)
+{
+    return sizeof(replay_fork) + sizeof(clean_run *) + pairs * sizeof(edge_cut) + sizeof(score) + sizeof(size_t);
+}
+
+static knockout_batch batch_new(const knockout_list *l, size_t most, const char *what)
+{
+    size_t pairs = pairs_of_a_curve(l, l->count);
+    return (knockout_batch){.list = l, .forks_of = mem_new(l->count, sizeof(size_t)), .owners = mem_new(most, sizeof(clean_run *)),
+                            .forks = mem_new(most, sizeof(replay_fork)), .cuts = mem_new(most * pairs, sizeof(edge_cut)),
                             .scores = mem_new(most, sizeof(score)), .pairs = pairs, .what = what};
 }
 
 static void batch_free(knockout_batch *b)
 {
+    free(b->forks_of);
+    free(b->owners);
     free(b->forks);
     free(b->cuts);
     free(b->scores);
+}
+
+static void add_fork(knockout_batch *b, size_t job, replay_fork f)
+{
+    b->owners[b->count] = b->list->runs[job];
+    b->forks[b->count++] = f;
+    b->forks_of[job]++;
 }
 
 /* The first row that the cuts change, in their first layer; the question's length when none is, or none that is read: in
@@ -173,42 +196,48 @@ static size_t first_felt(const knockout_job *j, const edge_cut *cuts, size_t cou
     return first;
 }
 
-/* Adds a point where it must be run. */
-static void add_point(knockout_batch *b, const knockout_curve *c, size_t point)
+/* Adds a job's point where it must be run. */
+static void add_point(knockout_batch *b, size_t job, const knockout_curve *c, size_t point)
 {
+    const knockout_job *j = &b->list->jobs[job];
     edge_cut *cuts = &b->cuts[b->count * b->pairs];
-    cuts_of(b->j->k, c, point, cuts);
-    size_t first = first_felt(b->j, cuts, c->pair_count);
-    if (first == b->j->q->length)
+    cuts_of(j->k, c, point, cuts);
+    size_t first = first_felt(j, cuts, c->pair_count);
+    if (first == j->q->length)
         return;
-    b->forks[b->count++] = (replay_fork){.base = b->j->clean.recording, .first = first, .end = b->j->q->length, .cuts = cuts,
-                                         .cut_count = c->pair_count, .read_first = b->j->q->last};
+    add_fork(b, job, (replay_fork){.base = j->clean.recording, .first = first, .end = j->q->length, .cuts = cuts,
+                                   .cut_count = c->pair_count, .read_first = j->q->last});
 }
 
 /* The same in its plain form: a full forward pass that shares nothing. */
-static void add_plain(knockout_batch *b, const knockout_curve *c, size_t point)
+static void add_plain(knockout_batch *b, size_t job, const knockout_curve *c, size_t point)
 {
+    const knockout_job *j = &b->list->jobs[job];
     edge_cut *cuts = &b->cuts[b->count * b->pairs];
-    cuts_of(b->j->k, c, point, cuts);
-    b->forks[b->count++] = (replay_fork){.end = b->j->q->length, .input = b->j->q->input, .cuts = cuts,
-                                         .cut_count = c->pair_count, .read_first = b->j->q->last, .plain = true};
+    cuts_of(j->k, c, point, cuts);
+    add_fork(b, job, (replay_fork){.end = j->q->length, .input = j->q->input, .cuts = cuts, .cut_count = c->pair_count,
+                                   .read_first = j->q->last, .plain = true});
 }
 
 static pb_status read_batch(void *context, replay_fork *const *forks, size_t count, pb_error *err)
 {
     knockout_batch *b = context;
     score *scores = mem_new(count, sizeof *scores);
-    pb_status status = clean_run_scores(&b->j->clean, forks, count, scores, err);
+    clean_run **owners = mem_new(count, sizeof *owners);
+    for (size_t i = 0; i < count; i++)
+        owners[i] = b->owners[forks[i] - b->forks];
+    pb_status status = clean_run_scores(owners, forks, count, scores, err);
     for (size_t i = 0; i < count && !status; i++)
         b->scores[forks[i] - b->forks] = scores[i];
     free(scores);
+    free(owners);
     return status;
 }
 
 static void batch_progress(void *context, double share)
 {
     const knockout_batch *b = context;
-    const pb_run_options *run = &b->j->options->run;
+    const pb_run_options *run = &b->list->jobs[0].options->run;
     if (run->progress)
         run->progress(run->context, b->what, share * (double)b->count, (double)b->count);
 }
@@ -216,8 +245,14 @@ static void batch_progress(void *context, double share)
 /* In waves of at most `memory` bytes of rows; 0: one at a time. */
 static pb_status batch_run(knockout_batch *b, size_t memory, pb_error *err)
 {
+    const knockout_list *l = b->list;
     replay_options options = {.memory = memory, .finished = read_batch, .progress = batch_progress, .context = b};
-    return replay_run(&b->j->q->model->decoder, b->forks, b->count, &options, &b->j->clean.work, err);
+    replay_work **works = mem_new(l->count, sizeof *works);
+    for (size_t i = 0; i < l->count; i++)
+        works[i] = &l->runs[i]->work;
+    pb_status status = replay_owned(&l->jobs[0].q->model->decoder, b->forks, b->forks_of, works, l->count, &options, err);
+    free(works);
+    return status;
 }
 
 static void store(knockout *k, size_t cell, const score *s)
@@ -229,21 +264,42 @@ static void store(knockout *k, size_t cell, const score *s)
     c->relative[point] = k->clean.prob > 0 ? (s->prob - k->clean.prob) / k->clean.prob : NAN;
 }
 
-static pb_status run_cells(knockout_job *j, pb_error *err)
+/* Adds all points of a job; slot[its cells] = 1 + the index of a point's fork; 0: it is known. */
+static void add_points(knockout_batch *b, size_t job, size_t *slot)
 {
-    knockout *k = j->k;
-    size_t cells = cell_total(k), *slot = mem_new(cells, sizeof *slot); /* 1 + the index of its fork; 0: known */
-    knockout_batch b = batch_new(j, cells, "cutting");
-    for (size_t i = 0; i < cells; i++) {
-        size_t before = b.count;
-        (j->options->naive ? add_plain : add_point)(&b, &k->curves[i / k->layer_count], i % k->layer_count);
-        slot[i] = b.count > before ? b.count : 0;
+    const knockout_job *j = &b->list->jobs[job];
+    for (size_t i = 0; i < cell_total(j->k); i++) {
+        size_t before = b->count;
+        (j->options->naive ? add_plain : add_point)(b, job, &j->k->curves[i / j->k->layer_count], i % j->k->layer_count);
+        slot[i] = b->count > before ? b->count : 0;
     }
-    pb_status status = batch_run(&b, j->options->naive ? 0 : j->wave_bytes, err);
-    for (size_t i = 0; i < cells && !status; i++)
-        store(k, i, slot[i] ? &b.scores[slot[i] - 1] : &k->clean);
-    k->cost.cells = cells;
-    k->cost.cells_skipped = cells - b.count;
+}
+
+static void fill_in(knockout *k, const knockout_batch *b, size_t job, const size_t *slot)
+{
+    for (size_t i = 0; i < cell_total(k); i++)
+        store(k, i, slot[i] ? &b->scores[slot[i] - 1] : &k->clean);
+    k->cost.cells = cell_total(k);
+    k->cost.cells_skipped = cell_total(k) - b->forks_of[job];
+}
+
+static size_t cells_of(const knockout_list *l, size_t count)
+{
+    size_t cells = 0;
+    for (size_t i = 0; i < count; i++)
+        cells += cell_total(l->jobs[i].k);
+    return cells;
+}
+
+static pb_status run_cells(knockout_list *l, pb_error *err)
+{
+    size_t cells = cells_of(l, l->count), *slot = mem_new(cells, sizeof *slot);
+    knockout_batch b = batch_new(l, cells, "cutting");
+    for (size_t i = 0; i < l->count; i++)
+        add_points(&b, i, slot + cells_of(l, i));
+    pb_status status = batch_run(&b, l->jobs[0].options->naive ? 0 : l->wave_bytes, err);
+    for (size_t i = 0; i < l->count && !status; i++)
+        fill_in(l->jobs[i].k, &b, i, slot + cells_of(l, i));
     batch_free(&b);
     free(slot);
     return status;
@@ -256,7 +312,7 @@ static void fill_cost(knockout_job *j)
     trace_cost *cost = &j->k->cost;
     const replay_work *work = &j->clean.work;
     method_cost all = clean_run_cost(&j->clean);
-    cost->seconds = all.seconds;
+    cost->seconds = j->seconds;
     cost->flop = all.flop;
     cost->peak_rss_bytes = all.peak_rss_bytes;
     cost->naive_flop = (double)cost->cells * question_pass_flop(j->q);
@@ -267,16 +323,18 @@ static void fill_cost(knockout_job *j)
     cost->readout = j->clean.readout_seconds;
 }
 
-static pb_status verify(knockout_job *j, pb_error *err)
+/* Of a list of one. */
+static pb_status verify(const knockout_list *l, pb_error *err)
 {
-    knockout *k = j->k;
-    size_t total = cell_total(k), n = j->options->verify < total ? j->options->verify : total;
+    const pb_knockout_options *o = l->jobs[0].options;
+    knockout *k = l->jobs[0].k;
+    size_t total = cell_total(k), n = o->verify < total ? o->verify : total;
     if (n == 0)
         return PB_OK;
-    size_t *order = verify_choose(total, n, j->options->run.seed);
-    knockout_batch b = batch_new(j, n, "verifying");
+    size_t *order = verify_choose(total, n, o->run.seed);
+    knockout_batch b = batch_new(l, n, "verifying");
     for (size_t i = 0; i < n; i++)
-        add_plain(&b, &k->curves[order[i] / k->layer_count], order[i] % k->layer_count);
+        add_plain(&b, 0, &k->curves[order[i] / k->layer_count], order[i] % k->layer_count);
     pb_status status = batch_run(&b, 0, err);
     for (size_t i = 0; i < n && !status; i++) {
         double prob = k->curves[order[i] / k->layer_count].prob[order[i] % k->layer_count];
@@ -288,26 +346,139 @@ static pb_status verify(knockout_job *j, pb_error *err)
     return status;
 }
 
-/* ---- all of it ---- */
+/* ---- several questions ---- */
 
-static pb_status run(knockout_job *j, pb_error *err)
+/* Rows of points, over all questions, that keep a walk over the layers busy: to read the weights takes little time beside them. */
+enum { ROWS_ENOUGH = 16384 };
+
+/* What the budget leaves for the rows of a wave of the first jobs; too small a budget is an error that says what is needed. */
+static pb_status divide(knockout_list *l, size_t count, pb_error *err)
 {
-    TRY(choose(j, err));
-    TRY(run_clean(j, err));
-    TRY(run_cells(j, err));
-    fill_cost(j);
-    return verify(j, err);
+    const decoder *m = &l->jobs[0].q->model->decoder;
+    size_t fixed = 0, longest = 0, tokens = 0, cells = cells_of(l, count), memory = l->jobs[0].options->run.memory;
+    for (size_t i = 0; i < count; i++) {
+        const question *q = l->jobs[i].q;
+        fixed += clean_run_held_bytes(l->runs[i]);
+        longest = q->length > longest ? q->length : longest;
+        tokens = q->length - q->last > tokens ? q->length - q->last : tokens;
+    }
+    fixed += replay_fixed_bytes(m, longest) + score_bytes(m, cells, tokens) + cells * point_bytes(pairs_of_a_curve(l, count)) +
+             (count > 1 ? clean_runs_reading_bytes(m, count) : 0);
+    TRY(question_fits(fixed + longest * m->config.d_model * sizeof(float), memory, "this knockout", err));
+    l->wave_bytes = question_budget(memory) - fixed;
+    return PB_OK;
+}
+
+/* The next job joins the others, as far as memory holds them all. */
+static pb_status join(knockout_list *l, pb_error *err)
+{
+    knockout_job *j = &l->jobs[l->count];
+    l->runs[l->count] = &j->clean;
+    clean_run_plan(&j->clean, j->q, span_pairs_first_destination(&j->k->pairs), l->runs, l->count);
+    TRY(divide(l, l->count + 1, err));
+    return clean_run_open(&j->clean, err);
+}
+
+/* A plain form shares nothing: such a question goes by itself. */
+static bool is_shared(const pb_knockout_options *o)
+{
+    return !o->naive && !o->verify;
+}
+
+/* Whether the list may grow by this question, as far as can be seen before it is looked at. */
+static bool has_room(const knockout_list *l, const knocking_out *one)
+{
+    return l->count == 0 || (l->rows < ROWS_ENOUGH && is_shared(one->options) && is_shared(l->jobs[0].options));
+}
+
+static void drop(knockout_job *j)
+{
+    clean_run_free(&j->clean);
+    knockout_free(j->k);
+}
+
+/* Takes a question on, or finds that it cannot be cut; false: it has to wait. */
+static bool take_on(knockout_list *l, knocking_out *one)
+{
+    knockout_job *j = &l->jobs[l->count];
+    *j = (knockout_job){.k = &one->knockout, .q = one->q, .options = one->options, .seconds = l->began - one->q->began};
+    one->knockout = (knockout){0};
+    one->status = choose(j, &one->why);
+    bool chosen = !one->status;
+    if (chosen)
+        one->status = join(l, &one->why);
+    if (one->status) {
+        drop(j);
+        return !chosen || l->count == 0;
+    }
+    l->of[l->count++] = one;
+    l->rows += cell_total(j->k) * (one->q->length - span_pairs_first_destination(&j->k->pairs));
+    return true;
+}
+
+static pb_status run(knockout_list *l, pb_error *err)
+{
+    TRY(divide(l, l->count, err)); /* another one may have been turned away */
+    TRY(clean_runs_make(l->runs, l->count, l->wave_bytes, err));
+    for (size_t i = 0; i < l->count; i++)
+        keep_run(&l->jobs[i]);
+    return run_cells(l, err);
+}
+
+/* What all of them took, by what each of them was of it. */
+static void fill_costs(knockout_list *l)
+{
+    double all = 0, seconds = clock_now() - l->began;
+    for (size_t i = 0; i < l->count; i++)
+        all += l->runs[i]->work.flop;
+    for (size_t i = 0; i < l->count; i++) {
+        l->jobs[i].seconds += seconds * (all > 0 ? l->runs[i]->work.flop / all : 1);
+        fill_cost(&l->jobs[i]);
+    }
+}
+
+/* Where they fail together, each goes by itself, so that it is the failure of one. */
+static void run_all(knockout_list *l)
+{
+    pb_error why = {0};
+    pb_status status = run(l, &why);
+    if (!status) {
+        fill_costs(l);
+        status = verify(l, &why);
+    }
+    for (size_t i = 0; i < l->count; i++)
+        status ? drop(&l->jobs[i]) : clean_run_free(&l->jobs[i].clean);
+    if (status && l->count == 1) {
+        l->of[0]->status = status;
+        l->of[0]->why = why;
+    }
+    for (size_t i = 0; status && l->count > 1 && i < l->count; i++)
+        knockout_some(l->of[i], 1);
+}
+
+size_t knockout_some(knocking_out *list, size_t n)
+{
+    knockout_list l = {.jobs = mem_new(n, sizeof *l.jobs), .of = mem_new(n, sizeof *l.of), .runs = mem_new(n, sizeof *l.runs),
+                       .began = clock_now()};
+    size_t taken = 0;
+    while (taken < n && has_room(&l, &list[taken]) && take_on(&l, &list[taken]))
+        taken++;
+    if (l.count)
+        run_all(&l);
+    free(l.jobs);
+    free(l.of);
+    free(l.runs);
+    return taken;
 }
 
 pb_status knockout_run_question(knockout *k, question *q, const pb_knockout_options *options, pb_error *err)
 {
-    knockout_job j = {.k = k, .q = q, .options = options};
-    *k = (knockout){0};
-    pb_status status = run(&j, err);
-    clean_run_free(&j.clean);
-    if (status)
-        knockout_free(k);
-    return status;
+    knocking_out one = {.q = q, .options = options};
+    knockout_some(&one, 1);
+    *k = one.knockout;
+    if (one.status && err)
+        *err = one.why;
+    return one.status;
 }
 
 void knockout_free(knockout *k)

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "base/process.h"
+#include "engine/replay_owned.h"
 #include "method/trace_job.h"
 #include "method/trace_tower.h"
 
@@ -29,19 +30,11 @@ void trace_fill_cost(trace_job *j)
 pb_status trace_replay(trace_job *jobs, size_t count, replay_fork *forks, const size_t *fork_counts,
                        const replay_options *options, pb_error *err)
 {
-    decoder *m = &jobs[0].q->model->decoder;
-    double *flop = mem_new(count, sizeof *flop), all = 0;
-    size_t total = 0;
-    replay_work work = {0};
-    for (size_t i = 0; i < count; total += fork_counts[i], i++) {
-        replay_plan plan = {0};
-        replay_plan_add(&plan, m, forks + total, fork_counts[i], SIZE_MAX);
-        all += flop[i] = plan.flop;
-    }
-    pb_status status = replay_run(m, forks, total, options, &work, err);
+    replay_work **works = mem_new(count, sizeof *works);
     for (size_t i = 0; i < count; i++)
-        replay_work_add(&jobs[i].work, &work, count == 1 ? 1 : all > 0 ? flop[i] / all : 0);
-    free(flop);
+        works[i] = &jobs[i].work;
+    pb_status status = replay_owned(&jobs[0].q->model->decoder, forks, fork_counts, works, count, options, err);
+    free(works);
     return status;
 }
 

@@ -11,14 +11,6 @@
 #include "method/trace_job.h"
 #include "method/trace_tower.h"
 
-static size_t first_difference(const float *a, const float *b, size_t rows, size_t D)
-{
-    for (size_t r = 0; r < rows; r++)
-        if (memcmp(a + r * D, b + r * D, D * sizeof *a) != 0)
-            return r;
-    return rows;
-}
-
 pb_status trace_inputs(trace_job *j, pb_error *err)
 {
     size_t T = j->q->length, D = j->q->model->decoder.config.d_model;
@@ -30,7 +22,7 @@ pb_status trace_inputs(trace_job *j, pb_error *err)
         TRY(mem_try(&j->inputs[s], T, D * sizeof(float), "a corrupted input", err));
         TRY(corruption_apply(&j->corruption, j->q, s, j->inputs[s], err));
         TRY(trace_tower_keep_input(j, s, err));
-        j->first_changed[s] = first_difference(j->q->input, j->inputs[s], T, D);
+        j->first_changed[s] = input_rows_alike(j->q->input, j->inputs[s], T, D);
         if (j->first_changed[s] > j->q->last)
             j->first_changed[s] = j->q->last; /* nothing changed: the run is read all the same */
         j->corrupted_bases[s].rows = j->first_changed[s];
@@ -77,11 +69,6 @@ static size_t one_recording_bytes(const trace_job *j, size_t first, size_t from)
 
 /* ---- what runs rest on ---- */
 
-static size_t common_rows(const trace_job *j, const float *a, const float *b, size_t most)
-{
-    return first_difference(a, b, most, j->q->model->decoder.config.d_model);
-}
-
 /* Takes another job's run where it begins with more rows like this one's. Sites of this one's rows are wanted from `kept` on: those
  * that the other run has to give must be there. */
 static void consider(trace_base *best, const trace_job *j, const float *input, size_t kept, const recording *run,
@@ -91,7 +78,7 @@ static void consider(trace_base *best, const trace_job *j, const float *input, s
     size_t most = j->q->last < run->end ? j->q->last : run->end;
     if (!has_sites && kept < most)
         most = kept;
-    size_t rows = common_rows(j, input, others_input, most);
+    size_t rows = input_rows_alike(input, others_input, most, j->q->model->decoder.config.d_model);
     if (rows > best->rows)
         *best = (trace_base){run, rows};
 }

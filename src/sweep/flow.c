@@ -1,4 +1,5 @@
-/* flow.c: a question of a sweep, and what flows in it: curves by pair and measure, and what flow.json says without them. */
+/* flow.c: questions of a sweep, and what flows in them, of each: curves by pair and measure, and what flow.json says without
+ * them. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -58,25 +59,34 @@ static json_t *detail_of(const flow *f, const sweep_item *item)
     return o;
 }
 
-static pb_status run_one(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
+static void keep_flow(sweep_result *out, const flow *f, const sweep_item *item, const pb_flow_options *o)
 {
-    pb_flow_options o = j->options.flow;
-    flow f;
-    o.answer = item->asked.answer;
-    o.run = item_run_options(j, memory);
-    TRY(flow_run_question(&f, &item->q, &o, err));
-    out->r.clean_prob = f.clean.prob;
-    out->r.flop = f.cost.flop;
-    for (size_t i = 0; i < f.pairs.count; i++)
-        keep_pair(out, &f, i, &o);
-    result_detail(out, detail_of(&f, item));
-    flow_free(&f);
-    return PB_OK;
+    out->r.clean_prob = f->clean.prob;
+    out->r.flop = f->cost.flop;
+    for (size_t i = 0; i < f->pairs.count; i++)
+        keep_pair(out, f, i, o);
+    result_detail(out, detail_of(f, item));
 }
 
 size_t sweep_flow(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
 {
-    (void)count;
-    out->status = run_one(j, items[0], memory, &out->result, &out->why);
-    return 1;
+    pb_flow_options *options = mem_new(count, sizeof *options);
+    flowing *list = mem_new(count, sizeof *list);
+    for (size_t i = 0; i < count; i++) {
+        options[i] = j->options.flow;
+        options[i].answer = items[i]->asked.answer;
+        options[i].run = item_run_options(j, memory);
+        list[i] = (flowing){.q = &items[i]->q, .options = &options[i]};
+    }
+    size_t taken = flow_some(list, count);
+    for (size_t i = 0; i < taken; i++) {
+        out[i].status = list[i].status;
+        out[i].why = list[i].why;
+        if (!list[i].status)
+            keep_flow(&out[i].result, &list[i].flow, items[i], &options[i]);
+        flow_free(&list[i].flow);
+    }
+    free(list);
+    free(options);
+    return taken;
 }

@@ -1,4 +1,4 @@
-/* knockout.c: a question of a sweep with attention edges cut: curves by pair, and what knockout.json says without them. */
+/* knockout.c: questions of a sweep with attention edges cut, of each: curves by pair, and what knockout.json says without them. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -55,25 +55,34 @@ static json_t *detail_of(const knockout *k, const sweep_item *item)
     return o;
 }
 
-static pb_status run_one(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
+static void keep_knockout(sweep_result *out, const knockout *k, const sweep_item *item)
 {
-    pb_knockout_options o = j->options.knockout;
-    knockout k;
-    o.answer = item->asked.answer;
-    o.run = item_run_options(j, memory);
-    TRY(knockout_run_question(&k, &item->q, &o, err));
-    out->r.clean_prob = k.clean.prob;
-    out->r.flop = k.cost.flop;
-    for (size_t i = 0; i < k.curve_count; i++)
-        keep_curve(out, &k, &k.curves[i]);
-    result_detail(out, detail_of(&k, item));
-    knockout_free(&k);
-    return PB_OK;
+    out->r.clean_prob = k->clean.prob;
+    out->r.flop = k->cost.flop;
+    for (size_t i = 0; i < k->curve_count; i++)
+        keep_curve(out, k, &k->curves[i]);
+    result_detail(out, detail_of(k, item));
 }
 
 size_t sweep_knockout(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
 {
-    (void)count;
-    out->status = run_one(j, items[0], memory, &out->result, &out->why);
-    return 1;
+    pb_knockout_options *options = mem_new(count, sizeof *options);
+    knocking_out *list = mem_new(count, sizeof *list);
+    for (size_t i = 0; i < count; i++) {
+        options[i] = j->options.knockout;
+        options[i].answer = items[i]->asked.answer;
+        options[i].run = item_run_options(j, memory);
+        list[i] = (knocking_out){.q = &items[i]->q, .options = &options[i]};
+    }
+    size_t taken = knockout_some(list, count);
+    for (size_t i = 0; i < taken; i++) {
+        out[i].status = list[i].status;
+        out[i].why = list[i].why;
+        if (!list[i].status)
+            keep_knockout(&out[i].result, &list[i].knockout, items[i]);
+        knockout_free(&list[i].knockout);
+    }
+    free(list);
+    free(options);
+    return taken;
 }

@@ -35,12 +35,15 @@ static void take(void *context, const transfer *t)
     put(&k->attended[i], t->attended, t->first, t->rows, of, k->D);
 }
 
-static taken look(decoder *m, const recording *r, const transfer_pair *pairs, size_t count)
+/* The pairs' recording is filled in where it is not set. */
+static taken look(decoder *m, const recording *r, transfer_pair *pairs, size_t count)
 {
     const decoder_config *c = &m->config;
     size_t n = count * c->layers;
     taken k = {pairs, c->layers, c->heads, c->d_model, matrices(n), matrices(n), matrices(n), matrices(n)};
-    transfer_request t = {.recording = r, .pairs = pairs, .pair_count = count, .end_layer = c->layers, .take = take,
+    for (size_t i = 0; i < count; i++)
+        pairs[i].recording = r ? r : pairs[i].recording;
+    transfer_request t = {.pairs = pairs, .pair_count = count, .end_layer = c->layers, .take = take,
                           .context = &k};
     replay_work work = {0};
     assert_ok(transfer_run(m, &t, &work, err));
@@ -166,7 +169,7 @@ static void check_family(const char *folder)
     model *m = tiny_open(folder);
     size_t D = m->decoder.config.d_model, H = m->decoder.config.heads, *all = positions_to(T);
     recording *r = made_up(m, T);
-    transfer_pair pair = {all, all, T, T};
+    transfer_pair pair = {NULL, all, all, T, T};
     taken k = look(&m->decoder, r, &pair, 1);
     for (size_t l = 0; l < k.L; l++) {
         layer_by_formula by = {.c = &m->decoder.config, .r = r, .layer = l};
@@ -213,7 +216,7 @@ static void pairs_do_not_show_in_each_other(void **state)
     size_t D = m->decoder.config.d_model, H = m->decoder.config.heads, *all = positions_to(T);
     size_t few[] = {3, 64, 65, 200, 280}, last[] = {100, 299}, one[] = {290};
     recording *r = made_up(m, T);
-    transfer_pair pairs[] = {{all, all, T, T}, {few, last, 5, 2}, {all, one, T, 1}, {one, last, 1, 2}};
+    transfer_pair pairs[] = {{NULL, all, all, T, T}, {NULL, few, last, 5, 2}, {NULL, all, one, T, 1}, {NULL, one, last, 1, 2}};
     taken together = look(&m->decoder, r, pairs, 4);
     for (size_t p = 1; p < 4; p++) {
         taken alone = look(&m->decoder, r, &pairs[p], 1);
@@ -249,7 +252,7 @@ static void bases_are_looked_into(void **state)
     assert_ok(recording_new(&rest, &m->decoder.config, whole, P, T, P, err));
     replay_fork f = {.base = whole, .first = P, .end = T, .input = input + P * D, .record = rest, .read_first = P};
     float **rows = run_forks(&m->decoder, &f, 1, 0, NULL);
-    transfer_pair pair = {all, last, T, 2};
+    transfer_pair pair = {NULL, all, last, T, 2};
     taken a = look(&m->decoder, whole, &pair, 1), b = look(&m->decoder, rest, &pair, 1);
     for (size_t l = 0; l < a.L; l++) {
         assert_equal_or_close(a.norm[l], b.norm[l], 2 * T, "norms");
@@ -262,12 +265,55 @@ static void bases_are_looked_into(void **state)
     model_free(m);
 }
 
+/* Several recordings at once, two of which rest on a third: each as if it were alone, and the work of the rows that they share is
+ * done once. */
+static void recordings_do_not_show_in_each_other(void **state)
+{
+    (void)state;
+    enum { T = 150, P = 130, N = 4 };
+    model *m = tiny_open(LLAMA);
+    size_t D = m->decoder.config.d_model, H = m->decoder.config.heads, *all = positions_to(T), last[] = {P, T - 5, T - 1};
+    float *input = gaussians(T * D, 4), *ends[2] = {gaussians(T * D, 5), gaussians(T * D, 6)};
+    recording *whole = record(&m->decoder, input, T, NULL), *other = made_up(m, T - 1), *rest[2];
+    float **rows[2];
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(recording_new(&rest[i], &m->decoder.config, whole, P, T, P, err));
+        replay_fork f = {.base = whole, .first = P, .end = T, .input = ends[i], .record = rest[i], .read_first = P};
+        rows[i] = run_forks(&m->decoder, &f, 1, 0, NULL);
+    }
+    transfer_pair pairs[N] = {{rest[0], all, last, T, 3}, {other, all + 2, last, 60, 2}, {rest[1], all, last, P, 3},
+                              {whole, all + 100, last + 1, 50, 2}};
+    taken together = look(&m->decoder, NULL, pairs, N);
+    for (size_t p = 0; p < N; p++) {
+        transfer_pair one = pairs[p];
+        taken alone = look(&m->decoder, NULL, &one, 1);
+        for (size_t l = 0; l < alone.L; l++) {
+            size_t i = p * alone.L + l, n = one.destination_count;
+            assert_equal_or_close(alone.norm[l], together.norm[i], n * one.source_count, "norms");
+            assert_equal_or_close(alone.head_norm[l], together.head_norm[i], n * H, "heads");
+            assert_equal_or_close(alone.total[l], together.total[i], n * D, "totals");
+            assert_equal_or_close(alone.attended[l], together.attended[i], n * D, "attn_out");
+        }
+        taken_free(&alone, 1);
+    }
+    taken_free(&together, N);
+    for (size_t i = 0; i < 2; i++) {
+        rows_free(rows[i], 1);
+        recording_free(rest[i]);
+        free(ends[i]);
+    }
+    free(input), free(all);
+    recording_free(other), recording_free(whole);
+    model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_families_are_their_definition),
         cmocka_unit_test(pairs_do_not_show_in_each_other),
         cmocka_unit_test(bases_are_looked_into),
+        cmocka_unit_test(recordings_do_not_show_in_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "method/knockout.h"
 #include "sweep/sweep.h"
 
+#include <omp.h>
 #include <signal.h>
 
 #define DATASET                                                                                                                      \
@@ -268,33 +269,67 @@ static void options_reach_every_question(void **state)
     kept_free(&all);
 }
 
+/* The rows that are asked, two of them and one more about one picture. */
+static const struct {
+    size_t row;
+    const char *picture, *words;
+} asked_rows[] = {{0, PICTURE, "What is the capital of this country?"},
+                  {1, PICTURE, "What is the name of this country?"},
+                  {2, OTHER_PICTURE, "What is the capital of this country?"},
+                  {6, PICTURE, "Where is this country?"}};
+
+enum { ASKED = sizeof asked_rows / sizeof *asked_rows };
+
+static void assert_flow(const swept *s, const kept_result *k, size_t asked_row, const pb_flow_options *o)
+{
+    question q = open_single(s, asked_rows[asked_row].picture, asked_rows[asked_row].words);
+    flow f;
+    assert_ok(flow_run_question(&f, &q, o, err));
+    assert_string_equal(k->status, STORE_DONE);
+    assert_same(k->clean_prob, f.clean.prob, "clean");
+    assert_numbers(k, "image>constraint sum_norm", f.curves[0].sum_norm, f.layer_count);
+    assert_numbers(k, "image>constraint norm_sum", f.curves[0].norm_sum, f.layer_count);
+    assert_numbers(k, "constraint>last share", f.curves[1].share, f.layer_count);
+    assert_numbers(k, "constraint>last relative", f.curves[1].relative, f.layer_count);
+    assert_numbers(k, "image>constraint/per_position", f.curves[0].per_position,
+                   f.layer_count * f.pairs.items[0].sources.count);
+    flow_free(&f);
+    question_free(&q);
+}
+
+static void assert_knockout(const swept *s, const kept_result *found, size_t asked_row, const pb_knockout_options *o)
+{
+    question q = open_single(s, asked_rows[asked_row].picture, asked_rows[asked_row].words);
+    knockout k;
+    assert_ok(knockout_run_question(&k, &q, o, err));
+    assert_string_equal(found->status, STORE_DONE);
+    assert_numbers(found, "image>constraint prob", k.curves[0].prob, k.layer_count);
+    assert_numbers(found, "image>constraint logprob", k.curves[0].logprob, k.layer_count);
+    assert_numbers(found, "constraint>last prob", k.curves[1].prob, k.layer_count);
+    assert_numbers(found, "constraint>last relative", k.curves[1].relative, k.layer_count);
+    knockout_free(&k);
+    question_free(&q);
+}
+
 static void flows_and_knockouts_are_single_ones(void **state)
 {
     const swept *s = *state;
-    pb_sweep_options o = {.method = PB_SWEEP_FLOW, .include_wrong = true, .flow = {.per_position = true}};
-    kept_results all = {0};
-    question q = open_single(s, PICTURE, "What is the name of this country?");
-    flow f;
-    knockout k;
-    sweep_all(s, &o, &all);
-    assert_ok(flow_run_question(&f, &q, &o.flow, err));
-    assert_same(all.of[1].clean_prob, f.clean.prob, "clean");
-    assert_numbers(&all.of[1], "image>constraint sum_norm", f.curves[0].sum_norm, f.layer_count);
-    assert_numbers(&all.of[1], "constraint>last share", f.curves[1].share, f.layer_count);
-    assert_numbers(&all.of[1], "image>constraint/per_position", f.curves[0].per_position,
-                   f.layer_count * f.pairs.items[0].sources.count);
-    kept_free(&all);
-    question_free(&q);
-    o.method = PB_SWEEP_KNOCKOUT;
-    sweep_all(s, &o, &all);
-    q = open_single(s, PICTURE, "What is the name of this country?");
-    assert_ok(knockout_run_question(&k, &q, &o.knockout, err));
-    assert_numbers(&all.of[1], "image>constraint prob", k.curves[0].prob, k.layer_count);
-    assert_numbers(&all.of[1], "constraint>last relative", k.curves[1].relative, k.layer_count);
-    kept_free(&all);
-    flow_free(&f);
-    knockout_free(&k);
-    question_free(&q);
+    int threads = omp_get_max_threads();
+    for (int t = 1; t <= 2; t++) {
+        pb_sweep_options o = {.method = PB_SWEEP_FLOW, .include_wrong = true, .flow = {.per_position = true}};
+        kept_results all = {0};
+        omp_set_num_threads(t);
+        sweep_at_once(s, &o, &all);
+        for (size_t i = 0; i < ASKED; i++)
+            assert_flow(s, &all.of[asked_rows[i].row], i, &o.flow);
+        kept_free(&all);
+        o.method = PB_SWEEP_KNOCKOUT;
+        sweep_at_once(s, &o, &all);
+        for (size_t i = 0; i < ASKED; i++)
+            assert_knockout(s, &all.of[asked_rows[i].row], i, &o.knockout);
+        kept_free(&all);
+    }
+    omp_set_num_threads(threads);
 }
 
 static void assert_equal_results(const kept_result *a, const kept_result *b)
