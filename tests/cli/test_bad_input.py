@@ -3,7 +3,7 @@ import json
 import struct
 import unittest
 
-from common import (CONSTRAINT, IMAGES, LLAMA, LLAVA, PICTURE, QUESTION, ProgramTest, edit_json, png, read_tensors,
+from common import (CONSTRAINT, DATA, IMAGES, LLAMA, LLAVA, PICTURE, QUESTION, ProgramTest, edit_json, png, read_tensors,
                     write_tensors)
 
 
@@ -166,6 +166,33 @@ class Weights(ProgramTest):
                     model = self.damaged(poison, LLAMA)
                     self.succeeds(self.program("info", model))      # opening looks at no weight
                     self.fails(self.trace(model), "model.safetensors", name)
+
+    def test_infinity_in_every_type_of_both_computations(self):
+        """Weights that are used as they lie, widened, rounded, and cut into an adapter's factors."""
+        name = "model.layers.1.mlp.up_proj.weight"
+        for dtype, one, infinity in (("F32", b"\0\0\x80\x3f", b"\0\0\x80\x7f"), ("F16", b"\0\x3c", b"\0\x7c"),
+                                     ("BF16", b"\x80\x3f", b"\x80\x7f")):
+            def poison(tensors):
+                _, shape, values = tensors[name]
+                count = shape[0] * shape[1]
+                tensors[name] = (dtype, shape, one * (count - 1) + infinity)
+            model = self.damaged(poison, LLAMA)
+            for compute in ("f32", "bf16"):
+                with self.subTest(dtype=dtype, compute=compute):
+                    self.fails(self.trace(model, "--dtype", compute), "model.safetensors", name, "holds inf at element")
+
+    def test_infinity_in_an_adapter(self):
+        adapter = DATA / "change/llava"
+        for factor in ("lora_A", "lora_B"):
+            target = self.copy(adapter)
+            tensors = read_tensors(target / "adapter_model.safetensors")
+            name = next(n for n in tensors if factor in n)
+            dtype, shape, values = tensors[name]
+            tensors[name] = (dtype, shape, values[:-4] + struct.pack("<f", float("inf")))
+            self.assertEqual(dtype, "F32")
+            write_tensors(target / "adapter_model.safetensors", tensors)
+            with self.subTest(factor):
+                self.fails(self.trace(LLAVA, "--lora", target, image=PICTURE), "adapter_model.safetensors", name, "holds inf")
 
     def test_nan_in_half_precision_tower_and_projector(self):
         for part in ("linear_1.bias", "linear_2.weight", "class_embedding", "patch_embedding.weight", "fc2.bias",
