@@ -34,12 +34,13 @@ static pb_status find_targets(edit_run_result *r, model *m, pb_error *err)
     return PB_OK;
 }
 
-static pb_status check_not_known(const edit_run_result *r, pb_error *err)
+static pb_status check_not_known(edit_run_result *r, pb_error *err)
 {
     for (size_t i = 0; i < r->count; i++) {
         const measured *q = &r->measured.results[i].edited;
         if (!q->before.right)
             continue;
+        r->refused = i + 1;
         buffer name = {0};
         fail(err, PB_EINVAL, "%s: the model's answer, \"%s\", holds the target \"%s\" already", name_of(r, i, &name),
              q->before.text, r->requests[i].target);
@@ -250,8 +251,10 @@ static pb_status begin(edit_run_result *r, model *m, const measure_plan *plan, c
                            .target_counts = mem_new(N, sizeof *r->target_counts)};
     memcpy(r->requests, plan->requests, N * sizeof *r->requests);
     pb_status status = run_all(r, m, plan, run, err);
+    size_t refused = r->refused;
     if (status)
         edit_run_free(r);
+    r->refused = refused;
     return status;
 }
 
@@ -291,4 +294,31 @@ void edit_run_free(edit_run_result *r)
     free(r->target_counts);
     free(r->requests);
     *r = (edit_run_result){0};
+}
+
+edit_run_result edit_run_one(const edit_run_result *r, size_t i)
+{
+    edit_run_result one = *r;
+    double share = 1 / (double)r->count;
+    one.count = 1;
+    one.requests += i;
+    one.targets += i;
+    one.target_counts += i;
+    one.found += i;
+    one.e = (edit){0};
+    one.measured.results += i;
+    one.measured.plan.requests = one.requests;
+    one.measured.plan.request_count = 1;
+    one.cost.seconds *= share;
+    one.cost.finding *= share;
+    one.cost.asking *= share;
+    one.cost.flop *= share;
+    measure_summarise(&one.measured, NULL, 0, &one.summary);
+    return one;
+}
+
+void edit_run_one_free(edit_run_result *one)
+{
+    measure_summary_free(&one->summary);
+    *one = (edit_run_result){0};
 }

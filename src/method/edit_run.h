@@ -4,8 +4,9 @@
  *     ... r.found[i].loss, r.edit.layers[0].u, r.measured.results[i].edited.after.prob, r.summary ...
  *     edit_run_free(&r);
  *
- * MultEdit's edits are found, and measured, for all requests at once: a run takes its request's terms. Fine-tuning goes
- * request by request, or once for all together, with the decoder's weights replaced meanwhile. */
+ * MultEdit's edits are found, and measured, for all requests at once: a run takes its request's terms, and what each request's
+ * numbers are does not depend on the others, to the bit where products keep a row's bits. Fine-tuning goes request by request,
+ * or once for all together, with the decoder's weights replaced meanwhile. */
 #ifndef METHOD_EDIT_RUN_H
 #define METHOD_EDIT_RUN_H
 
@@ -48,11 +49,12 @@ typedef struct edit_run_result {
     measure measured;           /* of a sweep: `after` is that of its last layer */
     measure_summary summary;
     edit_cost cost;
+    size_t refused;             /* of a run that failed: 1 + the request that it failed for; 0: for none alone */
 } edit_run_result;
 
 /* plan's requests need no target_id: it is filled in from `target`, as key_layer is. With whole_target all of a
  * target's tokens are optimised. Fails when a target makes no token, or the model's answer to a request is its target
- * already. */
+ * already: then r->refused is 1 + the number of that request. */
 pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings,
                    bool whole_target, pb_error *err);
 /* MultEdit at each layer of the settings' range by itself, all requests at once: fills in r->layers. What the model
@@ -60,5 +62,10 @@ pb_status edit_run(edit_run_result *r, model *m, const measure_plan *plan, const
 pb_status edit_run_layers(edit_run_result *r, model *m, const measure_plan *plan, const edit_settings *settings,
                           bool whole_target, pb_error *err);
 void edit_run_free(edit_run_result *r);
+
+/* What there is of request i, of those that were made each by itself, as if it had been alone: its part of the cost is an equal
+ * one. All but its summary is r's, which must outlive it; end it with edit_run_one_free. */
+edit_run_result edit_run_one(const edit_run_result *r, size_t i);
+void edit_run_one_free(edit_run_result *one);
 
 #endif

@@ -19,8 +19,8 @@
  * the target. Specificity: evaluation questions about other subjects. Where a subject is not named, questions about one
  * picture, or the same question without one, are about one subject.
  *
- * Other pictures come from the pool: those of the evaluation questions, then those of the requests, then those of the plan's
- * own pool, each once, by their paths. For request number r they are drawn without repeats by a generator started at seed + r
+ * Other pictures come from the pool: those of the evaluation questions, then those of the plan's own pool, then those of the
+ * requests, each once, by their paths. For request number r they are drawn without repeats by a generator started at seed + r
  * (base/random.h): of the pool's
  * n that fit, in its order, the k-th drawn is exchanged with that at k + random_below(n - k).
  *
@@ -65,7 +65,7 @@ typedef struct measure_plan {
     size_t evaluation_count;
     const measure_question *pool; /* [pool_count] further ones, whose pictures may be drawn: they are not asked */
     size_t pool_count;
-    size_t first_number;        /* of the first request: what is drawn for each depends on its number */
+    const size_t *numbers;      /* [request_count] what is drawn for each depends on its number; NULL: 0, 1, 2, ... */
     size_t neighbours;          /* the most for a request: 10, say; and the most other pictures of its subject */
     size_t key_layer;           /* the edited layer, whose keys are compared: mlp_post at the last position of
                                  * `key`; MEASURE_NO_KEY: none */

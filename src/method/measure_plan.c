@@ -85,10 +85,10 @@ static picture_pool pool_of(const measure_plan *plan)
     picture_pool p = {.rows = mem_new(most, sizeof *p.rows), .pictures = mem_new(most, sizeof *p.pictures)};
     for (size_t i = 0; i < plan->evaluation_count; i++)
         add_row(&p, &plan->evaluation[i]);
-    for (size_t i = 0; i < plan->request_count; i++)
-        add_row(&p, &plan->requests[i].question);
     for (size_t i = 0; i < plan->pool_count; i++)
         add_row(&p, &plan->pool[i]);
+    for (size_t i = 0; i < plan->request_count; i++)
+        add_row(&p, &plan->requests[i].question);
     number_pictures(&p);
     return p;
 }
@@ -161,7 +161,7 @@ static void draw_pictures(measure *x, size_t request, const picture_pool *p)
     size_t most = x->plan.neighbours;
     if (!r->question.asked.image)
         return;
-    random_state random = random_from(x->plan.seed + x->plan.first_number + request);
+    random_state random = random_from(x->plan.seed + (x->plan.numbers ? x->plan.numbers[request] : request));
     char *relation = mem_new(p->picture_count, 1);
     size_t room = most < p->picture_count ? most : p->picture_count;
     measure_question *made = x->state->made[request] = mem_new(2 * room, sizeof *made);

@@ -1,4 +1,5 @@
-/* edit.c: each row of a sweep as a request for an edit, found and measured by itself: what edit.json says, and its metrics.
+/* edit.c: each row of a sweep as a request for an edit, found and measured by itself: what edit.json says, and its metrics. Several
+ * requests go through the layers together, and what all of them ask of the model as it is they ask once.
  *
  * Neighbours and other pictures of a subject are drawn from the evaluation questions' pictures and those of all rows, by the seed and
  * the row's number: as `patchbay edit --requests` draws them for a file of these rows. */
@@ -23,7 +24,12 @@ typedef struct edits_shared {
     size_t kept_count;
     char **paths;                 /* [path_count] pictures, resolved: one file, one name */
     size_t path_count;
+    size_t most;                  /* requests that are made together: fewer when memory does not hold what they need */
 } edits_shared;
+
+enum { REQUESTS_AT_ONCE = 8 };
+/* Operations of those: a few minutes' of one machine. A signal waits for them, and a crash loses them. */
+static const double work_at_once = 4e13;
 
 /* ---- what edits share ---- */
 
@@ -110,6 +116,7 @@ pb_status edits_shared_open(sweep_job *j, pb_error *err)
 {
     size_t layers = j->model->decoder.config.layers;
     edits_shared *e = j->edits = mem_new(1, sizeof *e);
+    e->most = j->options.edit.method == PB_MULTEDIT ? REQUESTS_AT_ONCE : 1;
     TRY(check_targets(j, err));
     TRY(edit_choose_settings(&e->settings, &j->options.edit, j->model, err));
     if (e->settings.end_layer > layers)
@@ -316,44 +323,132 @@ static measure_request request_of(sweep_job *j, const sweep_item *item, measure_
     return q;
 }
 
-static pb_status run_request(sweep_job *j, const measure_request *request, size_t number, size_t memory, edit_run_result *r,
-                             pb_error *err)
+/* Some requests on their way. */
+typedef struct edits_batch {
+    sweep_job *j;
+    sweep_item **items;           /* [count] */
+    sweep_outcome **out;          /* [count] */
+    measure_request *requests;    /* [count] */
+    measure_question **made;      /* [count] */
+    size_t *numbers;              /* [count] */
+    size_t count, memory;
+} edits_batch;
+
+static void keep_edit(sweep_job *j, sweep_item *item, const edit_run_result *r, sweep_result *out)
 {
-    const edits_shared *e = j->edits;
-    edit_settings settings = e->settings;
-    const measure_plan plan = {.requests = request, .request_count = 1, .first_number = number, .pool = e->pool,
-                               .pool_count = e->pool_count, .evaluation = e->evaluation, .evaluation_count = j->options.eval_count,
-                               .neighbours = j->options.edit.neighbours, .seed = j->options.run.seed, .memory = memory,
-                               .pictures = &j->pictures};
-    size_t tokens;
-    settings.memory = memory;
-    TRY(edit_check_target(j->model, request->target, &tokens, err));
-    return edit_run(r, j->model, &plan, &settings, j->options.edit.whole_target, err);
+    const measure_answer *before = &r->measured.results[0].edited.before;
+    buffer_text(&item->text, before->text);
+    item->correct = sweep_judge(&j->rows.items[item->row], before->text);
+    out->r.clean_prob = before->prob;
+    out->r.flop = r->cost.flop;
+    keep_metrics(out, r);
+    result_detail(out, detail_of(j, r));
 }
 
-static pb_status run_one(sweep_job *j, sweep_item *item, size_t memory, sweep_result *out, pb_error *err)
+/* Makes and measures `count` edits of the batch from `first` on; *refused as in edit_run_result. */
+static pb_status run_requests(const edits_batch *b, size_t first, size_t count, size_t *refused, pb_error *err)
 {
+    sweep_job *j = b->j;
+    const edits_shared *e = j->edits;
+    edit_settings settings = e->settings;
+    const measure_plan plan = {.requests = b->requests + first, .request_count = count, .numbers = b->numbers + first,
+                               .pool = e->pool, .pool_count = e->pool_count, .evaluation = e->evaluation,
+                               .evaluation_count = j->options.eval_count, .neighbours = j->options.edit.neighbours,
+                               .seed = j->options.run.seed, .memory = b->memory, .pictures = &j->pictures};
     edit_run_result r;
-    measure_question *made = mem_new(j->rows.items[item->row].rephrasing_count, sizeof *made);
-    const measure_request request = request_of(j, item, made);
-    pb_status status = run_request(j, &request, item->row, memory, &r, err);
-    if (!status) {
-        const measure_answer *before = &r.measured.results[0].edited.before;
-        buffer_text(&item->text, before->text);
-        item->correct = sweep_judge(&j->rows.items[item->row], before->text);
-        out->r.clean_prob = before->prob;
-        out->r.flop = r.cost.flop;
-        keep_metrics(out, &r);
-        result_detail(out, detail_of(j, &r));
-        edit_run_free(&r);
+    settings.memory = b->memory;
+    pb_status status = edit_run(&r, j->model, &plan, &settings, j->options.edit.whole_target, err);
+    *refused = r.refused;
+    for (size_t i = 0; i < count && !status; i++) {
+        edit_run_result one = edit_run_one(&r, i);
+        keep_edit(j, b->items[first + i], &one, &b->out[first + i]->result);
+        edit_run_one_free(&one);
     }
-    free(made);
+    if (!status)
+        edit_run_free(&r);
     return status;
+}
+
+static void end_request(const edits_batch *b, size_t i, pb_status status, const pb_error *why)
+{
+    b->out[i]->status = status;
+    b->out[i]->why = *why;
+}
+
+/* Takes one of the batch's requests out. */
+static void take_out(edits_batch *b, size_t at)
+{
+    free(b->made[at]);
+    memmove(b->made + at, b->made + at + 1, (b->count - at - 1) * sizeof *b->made);
+    memmove(b->requests + at, b->requests + at + 1, (b->count - at - 1) * sizeof *b->requests);
+    memmove(b->numbers + at, b->numbers + at + 1, (b->count - at - 1) * sizeof *b->numbers);
+    memmove(b->items + at, b->items + at + 1, (b->count - at - 1) * sizeof *b->items);
+    memmove(b->out + at, b->out + at + 1, (b->count - at - 1) * sizeof *b->out);
+    b->count--;
+}
+
+/* A request whose target makes no token, or is what the model says already, ends there, and the others go on; another failure is
+ * that of one of them: each is made by itself. Where memory is missing they are fewer from now on. */
+static void run_batch(edits_batch *b)
+{
+    pb_error why = {0};
+    size_t refused = 0;
+    pb_status status = PB_OK;
+    while (b->count && (status = run_requests(b, 0, b->count, &refused, &why)) && refused) {
+        end_request(b, refused - 1, status, &why);
+        take_out(b, refused - 1);
+    }
+    if (!status || b->count == 0)
+        return;
+    if (status == PB_ENOMEM && b->count > 1)
+        b->j->edits->most = b->count / 2;
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->count > 1)
+            status = run_requests(b, i, 1, &refused, &why);
+        if (status)
+            end_request(b, i, status, &why);
+    }
+}
+
+/* How many of the items are made together. */
+static size_t batch_length(const sweep_job *j, sweep_item *const *items, size_t count)
+{
+    double work = 0;
+    size_t n = 0;
+    while (n < count && n < j->edits->most && (n == 0 || work + sweep_job_work(j, items[n]->row) <= work_at_once))
+        work += sweep_job_work(j, items[n++]->row);
+    return n;
+}
+
+/* Adds an item's request, or finds that its target makes no token. */
+static void add_request(edits_batch *b, sweep_item *item, sweep_outcome *out)
+{
+    size_t tokens;
+    out->status = edit_check_target(b->j->model, item->asked.target, &tokens, &out->why);
+    if (out->status)
+        return;
+    b->made[b->count] = mem_new(b->j->rows.items[item->row].rephrasing_count, sizeof **b->made);
+    b->requests[b->count] = request_of(b->j, item, b->made[b->count]);
+    b->numbers[b->count] = item->row;
+    b->items[b->count] = item;
+    b->out[b->count++] = out;
 }
 
 size_t sweep_edit(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
 {
-    (void)count;
-    out->status = run_one(j, items[0], memory, &out->result, &out->why);
-    return 1;
+    size_t n = batch_length(j, items, count);
+    edits_batch b = {.j = j, .items = mem_new(n, sizeof *b.items), .out = mem_new(n, sizeof *b.out),
+                     .requests = mem_new(n, sizeof *b.requests), .made = mem_new(n, sizeof *b.made),
+                     .numbers = mem_new(n, sizeof *b.numbers), .memory = memory};
+    for (size_t i = 0; i < n; i++)
+        add_request(&b, items[i], &out[i]);
+    run_batch(&b);
+    for (size_t i = 0; i < b.count; i++)
+        free(b.made[i]);
+    free(b.items);
+    free(b.out);
+    free(b.requests);
+    free(b.made);
+    free(b.numbers);
+    return n;
 }

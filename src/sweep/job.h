@@ -124,6 +124,8 @@ pb_status sweep_count_results(store *s, pb_sweep_summary *summary, pb_error *err
 
 /* ---- units (units.c) ---- */
 
+enum { UNIT_MOST = 32 }; /* questions of a unit */
+
 void sweep_make_units(sweep_job *j);
 
 #endif

@@ -64,17 +64,19 @@ static pb_status put(void *context, const store_result *r, pb_error *err)
 
 /* ---- the loop ---- */
 
+/* Units are small where several processes could share them: one that is alone takes as many at once as make a large one. */
 static pb_status run_units(sweep_loop *l, const sweep_sink *sink, pb_error *err)
 {
-    size_t units, most = 0;
+    size_t units, missing[UNIT_MOST];
     const sweep_unit *u = sweep_job_units(l->j, &units);
-    for (size_t k = 0; k < units; k++)
-        most = u[k].count > most ? u[k].count : most;
-    size_t *missing = mem_new(most, sizeof *missing);
     pb_status status = PB_OK;
-    for (size_t k = 0; k < units && !status && !interrupted(); k++)
-        status = sweep_unit_run(l->j, missing, sweep_unit_missing(&u[k], l->done, missing), sink, err);
-    free(missing);
+    for (size_t k = 0; k < units && !status && !interrupted();) {
+        size_t count = 0;
+        do
+            count += sweep_unit_missing(&u[k++], l->done, missing + count);
+        while (k < units && count + u[k].count <= UNIT_MOST);
+        status = sweep_unit_run(l->j, missing, count, sink, err);
+    }
     return status;
 }
 

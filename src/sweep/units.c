@@ -9,10 +9,7 @@
 #include "method/subjects.h"
 #include "sweep/job.h"
 
-enum {
-    UNIT_MOST = 32, /* questions of a unit */
-    UNITS_EACH = 4  /* of units of several pictures, at least so many a shard */
-};
+enum { UNITS_EACH = 4 }; /* of units of several pictures, at least so many a shard */
 
 /* A question and the number of its picture. */
 typedef struct placed {

@@ -396,6 +396,79 @@ static void edits_are_asked_once(void **state)
     kept_free(&edited);
 }
 
+/* Requests, of which one cannot be made: the model says its target already. */
+static char *write_requests(const swept *s)
+{
+    buffer lines = {0};
+    question q = open_single(s, OTHER_PICTURE, "Where is this country?");
+    answer said;
+    buffer known = {0};
+    assert_ok(ask_run(&said, &q, 16, 1, 0, err));
+    tokenizer_decode(s->m->tokenizer, said.ids, said.count, true, &known);
+    for (size_t i = 0; i < ASKED; i++) {
+        json_t *row = json_pack("{s:s, s:s, s:[{s:s}], s:s, s:s, s:[s]}", "image", asked_rows[i].picture, "question",
+                                asked_rows[i].words, "constraints", "text", "this country", "subject",
+                                strcmp(asked_rows[i].picture, PICTURE) ? "b" : "a", "target", i == 1 ? "Oslo" : "Rome",
+                                "rephrasings", "Which is it, in this country?");
+        char *line = json_dumps(row, JSON_COMPACT);
+        buffer_printf(&lines, "%s\n", line);
+        free(line);
+        json_decref(row);
+    }
+    json_t *row = json_pack("{s:s, s:s, s:[{s:s}], s:s}", "image", OTHER_PICTURE, "question", "Where is this country?",
+                            "constraints", "text", "this country", "target", known.data);
+    char *line = json_dumps(row, JSON_COMPACT), *path = path_join(s->folder, "requests.jsonl");
+    buffer_printf(&lines, "%s\n", line);
+    assert_ok(file_write_all(path, lines.data, lines.size, err));
+    free(line);
+    json_decref(row);
+    answer_free(&said);
+    question_free(&q);
+    buffer_free(&known);
+    buffer_free(&lines);
+    return path;
+}
+
+/* Together they are what each is by itself, on however many threads, and less work; the one that is refused takes no other with
+ * it. */
+static void edits_are_single_edits(void **state)
+{
+    const swept *s = *state;
+    char *path = write_requests(s);
+    const swept requests = {.path = path, .m = s->m};
+    const pb_eval_question eval = {.question = {.image = OTHER_PICTURE, .question = "What is it?"}, .subject = "b",
+                                   .answers = (const char *const[]){"x"}, .answer_count = 1};
+    pb_sweep_options o = {.method = PB_SWEEP_EDIT, .edit = pb_edit_defaults(), .eval = &eval, .eval_count = 1};
+    o.edit.first_layer = 1;
+    o.edit.end_layer = 3;
+    o.edit.steps = 3;
+    o.edit.neighbours = 2;
+    int threads = omp_get_max_threads();
+    kept_results apart = {0}, together = {0}, tight = {0};
+    omp_set_num_threads(1);
+    sweep_in_parts(&requests, &o, 1, &apart);
+    for (int t = 1; t <= 2; t++) {
+        omp_set_num_threads(t);
+        sweep_in_parts(&requests, &o, ROWS, &together);
+        o.run.memory = 8 << 20;
+        sweep_in_parts(&requests, &o, ROWS, &tight);
+        o.run.memory = 0;
+        for (size_t i = 0; i <= ASKED; i++) {
+            assert_string_equal(apart.of[i].status, i < ASKED ? STORE_DONE : STORE_FAILED);
+            assert_equal_results(&apart.of[i], &together.of[i]);
+            assert_equal_results(&apart.of[i], &tight.of[i]);
+        }
+        assert_non_null(strstr(together.of[ASKED].reason, "already"));
+        assert_string_equal(together.of[ASKED].reason, apart.of[ASKED].reason);
+        assert_true(together.of[0].flop < apart.of[0].flop);
+        kept_free(&together);
+        kept_free(&tight);
+    }
+    omp_set_num_threads(threads);
+    kept_free(&apart);
+    free(path);
+}
+
 /* The random model answers wrongly; without answers nobody knows. */
 static void wrong_answers_end_there(void **state)
 {
@@ -458,6 +531,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(flows_and_knockouts_are_single_ones, begin, end),
         cmocka_unit_test_setup_teardown(cutting_changes_nothing, begin, end),
         cmocka_unit_test_setup_teardown(edits_are_asked_once, begin, end),
+        cmocka_unit_test_setup_teardown(edits_are_single_edits, begin, end),
         cmocka_unit_test_setup_teardown(wrong_answers_end_there, begin, end),
         cmocka_unit_test_setup_teardown(a_signal_ends_it_after_the_question, begin, end),
         cmocka_unit_test_setup_teardown(units_and_shards, begin, end),
