@@ -80,6 +80,11 @@ void meter_subtract(meter *m, const meter *less)
     }
 }
 
+meter_kind meter_now(void)
+{
+    return running ? running->now : METER_REST;
+}
+
 meter_kind meter_enter(meter_kind kind)
 {
     if (!running)

@@ -67,6 +67,9 @@ void meter_add_help(const meter *helper);
 /* Takes from *m what another meter counted: of less of the same work. */
 void meter_subtract(meter *m, const meter *less);
 
+/* The phase that runs; METER_REST where none does. */
+meter_kind meter_now(void);
+
 /* Returns what meter_leave takes. */
 meter_kind meter_enter(meter_kind kind);
 void meter_leave(meter_kind before);

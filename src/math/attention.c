@@ -25,15 +25,27 @@ size_t kv_stride(size_t n)
     return (n + COLUMNS - 1) / COLUMNS * COLUMNS;
 }
 
+enum {
+    LINE = 16,            /* floats of a cache's line, which is read once */
+    SMALL_STORE = 1 << 16 /* elements that take less than threads need to meet */
+};
+
+/* kt[columns][stride] from column `held` on = transpose of the first `columns` of k[rows][width]; zeros behind. */
+static void append_columns(float *kt, size_t held, const float *k, size_t rows, size_t width, size_t columns,
+                           size_t stride)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            kt[c * stride + held + r] = k[r * width + c];
+    for (size_t c = 0; c < columns; c++)
+        memset(kt + c * stride + held + rows, 0, (stride - held - rows) * sizeof *kt);
+}
+
 void kv_append(float *kt, size_t held, const float *k, size_t rows, size_t width, size_t stride)
 {
-    size_t end = held + rows;
-    for (size_t c = 0; c < width; c++) {
-        float *to = kt + c * stride;
-        for (size_t r = 0; r < rows; r++)
-            to[held + r] = k[r * width + c];
-        memset(to + end, 0, (stride - end) * sizeof *to);
-    }
+#pragma omp parallel for if (rows * width > SMALL_STORE)
+    for (size_t c = 0; c < width; c += LINE)
+        append_columns(kt + c * stride, held, k + c, rows, width, width - c < LINE ? width - c : LINE, stride);
 }
 
 void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t stride)

@@ -410,10 +410,17 @@ MULTIVERSION void take_shares_off(float *x, double log_sum, size_t n)
         x[i] = (float)-exp_fast_double((double)x[i] - log_sum);
 }
 
-MULTIVERSION void add_rows(float *x, const float *y, size_t n)
+MULTIVERSION static void add_block(float *x, const float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         x[i] += y[i];
+}
+
+void add_rows(float *x, const float *y, size_t n)
+{
+#pragma omp parallel for if (n > 4 * BLOCK)
+    for (size_t i = 0; i < n; i += BLOCK)
+        add_block(x + i, y + i, n - i < BLOCK ? n - i : BLOCK);
 }
 
 MULTIVERSION static void add_column_block(float *sum, const float *x, size_t rows, size_t d, size_t columns)

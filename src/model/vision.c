@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/meter.h"
 #include "math/attention.h"
+#include "math/parts.h"
 
 /* ---- the tensors ---- */
 
@@ -191,10 +193,17 @@ double vision_embed_flop(const vision *v)
     return (double)patches(c) * 6 * (double)(c->patch_size * c->patch_size) * (double)c->width;
 }
 
+/* Scores and sums of values, in one layer. */
+static double mix_flop(const vision_config *c)
+{
+    double R = (double)tower_rows(c);
+    return 4 * R * R * (double)c->width;
+}
+
 static double attention_flop(const vision_config *c)
 {
     double R = (double)tower_rows(c), D = (double)c->width;
-    return R * 8 * D * D + 4 * R * R * D;
+    return R * 8 * D * D + mix_flop(c);
 }
 
 static double mlp_flop(const vision_config *c, double rows)
@@ -309,17 +318,6 @@ pb_status vision_check(const vision *v, pb_error *err)
     return checkpoint_check(v->files[1], err);
 }
 
-/* y[rows][out] = x[rows][in] w^T + b, weights read as they are used. */
-static pb_status linear(float *y, const float *x, weight_pair *pair, weight_form form, size_t rows, pb_error *err)
-{
-    values v;
-    pb_status status = values_use(&v, pair, form, err);
-    if (!status)
-        status = matmul_linear(y, x, v.w, v.b, rows, pair->weight->shape[0], pair->weight->shape[1], err);
-    values_free(&v);
-    return status;
-}
-
 static pb_status norm(float *y, const float *x, weight_pair *pair, float eps, size_t rows, pb_error *err)
 {
     values v;
@@ -412,7 +410,58 @@ static pb_status mix(const vision_config *c, size_t pictures, const float *q, co
                                   .rows = R, .q = q + i * R * D, .z = z + i * R * D};
     }
     attention(jobs, pictures);
+    meter_work((double)pictures * mix_flop(c), 0);
     return PB_OK;
+}
+
+/* One half of a layer, whose rows go through it in parts. */
+typedef struct half_layer {
+    const vision_config *c;
+    const vision_layer *w;
+    const float *x;           /* [rows][D] residual */
+    float *normed;            /* [rows][D] */
+    float *q, *k, *v, *z;     /* [rows][D], of the attention */
+    float *hidden;            /* [rows][F], of the MLP */
+    float *out;               /* [rows][D] */
+} half_layer;
+
+static pb_status part_linear(const half_layer *h, float *y, const float *x, vision_part part, size_t rows, size_t out,
+                             size_t in, pb_error *err)
+{
+    return matmul_linear(y, x, h->w->w[part], h->w->b[part], rows, out, in, err);
+}
+
+static void part_norm(const half_layer *h, vision_part part, size_t at, size_t rows)
+{
+    layer_norm(h->normed + at, h->x + at, h->w->w[part].f32, h->w->b[part], h->c->norm_eps, rows, h->c->width);
+}
+
+static pb_status make_qkv(const void *job, size_t first, size_t rows, pb_error *err)
+{
+    const half_layer *h = job;
+    size_t D = h->c->width, at = first * D;
+    part_norm(h, VISION_NORM1, at, rows);
+    TRY(part_linear(h, h->q + at, h->normed + at, VISION_Q, rows, D, D, err));
+    TRY(part_linear(h, h->k + at, h->normed + at, VISION_K, rows, D, D, err));
+    return part_linear(h, h->v + at, h->normed + at, VISION_V, rows, D, D, err);
+}
+
+static pb_status put_out(const void *job, size_t first, size_t rows, pb_error *err)
+{
+    const half_layer *h = job;
+    size_t D = h->c->width, at = first * D;
+    return part_linear(h, h->out + at, h->z + at, VISION_O, rows, D, D, err);
+}
+
+static pb_status feed(const void *job, size_t first, size_t rows, pb_error *err)
+{
+    const half_layer *h = job;
+    size_t D = h->c->width, F = h->c->d_ff, at = first * D;
+    float *hidden = h->hidden + first * F;
+    part_norm(h, VISION_NORM2, at, rows);
+    TRY(part_linear(h, hidden, h->normed + at, VISION_FC1, rows, F, D, err));
+    activate(h->c->act, hidden, rows * F);
+    return part_linear(h, h->out + at, hidden, VISION_FC2, rows, D, F, err);
 }
 
 pb_status vision_attention_out(vision *v, const vision_layer *w, const float *x, size_t pictures, float *out,
@@ -420,50 +469,64 @@ pb_status vision_attention_out(vision *v, const vision_layer *w, const float *x,
 {
     const vision_config *c = &v->config;
     size_t rows = pictures * tower_rows(c), D = c->width;
-    float *normed, *q, *k, *values_rows, *z;
-    float **all[] = {&normed, &q, &k, &values_rows, &z};
+    half_layer h = {.c = c, .w = w, .x = x, .out = out};
+    float **all[] = {&h.normed, &h.q, &h.k, &h.v, &h.z};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         TRY(tower_rows_try(memory, all[i], rows, D, err));
-    layer_norm(normed, x, w->w[VISION_NORM1].f32, w->b[VISION_NORM1], c->norm_eps, rows, D);
-    TRY(matmul_linear(q, normed, w->w[VISION_Q], w->b[VISION_Q], rows, D, D, err));
-    TRY(matmul_linear(k, normed, w->w[VISION_K], w->b[VISION_K], rows, D, D, err));
-    TRY(matmul_linear(values_rows, normed, w->w[VISION_V], w->b[VISION_V], rows, D, D, err));
-    TRY(mix(c, pictures, q, k, values_rows, z, memory, err));
+    TRY(rows_in_parts(make_qkv, &h, rows, err));
+    TRY(mix(c, pictures, h.q, h.k, h.v, h.z, memory, err));
     v->flop += (double)pictures * attention_flop(c);
-    return matmul_linear(out, z, w->w[VISION_O], w->b[VISION_O], rows, D, D, err);
+    return rows_in_parts(put_out, &h, rows, err);
 }
 
 pb_status vision_mlp_out(vision *v, const vision_layer *w, const float *x, size_t rows, float *out, arena *memory,
                          pb_error *err)
 {
     const vision_config *c = &v->config;
-    size_t D = c->width, F = c->d_ff;
-    float *normed, *hidden;
-    TRY(tower_rows_try(memory, &normed, rows, D, err));
-    TRY(tower_rows_try(memory, &hidden, rows, F, err));
-    layer_norm(normed, x, w->w[VISION_NORM2].f32, w->b[VISION_NORM2], c->norm_eps, rows, D);
-    TRY(matmul_linear(hidden, normed, w->w[VISION_FC1], w->b[VISION_FC1], rows, F, D, err));
-    activate(c->act, hidden, rows * F);
+    half_layer h = {.c = c, .w = w, .x = x, .out = out};
+    TRY(tower_rows_try(memory, &h.normed, rows, c->width, err));
+    TRY(tower_rows_try(memory, &h.hidden, rows, c->d_ff, err));
     v->flop += mlp_flop(c, (double)rows);
-    return matmul_linear(out, hidden, w->w[VISION_FC2], w->b[VISION_FC2], rows, D, F, err);
+    return rows_in_parts(feed, &h, rows, err);
+}
+
+typedef struct projection {
+    const vision_config *c;
+    values w[2];
+    const float *x;       /* [rows][D] */
+    float *hidden, *rows; /* [rows][d_model] */
+} projection;
+
+static pb_status project_rows(const void *job, size_t first, size_t rows, pb_error *err)
+{
+    const projection *p = job;
+    size_t D = p->c->width, M = p->c->d_model, layers = p->c->projector_layers;
+    float *out = p->rows + first * M, *hidden = layers == 1 ? out : p->hidden + first * M;
+    TRY(matmul_linear(hidden, p->x + first * D, p->w[0].w, p->w[0].b, rows, M, D, err));
+    if (layers == 1)
+        return PB_OK;
+    activate(p->c->projector_act, hidden, rows * M);
+    return matmul_linear(out, hidden, p->w[1].w, p->w[1].b, rows, M, M, err);
+}
+
+static pb_status project(vision *v, projection *p, pb_error *err)
+{
+    size_t n = vision_rows(v);
+    for (size_t i = 0; i < p->c->projector_layers; i++)
+        TRY(values_use(&p->w[i], &v->projector[i], v->form, err));
+    if (p->c->projector_layers > 1)
+        TRY(mem_try(&p->hidden, n, p->c->d_model * sizeof *p->hidden, "the projector's rows", err));
+    return rows_in_parts(project_rows, p, n, err);
 }
 
 pb_status vision_project(vision *v, const float *x, float *rows, pb_error *err)
 {
-    const vision_config *c = &v->config;
-    size_t n = vision_rows(v);
-    const float *features = x + c->skipped_rows * c->width;
+    projection p = {.c = &v->config, .x = x + v->config.skipped_rows * v->config.width, .rows = rows};
     v->flop += vision_project_flop(v);
-    if (c->projector_layers == 1)
-        return linear(rows, features, &v->projector[0], v->form, n, err);
-    float *hidden;
-    TRY(mem_try(&hidden, n, c->d_model * sizeof *hidden, "the projector's rows", err));
-    pb_status status = linear(hidden, features, &v->projector[0], v->form, n, err);
-    if (!status) {
-        activate(c->projector_act, hidden, n * c->d_model);
-        status = linear(rows, hidden, &v->projector[1], v->form, n, err);
-    }
-    free(hidden);
+    pb_status status = project(v, &p, err);
+    for (size_t i = 0; i < 2; i++)
+        values_free(&p.w[i]);
+    free(p.hidden);
     return status;
 }
 
