@@ -91,7 +91,8 @@ typedef struct pb_run_options {
     size_t memory;   /* bytes of working memory; 0: 8 GiB */
     uint64_t seed;
     /* Called now and then with what is being done ("tracing"), and how many of how many (cells, questions, steps); with
-     * total 0, `what` is a line to be shown as it is: what a trace will take. May be NULL. Cells go through the layers together, so `done` grows in fractions. */
+     * total 0, `what` is a line to be shown as it is: what all of it will take, which is said first. May be NULL. Cells go
+     * through the layers together, so `done` grows in fractions. */
     void (*progress)(void *context, const char *what, double done, double total);
     void *context;
 } pb_run_options;

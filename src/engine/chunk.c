@@ -47,13 +47,8 @@ typedef struct live_row {
     const lane *lane;
     size_t position;
     float *x;                                /* [D] in its lane */
-    bool has_kv, attends, feeds, needed;     /* what must be computed; needed: its output is seen by anyone. A row that
-                                              * attends without keys of its own attends to its base's */
-    bool projects;                           /* its attn_out is made of its heads: of those it has when it attended, or of
-                                              * its base's, and of those that are put in */
-    bool heads_given;                        /* some are put in */
-    bool cut;                                /* it loses edges */
-    const float *attn_given, *mlp_given;     /* site rows that are put in instead */
+    lane_row is;                             /* what must be computed */
+    const float *attn_given, *mlp_given;     /* site rows that are put in, or the base's, instead */
 } live_row;
 
 typedef struct chunk {
@@ -66,47 +61,18 @@ typedef struct chunk {
     float *mlp_out;  /* [feed_count][D] */
 } chunk;
 
-/* In the layer in which its lane joins, a row's input is the base's, so its attention is too, unless edges are cut; its MLP
- * as well, unless it sees an attention output that is not the base's, or has heads that are not. */
-static void give_base_rows(const layer_walk *k, live_row *r)
-{
-    const recording *base = lane_entry(r->lane->f);
-    bool attn_changed = r->attn_given || r->heads_given || r->cut;
-    if (!r->mlp_given && (k->c->parallel || !attn_changed))
-        r->mlp_given = recording_row(base, SITE_MLP_OUT, k->layer, r->position);
-    if (!attn_changed)
-        r->attn_given = recording_row(base, SITE_ATTN_OUT, k->layer, r->position);
-}
-
-/* Does anyone want a row of what this layer computes? */
-static bool is_looked_at(const replay_fork *f, size_t layer, size_t position)
-{
-    if (f->watch && f->watch->positions[position])
-        return true;
-    for (size_t i = 0; i < f->tap_count; i++)
-        if (f->taps[i].layer == layer && f->taps[i].position == position)
-            return true;
-    return false;
-}
-
-static live_row row_of(const layer_walk *k, const lane *n, size_t p, bool joining)
+static live_row row_of(const layer_walk *k, const lane *n, size_t p)
 {
     const replay_fork *f = n->f;
     live_row r = {.lane = n, .position = p, .x = n->x + (p - f->first) * k->c->d_model,
                   .attn_given = lane_edited(f, SITE_ATTN_OUT, k->layer, p),
                   .mlp_given = lane_edited(f, SITE_MLP_OUT, k->layer, p)};
-    r.heads_given = !r.attn_given && lane_edits_heads(f, k->layer, p);
-    r.cut = !r.attn_given && cuts_touch(f->cuts, f->cut_count, k->layer, p);
-    r.needed = k->layer + 1 < k->c->layers || f->plain || p >= f->read_first ||
-               (f->record && p >= f->record->sites_first) || is_looked_at(f, k->layer, p);
-    if (joining) {
-        r.needed = r.needed && (r.attn_given || r.mlp_given || r.heads_given || r.cut);
-        give_base_rows(k, &r);
-    }
-    r.has_kv = !joining;
-    r.projects = r.needed && !r.attn_given;
-    r.attends = r.projects && (!joining || r.cut);
-    r.feeds = r.needed && !r.mlp_given;
+    lane_put put = {r.attn_given, !r.attn_given && lane_edits_heads(f, k->layer, p), r.mlp_given};
+    r.is = lane_row_of(n, k->c, k->layer, p, put);
+    if (r.is.attn_of_base)
+        r.attn_given = recording_row(lane_entry(f), SITE_ATTN_OUT, k->layer, p);
+    if (r.is.mlp_of_base)
+        r.mlp_given = recording_row(lane_entry(f), SITE_MLP_OUT, k->layer, p);
     return r;
 }
 
@@ -119,19 +85,18 @@ static pb_status chunk_collect(chunk *c, const layer_walk *k, const lane *lanes,
     TRY(arena_try(k->memory, &c->rows, most, sizeof *c->rows, "a chunk's rows", err));
     for (size_t i = 0; i < count; i++) {
         const lane *n = &lanes[i];
-        bool joining = n->joins && n->start == k->layer;
         if (n->start > k->layer)
             continue;
         for (size_t p = n->f->first; p < n->f->end; p++) {
-            live_row r = row_of(k, n, p, joining);
-            if (!r.has_kv && !r.needed)
+            live_row r = row_of(k, n, p);
+            if (!r.is.has_kv && !r.is.needed)
                 continue;
             c->rows[c->count++] = r;
-            c->kv_count += r.has_kv;
-            c->attend_count += r.attends;
-            c->project_count += r.projects;
-            c->feed_count += r.feeds;
-            c->all_attend &= r.has_kv == r.attends;
+            c->kv_count += r.is.has_kv;
+            c->attend_count += r.is.attends;
+            c->project_count += r.is.projects;
+            c->feed_count += r.is.feeds;
+            c->all_attend &= r.is.has_kv == r.is.attends;
         }
     }
     return PB_OK;
@@ -139,22 +104,22 @@ static pb_status chunk_collect(chunk *c, const layer_walk *k, const lane *lanes,
 
 static bool wants_kv(const live_row *r)
 {
-    return r->has_kv;
+    return r->is.has_kv;
 }
 
 static bool wants_attention(const live_row *r)
 {
-    return r->attends;
+    return r->is.attends;
 }
 
 static bool wants_projection(const live_row *r)
 {
-    return r->projects;
+    return r->is.projects;
 }
 
 static bool wants_mlp(const live_row *r)
 {
-    return r->feeds;
+    return r->is.feeds;
 }
 
 /* y[n][D] = norm(x) of the rows that `wanted` names. */
@@ -243,7 +208,7 @@ static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *ke
     *job_count = 0;
     for (size_t i = 0; i < c->count;) {
         const lane *n = c->rows[i].lane;
-        bool has_kv = c->rows[i].has_kv, open = false;
+        bool has_kv = c->rows[i].is.has_kv, open = false;
         kv_segment own;
         attention_job job;
         if (has_kv)
@@ -252,8 +217,8 @@ static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *ke
         for (; i < c->count && c->rows[i].lane == n; i++) {
             const live_row *r = &c->rows[i];
             kv_at += has_kv;
-            open = open && (r->attends || !r->projects); /* a job's rows of z lie side by side */
-            if (r->attends) {
+            open = open && (r->is.attends || !r->is.projects); /* a job's rows of z lie side by side */
+            if (r->is.attends) {
                 if (!open)
                     jobs[(*job_count)++] = job_at(&job, q + q_at * width, c->z + z_at * width, positions + q_at);
                 open = true;
@@ -261,7 +226,7 @@ static pb_status chunk_jobs(const layer_walk *k, const chunk *c, const float *ke
                 jobs[*job_count - 1].rows++;
                 k->work->flop += decoder_attention_flop(k->c, (double)r->position + 1);
             }
-            z_at += r->projects;
+            z_at += r->is.projects;
         }
     }
     return PB_OK;
@@ -309,12 +274,12 @@ static pb_status put_heads(const layer_walk *k, chunk *c, pb_error *err)
     for (size_t i = 0; i < c->count; i++) {
         const live_row *r = &c->rows[i];
         const replay_fork *f = r->lane->f;
-        if (!r->projects)
+        if (!r->is.projects)
             continue;
         float *z = c->z + at++ * width;
-        if (!r->attends)
+        if (!r->is.attends)
             memcpy(z, recording_row(lane_entry(f), SITE_HEAD_OUT, k->layer, r->position), width * sizeof *z);
-        if (r->heads_given)
+        if (r->is.heads_given)
             lane_put_heads(f, k->layer, r->position, k->c, z);
         TRY(lane_show(f, SITE_HEAD_OUT, k->layer, r->position, z, width, err));
         if (f->record && f->record->z)
@@ -384,7 +349,7 @@ static pb_status add_site(const layer_walk *k, const chunk *c, site s, const flo
         const live_row *r = &c->rows[i];
         recording *record = r->lane->f->record;
         const float *given = s == SITE_ATTN_OUT ? r->attn_given : r->mlp_given;
-        if (!r->needed)
+        if (!r->is.needed)
             continue;
         const float *row = given ? given : computed + at++ * D;
         TRY(lane_show(r->lane->f, s, k->layer, r->position, row, D, err));

@@ -142,6 +142,45 @@ const float *lane_edited_residual(const replay_fork *f, size_t index, size_t lay
     return row || index == 0 ? row : lane_edited(f, SITE_RESID_POST, index - 1, position);
 }
 
+/* Does anyone want a row of what this layer computes? */
+static bool is_looked_at(const replay_fork *f, size_t layer, size_t position)
+{
+    if (f->watch && f->watch->positions[position])
+        return true;
+    for (size_t i = 0; i < f->tap_count; i++)
+        if (f->taps[i].layer == layer && f->taps[i].position == position)
+            return true;
+    return false;
+}
+
+/* In the layer in which its lane joins, a row's input is the base's, so its attention is too, unless edges are cut; its MLP
+ * as well, unless it sees an attention output that is not the base's, or has heads that are not. */
+static void give_base_rows(lane_row *r, const decoder_config *c, lane_put put)
+{
+    bool attn_changed = put.attn || r->heads_given || r->cut;
+    r->mlp_of_base = !put.mlp && (c->parallel || !attn_changed);
+    r->attn_of_base = !attn_changed;
+}
+
+lane_row lane_row_of(const lane *n, const decoder_config *c, size_t layer, size_t position, lane_put put)
+{
+    const replay_fork *f = n->f;
+    bool joining = n->joins && n->start == layer;
+    lane_row r = {.heads_given = !put.attn && put.heads,
+                  .cut = !put.attn && cuts_touch(f->cuts, f->cut_count, layer, position)};
+    r.needed = layer + 1 < c->layers || f->plain || position >= f->read_first ||
+               (f->record && position >= f->record->sites_first) || is_looked_at(f, layer, position);
+    if (joining) {
+        r.needed = r.needed && (put.attn || put.mlp || r.heads_given || r.cut);
+        give_base_rows(&r, c, put);
+    }
+    r.has_kv = !joining;
+    r.projects = r.needed && !put.attn && !r.attn_of_base;
+    r.attends = r.projects && (!joining || r.cut);
+    r.feeds = r.needed && !put.mlp && !r.mlp_of_base;
+    return r;
+}
+
 const recording *lane_entry(const replay_fork *f)
 {
     return f->entry ? f->entry : f->base;

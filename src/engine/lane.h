@@ -35,6 +35,24 @@ void lane_put_heads(const replay_fork *f, size_t layer, size_t position, const d
 bool lane_differs(const replay_fork *f, size_t layer, size_t position);
 /* The row put into the residual stream before layer `index`: by a resid_pre edit there or a resid_post edit below. */
 const float *lane_edited_residual(const replay_fork *f, size_t index, size_t layers, size_t position);
+/* What edits put in of a row in one layer. */
+typedef struct lane_put {
+    bool attn, heads, mlp;
+} lane_put;
+
+/* What one layer has to compute of a row. */
+typedef struct lane_row {
+    bool needed;                       /* its output is seen by anyone */
+    bool has_kv, attends, feeds;       /* a row that attends without keys of its own attends to its base's */
+    bool projects;                     /* its attn_out is made of its heads: of those it has when it attended, or of its
+                                        * base's, and of those that are put in */
+    bool heads_given, cut;             /* some heads are put in; it loses edges */
+    bool attn_of_base, mlp_of_base;    /* the site's row is the base's */
+} lane_row;
+
+/* The row at a position of a lane that lives in the layer. Both the walk (chunk.c) and plans (plan.c) ask this. */
+lane_row lane_row_of(const lane *n, const decoder_config *c, size_t layer, size_t position, lane_put put);
+
 /* The recording whose residuals the fork starts from. */
 const recording *lane_entry(const replay_fork *f);
 /* Copies a row to whoever asked for it. */

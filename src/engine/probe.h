@@ -4,7 +4,7 @@
 #ifndef ENGINE_PROBE_H
 #define ENGINE_PROBE_H
 
-#include "engine/replay.h"
+#include "engine/plan.h"
 
 typedef struct layer_rates {
     double few_flop, few_seconds;   /* of a layer with few rows, attention apart */
@@ -18,5 +18,7 @@ pb_status probe_layers(layer_rates *r, decoder *m, const float *input, size_t le
 
 /* Seconds of one layer in which so much is to be computed, beside attention. */
 double probe_layer_seconds(const layer_rates *r, double flop);
+/* Seconds of a plan's walks, without read-outs. */
+double probe_plan_seconds(const layer_rates *r, const replay_plan *plan);
 
 #endif

@@ -11,7 +11,6 @@
 #include "base/meter.h"
 #include "base/process.h"
 #include "engine/chunk.h"
-#include "engine/probe.h"
 #include "math/matmul.h"
 
 /* ---- the walk ---- */
@@ -292,80 +291,7 @@ void replay_work_add(replay_work *to, const replay_work *done, double share)
     to->rows += (size_t)(share * (double)done->rows + 0.5);
 }
 
-/* ---- plans ---- */
-
-/* How many rows a joining lane computes, about. */
-static double joining_rows(const lane *n)
-{
-    const replay_fork *f = n->f;
-    size_t rows = f->edit_count ? f->edits[0].position_count : 0;
-    for (size_t i = 0; i < f->cut_count; i++)
-        if (f->cuts[i].first_layer == n->start)
-            rows += f->cuts[i].edges.destination_count;
-    return (double)rows;
-}
-
-/* What one layer takes: its matrices, and attention. */
-typedef struct layer_flop {
-    double products, attention;
-} layer_flop;
-
-/* Rows of one layer, each attending to the positions up to its own: the last `rows` of a fork's. */
-static layer_flop rows_flop(const decoder_config *c, const replay_fork *f, double rows)
-{
-    double keys = (double)f->end - (rows - 1) / 2; /* on average */
-    return (layer_flop){rows * decoder_layer_flop(c), rows * decoder_attention_flop(c, keys)};
-}
-
-static layer_flop lane_layer_flop(const decoder_config *c, const lane *n, size_t layer)
-{
-    const replay_fork *f = n->f;
-    double all = (double)lane_rows(n), read = (double)(f->end - f->read_first);
-    bool last = layer + 1 == c->layers && !f->plain;
-    if (n->joins && layer == n->start)
-        return rows_flop(c, f, joining_rows(n));
-    layer_flop flop = rows_flop(c, f, last ? read : all);
-    if (last)
-        flop.products += (all - read) * decoder_kv_flop(c);
-    return flop;
-}
-
-/* A wave of lanes by ascending start. In the first one weights come from the file, and are seen to be finite; the first layer's
- * have been looked at by the probe. */
-static void plan_wave(replay_plan *plan, const decoder *m, const lane *lanes, size_t count)
-{
-    const decoder_config *c = &m->config;
-    bool first = plan->waves == 0;
-    for (size_t layer = lanes->start, live = 0; layer < c->layers; layer++) {
-        layer_flop all = {0};
-        while (live < count && lanes[live].start <= layer)
-            live++;
-        for (size_t i = 0; i < live; i++) {
-            layer_flop one = lane_layer_flop(c, &lanes[i], layer);
-            all.products += one.products;
-            all.attention += one.attention;
-        }
-        plan->flop += all.products + all.attention;
-        plan->weight_bytes += (double)decoder_layer_bytes(m, layer);
-        if (plan->rates)
-            plan->seconds += probe_layer_seconds(plan->rates, all.products) + all.attention * plan->rates->attention +
-                             (first && layer > 0 ? plan->rates->load_first : plan->rates->load);
-    }
-}
-
-void replay_plan_add(replay_plan *plan, const decoder *m, replay_fork *forks, size_t count, size_t memory)
-{
-    const decoder_config *c = &m->config;
-    lane *lanes = lanes_sorted(forks, count, c->layers);
-    for (size_t i = 0, n, rows; i < count; i += n) {
-        n = wave_length(lanes + i, count - i, memory, c->d_model, &rows);
-        plan_wave(plan, m, lanes + i, n);
-        plan->waves++;
-        plan->rows += rows;
-        plan->largest = rows > plan->largest ? rows : plan->largest;
-    }
-    free(lanes);
-}
+/* ---- memory ---- */
 
 size_t replay_fixed_bytes(const decoder *m, size_t longest)
 {

@@ -107,17 +107,6 @@ void replay_work_add(replay_work *to, const replay_work *done, double share);
 pb_status replay_run(decoder *m, replay_fork *forks, size_t count, const replay_options *options, replay_work *work,
                      pb_error *err);
 
-/* What the forks would take, by their shapes alone: nothing is run, and no recording is looked at, so a base that is still
- * to be made may be NULL. flop counts every row of a joining lane's edits as computed: an estimate, a little high. */
-typedef struct replay_plan {
-    const struct layer_rates *rates; /* how fast this machine is (probe.h); NULL: seconds stay 0 */
-    size_t waves, rows, largest;     /* largest: rows of the largest wave */
-    double flop, seconds;            /* seconds: in the layers, without read-outs */
-    double weight_bytes;             /* of the layers' weights, each time that they are read */
-} replay_plan;
-
-void replay_plan_add(replay_plan *plan, const decoder *m, replay_fork *forks, size_t count, size_t memory);
-
 /* Bytes of working memory that do not depend on the number of forks: one chunk's rows, one layer's weights. */
 size_t replay_fixed_bytes(const decoder *m, size_t longest);
 

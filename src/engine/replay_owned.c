@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "engine/plan.h"
 
 void replay_work_share(replay_work *const *works, const double *weights, size_t owners, const replay_work *done)
 {
@@ -21,11 +22,8 @@ pb_status replay_owned(decoder *m, replay_fork *forks, const size_t *forks_of, r
     double *flop = mem_new(owners, sizeof *flop);
     size_t total = 0;
     replay_work work = {0};
-    for (size_t i = 0; i < owners; total += forks_of[i], i++) {
-        replay_plan plan = {0};
-        replay_plan_add(&plan, m, forks + total, forks_of[i], SIZE_MAX);
-        flop[i] = plan.flop;
-    }
+    for (size_t i = 0; i < owners; total += forks_of[i], i++)
+        flop[i] = owners > 1 ? replay_plan_flop(m, forks + total, forks_of[i]) : 1;
     pb_status status = replay_run(m, forks, total, options, &work, err);
     replay_work_share(works, flop, owners, &work);
     free(flop);

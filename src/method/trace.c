@@ -4,7 +4,6 @@
  * questions are replayed together. */
 #include "method/trace.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -57,30 +56,17 @@ pb_status trace_prepare(trace_job *j, pb_error *err)
     return trace_inputs(j, err);
 }
 
-/* The picture has many rows: what tracing them will take is said before. */
+/* What tracing will take is said before. */
 static pb_status announce(trace_job *jobs, size_t count, pb_error *err)
 {
     const pb_run_options *run = &jobs[0].options->run;
-    trace_plan all = {0};
-    char line[160];
-    if (!run->progress || !jobs[0].corruption.on_image)
+    run_plan plan;
+    if (!run->progress)
         return PB_OK;
-    for (size_t i = 0; i < count; i++) {
-        trace_plan plan;
-        TRY(trace_plan_job(&plan, &jobs[i], err));
-        all.cells += plan.cells;
-        all.waves += plan.waves;
-        all.flop += plan.flop;
-        all.seconds += plan.seconds;
-        all.weight_bytes += plan.weight_bytes;
-        all.working_bytes = plan.working_bytes > all.working_bytes ? plan.working_bytes : all.working_bytes;
-    }
-    snprintf(line, sizeof line, "%zu cells, %.3g TFLOP, about %.3g s on this machine", all.cells, all.flop / 1e12, all.seconds);
-    run->progress(run->context, line, 0, 0);
-    snprintf(line, sizeof line, "%zu waves over the layers, which read %.3g GB of weights; at most %.1f MB of memory beside them",
-             all.waves, all.weight_bytes / 1e9, (double)all.working_bytes / 1e6);
-    run->progress(run->context, line, 0, 0);
-    return PB_OK;
+    size_t cells = trace_plan_jobs(&plan, jobs, count);
+    pb_status status = run_plan_announce(&plan, cells, "cells", run, err);
+    run_plan_free(&plan);
+    return status;
 }
 
 /* The tower's part of a job: forks of its own runs. */

@@ -11,6 +11,7 @@
 #include "engine/replay.h"
 #include "engine/tower.h"
 #include "method/corruption.h"
+#include "method/run_plan.h"
 #include "method/score.h"
 #include "method/trace.h"
 
@@ -58,8 +59,9 @@ pb_status trace_choose_cells(trace_job *j, pb_error *err);
 
 /* All steps before the first run, which a plan shares: the above, the corruptions, and the corrupted inputs. */
 pb_status trace_prepare(trace_job *j, pb_error *err);
-/* What the rest will take, once all is prepared and nothing has been run. */
-pb_status trace_plan_job(trace_plan *out, trace_job *j, pb_error *err);
+/* What the rest will take, once all are prepared and nothing has been run; returns how many cells there are. The plan has not been
+ * timed yet; run_plan_free. */
+size_t trace_plan_jobs(run_plan *plan, trace_job *jobs, size_t count);
 /* Fills in t->cost, but for the numbers of cells. */
 void trace_fill_cost(trace_job *j);
 /* Frees all but t, q and options. */
@@ -81,6 +83,9 @@ pb_status trace_divide(trace_job *jobs, size_t count, pb_error *err);
 pb_status trace_join(trace_job *jobs, size_t count, pb_error *err);
 /* Then records all runs, scores and summarises them; names the answers where none was. */
 pb_status trace_references(trace_job *jobs, size_t count, pb_error *err);
+
+/* The same runs' shapes, for plans: shapes[1 + samples], which hold nothing, and forks[1 + samples] that record into them. */
+void trace_reference_shapes(const trace_job *j, recording *shapes, replay_fork *forks);
 
 /* Scores of a wave's forks, in their order, each of the job that owns it. */
 pb_status trace_read_scores(trace_job *const *owners, replay_fork *const *forks, size_t n, score *scores, pb_error *err);

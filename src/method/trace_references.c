@@ -285,6 +285,18 @@ static replay_fork reference_fork(const trace_job *j, recording *record, const f
                   .input = input + record->first * D, .record = record, .read_first = j->q->last};
 }
 
+void trace_reference_shapes(const trace_job *j, recording *shapes, replay_fork *forks)
+{
+    size_t first = j->clean_base.rows;
+    shapes[0] = (recording){.first = first, .end = j->q->length, .sites_first = larger(first, sites_first(j))};
+    forks[0] = reference_fork(j, &shapes[0], j->q->input);
+    for (size_t s = 0; s < j->samples; s++) {
+        first = j->corrupted_bases[s].rows;
+        shapes[1 + s] = (recording){.first = first, .end = j->q->length, .sites_first = first};
+        forks[1 + s] = reference_fork(j, &shapes[1 + s], j->inputs[s]);
+    }
+}
+
 /* Adds a job's runs. */
 static void add_runs(reference_runs *r, size_t job, size_t at)
 {

@@ -7,6 +7,7 @@
 #ifndef METHOD_TRACE_TOWER_H
 #define METHOD_TRACE_TOWER_H
 
+#include "engine/plan.h"
 #include "method/trace_job.h"
 
 /* Whether the name is one of these sites' ("vision.blocks.{l}.hook_attn_out", "vision.attn_out" for short,

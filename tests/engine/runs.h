@@ -5,7 +5,7 @@
 #include "tests/math/numbers.h"
 #include "tests/model/tiny.h"
 
-#include "engine/replay.h"
+#include "engine/plan.h"
 
 typedef struct kept {
     const replay_fork *first; /* forks[0] */
@@ -27,13 +27,15 @@ static inline pb_status keep_rows(void *context, replay_fork *const *forks, size
     return PB_OK;
 }
 
-/* Runs forks and returns their final rows, one array a fork. */
+/* Runs forks and returns their final rows, one array a fork. What they take is what was planned. */
 static inline float **run_forks(decoder *m, replay_fork *forks, size_t count, size_t memory, replay_work *work)
 {
     kept k = {forks, mem_new(count + 1, sizeof(float *)), m->config.d_model};
-    replay_work unused = {0};
+    replay_work own = {0}, *counted = work ? work : &own;
     replay_options options = {.memory = memory, .finished = keep_rows, .context = &k};
-    assert_ok(replay_run(m, forks, count, &options, work ? work : &unused, err));
+    double before = counted->flop, planned = replay_plan_flop(m, forks, count);
+    assert_ok(replay_run(m, forks, count, &options, counted, err));
+    assert_true(fabs(counted->flop - before - planned) <= 1e-9 * planned);
     for (size_t i = 0; i < count; i++)
         assert_non_null(k.rows[i]);
     return k.rows;
