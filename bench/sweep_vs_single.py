@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""What a question takes in `patchbay sweep` beside a `patchbay trace` of its own, on one machine, in one run.
+"""What a question takes in `patchbay sweep` beside a command of its own, on one machine, in one run.
 
-The rows are traced one by one, each in a process from start to exit, and by one sweep, from start to exit, into a new store.
-Compared is the processor time of all threads, which a busy machine changes little, and wall time. The sweep also asks each
-question for its greedy answer, which a trace does not, and keeps its results; single traces print theirs and write no files.
+The rows are traced (or what --method says) one by one, each in a process from start to exit, and by one sweep, from start to exit,
+into a new store. Compared is the processor time of all threads, which a busy machine changes little, and wall time. The sweep also
+asks each question for its greedy answer, which single commands do not, and keeps its results; these print theirs and write no files.
 
-    python3 bench/sweep_vs_traces.py PROGRAM MODEL DATASET [--limit N] [--threads 1] [--runs 3] [--json FILE] [-- TRACE OPTIONS]
+    python3 bench/sweep_vs_single.py PROGRAM MODEL DATASET [--method trace|flow|knockout] [--limit N] [--threads 1] [--runs 3]
+        [--json FILE] [-- OPTIONS]
 
-TRACE OPTIONS are given to both ("--positions last --group"): texts without @. Needs Python's standard library only.
+OPTIONS are the method's, given to both ("--positions last --group"). In a text that ends in @FIELD ("--corrupt image:@swap_image")
+that is the row's field of that name. Needs Python's standard library only.
 """
 
 import argparse
@@ -33,21 +35,30 @@ def run(*args):
     subprocess.run([str(arg) for arg in args], stdout=subprocess.DEVNULL, check=True)
 
 
-def trace_all(args, rows):
+def filled_in(option, row, folder):
+    """The option of one row: a sweep does so by itself."""
+    text, at, field = option.partition("@")
+    if not at:
+        return option
+    return text + str(folder / row[field] if text == "image:" else row[field])
+
+
+def run_all(args, rows):
     for row in rows:
-        given = ["--question", row["question"], "--json", "--quiet", "--threads", args.threads, *args.options]
+        given = ["--question", row["question"], "--json", "--quiet", "--threads", args.threads]
+        given += [filled_in(option, row, args.dataset.parent) for option in args.options]
         for constraint in row.get("constraints", []):
             given += ["--constraint", constraint["text"]]
         if row.get("image"):
             given += ["--image", args.dataset.parent / row["image"]]
         if row.get("prefill"):
             given += ["--prefill", row["prefill"]]
-        run(args.program, "trace", args.model, *given)
+        run(args.program, args.method, args.model, *given)
 
 
 def sweep_all(args, store):
-    run(args.program, "sweep", args.model, args.dataset, "--method", "trace", "--include-wrong", "--store", store, "--quiet", "--limit",
-        args.limit, "--threads", args.threads, *args.options)
+    run(args.program, "sweep", args.model, args.dataset, "--method", args.method, "--include-wrong", "--store", store, "--quiet",
+        "--limit", args.limit, "--threads", args.threads, *args.options)
 
 
 def main():
@@ -55,6 +66,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("model")
     parser.add_argument("dataset", type=Path)
+    parser.add_argument("--method", choices=("trace", "flow", "knockout"), default="trace")
     parser.add_argument("--limit", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
@@ -67,9 +79,9 @@ def main():
     single, swept = [], []
     with tempfile.TemporaryDirectory() as folder:
         for i in range(args.runs):
-            single.append(measured(lambda: trace_all(args, rows)))
+            single.append(measured(lambda: run_all(args, rows)))
             swept.append(measured(lambda: sweep_all(args, Path(folder) / f"{i}.db")))
-    result = {"questions": len(rows), "pictures": len({row.get("image") for row in rows}), "threads": args.threads}
+    result = {"method": args.method, "questions": len(rows), "pictures": len({row.get("image") for row in rows}), "threads": args.threads}
     for k, what in enumerate(("processor", "wall")):
         a, b = (min(run[k] for run in runs) / len(rows) for runs in (single, swept))
         result[what] = {"single": a, "sweep": b, "ratio": b / a}
