@@ -76,12 +76,12 @@ static layer_flop lane_layer_flop(const decoder_config *c, const lane *n, size_t
 
 /* ---- walks ---- */
 
-static void add_step(replay_plan *plan, const decoder *m, size_t layer, layer_flop flop, bool first)
+static void add_step(replay_plan *plan, double bytes, layer_flop flop, bool first)
 {
     plan->steps = mem_resize(plan->steps, plan->step_count + 1, sizeof *plan->steps);
     plan->steps[plan->step_count++] = (plan_step){flop.products, flop.attention, first};
     plan->flop += flop.products + flop.attention;
-    plan->weight_bytes += (double)decoder_layer_bytes(m, layer);
+    plan->weight_bytes += bytes;
 }
 
 /* A wave of lanes by ascending start. In the first one weights come from the file, and are seen to be finite; those of the first
@@ -99,7 +99,7 @@ static void plan_wave(replay_plan *plan, const decoder *m, const lane *lanes, si
             all.products += one.products;
             all.attention += one.attention;
         }
-        add_step(plan, m, layer, all, first && layer > 0);
+        add_step(plan, (double)decoder_layer_bytes(m, layer), all, first && layer > 0);
     }
 }
 
@@ -117,10 +117,44 @@ void replay_plan_add(replay_plan *plan, const decoder *m, replay_fork *forks, si
     free(lanes);
 }
 
-void replay_plan_add_walk(replay_plan *plan, const decoder *m, size_t layers, double products, double attention)
+/* Backward in one layer: gradients through all matrices, after q, up and gate have been computed anew; and twice attention. */
+static layer_flop lane_layer_back(const decoder_config *c, const lane *n)
 {
+    double rows = (double)lane_rows(n), keys = (double)n->f->end - (rows - 1) / 2;
+    double again = 2.0 * (double)c->d_model * ((double)(c->heads * c->head_dim) + (c->gated ? 2.0 : 1.0) * (double)c->d_ff);
+    return (layer_flop){rows * (decoder_layer_flop(c) + again), 2 * rows * decoder_attention_flop(c, keys)};
+}
+
+static void plan_back(replay_plan *plan, const decoder *m, const lane *lanes, size_t count)
+{
+    for (size_t layer = m->config.layers; layer-- > lanes->start;) {
+        layer_flop all = {0};
+        for (size_t i = 0; i < count && lanes[i].start <= layer; i++) {
+            bool joining = lanes[i].joins && lanes[i].start == layer; /* a row or so */
+            layer_flop one = joining ? (layer_flop){0} : lane_layer_back(&m->config, &lanes[i]);
+            all.products += one.products;
+            all.attention += one.attention;
+        }
+        add_step(plan, (double)decoder_layer_bytes(m, layer), all, false);
+    }
+}
+
+void replay_plan_add_backward(replay_plan *plan, const decoder *m, replay_fork *forks, size_t count, size_t memory)
+{
+    lane *lanes = lanes_sorted(forks, count, m->config.layers);
+    for (size_t i = 0, n, rows; i < count; i += n) {
+        n = lanes_within(lanes + i, count - i, memory / (m->config.d_model * sizeof(float)), &rows);
+        plan_back(plan, m, lanes + i, n);
+    }
+    free(lanes);
+}
+
+void replay_plan_add_walk(replay_plan *plan, const decoder *m, size_t layers, double products, double attention, double read)
+{
+    layer_flop one = {products / (double)layers, attention / (double)layers};
     for (size_t l = 0; l < layers; l++)
-        add_step(plan, m, l % m->config.layers, (layer_flop){products / (double)layers, attention / (double)layers}, false);
+        add_step(plan, read * (double)decoder_layer_bytes(m, l % m->config.layers), one, false);
+    plan->waves++;
 }
 
 void replay_plan_repeat(replay_plan *plan, const replay_plan *from, size_t times)

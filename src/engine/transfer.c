@@ -321,6 +321,32 @@ pb_status transfer_run(decoder *m, const transfer_request *t, replay_work *work,
     return status;
 }
 
+/* ---- what it takes ---- */
+
+/* A block's operations in one layer, as its parts above count them. */
+static void foresee_block(const decoder_config *c, const row_block *b, double *products, double *attention)
+{
+    double D = (double)c->d_model, width = (double)(c->heads * c->head_dim);
+    *products += 2 * (double)(b->rows + b->source_count) * D * width;
+    for (size_t s = 0; s < b->stretch_count; s++)
+        for (size_t i = 0; i < b->stretches[s].rows; i++)
+            *attention += decoder_attention_flop(c, (double)b->stretches[s].at[i] + 1) / 2;
+    for (size_t p = 0; p < b->pair_count; p++)
+        *attention += 2 * (double)(b->pairs[p].rows * b->pairs[p].source_count * c->heads) * D;
+}
+
+void transfer_foresee(replay_plan *plan, const decoder *m, const transfer_request *t)
+{
+    const decoder_config *c = &m->config;
+    row_blocks blocks = row_blocks_make(t->pairs, t->pair_count, ROW_BLOCK);
+    double products = 0, attention = 0, layers = (double)(t->end_layer - t->first_layer);
+    double read = 4.0 * (double)(c->d_model * c->heads * c->head_dim) / decoder_layer_flop(c); /* W_q and W_O of all */
+    for (size_t i = 0; i < blocks.count; i++)
+        foresee_block(c, &blocks.items[i], &products, &attention);
+    replay_plan_add_walk(plan, m, t->end_layer - t->first_layer, layers * products, layers * attention, read);
+    row_blocks_free(&blocks);
+}
+
 size_t transfer_bytes(const decoder *m, const transfer_pair *pairs, size_t count)
 {
     const decoder_config *c = &m->config;

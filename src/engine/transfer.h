@@ -15,7 +15,7 @@
 #ifndef ENGINE_TRANSFER_H
 #define ENGINE_TRANSFER_H
 
-#include "engine/replay.h"
+#include "engine/plan.h"
 
 typedef struct transfer_pair {
     const recording *recording; /* which has resid_pre and attn_out of the destinations */
@@ -43,6 +43,9 @@ typedef struct transfer_request {
 } transfer_request;
 
 pb_status transfer_run(decoder *m, const transfer_request *t, replay_work *work, pb_error *err);
+
+/* Adds to a plan what transfer_run will take. Recordings need not have been run. */
+void transfer_foresee(replay_plan *plan, const decoder *m, const transfer_request *t);
 
 /* Bytes of working memory that it takes: linear in the destinations, up to a block of them. */
 size_t transfer_bytes(const decoder *m, const transfer_pair *pairs, size_t count);

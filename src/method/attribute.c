@@ -88,17 +88,11 @@ static pb_status prepare_run(attribution *a, size_t index, gradient_run *r, repl
     return PB_OK;
 }
 
-/* Before the clean run has named one it is a token. */
-static size_t answer_tokens(const attribution *a)
-{
-    return a->j->q->answer_count ? a->j->q->answer_count : 1;
-}
-
 static size_t run_bytes(const attribution *a, size_t index)
 {
     const decoder_config *c = &a->j->q->model->decoder.config;
     size_t T = a->j->q->length, first = first_of(a, index), rows = (T - first) * c->d_model * sizeof(float);
-    size_t read = 2 * answer_tokens(a) * c->d_model * sizeof(float);
+    size_t read = 2 * question_answer_tokens(a->j->q) * c->d_model * sizeof(float);
     return rows + read + (is_reference(a) ? 0 : rows + recording_bytes(c, first, T, first));
 }
 
@@ -120,7 +114,7 @@ static size_t other_bytes(const attribution *a, size_t runs)
 {
     const decoder *m = &a->j->q->model->decoder;
     size_t T = a->j->q->length, forward = replay_fixed_bytes(m, T), backward = backward_fixed_bytes(m, T);
-    size_t read = score_differentiate_bytes(m, runs * answer_tokens(a));
+    size_t read = score_differentiate_bytes(m, runs * question_answer_tokens(a->j->q));
     size_t largest = forward > backward ? forward : backward;
     return a->j->held_bytes + (largest > read ? largest : read) +
            changes_bytes(a);
@@ -384,13 +378,17 @@ static double correlate(const trace *t, size_t first, size_t end)
     return r;
 }
 
+/* How many cells are run. */
+static size_t exact_cells(const attribution *a)
+{
+    size_t total = trace_cell_total(a->j->t), n = a->options->exact ? a->options->exact : ATTRIBUTE_EXACT;
+    return a->options->exact_all || n > total ? total : n;
+}
+
 static pb_status run_exact(attribution *a, pb_error *err)
 {
     trace *t = a->j->t;
-    size_t total = trace_cell_total(t), n = a->options->exact ? a->options->exact : ATTRIBUTE_EXACT;
-    if (a->options->exact_all || n > total)
-        n = total;
-    size_t *cells = mem_new(n + 1, sizeof *cells);
+    size_t total = trace_cell_total(t), n = exact_cells(a), *cells = mem_new(n + 1, sizeof *cells);
     choose_largest(a, cells, n);
     a->j->cells = cells;
     a->j->cell_count = n;
@@ -462,6 +460,47 @@ static pb_status estimate(attribution *a, pb_error *err)
     return run_exact(a, err);
 }
 
+/* ---- what it takes ---- */
+
+/* The runs in which gradients are taken; those that stand as references are not run again. */
+static void foresee_gradients(const attribution *a, run_plan *plan)
+{
+    const trace_job *j = a->j;
+    const decoder *m = &j->q->model->decoder;
+    size_t runs = run_count(a);
+    replay_fork *forks = mem_new(runs, sizeof *forks);
+    for (size_t i = 0; i < runs; i++)
+        forks[i] = (replay_fork){.first = first_of(a, i), .end = j->q->length, .input = j->q->input, .read_first = j->q->last};
+    if (!is_reference(a))
+        replay_plan_add(&plan->forks, m, forks, runs, SIZE_MAX);
+    replay_plan_add_backward(&plan->forks, m, forks, runs, SIZE_MAX);
+    plan->reads += 3 * runs * question_answer_tokens(j->q); /* forward, again, backward */
+    free(forks);
+}
+
+/* Which cells will be run is not known yet: as many of those that make a difference, evenly chosen, stand for them. */
+static pb_status announce(attribution *a, pb_error *err)
+{
+    trace_job *j = a->j;
+    run_plan plan;
+    size_t total = trace_cell_total(j->t), n = exact_cells(a), *cells;
+    if (!j->options->run.progress)
+        return PB_OK;
+    cells = mem_new(total, sizeof *cells);
+    size_t run = trace_plan_run_cells(j, cells);
+    for (size_t i = 0; n < run && i < n; i++)
+        cells[i] = cells[i * run / n];
+    j->cells = cells;
+    j->cell_count = n < run ? n : run;
+    trace_plan_jobs(&plan, j, 1);
+    j->cells = NULL;
+    foresee_gradients(a, &plan);
+    pb_status status = run_plan_announce(&plan, total, "cells", &j->options->run, err);
+    run_plan_free(&plan);
+    free(cells);
+    return status;
+}
+
 static pb_status run(trace_job *j, const pb_attribute_options *options, pb_error *err)
 {
     attribution a = {.j = j, .options = options, .steps = options->steps};
@@ -472,6 +511,7 @@ static pb_status run(trace_job *j, const pb_attribute_options *options, pb_error
     TRY(check_asked(j, err));
     TRY(check_change(j, err));
     TRY(trace_join(j, 1, err));
+    TRY(announce(&a, err));
     TRY(trace_references(j, 1, err));
     open_attribution(&a);
     pb_status status = estimate(&a, err);

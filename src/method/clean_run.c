@@ -165,6 +165,17 @@ pb_status clean_runs_make(clean_run *const *runs, size_t count, size_t memory, p
     return run(runs, count, NULL, memory, err);
 }
 
+void clean_runs_foresee(run_plan *plan, clean_run *const *runs, size_t count, size_t memory)
+{
+    replay_fork *forks = mem_new(count, sizeof *forks);
+    for (size_t i = 0; i < count; i++) {
+        forks[i] = fork_of(runs[i], NULL);
+        plan->reads += 1 + question_answer_tokens(runs[i]->q); /* once for all tokens, and once more for the answer's */
+    }
+    replay_plan_add(&plan->forks, &runs[0]->q->model->decoder, forks, count, memory);
+    free(forks);
+}
+
 static size_t row_bytes(const decoder *m, size_t rows)
 {
     return rows * m->config.d_model * sizeof(float);

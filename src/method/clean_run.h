@@ -17,6 +17,7 @@
 
 #include "engine/replay.h"
 #include "method/question.h"
+#include "method/run_plan.h"
 #include "method/score.h"
 
 enum { CLEAN_RUN_TOP = 5 };
@@ -61,6 +62,9 @@ pb_status clean_runs_make(clean_run *const *runs, size_t count, size_t memory, p
 /* What that takes beside the recordings, in one wave; and of it reading out. */
 size_t clean_runs_bytes(clean_run *const *runs, size_t count);
 size_t clean_runs_reading_bytes(const decoder *m, size_t count);
+
+/* Adds to a plan what clean_runs_make will take: the runs are open, and have not been run. */
+void clean_runs_foresee(run_plan *plan, clean_run *const *runs, size_t count, size_t memory);
 
 /* Scores of forks that have run, each of the run that owns it, for replay_options.finished; adds to readout_*. */
 pb_status clean_run_scores(clean_run *const *owners, replay_fork *const *forks, size_t n, score *scores, pb_error *err);

@@ -241,16 +241,42 @@ static void share_work(flow_list *l, const replay_work *work)
     free(works);
 }
 
-static pb_status run(flow_list *l, pb_error *err)
+static transfer_request request_of(flow_list *l)
 {
     const flow *first = l->jobs[0].f;
+    return (transfer_request){.pairs = l->pairs, .pair_count = l->pair_count, .first_layer = first->layers[0],
+                              .end_layer = first->layers[0] + first->layer_count, .take = take,
+                              .progress = report_progress, .context = l};
+}
+
+/* What all of it will take is said before. */
+static pb_status announce(flow_list *l, pb_error *err)
+{
+    const pb_run_options *o = &l->jobs[0].options->run;
+    const decoder *m = &l->runs[0]->q->model->decoder;
+    run_plan plan = {.question = l->runs[0]->q, .wave_bytes = SIZE_MAX};
+    transfer_request request = request_of(l);
+    size_t looking = transfer_bytes(m, l->pairs, l->pair_count), running = clean_runs_bytes(l->runs, l->count);
+    if (!o->progress)
+        return PB_OK;
+    clean_runs_foresee(&plan, l->runs, l->count, SIZE_MAX);
+    transfer_foresee(&plan.forks, m, &request);
+    plan.working_bytes = looking > running ? looking : running;
+    for (size_t i = 0; i < l->count; i++)
+        plan.working_bytes += clean_run_held_bytes(l->runs[i]);
+    pb_status status = run_plan_announce(&plan, l->jobs[0].f->layer_count * l->pair_count, "points", o, err);
+    run_plan_free(&plan);
+    return status;
+}
+
+static pb_status run(flow_list *l, pb_error *err)
+{
     replay_work work = {0};
+    transfer_request request = request_of(l);
+    TRY(announce(l, err));
     TRY(clean_runs_make(l->runs, l->count, SIZE_MAX, err)); /* in one wave: a list is made so */
     for (size_t i = 0; i < l->count; i++)
         l->jobs[i].f->run_flop = l->runs[i]->work.flop;
-    transfer_request request = {.pairs = l->pairs, .pair_count = l->pair_count, .first_layer = first->layers[0],
-                                .end_layer = first->layers[0] + first->layer_count,
-                                .take = take, .progress = report_progress, .context = l};
     TRY(transfer_run(&l->runs[0]->q->model->decoder, &request, &work, err));
     share_work(l, &work);
     return PB_OK;

@@ -416,9 +416,35 @@ static bool take_on(knockout_list *l, knocking_out *one)
     return true;
 }
 
+/* What all of it will take is said before. */
+static pb_status announce(const knockout_list *l, pb_error *err)
+{
+    const pb_run_options *o = &l->jobs[0].options->run;
+    const decoder *m = &l->jobs[0].q->model->decoder;
+    size_t cells = cells_of(l, l->count), *slot;
+    run_plan plan = {.question = l->jobs[0].q, .wave_bytes = l->wave_bytes};
+    if (!o->progress)
+        return PB_OK;
+    slot = mem_new(cells, sizeof *slot);
+    knockout_batch b = batch_new(l, cells, "");
+    clean_runs_foresee(&plan, l->runs, l->count, l->wave_bytes);
+    for (size_t i = 0; i < l->count; i++) {
+        add_points(&b, i, slot);
+        plan.reads += b.forks_of[i] * question_answer_tokens(l->jobs[i].q);
+    }
+    replay_plan_add(&plan.forks, m, b.forks, b.count, l->jobs[0].options->naive ? 0 : l->wave_bytes);
+    plan.working_bytes = question_budget(o->memory) - l->wave_bytes + plan.forks.largest * m->config.d_model * sizeof(float);
+    pb_status status = run_plan_announce(&plan, cells, "points", o, err);
+    run_plan_free(&plan);
+    batch_free(&b);
+    free(slot);
+    return status;
+}
+
 static pb_status run(knockout_list *l, pb_error *err)
 {
     TRY(divide(l, l->count, err)); /* another one may have been turned away */
+    TRY(announce(l, err));
     TRY(clean_runs_make(l->runs, l->count, l->wave_bytes, err));
     for (size_t i = 0; i < l->count; i++)
         keep_run(&l->jobs[i]);

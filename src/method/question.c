@@ -327,6 +327,11 @@ double question_pass_flop(const question *q)
     return L * (T * decoder_layer_flop(c) + attention) + (double)q->answer_count * decoder_readout_flop(c);
 }
 
+size_t question_answer_tokens(const question *q)
+{
+    return q->answer_count ? q->answer_count : 1;
+}
+
 double question_vision_flop(const question *q)
 {
     return q->model->vision ? vision_flop(q->model->vision) - q->flop_before : 0;

@@ -65,6 +65,8 @@ pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error
 /* Floating-point operations of one full-length pass of the decoder: every row through every layer, and the answer's rows to
  * logits. */
 double question_pass_flop(const question *q);
+/* How many tokens the answer has: one, until the clean run has named it. */
+size_t question_answer_tokens(const question *q);
 /* Floating-point operations of the vision side since the question was opened. */
 double question_vision_flop(const question *q);
 

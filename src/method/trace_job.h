@@ -62,6 +62,8 @@ pb_status trace_prepare(trace_job *j, pb_error *err);
 /* What the rest will take, once all are prepared and nothing has been run; returns how many cells there are. The plan has not been
  * timed yet; run_plan_free. */
 size_t trace_plan_jobs(run_plan *plan, trace_job *jobs, size_t count);
+/* cells[all of them]: those that cannot be known before anything has run, ascending; returns how many they are. */
+size_t trace_plan_run_cells(const trace_job *j, size_t *cells);
 /* Fills in t->cost, but for the numbers of cells. */
 void trace_fill_cost(trace_job *j);
 /* Frees all but t, q and options. */

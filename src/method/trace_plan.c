@@ -37,12 +37,26 @@ static size_t add_cells(replay_plan *plan, trace_job *j)
     return b.count;
 }
 
+size_t trace_plan_run_cells(const trace_job *job, size_t *cells)
+{
+    trace_job j = without_runs(job);
+    size_t total = trace_cell_total(j.t), count = 0, *slot = mem_new(total * j.samples, sizeof *slot);
+    trace_batch b = trace_batch_new(&j, 1, total * j.samples, "");
+    trace_batch_add_cells(&b, 0, slot);
+    for (size_t i = 0; i < total * j.samples; i++)
+        if (slot[i] && (count == 0 || cells[count - 1] != i / j.samples))
+            cells[count++] = i / j.samples;
+    trace_batch_free(&b);
+    free(slot);
+    return count;
+}
+
 /* Of a reference run the next token's distribution is read, and the answer's tokens like those of a cell. */
 static void add_job(run_plan *plan, trace_job *job)
 {
     trace_job j = without_runs(job);
     const decoder_config *c = &j.q->model->decoder.config;
-    size_t tokens = j.q->answer_count ? j.q->answer_count : 1, runs = 1 + j.samples;
+    size_t tokens = question_answer_tokens(j.q), runs = 1 + j.samples;
     add_references(&plan->forks, &j);
     size_t cells = add_cells(&plan->forks, &j);
     cells += trace_tower_plan(&j, &plan->forks, &plan->tower);

@@ -16,6 +16,8 @@ static const pb_question question = {.image = PICTURE, .question = "What is the 
 
 static void count(void *context, const char *what, double done, double total)
 {
+    if (total <= 0 && *(size_t *)context == 0)
+        return; /* what it will take, before anything else */
     assert_string_equal(what, "following what flows");
     assert_true(done > 0 && done <= total);
     ++*(size_t *)context;
