@@ -495,7 +495,7 @@ static pb_status announce(attribution *a, pb_error *err)
     trace_plan_jobs(&plan, j, 1);
     j->cells = NULL;
     foresee_gradients(a, &plan);
-    pb_status status = run_plan_announce(&plan, total, "cells", &j->options->run, err);
+    pb_status status = run_plan_announce(&plan, total, "cell", &j->options->run, err);
     run_plan_free(&plan);
     free(cells);
     return status;

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "method/edit_parts.h"
+#include "method/edit_plan.h"
 
 /* Names a request in errors: as it is called, or by its number and id. */
 static const char *name_of(const edit_run_result *r, size_t i, buffer *text)
@@ -230,6 +231,7 @@ static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked
         plan.earlier = r->settings.earlier = &r->earlier;
     }
     TRY(measure_open(&r->measured, m, &plan, err));
+    TRY(edit_announce(r, m, run == run_layers, err));
     double before = clock_now();
     TRY(measure_before(&r->measured, err));
     r->cost.asking = clock_now() - before;

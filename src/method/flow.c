@@ -264,7 +264,7 @@ static pb_status announce(flow_list *l, pb_error *err)
     plan.working_bytes = looking > running ? looking : running;
     for (size_t i = 0; i < l->count; i++)
         plan.working_bytes += clean_run_held_bytes(l->runs[i]);
-    pb_status status = run_plan_announce(&plan, l->jobs[0].f->layer_count * l->pair_count, "points", o, err);
+    pb_status status = run_plan_announce(&plan, l->jobs[0].f->layer_count * l->pair_count, "point", o, err);
     run_plan_free(&plan);
     return status;
 }

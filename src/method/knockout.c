@@ -434,7 +434,7 @@ static pb_status announce(const knockout_list *l, pb_error *err)
     }
     replay_plan_add(&plan.forks, m, b.forks, b.count, l->jobs[0].options->naive ? 0 : l->wave_bytes);
     plan.working_bytes = question_budget(o->memory) - l->wave_bytes + plan.forks.largest * m->config.d_model * sizeof(float);
-    pb_status status = run_plan_announce(&plan, cells, "points", o, err);
+    pb_status status = run_plan_announce(&plan, cells, "point", o, err);
     run_plan_free(&plan);
     batch_free(&b);
     free(slot);

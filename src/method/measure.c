@@ -124,6 +124,12 @@ static picture_cache *pictures_of(const measure *x)
     return x->plan.pictures ? x->plan.pictures : &x->state->pictures;
 }
 
+picture_cache *measure_pictures(measure *x)
+{
+    x->state->pictures.limit = question_budget(x->plan.memory) / 8;
+    return pictures_of(x);
+}
+
 static pb_status open_job(const measure_pass *p, slice *s, pb_error *err)
 {
     measure_state *state = p->x->state;

@@ -50,4 +50,7 @@ struct measure_state {
 /* Fills in the results' lists, and makes uses and entries of them. */
 void measure_lay_out(measure *x);
 
+/* Where pictures are kept between questions: an eighth of the memory, where the caller has no place of its own for them. */
+picture_cache *measure_pictures(measure *x);
+
 #endif

@@ -67,10 +67,12 @@ pb_status run_plan_announce(run_plan *p, size_t count, const char *what, const p
     if (!run->progress)
         return PB_OK;
     TRY(run_plan_time(p, err));
-    snprintf(lines[0], sizeof lines[0], "%zu %s, %.3g TFLOP, about %.3g s on this machine", count, what, p->flop / 1e12, p->seconds);
+    snprintf(lines[0], sizeof lines[0], "%zu %s%s, %.3g TFLOP, about %.3g s on this machine", count, what, count == 1 ? "" : "s",
+             p->flop / 1e12, p->seconds);
     run->progress(run->context, lines[0], 0, 0);
     snprintf(lines[1], sizeof lines[1],
-             "%zu waves over the layers, which read %.3g GB of weights; at most %.1f MB of memory beside them", p->forks.waves, p->weight_bytes / 1e9, (double)p->working_bytes / 1e6);
+             "%zu wave%s over the layers, which read %.3g GB of weights; at most %.1f MB of memory beside them", p->forks.waves,
+             p->forks.waves == 1 ? "" : "s", p->weight_bytes / 1e9, (double)p->working_bytes / 1e6);
     run->progress(run->context, lines[1], 0, 0);
     return PB_OK;
 }

@@ -3,7 +3,7 @@
  *     run_plan plan = {.question = q, .wave_bytes = bytes};
  *     replay_plan_add(&plan.forks, decoder, forks, count, bytes);
  *     plan.reads = count;
- *     TRY(run_plan_announce(&plan, cells, "cells", &options->run, err));
+ *     TRY(run_plan_announce(&plan, cells, "cell", &options->run, err));
  *     run_plan_free(&plan); */
 #ifndef METHOD_RUN_PLAN_H
 #define METHOD_RUN_PLAN_H
@@ -24,7 +24,7 @@ typedef struct run_plan {
 /* Runs and times one layer and a read-out, a small part of what is planned, and fills in what all of it will take. */
 pb_status run_plan_time(run_plan *p, pb_error *err);
 
-/* Where the run has a progress function: says how many of what there are ("cells"), the operations, seconds, waves, bytes of weights
+/* Where the run has a progress function: says how many of what there are (what: of one, "cell"), the operations, seconds, waves, bytes of weights
  * and of memory, in two lines without a total. */
 pb_status run_plan_announce(run_plan *p, size_t count, const char *what, const pb_run_options *run, pb_error *err);
 /* The operations, without timing anything. */

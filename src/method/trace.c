@@ -64,7 +64,7 @@ static pb_status announce(trace_job *jobs, size_t count, pb_error *err)
     if (!run->progress)
         return PB_OK;
     size_t cells = trace_plan_jobs(&plan, jobs, count);
-    pb_status status = run_plan_announce(&plan, cells, "cells", run, err);
+    pb_status status = run_plan_announce(&plan, cells, "cell", run, err);
     run_plan_free(&plan);
     return status;
 }

@@ -96,6 +96,16 @@ static void commands_say_what_they_will_take(void **state)
     pb_attribute_json(a, &json);
     check(&estimated, json, "cells", 0.2);
     pb_attribute_free(a);
+
+    pb_edit *e; /* nor how long answers will be */
+    pb_edit_options of_edit = pb_edit_defaults();
+    const pb_edit_request request = {.question = question, .target = "Paris"};
+    announcement edited = {0};
+    of_edit.run = (pb_run_options){.progress = hear, .context = &edited};
+    assert_ok(pb_edit_run(&e, m, &request, 1, NULL, 0, &of_edit, err));
+    pb_edit_json(e, &json);
+    check(&edited, json, "edit", 0.4);
+    pb_edit_free(e);
     pb_model_free(m);
 }
 
