@@ -1,7 +1,9 @@
 /* attention.c: see attention.h.
  *
  * Work is cut into units of one key/value head and a block of rows; within a unit the query vectors (rows x the query
- * heads of the group) are taken eight or four at a time against 32 positions, or 32 value columns, held in registers. */
+ * heads of the group) are taken eight or four at a time against 32 positions, or 32 value columns, held in registers.
+ * Rows of several jobs whose keys begin in the same memory, forks of one recording, stand in a unit together: over
+ * what they share they are one tile, however few rows each has; over the rest each job's are a tile of their own. */
 #include "math/attention.h"
 
 #include <math.h>
@@ -81,29 +83,54 @@ typedef struct tile_kind {
 
 /* ---- scores: s[query][position] = q . k ---- */
 
-/* Tiles may run over a segment's end: what they write there is overwritten by the next segment, or lies beyond the
- * row's own position. */
-INLINE void scores(float *const s[QUERIES], const float *const q[QUERIES], const attention_job *job, size_t kv_head,
-                   size_t keys, tile_kind kind)
+/* What a tile goes through at once: the queries first .. last over the positions begin .. end-1, whose keys and values
+ * are the job's. */
+typedef struct span {
+    size_t first, last;
+    const attention_job *job;
+    size_t begin, end;
+} span;
+
+static tile_kind kind_for(const span *n, bool wide)
 {
-    for (size_t g = 0; g < job->segment_count; g++) {
-        const kv_segment *segment = &job->segments[g];
-        const float *k = segment->k + kv_head * job->head_dim * segment->k_stride;
-        size_t end = segment->end < keys ? segment->end : keys;
-        for (size_t t = segment->first; t < end; t += COLUMNS) {
+    return (tile_kind){wide, n->last - n->first < FEW};
+}
+
+/* A span's queries; the last one is repeated to fill a tile. */
+INLINE size_t query_of(const span *n, size_t i)
+{
+    return n->first + i < n->last ? n->first + i : n->last;
+}
+
+/* Tiles may run over a segment's end: what they write there is overwritten by the next segment, or lies beyond the
+ * row's own position. They begin where the segment's columns are aligned, before a span's begin. */
+INLINE void scores(float *const s_all[QUERIES], const float *const q_all[QUERIES], const span *n, size_t kv_head,
+                   bool wide)
+{
+    tile_kind kind = kind_for(n, wide);
+    float *s[QUERIES];
+    const float *q[QUERIES];
+    for (size_t i = 0; i < QUERIES; i++)
+        s[i] = s_all[query_of(n, i)], q[i] = q_all[query_of(n, i)];
+    for (size_t g = 0; g < n->job->segment_count; g++) {
+        const kv_segment *segment = &n->job->segments[g];
+        size_t head_dim = n->job->head_dim, end = segment->end < n->end ? segment->end : n->end;
+        const float *k = segment->k + kv_head * head_dim * segment->k_stride;
+        size_t skipped = n->begin > segment->first ? (n->begin - segment->first) / COLUMNS * COLUMNS : 0;
+        for (size_t t = segment->first + skipped; n->begin < end && t < end; t += COLUMNS) {
             float *at[QUERIES];
-            for (size_t n = 0; n < QUERIES; n++)
-                at[n] = s[n] + t;
+            for (size_t i = 0; i < QUERIES; i++)
+                at[i] = s[i] + t;
             const float *from = k + (t - segment->first);
             if (kind.wide && !kind.few) {
-                score_tile_16x8(at, q, from, segment->k_stride, job->head_dim);
+                score_tile_16x8(at, q, from, segment->k_stride, head_dim);
                 continue;
             }
-            for (size_t n = 0; n < (kind.few ? FEW : QUERIES); n += FEW)
+            for (size_t i = 0; i < (kind.few ? FEW : QUERIES); i += FEW)
                 if (kind.wide)
-                    score_tile_16x4(at + n, q + n, from, segment->k_stride, job->head_dim);
+                    score_tile_16x4(at + i, q + i, from, segment->k_stride, head_dim);
                 else
-                    score_tile_8x4(at + n, q + n, from, segment->k_stride, job->head_dim);
+                    score_tile_8x4(at + i, q + i, from, segment->k_stride, head_dim);
         }
     }
 }
@@ -166,53 +193,89 @@ INLINE void softmax(float *s, size_t keys, size_t padded, float scale)
 
 /* ---- mix: z[query][column] = sum over positions of s v ---- */
 
-/* The columns of a head that do not fill a tile. */
-INLINE void mix_rest(float *const z[FEW], float *const s[FEW], const attention_job *job, size_t column, size_t columns,
-                     size_t keys)
+/* The columns of a head that do not fill a tile, eight at a time, or those that are left. Vectors, so that each step is
+ * fused as in a tile, or not: sums of scalars are vectorised over positions, and then are not. */
+enum { REST = 8 };
+typedef float rest_lanes __attribute__((vector_size(REST * sizeof(float)), aligned(sizeof(float))));
+
+INLINE void load_rest(rest_lanes *to, const float *from, size_t columns)
 {
-    size_t width = job->kv_heads * job->head_dim;
-    float sum[FEW][COLUMNS] = {{0}};
-    for (size_t g = 0; g < job->segment_count; g++) {
-        const kv_segment *segment = &job->segments[g];
-        const float *v = segment->v + column;
-        size_t end = segment->end < keys ? segment->end : keys;
-        for (size_t t = segment->first; t < end; t++, v += width)
-            for (size_t n = 0; n < FEW; n++)
-                for (size_t c = 0; c < columns; c++)
-                    sum[n][c] += s[n][t] * v[c];
-    }
-    for (size_t n = 0; n < FEW; n++)
-        memcpy(z[n], sum[n], columns * sizeof **z);
+    *to = (rest_lanes){0};
+    if (columns == REST)
+        *to = *(const rest_lanes *)from;
+    else
+        memcpy(to, from, columns * sizeof *from);
 }
 
-/* z[query] = one head's mixed values, of the positions below `keys` */
-INLINE void mix(float *const z[QUERIES], float *const s[QUERIES], const attention_job *job, size_t kv_head, size_t keys,
-                tile_kind kind)
+MULTIVERSION static void mix_rest(float *const z[FEW], float *const s[FEW], const span *n, size_t column,
+                                  size_t columns)
 {
-    for (size_t c = 0; c < job->head_dim; c += COLUMNS) {
-        size_t columns = job->head_dim - c, first = kv_head * job->head_dim + c;
+    size_t width = n->job->kv_heads * n->job->head_dim;
+    rest_lanes sum[FEW] = {0}, v;
+    for (size_t i = 0; n->begin && i < FEW; i++)
+        load_rest(&sum[i], z[i], columns);
+    for (size_t g = 0; g < n->job->segment_count; g++) {
+        const kv_segment *segment = &n->job->segments[g];
+        size_t from = segment->first > n->begin ? segment->first : n->begin;
+        size_t to = segment->end < n->end ? segment->end : n->end;
+        for (size_t t = from; t < to; t++) {
+            load_rest(&v, segment->v + (t - segment->first) * width + column, columns);
+            for (size_t i = 0; i < FEW; i++)
+                sum[i] += s[i][t] * v;
+        }
+    }
+    for (size_t i = 0; i < FEW; i++)
+        memcpy(z[i], &sum[i], columns * sizeof **z);
+}
+
+INLINE void mix_columns(float *const z[FEW], float *const s[FEW], const span *n, size_t column, size_t columns)
+{
+    for (size_t c = 0; c < columns; c += REST) {
+        float *at[FEW];
+        for (size_t i = 0; i < FEW; i++)
+            at[i] = z[i] + c;
+        mix_rest(at, s, n, column + c, columns - c < REST ? columns - c : REST);
+    }
+}
+
+/* z[query] = one head's mixed values over the span; added to what stands there, unless it begins at position 0 */
+INLINE void mix(float *const z_all[QUERIES], float *const s_all[QUERIES], const span *n, size_t kv_head, bool wide)
+{
+    tile_kind kind = kind_for(n, wide);
+    float *s[QUERIES];
+    for (size_t i = 0; i < QUERIES; i++)
+        s[i] = s_all[query_of(n, i)];
+    for (size_t c = 0; c < n->job->head_dim; c += COLUMNS) {
+        size_t columns = n->job->head_dim - c, first = kv_head * n->job->head_dim + c;
         float *at[QUERIES];
-        for (size_t n = 0; n < QUERIES; n++)
-            at[n] = z[n] + c;
+        for (size_t i = 0; i < QUERIES; i++)
+            at[i] = z_all[query_of(n, i)] + c;
         if (kind.wide && !kind.few && columns >= COLUMNS) {
-            mix_tile_16x8(at, s, job, first, keys);
+            mix_tile_16x8(at, s, n->job, first, n->begin, n->end);
             continue;
         }
-        for (size_t n = 0; n < (kind.few ? FEW : QUERIES); n += FEW)
+        for (size_t i = 0; i < (kind.few ? FEW : QUERIES); i += FEW)
             if (columns < COLUMNS)
-                mix_rest(at + n, s + n, job, first, columns, keys);
+                mix_columns(at + i, s + i, n, first, columns);
             else if (kind.wide)
-                mix_tile_16x4(at + n, s + n, job, first, keys);
+                mix_tile_16x4(at + i, s + i, n->job, first, n->begin, n->end);
             else
-                mix_tile_8x4(at + n, s + n, job, first, keys);
+                mix_tile_8x4(at + i, s + i, n->job, first, n->begin, n->end);
     }
 }
 
 /* ---- a unit: one key/value head, some rows ---- */
 
-typedef struct unit {
+/* One of a job's rows. */
+typedef struct job_row {
     const attention_job *job;
-    size_t kv_head, first_row, end_row;
+    size_t row;
+} job_row;
+
+/* Jobs may differ, but for their heads and where their keys begin. */
+typedef struct unit {
+    const job_row *rows;
+    size_t row_count, kv_head;
 } unit;
 
 static size_t all_keys(const attention_job *job)
@@ -222,23 +285,76 @@ static size_t all_keys(const attention_job *job)
 
 /* Some query vectors; the last one of a unit is repeated to fill the tile. */
 typedef struct tile {
-    size_t at[QUERIES]; /* where each stands in the job's q and z */
+    const attention_job *job[QUERIES];
+    size_t at[QUERIES];      /* where each stands in its job's q and z */
     size_t keys[QUERIES], most;
-    size_t held;        /* QUERIES of them, or FEW: what is computed */
+    size_t count, held;      /* queries; QUERIES or FEW: what is computed */
+    span spans[QUERIES + 1]; /* what all share, then each job's own */
+    size_t span_count;
 } tile;
+
+static bool same_place(const kv_segment *a, const kv_segment *b)
+{
+    return a->first == b->first && a->k == b->k && a->k_stride == b->k_stride && a->v == b->v;
+}
+
+/* The positions below the result have their keys and values in the same memory for all queries, which see them all. */
+static size_t shared_positions(const tile *t)
+{
+    size_t least = t->keys[0], shared = 0;
+    for (size_t n = 1; n < t->count; n++)
+        least = t->keys[n] < least ? t->keys[n] : least;
+    for (size_t g = 0; shared < least; g++) {
+        size_t end = SIZE_MAX, furthest = 0;
+        for (size_t n = 0; n < t->count; n++) {
+            const attention_job *job = t->job[n];
+            if (g >= job->segment_count || g >= t->job[0]->segment_count ||
+                !same_place(&job->segments[g], &t->job[0]->segments[g]))
+                return shared;
+            size_t own = job->segments[g].end;
+            end = own < end ? own : end;
+            furthest = own > furthest ? own : furthest;
+        }
+        shared = end < least ? end : least;
+        if (end != furthest)
+            break;
+    }
+    return shared;
+}
+
+static void add_span(tile *t, size_t first, size_t last, size_t begin, size_t end)
+{
+    if (begin < end)
+        t->spans[t->span_count++] = (span){first, last, t->job[first], begin, end};
+}
+
+static void cut_spans(tile *t)
+{
+    size_t shared = t->job[t->count - 1] == t->job[0] ? 0 : shared_positions(t); /* a job's rows stand together */
+    add_span(t, 0, t->count - 1, 0, shared);
+    for (size_t first = 0, end; first < t->count; first = end) {
+        size_t most = 0;
+        for (end = first; end < t->count && t->job[end] == t->job[first]; end++)
+            most = t->keys[end] > most ? t->keys[end] : most;
+        add_span(t, first, end - 1, shared, most);
+    }
+}
 
 static tile tile_of(const unit *u, size_t first_query, size_t queries)
 {
-    const attention_job *job = u->job;
-    size_t group = job->heads / job->kv_heads;
-    tile t = {.held = queries <= FEW ? FEW : QUERIES};
+    const attention_job *any = u->rows->job;
+    size_t group = any->heads / any->kv_heads;
+    tile t = {.count = queries, .held = queries <= FEW ? FEW : QUERIES};
     for (size_t n = 0; n < QUERIES; n++) {
         size_t index = first_query + (n < queries ? n : queries - 1);
-        size_t row = u->first_row + index / group, head = u->kv_head * group + index % group;
-        t.at[n] = (row * job->heads + head) * job->head_dim;
-        t.keys[n] = job->causal ? job->positions[row] + 1 : all_keys(job);
+        const job_row *r = &u->rows[index / group];
+        size_t head = u->kv_head * group + index % group;
+        t.job[n] = r->job;
+        t.at[n] = (r->row * any->heads + head) * any->head_dim;
+        t.keys[n] = any->causal ? r->job->positions[r->row] + 1 : all_keys(r->job);
         t.most = t.keys[n] > t.most ? t.keys[n] : t.most;
     }
+    cut_spans(&t);
     return t;
 }
 
@@ -248,115 +364,166 @@ INLINE size_t padded(const tile *t)
     return (t->most + LANES - 1) / LANES * LANES;
 }
 
+/* Where each query's shares stand; a repeated query's are the last one's. */
+static void share_rows(float *s[QUERIES], const tile *t, float *store, size_t stride)
+{
+    for (size_t n = 0; n < QUERIES; n++)
+        s[n] = store + (n < t->count ? n : t->count - 1) * stride;
+}
+
 /* s[query][position] = the share that each position has in the mix */
-INLINE void shares(float *const s[QUERIES], const unit *u, const tile *t, tile_kind kind)
+INLINE void shares(float *const s[QUERIES], const unit *u, const tile *t, bool wide)
 {
     const float *q[QUERIES];
     for (size_t n = 0; n < QUERIES; n++)
-        q[n] = u->job->q + t->at[n];
-    scores(s, q, u->job, u->kv_head, t->most, kind);
-    for (size_t n = 0; n < t->held && u->job->cut_count; n++)
-        cut_scores(s[n], u->job, t->keys[n] - 1);
-    for (size_t n = 0; n < t->held; n++)
-        softmax(s[n], t->keys[n], padded(t), u->job->scale);
+        q[n] = t->job[n]->q + t->at[n];
+    for (size_t i = 0; i < t->span_count; i++)
+        scores(s, q, &t->spans[i], u->kv_head, wide);
+    for (size_t n = 0; n < t->count; n++) {
+        if (t->job[n]->cut_count)
+            cut_scores(s[n], t->job[n], t->keys[n] - 1);
+        softmax(s[n], t->keys[n], padded(t), t->job[n]->scale);
+    }
 }
 
 /* A repeated query is written again with the same bits. */
-MULTIVERSION static void attend_tile(const unit *u, tile t, float *s_store, size_t s_stride, bool wide)
+MULTIVERSION static void attend_tile(const unit *u, const tile *t, float *s_store, size_t s_stride, bool wide)
 {
     float *s[QUERIES], *z[QUERIES];
-    for (size_t n = 0; n < QUERIES; n++) {
-        s[n] = s_store + n * s_stride;
-        z[n] = u->job->z + t.at[n];
-    }
-    tile_kind kind = {wide, t.held == FEW};
-    shares(s, u, &t, kind);
-    mix(z, s, u->job, u->kv_head, t.most, kind);
+    share_rows(s, t, s_store, s_stride);
+    for (size_t n = 0; n < QUERIES; n++)
+        z[n] = t->job[n]->z + t->at[n];
+    shares(s, u, t, wide);
+    for (size_t i = 0; i < t->span_count; i++)
+        mix(z, s, &t->spans[i], u->kv_head, wide);
 }
 
 static size_t queries_of(const unit *u)
 {
-    return (u->end_row - u->first_row) * (u->job->heads / u->job->kv_heads);
+    return u->row_count * (u->rows->job->heads / u->rows->job->kv_heads);
+}
+
+/* Floats that a query's shares need: tiles run over the last position. */
+static size_t share_stride(const unit *u)
+{
+    size_t most = 0;
+    for (size_t r = 0; r < u->row_count; r++)
+        most = all_keys(u->rows[r].job) > most ? all_keys(u->rows[r].job) : most;
+    return most + 2 * COLUMNS;
 }
 
 static void attend_unit(const unit *u, bool wide)
 {
-    size_t queries = queries_of(u);
-    size_t stride = all_keys(u->job) + 2 * COLUMNS;
+    size_t queries = queries_of(u), stride = share_stride(u);
     float *s = mem_new(QUERIES * stride, sizeof *s);
-    for (size_t first = 0; first < queries; first += QUERIES)
-        attend_tile(u, tile_of(u, first, queries - first < QUERIES ? queries - first : QUERIES), s, stride, wide);
+    for (size_t first = 0; first < queries; first += QUERIES) {
+        tile t = tile_of(u, first, queries - first < QUERIES ? queries - first : QUERIES);
+        attend_tile(u, &t, s, stride, wide);
+    }
     free(s);
+}
+
+/* The rows of all jobs, in order. free() */
+static job_row *list_rows(const attention_job *jobs, size_t count, size_t *row_count)
+{
+    size_t n = 0;
+    for (size_t j = 0; j < count; j++)
+        n += jobs[j].rows;
+    job_row *rows = mem_new(n, sizeof *rows);
+    *row_count = n;
+    n = 0;
+    for (size_t j = 0; j < count; j++)
+        for (size_t r = 0; r < jobs[j].rows; r++)
+            rows[n++] = (job_row){&jobs[j], r};
+    return rows;
+}
+
+static bool go_together(const attention_job *a, const attention_job *b)
+{
+    return a == b || (a->heads == b->heads && a->kv_heads == b->kv_heads && a->head_dim == b->head_dim &&
+                      a->causal == b->causal && same_place(a->segments, b->segments));
+}
+
+/* Rows from `first` on that are one unit's. */
+static size_t unit_rows(const job_row *rows, size_t first, size_t count)
+{
+    size_t n = 1;
+    while (n < UNIT_ROWS && first + n < count && go_together(rows[first].job, rows[first + n].job))
+        n++;
+    return n;
 }
 
 /* Rows of all jobs under one key/value head follow each other, so that keys and values which forks share (a picture's
  * rows) stay in the cache. */
-static size_t list_units(unit *list, const attention_job *jobs, size_t count)
+static unit *list_units(const job_row *rows, size_t row_count, size_t *unit_count)
 {
-    size_t n = 0, most_heads = 0;
-    for (size_t j = 0; j < count; j++)
-        most_heads = jobs[j].kv_heads > most_heads ? jobs[j].kv_heads : most_heads;
+    size_t cuts = 0, most_heads = 0, units = 0, n;
+    for (size_t r = 0; r < row_count; r += unit_rows(rows, r, row_count)) {
+        cuts++;
+        most_heads = rows[r].job->kv_heads > most_heads ? rows[r].job->kv_heads : most_heads;
+    }
+    unit *list = mem_new(cuts * most_heads, sizeof *list);
     for (size_t h = 0; h < most_heads; h++)
-        for (size_t j = 0; j < count; j++)
-            for (size_t r = 0; h < jobs[j].kv_heads && r < jobs[j].rows; r += UNIT_ROWS) {
-                size_t end = jobs[j].rows - r < UNIT_ROWS ? jobs[j].rows : r + UNIT_ROWS;
-                list[n++] = (unit){&jobs[j], h, r, end};
-            }
-    return n;
+        for (size_t r = 0; r < row_count; r += n) {
+            n = unit_rows(rows, r, row_count);
+            if (h < rows[r].job->kv_heads)
+                list[units++] = (unit){rows + r, n, h};
+        }
+    *unit_count = units;
+    return list;
 }
 
 void attention(const attention_job *jobs, size_t count)
 {
-    size_t most = 0;
-    for (size_t j = 0; j < count; j++)
-        most += (jobs[j].rows + UNIT_ROWS - 1) / UNIT_ROWS * jobs[j].kv_heads;
-    unit *list = mem_new(most, sizeof *list);
-    size_t units = list_units(list, jobs, count);
+    size_t row_count, units;
+    job_row *rows = list_rows(jobs, count, &row_count);
+    unit *list = list_units(rows, row_count, &units);
     bool wide = wide_vectors();
 #pragma omp parallel for schedule(dynamic, 4) if (units > 4)
     for (size_t i = 0; i < units; i++)
         attend_unit(&list[i], wide);
     free(list);
+    free(rows);
 }
 
 /* ---- shares by themselves ---- */
 
-/* A repeated query would have its softmax taken twice where it stands, so tiles are computed beside p. */
-MULTIVERSION static void share_tile(const unit *u, tile t, size_t queries, float *s_store, size_t s_stride, float *p,
+MULTIVERSION static void share_tile(const unit *u, const tile *t, float *s_store, size_t s_stride, float *p,
                                     size_t stride, bool wide)
 {
     float *s[QUERIES];
-    for (size_t n = 0; n < QUERIES; n++)
-        s[n] = s_store + n * s_stride;
-    tile_kind kind = {wide, t.held == FEW};
-    shares(s, u, &t, kind);
-    for (size_t n = 0; n < queries; n++) {
-        float *to = p + t.at[n] / u->job->head_dim * stride;
-        memcpy(to, s[n], t.keys[n] * sizeof *to);
-        memset(to + t.keys[n], 0, (all_keys(u->job) - t.keys[n]) * sizeof *to);
+    share_rows(s, t, s_store, s_stride);
+    shares(s, u, t, wide);
+    for (size_t n = 0; n < t->count; n++) {
+        const attention_job *job = t->job[n];
+        float *to = p + t->at[n] / job->head_dim * stride;
+        memcpy(to, s[n], t->keys[n] * sizeof *to);
+        memset(to + t->keys[n], 0, (all_keys(job) - t->keys[n]) * sizeof *to);
     }
 }
 
 static void share_unit(const unit *u, float *p, size_t stride, bool wide)
 {
-    size_t queries = queries_of(u), s_stride = all_keys(u->job) + 2 * COLUMNS;
+    size_t queries = queries_of(u), s_stride = share_stride(u);
     float *s = mem_new(QUERIES * s_stride, sizeof *s);
     for (size_t first = 0; first < queries; first += QUERIES) {
-        size_t n = queries - first < QUERIES ? queries - first : QUERIES;
-        share_tile(u, tile_of(u, first, n), n, s, s_stride, p, stride, wide);
+        tile t = tile_of(u, first, queries - first < QUERIES ? queries - first : QUERIES);
+        share_tile(u, &t, s, s_stride, p, stride, wide);
     }
     free(s);
 }
 
 void attention_shares(const attention_job *job, float *p, size_t stride)
 {
-    unit *list = mem_new((job->rows + UNIT_ROWS - 1) / UNIT_ROWS * job->kv_heads, sizeof *list);
-    size_t units = list_units(list, job, 1);
+    size_t row_count, units;
+    job_row *rows = list_rows(job, 1, &row_count);
+    unit *list = list_units(rows, row_count, &units);
     bool wide = wide_vectors();
 #pragma omp parallel for schedule(dynamic, 4) if (units > 4)
     for (size_t i = 0; i < units; i++)
         share_unit(&list[i], p, stride, wide);
     free(list);
+    free(rows);
 }
 
 /* ---- backward ---- */
@@ -418,28 +585,30 @@ typedef struct backward_unit {
     size_t stride;
 } backward_unit;
 
-MULTIVERSION static void attend_tile_backward(const backward_unit *u, tile t, size_t queries, bool wide)
+MULTIVERSION static void attend_tile_backward(const backward_unit *u, const tile *t, bool wide)
 {
-    const attention_job *job = u->forward.job;
+    const attention_job *job = u->forward.rows->job;
     const attention_gradient *gradient = u->gradient;
     const float *q[QUERIES], *dz[QUERIES];
     float *p[QUERIES], *dp[QUERIES], *dq[QUERIES];
-    for (size_t n = 0; n < QUERIES; n++) {
+    share_rows(p, t, u->p, u->stride);
+    share_rows(dp, t, u->dp, u->stride);
+    for (size_t n = 0; n < QUERIES; n++)
+        q[n] = job->q + t->at[n], dz[n] = gradient->dz + t->at[n], dq[n] = gradient->dq + t->at[n];
+    span exchanged = {0, t->count - 1, &u->exchanged, 0, t->most};
+    shares(p, &u->forward, t, wide);
+    scores(dp, dz, &exchanged, 0, wide);
+    for (size_t n = 0; n < t->count; n++)
+        softmax_backward(dp[n], p[n], padded(t), job->scale);
+    mix(dq, dp, &exchanged, 0, wide);
+    for (size_t n = t->count; n < t->held; n++) { /* a repeated query counts once */
         p[n] = u->p + n * u->stride, dp[n] = u->dp + n * u->stride;
-        q[n] = job->q + t.at[n], dz[n] = gradient->dz + t.at[n], dq[n] = gradient->dq + t.at[n];
+        memset(p[n], 0, t->most * sizeof *p[n]);
+        memset(dp[n], 0, t->most * sizeof *dp[n]);
     }
-    tile_kind kind = {wide, t.held == FEW};
-    shares(p, &u->forward, &t, kind);
-    scores(dp, dz, &u->exchanged, 0, t.most, kind);
-    for (size_t n = 0; n < t.held; n++)
-        softmax_backward(dp[n], p[n], padded(&t), job->scale);
-    mix(dq, dp, &u->exchanged, 0, t.most, kind);
-    for (size_t n = queries; n < t.held; n++) { /* repeated queries count once */
-        memset(p[n], 0, t.most * sizeof *p[n]);
-        memset(dp[n], 0, t.most * sizeof *dp[n]);
-    }
-    spread(u->dv, p, dz, job->head_dim, gradient->first, t.most, kind);
-    spread(u->dk, dp, q, job->head_dim, gradient->first, t.most, kind);
+    tile_kind kind = {wide, t->held == FEW};
+    spread(u->dv, p, dz, job->head_dim, gradient->first, t->most, kind);
+    spread(u->dk, dp, q, job->head_dim, gradient->first, t->most, kind);
 }
 
 /* vt[head_dim][stride] and k[position][head_dim] of one head. */
@@ -485,16 +654,19 @@ static void attend_unit_backward(const attention_job *job, const attention_gradi
     take_head(dk, gradient->dk, own, job, kv_head);
     take_head(dv, gradient->dv, own, job, kv_head);
     kv_segment segment = {0, keys, vt, v_stride, k};
-    backward_unit u = {.forward = {job, kv_head, 0, job->rows}, .gradient = gradient,
+    size_t row_count;
+    job_row *rows = list_rows(job, 1, &row_count);
+    backward_unit u = {.forward = {rows, row_count, kv_head}, .gradient = gradient,
                        .exchanged = {.kv_heads = 1, .head_dim = d, .segments = &segment, .segment_count = 1},
                        .dk = dk, .dv = dv, .p = p, .dp = p + QUERIES * stride, .stride = stride};
     size_t queries = queries_of(&u.forward);
     for (size_t first = 0; first < queries; first += QUERIES) {
-        size_t n = queries - first < QUERIES ? queries - first : QUERIES;
-        attend_tile_backward(&u, tile_of(&u.forward, first, n), n, wide);
+        tile t = tile_of(&u.forward, first, queries - first < QUERIES ? queries - first : QUERIES);
+        attend_tile_backward(&u, &t, wide);
     }
     put_head(gradient->dk, dk, own, job, kv_head);
     put_head(gradient->dv, dv, own, job, kv_head);
+    free(rows);
     free(vt);
 }
 

@@ -208,6 +208,85 @@ static void rows_do_not_depend_on_their_neighbours(void **state)
     }
 }
 
+/* A fork of a run: it attends to the run's positions below `first`, kept in one or two pieces, then to its own. */
+typedef struct fork {
+    scene s;
+    attention_job job;
+    size_t positions[40];
+    float *z, *alone;
+} fork_scene;
+
+/* Keys and values of `base`, whose memory all forks share, and the fork's own behind; none where it has but queries. */
+static void fork_make(fork_scene *f, const scene *base, size_t first, bool has_own, uint64_t seed)
+{
+    size_t end = has_own ? base->T : first, rows = 0, width = base->heads * base->head_dim;
+    f->s = scene_new(base->T, base->heads, base->kv_heads, base->head_dim, true);
+    random_state r = random_from(seed);
+    for (size_t t = has_own ? first : 0; t < end && rows < 40; t++)
+        if (random_below(&r, 3) || rows == 0)
+            f->positions[rows++] = t;
+    for (size_t i = 0; i < rows * width; i++)
+        f->s.q[i] = (float)random_gaussian(&r);
+    if (has_own)
+        cut(&f->s, &first, 1);
+    kv_segment *own = &f->s.segments[0], last = has_own ? f->s.segments[1] : (kv_segment){0};
+    size_t n = 0;
+    for (size_t g = 0; g < base->segment_count && base->segments[g].first < first; g++) {
+        own[n] = base->segments[g];
+        own[n].end = own[n].end < first ? own[n].end : first;
+        n++;
+    }
+    if (has_own)
+        own[n++] = last;
+    f->z = zeros(rows * width), f->alone = zeros(rows * width);
+    f->job = job_of(&f->s, f->positions, rows, f->s.q, f->z);
+    f->job.segment_count = n;
+}
+
+static void fork_free(fork_scene *f)
+{
+    f->s.segment_count = 0; /* cut's pieces, which kt and values still name */
+    for (size_t i = 0; i < MOST_SEGMENTS; i++)
+        free(f->s.kt[i]), free(f->s.values[i]);
+    scene_free(&f->s);
+    free(f->z), free(f->alone);
+}
+
+/* What forks share goes through tiles of rows of all of them; each row's bits are those that it has in a call of its own. */
+static void forks_of_one_run_do_not_show(void **state)
+{
+    (void)state;
+    enum { FORKS = 12 };
+    static const size_t dims[] = {8, 24, 32, 40, 64, 72}, heads[][2] = {{1, 1}, {3, 3}, {6, 2}, {4, 1}};
+    for (size_t c = 0; c < 48; c++) {
+        scene base = scene_new(40 + (c * 29) % 90, heads[c % 4][0], heads[c % 4][1], dims[c % 6], true);
+        size_t half = base.T / 2, width = base.heads * base.head_dim;
+        cut(&base, &half, c % 2);
+        fork_scene forks[FORKS];
+        attention_job jobs[FORKS];
+        cutting edges[FORKS];
+        for (size_t i = 0; i < FORKS; i++) {
+            size_t first = c % 3 ? base.T - 1 - (i * 7 + c) % 30 : base.T - 1;
+            fork_make(&forks[i], &base, first, (i + c) % 5 > 0, c * FORKS + i);
+            cut_some(&edges[i], &forks[i].s, (i + c) % 4 == 0 ? 2 : 0, i);
+            forks[i].job.cuts = forks[i].s.cuts, forks[i].job.cut_count = forks[i].s.cut_count;
+            jobs[i] = forks[i].job;
+        }
+        attention(jobs, FORKS);
+        for (size_t i = 0; i < FORKS; i++) {
+            for (size_t r = 0; r < forks[i].job.rows; r++) {
+                attention_job one = forks[i].job;
+                one.rows = 1, one.q += r * width, one.positions += r, one.z = forks[i].alone + r * width;
+                attention(&one, 1);
+            }
+            assert_same_bits(forks[i].z, forks[i].alone, forks[i].job.rows * width, "a fork's rows");
+            cutting_free(&edges[i]);
+            fork_free(&forks[i]);
+        }
+        scene_free(&base);
+    }
+}
+
 static void threads_do_not_show(void **state)
 {
     (void)state;
@@ -247,10 +326,10 @@ static void shapes_of_tiles_do_not_show(void **state)
     for (size_t k = 1; k < 3; k++)
         assert_same_bits(z[0], z[k], QUERIES * COLUMNS, "score");
     attention_job job = job_of(&s, NULL, 0, NULL, NULL);
-    mix_tile_16x8(at[0], p, &job, 5, 50);
+    mix_tile_16x8(at[0], p, &job, 5, 0, 40);
     for (size_t n = 0; n < QUERIES; n += FEW) {
-        mix_tile_16x4(at[1] + n, p + n, &job, 5, 50);
-        mix_tile_8x4(at[2] + n, p + n, &job, 5, 50);
+        mix_tile_16x4(at[1] + n, p + n, &job, 5, 0, 40);
+        mix_tile_8x4(at[2] + n, p + n, &job, 5, 0, 40);
     }
     for (size_t k = 1; k < 3; k++)
         assert_same_bits(z[0], z[k], QUERIES * COLUMNS, "mixed value");
@@ -312,6 +391,7 @@ int main(void)
         cmocka_unit_test(large_scores_do_not_overflow),
         cmocka_unit_test(segments_may_be_cut_anywhere),
         cmocka_unit_test(rows_do_not_depend_on_their_neighbours),
+        cmocka_unit_test(forks_of_one_run_do_not_show),
         cmocka_unit_test(threads_do_not_show),
         cmocka_unit_test(shapes_of_tiles_do_not_show),
         cmocka_unit_test(nothing_to_attend_is_fine),
