@@ -249,24 +249,48 @@ static transfer_request request_of(flow_list *l)
                               .progress = report_progress, .context = l};
 }
 
+/* Adds the list's runs, and looking at them. */
+static void foresee(flow_list *l, run_plan *plan)
+{
+    const decoder *m = &l->runs[0]->q->model->decoder;
+    transfer_request request = request_of(l);
+    size_t looking = transfer_bytes(m, l->pairs, l->pair_count), running = clean_runs_bytes(l->runs, l->count);
+    *plan = (run_plan){.question = l->runs[0]->q, .wave_bytes = SIZE_MAX, .working_bytes = looking > running ? looking : running};
+    clean_runs_foresee(plan, l->runs, l->count, SIZE_MAX);
+    transfer_foresee(&plan->forks, m, &request);
+    for (size_t i = 0; i < l->count; i++)
+        plan->working_bytes += clean_run_held_bytes(l->runs[i]);
+}
+
 /* What all of it will take is said before. */
 static pb_status announce(flow_list *l, pb_error *err)
 {
     const pb_run_options *o = &l->jobs[0].options->run;
-    const decoder *m = &l->runs[0]->q->model->decoder;
-    run_plan plan = {.question = l->runs[0]->q, .wave_bytes = SIZE_MAX};
-    transfer_request request = request_of(l);
-    size_t looking = transfer_bytes(m, l->pairs, l->pair_count), running = clean_runs_bytes(l->runs, l->count);
+    run_plan plan;
     if (!o->progress)
         return PB_OK;
-    clean_runs_foresee(&plan, l->runs, l->count, SIZE_MAX);
-    transfer_foresee(&plan.forks, m, &request);
-    plan.working_bytes = looking > running ? looking : running;
-    for (size_t i = 0; i < l->count; i++)
-        plan.working_bytes += clean_run_held_bytes(l->runs[i]);
+    foresee(l, &plan);
     pb_status status = run_plan_announce(&plan, l->jobs[0].f->layer_count * l->pair_count, "point", o, err);
     run_plan_free(&plan);
     return status;
+}
+
+pb_status flow_foresee(run_plan *plan, question *q, const pb_flow_options *options, pb_error *err)
+{
+    flowing one = {.q = q, .options = options}, *of;
+    flow_job job;
+    clean_run *run;
+    flow_list l = {.jobs = &job, .of = &of, .runs = &run, .began = clock_now()};
+    *plan = (run_plan){.question = q};
+    if (take_on(&l, &one) && !one.status) {
+        foresee(&l, plan);
+        drop(&job);
+    }
+    free(l.pairs);
+    free(l.owners);
+    if (one.status && err)
+        *err = one.why;
+    return one.status;
 }
 
 static pb_status run(flow_list *l, pb_error *err)

@@ -57,4 +57,7 @@ typedef struct flowing {
  * list costs each flow has its part, by the operations of its runs. */
 size_t flow_some(flowing *list, size_t n);
 
+/* What looking at the question will take; run_plan_free. */
+pb_status flow_foresee(run_plan *plan, question *q, const pb_flow_options *options, pb_error *err);
+
 #endif

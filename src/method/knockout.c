@@ -416,29 +416,55 @@ static bool take_on(knockout_list *l, knocking_out *one)
     return true;
 }
 
+/* ---- what it takes ---- */
+
+/* Adds the list's runs and points. */
+static void foresee(const knockout_list *l, run_plan *plan)
+{
+    const decoder *m = &l->jobs[0].q->model->decoder;
+    size_t cells = cells_of(l, l->count), *slot = mem_new(cells, sizeof *slot);
+    knockout_batch b = batch_new(l, cells, "");
+    *plan = (run_plan){.question = l->jobs[0].q, .wave_bytes = l->wave_bytes};
+    clean_runs_foresee(plan, l->runs, l->count, l->wave_bytes);
+    for (size_t i = 0; i < l->count; i++) {
+        add_points(&b, i, slot);
+        plan->reads += b.forks_of[i] * question_answer_tokens(l->jobs[i].q);
+    }
+    replay_plan_add(&plan->forks, m, b.forks, b.count, l->jobs[0].options->naive ? 0 : l->wave_bytes);
+    plan->working_bytes = question_budget(l->jobs[0].options->run.memory) - l->wave_bytes +
+                          plan->forks.largest * m->config.d_model * sizeof(float);
+    batch_free(&b);
+    free(slot);
+}
+
 /* What all of it will take is said before. */
 static pb_status announce(const knockout_list *l, pb_error *err)
 {
     const pb_run_options *o = &l->jobs[0].options->run;
-    const decoder *m = &l->jobs[0].q->model->decoder;
-    size_t cells = cells_of(l, l->count), *slot;
-    run_plan plan = {.question = l->jobs[0].q, .wave_bytes = l->wave_bytes};
+    run_plan plan;
     if (!o->progress)
         return PB_OK;
-    slot = mem_new(cells, sizeof *slot);
-    knockout_batch b = batch_new(l, cells, "");
-    clean_runs_foresee(&plan, l->runs, l->count, l->wave_bytes);
-    for (size_t i = 0; i < l->count; i++) {
-        add_points(&b, i, slot);
-        plan.reads += b.forks_of[i] * question_answer_tokens(l->jobs[i].q);
-    }
-    replay_plan_add(&plan.forks, m, b.forks, b.count, l->jobs[0].options->naive ? 0 : l->wave_bytes);
-    plan.working_bytes = question_budget(o->memory) - l->wave_bytes + plan.forks.largest * m->config.d_model * sizeof(float);
-    pb_status status = run_plan_announce(&plan, cells, "point", o, err);
+    foresee(l, &plan);
+    pb_status status = run_plan_announce(&plan, cells_of(l, l->count), "point", o, err);
     run_plan_free(&plan);
-    batch_free(&b);
-    free(slot);
     return status;
+}
+
+pb_status knockout_foresee(run_plan *plan, question *q, const pb_knockout_options *options, pb_error *err)
+{
+    knocking_out one = {.q = q, .options = options}, *of;
+    knockout_job job;
+    clean_run *run;
+    knockout_list l = {.jobs = &job, .of = &of, .runs = &run, .began = clock_now()};
+    *plan = (run_plan){.question = q};
+    if (!take_on(&l, &one) || one.status) {
+        if (err)
+            *err = one.why;
+        return one.status;
+    }
+    foresee(&l, plan);
+    drop(&job);
+    return PB_OK;
 }
 
 static pb_status run(knockout_list *l, pb_error *err)

@@ -58,4 +58,7 @@ typedef struct knocking_out {
  * operations of its runs. */
 size_t knockout_some(knocking_out *list, size_t n);
 
+/* What cutting in the question will take; run_plan_free. */
+pb_status knockout_foresee(run_plan *plan, question *q, const pb_knockout_options *options, pb_error *err);
+
 #endif

@@ -14,6 +14,7 @@
 #include "engine/site.h"
 #include "method/layers.h"
 #include "method/question.h"
+#include "method/run_plan.h"
 
 enum { TRACE_TOP = 5 };
 
@@ -155,5 +156,8 @@ typedef struct trace_plan {
 } trace_plan;
 
 pb_status trace_plan_question(trace_plan *plan, question *q, const pb_trace_options *options, pb_error *err);
+
+/* The same without timing anything, resting on earlier runs where the question has any; run_plan_free. */
+pb_status trace_foresee(run_plan *plan, question *q, const pb_trace_options *options, pb_error *err);
 
 #endif

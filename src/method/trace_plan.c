@@ -76,6 +76,21 @@ size_t trace_plan_jobs(run_plan *plan, trace_job *jobs, size_t count)
     return cells;
 }
 
+pb_status trace_foresee(run_plan *plan, question *q, const pb_trace_options *options, pb_error *err)
+{
+    trace t = {.foil = -1};
+    trace_job j = {.t = &t, .q = q, .options = options};
+    *plan = (run_plan){.question = q};
+    pb_status status = trace_prepare(&j, err);
+    if (!status)
+        status = trace_join(&j, 1, err);
+    if (!status)
+        trace_plan_jobs(plan, &j, 1);
+    trace_job_free(&j);
+    trace_free(&t);
+    return status;
+}
+
 pb_status trace_plan_question(trace_plan *out, question *q, const pb_trace_options *options, pb_error *err)
 {
     trace t = {.foil = -1};

@@ -68,14 +68,26 @@ static void keep_flow(sweep_result *out, const flow *f, const sweep_item *item, 
     result_detail(out, detail_of(f, item));
 }
 
+static pb_flow_options options_of(const sweep_job *j, const sweep_item *item, size_t memory)
+{
+    pb_flow_options o = j->options.flow;
+    o.answer = item->asked.answer;
+    o.run = item_run_options(j, memory);
+    return o;
+}
+
+pb_status sweep_flow_foresee(sweep_job *j, sweep_item *item, run_plan *plan, pb_error *err)
+{
+    pb_flow_options o = options_of(j, item, j->options.run.memory);
+    return flow_foresee(plan, &item->q, &o, err);
+}
+
 size_t sweep_flow(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
 {
     pb_flow_options *options = mem_new(count, sizeof *options);
     flowing *list = mem_new(count, sizeof *list);
     for (size_t i = 0; i < count; i++) {
-        options[i] = j->options.flow;
-        options[i].answer = items[i]->asked.answer;
-        options[i].run = item_run_options(j, memory);
+        options[i] = options_of(j, items[i], memory);
         list[i] = (flowing){.q = &items[i]->q, .options = &options[i]};
     }
     size_t taken = flow_some(list, count);

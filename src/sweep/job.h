@@ -4,6 +4,7 @@
 
 #include "data/rows.h"
 #include "method/ask.h"
+#include "method/run_plan.h"
 #include "report/about.h"
 #include "sweep/sweep.h"
 
@@ -89,6 +90,10 @@ typedef struct sweep_outcome {
  * is left of the budget. */
 typedef size_t sweep_work(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out);
 
+/* What a method's part of a question will take, where it can be said without running it; NULL: nothing beside
+ * asking it, or, of a method that asks itself, what `work` says. */
+typedef pb_status sweep_foresee(sweep_job *j, sweep_item *item, run_plan *plan, pb_error *err);
+
 /* Whether the answer contains one of the row's accepted ones: 1, 0; -1 where there are none. */
 int sweep_judge(const row *r, const char *text);
 
@@ -102,6 +107,7 @@ typedef struct sweep_method {
     sweep_work *run;
     /* Floating-point operations for a prompt of so many rows, of which the last `behind` come after the picture: roughly. */
     double (*work)(const sweep_job *j, size_t length, size_t behind);
+    sweep_foresee *foresee;
 } sweep_method;
 
 const sweep_method *sweep_method_of(const pb_sweep_options *o);
@@ -121,6 +127,12 @@ json_t *sweep_dataset_json(const sweep_job *j);
 
 /* Adds up how the store's questions ended (merge.c). */
 pb_status sweep_count_results(store *s, pb_sweep_summary *summary, pb_error *err);
+
+/* ---- what it takes (foresee.c) ---- */
+
+/* Where the run has a progress function, says what the `missing` questions of so much `work` will take (run_plan.h): as one of them,
+ * the one of row `first`, stands for all. */
+pb_status sweep_announce(sweep_job *j, size_t first, size_t missing, double work, pb_error *err);
 
 /* ---- units (units.c) ---- */
 

@@ -64,14 +64,26 @@ static void keep_knockout(sweep_result *out, const knockout *k, const sweep_item
     result_detail(out, detail_of(k, item));
 }
 
+static pb_knockout_options options_of(const sweep_job *j, const sweep_item *item, size_t memory)
+{
+    pb_knockout_options o = j->options.knockout;
+    o.answer = item->asked.answer;
+    o.run = item_run_options(j, memory);
+    return o;
+}
+
+pb_status sweep_knockout_foresee(sweep_job *j, sweep_item *item, run_plan *plan, pb_error *err)
+{
+    pb_knockout_options o = options_of(j, item, j->options.run.memory);
+    return knockout_foresee(plan, &item->q, &o, err);
+}
+
 size_t sweep_knockout(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
 {
     pb_knockout_options *options = mem_new(count, sizeof *options);
     knocking_out *list = mem_new(count, sizeof *list);
     for (size_t i = 0; i < count; i++) {
-        options[i] = j->options.knockout;
-        options[i].answer = items[i]->asked.answer;
-        options[i].run = item_run_options(j, memory);
+        options[i] = options_of(j, items[i], memory);
         list[i] = (knocking_out){.q = &items[i]->q, .options = &options[i]};
     }
     size_t taken = knockout_some(list, count);

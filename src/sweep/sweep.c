@@ -52,6 +52,18 @@ static void report_progress(const sweep_loop *l)
         run->progress(run->context, "questions", share * (double)l->missing, (double)l->missing);
 }
 
+/* The first question that is to be run. */
+static size_t first_missing(const sweep_loop *l)
+{
+    size_t units;
+    const sweep_unit *u = sweep_job_units(l->j, &units);
+    for (size_t k = 0; k < units; k++)
+        for (size_t i = 0; i < u[k].count; i++)
+            if (!l->done[u[k].questions[i]] && sweep_job_work(l->j, u[k].questions[i]) > 0)
+                return u[k].questions[i];
+    return 0;
+}
+
 static pb_status put(void *context, const store_result *r, pb_error *err)
 {
     sweep_loop *l = context;
@@ -88,6 +100,8 @@ static pb_status run_store(sweep_loop *l, pb_sweep_summary *summary, pb_error *e
     l->done = mem_new(n, sizeof *l->done);
     TRY(store_done(l->store, l->done, n, err));
     count_missing(l);
+    if (l->work > 0 && !l->ranks)
+        TRY(sweep_announce(l->j, first_missing(l), l->missing, l->work, err));
     if (l->missing)
         report_progress(l);
     TRY(l->ranks ? ranks_lead(l->ranks, l->j, l->done, &sink, &summary->interrupted, err) : run_units(l, &sink, err));

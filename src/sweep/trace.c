@@ -143,6 +143,12 @@ static pb_trace_options options_of(const sweep_job *j, const sweep_item *item, s
     return o;
 }
 
+pb_status sweep_trace_foresee(sweep_job *j, sweep_item *item, run_plan *plan, pb_error *err)
+{
+    pb_trace_options o = options_of(j, item, j->options.run.memory);
+    return trace_foresee(plan, &item->q, &o, err);
+}
+
 size_t sweep_trace(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
 {
     pb_trace_options *options = mem_new(count, sizeof *options);

@@ -1,5 +1,6 @@
 """`patchbay sweep`: what a store holds is what single commands say; it goes on where it was; what it refuses."""
 import json
+import re
 import shutil
 import signal
 import sqlite3
@@ -144,6 +145,19 @@ class SweepTest(ProgramTest):
             detail = json.loads(self.read("select detail from result where question = ?", number)[0][0])
             self.assertClose(detail["requests"][0]["loss"], request["loss"])
         self.assertEqual(set(self.statuses().values()), {"done"})
+
+    def test_what_it_will_take_is_said_before(self):
+        """By one question and the lengths of the others' texts: roughly what is counted then."""
+        for method, *options in (("trace", "--include-wrong"), ("trace", "--include-wrong", "--corrupt", "image:@other"),
+                                 ("knockout", "--include-wrong"), ("flow", "--include-wrong"), ("ask",)):
+            with self.subTest(method=method, options=options):
+                self.store.unlink(missing_ok=True)
+                result = self.succeeds(self.program("sweep", LLAVA, self.write(ROWS[:3]), "--store", self.store, "--threads", 1,
+                                                    "--method", method, *options))
+                said = re.match(r"3 questions, (\S+) TFLOP, about \S+ s on this machine\n\d+ waves? over the layers", result.stderr)
+                self.assertIsNotNone(said, result.stderr)
+                counted = self.read("select sum(flop) from result")[0][0]
+                self.assertTrue(0.6 < 1e12 * float(said[1]) / counted < 1.6, (said[1], counted))
 
     def test_what_edits_need(self):
         self.refused(self.sweep("--method", "edit"), 1, "no row has a \"target\"")
