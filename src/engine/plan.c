@@ -85,7 +85,7 @@ static void add_step(replay_plan *plan, double bytes, layer_flop flop, bool firs
 }
 
 /* A wave of lanes by ascending start. In the first one weights come from the file, and are seen to be finite; those of the first
- * layer have been by then, as it is the one that is timed (probe.h). */
+ * layer have been by then, as it is timed (probe.h). */
 static void plan_wave(replay_plan *plan, const decoder *m, const lane *lanes, size_t count)
 {
     const decoder_config *c = &m->config;

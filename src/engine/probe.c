@@ -6,21 +6,25 @@
 #include "base/memory.h"
 #include "base/process.h"
 
-enum { FEW = 16, TIMES = 3 };
+enum { FEW = 16, TIMES = 3, LAYERS = 4 };
 
-/* The fastest of some runs of forks of nothing through the decoder's first layer. */
+static const double SHORT = 1e10; /* operations of a layer that takes some milliseconds */
+
+/* The fastest of some runs of forks of nothing through the decoder's first layers: what one of them takes. */
 typedef struct timing {
     double flop, seconds;                     /* beside attention, and loading */
     double attention_flop, attention_seconds;
     double load;
 } timing;
 
-/* A decoder of its first layer alone; all else is shared, and stays the other's. */
-static decoder first_layer(const decoder *m)
+/* A decoder of its first layers alone; all else is shared, and stays the other's. Where a layer takes little time there are some, as
+ * what a run begins with (fresh memory, above all) comes once in all layers. */
+static decoder first_layers(const decoder *m, size_t rows)
 {
-    decoder one = *m;
-    one.config.layers = 1;
-    return one;
+    decoder some = *m;
+    size_t most = (double)rows * decoder_layer_flop(&m->config) < SHORT ? LAYERS : 1;
+    some.config.layers = most < m->config.layers ? most : m->config.layers;
+    return some;
 }
 
 static double attention_flop(const decoder_config *c, size_t rows)
@@ -28,17 +32,17 @@ static double attention_flop(const decoder_config *c, size_t rows)
     return (double)rows * decoder_attention_flop(c, ((double)rows + 1) / 2);
 }
 
-static pb_status run_once(timing *t, decoder *one, replay_fork *forks, size_t count, size_t rows, pb_error *err)
+static pb_status run_once(timing *t, decoder *some, replay_fork *forks, size_t count, size_t rows, pb_error *err)
 {
     replay_options options = {.memory = SIZE_MAX};
     replay_work work = {0};
     double begin = clock_now();
-    TRY(replay_run(one, forks, count, &options, &work, err));
-    double seconds = clock_now() - begin - work.loading - work.attention;
-    double attended = (double)count * attention_flop(&one->config, rows);
+    TRY(replay_run(some, forks, count, &options, &work, err));
+    double layers = (double)some->config.layers, seconds = (clock_now() - begin - work.loading - work.attention) / layers;
+    double attended = (double)count * attention_flop(&some->config, rows);
     if (t->seconds > 0 && seconds >= t->seconds)
         return PB_OK;
-    *t = (timing){work.flop - attended, seconds, attended, work.attention, work.loading};
+    *t = (timing){work.flop / layers - attended, seconds, attended, work.attention / layers, work.loading / layers};
     return PB_OK;
 }
 
@@ -46,7 +50,7 @@ static pb_status run_once(timing *t, decoder *one, replay_fork *forks, size_t co
  * counts that the library makes its code in the first. */
 static pb_status time_rows(timing *t, const decoder *m, const float *input, size_t count, size_t rows, pb_error *err)
 {
-    decoder one = first_layer(m);
+    decoder some = first_layers(m, count * rows);
     replay_fork *forks = mem_new(count, sizeof *forks);
     pb_status status = PB_OK;
     *t = (timing){0};
@@ -54,7 +58,7 @@ static pb_status time_rows(timing *t, const decoder *m, const float *input, size
         forks[i] = (replay_fork){.end = rows, .input = input, .read_first = 0};
     double begin = clock_now();
     for (size_t i = 0; i < TIMES && !status && (i == 0 || clock_now() - begin < 0.2); i++)
-        status = run_once(t, &one, forks, count, rows, err);
+        status = run_once(t, &some, forks, count, rows, err);
     free(forks);
     return status;
 }
