@@ -7,6 +7,15 @@
 
 #include <string.h>
 
+void few_rows_mix(void *to, const void *from, size_t rows, size_t words)
+{
+    const uint32_t *x = from;
+    uint32_t *mixed = to;
+    for (size_t k = 0; k < words; k++)
+        for (size_t r = 0; r < rows; r++)
+            mixed[k * rows + r] = x[r * words + k];
+}
+
 #if defined __x86_64__ && defined __GNUC__ && !defined __SANITIZE_ADDRESS__ && !defined PATCHBAY_BASELINE
 #include <immintrin.h>
 
@@ -29,7 +38,7 @@ bool few_rows_bf16_runs(void)
 /* A product by words. */
 typedef struct word_product {
     const few_rows_product *p;
-    const float *x, *w;  /* [rows][words], [out][words] */
+    const float *x, *w;  /* [words][rows], [out][words] */
     size_t words, block; /* words of a row, of a block */
 } word_product;
 
@@ -72,8 +81,33 @@ static inline __attribute__((always_inline)) WITH_BF16 __m512 step_bf16(__m512 s
     return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_ps(*x), (__m512bh)w);
 }
 
-/* Bytes ahead that a row's next words are asked for. */
+/* Words ahead that a row's are asked for, into the second level: matrices' rows often lie a power of two apart, where the
+ * first level has room for half of sixteen. For the same reason the tiles below begin where a line of it does, so that each
+ * line is loaded once. Behind a row's end stand those of the next sixteen. */
 enum { AHEAD = 512 };
+
+static inline __attribute__((always_inline)) void ask_for(const float *const row[WIDE], size_t at, size_t words)
+{
+    size_t ahead = at + AHEAD < words ? at + AHEAD : at + AHEAD + (WIDE - 1) * words;
+    for (size_t i = 0; i < WIDE; i++)
+        _mm_prefetch((const char *)(row[i] + ahead), _MM_HINT_T1);
+}
+
+/* How many words from row[0][at] on lie in one line, at most `left`. */
+static inline size_t words_of_line(const float *at, size_t left)
+{
+    size_t words = WIDE - (uintptr_t)at / sizeof *at % WIDE;
+    return left < words ? left : words;
+}
+
+/* Up to this many rows, a tile's words stay in registers. */
+enum { ROWS_BESIDE_TILE = 4 };
+
+/* A tile's words, `count` of them known when compiling or not, added to the sums of `rows` rows. */
+#define ADD_WORDS(count, step)                                                                                         \
+    for (size_t i = 0; i < (count); i++)                                                                               \
+        for (size_t r = 0; r < rows; r++)                                                                              \
+            sum[r] = step(sum[r], q->x + (t + i) * rows + r, c[i])
 
 /* The outputs n .. n+15, as far as they are there, of `rows` rows. */
 #define DEFINE_GROUP(name, TARGET, step)                                                                               \
@@ -91,21 +125,20 @@ enum { AHEAD = 512 };
             size_t end = q->words - k < q->block ? q->words : k + q->block;                                            \
             for (size_t r = 0; r < rows; r++)                                                                          \
                 sum[r] = _mm512_setzero_ps();                                                                          \
-            for (size_t t = k; t < end; t += WIDE) {                                                                   \
-                size_t count = end - t < WIDE ? end - t : WIDE;                                                        \
+            for (size_t t = k, count; t < end; t += count) {                                                           \
+                count = words_of_line(row[0] + t, end - t);                                                            \
                 if (count == WIDE) {                                                                                   \
-                    for (size_t i = 0; i < WIDE; i++)                                                                  \
-                        _mm_prefetch((const char *)(row[i] + t) + AHEAD, _MM_HINT_T0);                                 \
+                    ask_for(row, t, q->words);                                                                         \
                     transpose(c, row, t, WIDE);                                                                        \
-                    for (size_t i = 0; i < WIDE; i++)                                                                  \
-                        for (size_t r = 0; r < rows; r++)                                                              \
-                            sum[r] = step(sum[r], q->x + r * q->words + t + i, c[i]);                                  \
-                    continue;                                                                                          \
+                    if (rows <= ROWS_BESIDE_TILE) {                                                                    \
+                        ADD_WORDS(WIDE, step);                                                                         \
+                    } else {                                                                                           \
+                        _Pragma("GCC unroll 1") ADD_WORDS(WIDE, step);                                                 \
+                    }                                                                                                  \
+                } else {                                                                                               \
+                    transpose(c, row, t, count);                                                                       \
+                    _Pragma("GCC unroll 1") ADD_WORDS(count, step);                                                    \
                 }                                                                                                      \
-                transpose(c, row, t, count);                                                                           \
-                for (size_t i = 0; i < count; i++)                                                                     \
-                    for (size_t r = 0; r < rows; r++)                                                                  \
-                        sum[r] = step(sum[r], q->x + r * q->words + t + i, c[i]);                                      \
             }                                                                                                          \
             for (size_t r = 0; r < rows; r++)                                                                          \
                 total[r] = k ? _mm512_add_ps(total[r], sum[r]) : sum[r];                                               \
@@ -124,6 +157,18 @@ enum { AHEAD = 512 };
             case 1: name(q, n, 1); break;                                                                              \
             case 2: name(q, n, 2); break;                                                                              \
             case 3: name(q, n, 3); break;                                                                              \
+            case 4: name(q, n, 4); break;                                                                              \
+            case 5: name(q, n, 5); break;                                                                              \
+            case 6: name(q, n, 6); break;                                                                              \
+            case 7: name(q, n, 7); break;                                                                              \
+            case 8: name(q, n, 8); break;                                                                              \
+            case 9: name(q, n, 9); break;                                                                              \
+            case 10: name(q, n, 10); break;                                                                            \
+            case 11: name(q, n, 11); break;                                                                            \
+            case 12: name(q, n, 12); break;                                                                            \
+            case 13: name(q, n, 13); break;                                                                            \
+            case 14: name(q, n, 14); break;                                                                            \
+            case 15: name(q, n, 15); break;                                                                            \
             default: name(q, n, FEW_ROWS); break;                                                                      \
             }                                                                                                          \
     }

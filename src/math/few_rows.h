@@ -14,11 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FEW_ROWS = 4 }; /* at most */
+enum { FEW_ROWS = 16 }; /* at most */
 
 typedef struct few_rows_product {
     float *y;            /* [rows][out] */
-    const void *x, *w;   /* [rows][in], [out][in], both of floats or both of bf16 */
+    const void *x;       /* [in][rows] of floats, or [in/2][rows][2] of bf16: few_rows_mix makes it */
+    const void *w;       /* [out][in], as x */
     const float *bias;   /* [out], or NULL */
     size_t rows, out, in; /* in: even, of bf16 */
     size_t block;        /* elements of a block: a multiple of 32, or at least `in` */
@@ -27,6 +28,9 @@ typedef struct few_rows_product {
 /* Whether this processor can. */
 bool few_rows_f32_runs(void);
 bool few_rows_bf16_runs(void);
+
+/* to[word][row] = from[row][word] of words of four bytes: a float, or two bf16. */
+void few_rows_mix(void *to, const void *from, size_t rows, size_t words);
 
 void few_rows_f32(const few_rows_product *p);
 void few_rows_bf16(const few_rows_product *p);

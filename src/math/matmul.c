@@ -451,6 +451,21 @@ static pb_status probe(const matrix *w, size_t out, size_t in, size_t *block, pb
     return status;
 }
 
+static pb_status multiply_mixed(const product *p, size_t block, pb_error *err)
+{
+    const void *x = p->x.data;
+    uint32_t *mixed = NULL;
+    size_t words = p->w.bf16 ? p->inner / 2 : p->inner;
+    if (p->rows > 1) {
+        TRY(mem_try(&mixed, p->rows, words * sizeof *mixed, "a few rows", err));
+        few_rows_mix(mixed, x, p->rows, words);
+        x = mixed;
+    }
+    run_few_rows(&(few_rows_product){p->y, x, p->w.data, p->bias, p->rows, p->columns, p->inner, block}, p->w.bf16);
+    free(mixed);
+    return PB_OK;
+}
+
 /* Products of a few rows wait for the matrix, which the library reads at half of what memory gives: they are ours where
  * they are seen to give the library's bits (of small matrices, and odd sizes, it is not worth looking). */
 static pb_status multiply_few_rows(const product *p, bool *done, pb_error *err)
@@ -464,11 +479,8 @@ static pb_status multiply_few_rows(const product *p, bool *done, pb_error *err)
     TRY(start_library(err));
     if (!find_block(p->columns, p->inner, p->w.bf16, &block))
         TRY(probe(&p->w, p->columns, p->inner, &block, err));
-    if (block)
-        run_few_rows(&(few_rows_product){p->y, p->x.data, p->w.data, p->bias, p->rows, p->columns, p->inner, block},
-                     p->w.bf16);
     *done = block != 0;
-    return PB_OK;
+    return block ? multiply_mixed(p, block, err) : PB_OK;
 }
 
 static pb_status multiply_linear(const product *p, pb_error *err)
