@@ -14,7 +14,8 @@ In both the edited question itself is asked too.
     question again; the matrix put back. In float32, as patchbay computes: bfloat16 would round the edit away. Attention is
     the faster of HF's two. A few edits are timed and the fastest counts for all, so that whatever else the machine did
     is not held against HF: extrapolated. Loading the model is added once.
-(b) `patchbay edit --requests FILE --preset official`, all edits, as a process from start to exit: the fastest run.
+(b) `patchbay edit --requests FILE --preset official`, all edits, as a process from start to exit: the fastest run; with
+    rephrasings in bf16 too, where the changed matrix stays in float32.
 
 What (a) and (b) found is compared: losses, and P(target) before and after. Then patchbay is run with half the edits, and
 with the edited question alone, which gives the cost of one more edit and of one more question.
@@ -69,6 +70,7 @@ def main() -> int:
           f"{options.threads} threads, {os.cpu_count()} cores", flush=True)
     hf = time_hf(work, options)
     runs = {"rephrasings": time_patchbay(work, "rephrasings", options),
+            "rephrasings in bf16": time_patchbay(work, "rephrasings", options, dtype="bf16"),
             "neighbours": time_patchbay(work, "neighbours", options, edits=options.neighbour_edits or options.edits)}
     more = marginal(work, runs["rephrasings"], options)
     result = summary(hf, runs, more, options)
@@ -275,18 +277,19 @@ def _trial(hf: Hf, work: Work, position: int, target: int) -> float:
 
 
 def time_patchbay(work: Work, variant: str, options: argparse.Namespace, edits: int | None = None,
-                  questions: int | None = None) -> dict:
+                  questions: int | None = None, dtype: str = "f32") -> dict:
     """The fastest run of the whole program, and what it says about it."""
     edits, questions = edits or options.edits, options.questions if questions is None else questions
     rephrasings, neighbours = (questions, 0) if variant == "rephrasings" else (0, questions)
     command = [str(program()), "edit", str(work.model), "--requests", str(work.requests(edits, rephrasings)),
-               "--preset", "official", "--neighbours", str(neighbours), "--threads", str(options.threads), "--json", "--quiet"]
+               "--preset", "official", "--neighbours", str(neighbours), "--threads", str(options.threads), "--dtype", dtype,
+               "--json", "--quiet"]
     runs = []
     for _ in range(options.runs):
         start = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         runs.append((time.perf_counter() - start, json.loads(done.stdout)))
-        print(f"  patchbay, {edits} edits, {questions} {variant}: {runs[-1][0]:.1f} s", flush=True)
+        print(f"  patchbay, {edits} edits, {questions} {variant}, {dtype}: {runs[-1][0]:.1f} s", flush=True)
     seconds, found = min(runs, key=lambda run: run[0])
     return {"edits": edits, "questions": questions, "seconds": seconds, "all_seconds": [s for s, _ in runs],
             "cost": found["cost"], "found": found["requests"]}
@@ -333,7 +336,7 @@ def summary(hf: dict, runs: dict, more: dict, options: argparse.Namespace) -> di
     variants = {}
     for name, run in runs.items():
         one_by_one = hf["loading_seconds"] + run["edits"] * hf["edit_seconds"]
-        batched = hf["loading_seconds"] + run["edits"] * (hf["finding_seconds"] + 2 * hf["batch_seconds"][name])
+        batched = hf["loading_seconds"] + run["edits"] * (hf["finding_seconds"] + 2 * hf["batch_seconds"][name.split()[0]])
         variants[name] = {**_timing(run), "hf_seconds": one_by_one, "ratio": one_by_one / run["seconds"],
                           "hf_seconds_batched": batched, "ratio_batched": batched / run["seconds"]}
     print(f"HF: float32 {hf['attention']}, {hf['edit_seconds']:.1f} s an edit (fastest of {hf['edits_timed']}, mean "
