@@ -5,8 +5,6 @@
  * two bf16. */
 #include "math/few_rows.h"
 
-#include <string.h>
-
 void few_rows_mix(void *to, const void *from, size_t rows, size_t words)
 {
     const uint32_t *x = from;
@@ -103,7 +101,7 @@ static inline size_t words_of_line(const float *at, size_t left)
 /* Up to this many rows, a tile's words stay in registers. */
 enum { ROWS_BESIDE_TILE = 4 };
 
-/* A tile's words, `count` of them known when compiling or not, added to the sums of `rows` rows. */
+/* A tile's first `count` words, added to the sums of `rows` rows. */
 #define ADD_WORDS(count, step)                                                                                         \
     for (size_t i = 0; i < (count); i++)                                                                               \
         for (size_t r = 0; r < rows; r++)                                                                              \

@@ -233,6 +233,14 @@ method_cost clean_run_cost(const clean_run *c)
                          .peak_rss_bytes = process_peak_bytes()};
 }
 
+double clean_run_part(clean_run *const *runs, size_t count, size_t i)
+{
+    double all = 0;
+    for (size_t k = 0; k < count; k++)
+        all += runs[k]->work.flop;
+    return all > 0 ? runs[i]->work.flop / all : 1;
+}
+
 void clean_run_free(clean_run *c)
 {
     recording_free(c->recording);

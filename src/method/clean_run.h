@@ -78,5 +78,7 @@ typedef struct method_cost {
 } method_cost;
 
 method_cost clean_run_cost(const clean_run *c);
+/* What part of the operations of several runs, and of all that was added to their work, is the i-th's; 1 where nothing was run. */
+double clean_run_part(clean_run *const *runs, size_t count, size_t i);
 
 #endif

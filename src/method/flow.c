@@ -154,13 +154,15 @@ static void add_pairs(flow_list *l)
     l->pair_count += from->count;
 }
 
-static pb_status fits(const flow_list *l, size_t count, pb_error *err)
+/* What the first jobs hold at most: their recordings, and what either running or looking takes beside them. */
+static size_t bytes_of(const flow_list *l, size_t count)
 {
     const decoder *m = &l->runs[0]->q->model->decoder;
-    size_t looking = transfer_bytes(m, l->pairs, l->pair_count), running = clean_runs_bytes(l->runs, count), held = 0;
+    size_t looking = transfer_bytes(m, l->pairs, l->pair_count), running = clean_runs_bytes(l->runs, count);
+    size_t bytes = looking > running ? looking : running;
     for (size_t i = 0; i < count; i++)
-        held += clean_run_held_bytes(l->runs[i]);
-    return question_fits(held + (looking > running ? looking : running), l->jobs[0].options->run.memory, "this flow", err);
+        bytes += clean_run_held_bytes(l->runs[i]);
+    return bytes;
 }
 
 /* The next job joins the others: its run and its pairs beside theirs, as far as memory holds them all. */
@@ -171,7 +173,7 @@ static pb_status join(flow_list *l, question *q, pb_error *err)
     clean_run_plan(&j->run, q, span_pairs_first_destination(&j->f->pairs), l->runs, l->count);
     l->runs[l->count] = &j->run;
     add_pairs(l);
-    pb_status status = fits(l, l->count + 1, err);
+    pb_status status = question_fits(bytes_of(l, l->count + 1), l->jobs[0].options->run.memory, "this flow", err);
     if (!status)
         status = clean_run_open(&j->run, err);
     for (size_t p = before; p < l->pair_count; p++)
@@ -254,12 +256,9 @@ static void foresee(flow_list *l, run_plan *plan)
 {
     const decoder *m = &l->runs[0]->q->model->decoder;
     transfer_request request = request_of(l);
-    size_t looking = transfer_bytes(m, l->pairs, l->pair_count), running = clean_runs_bytes(l->runs, l->count);
-    *plan = (run_plan){.question = l->runs[0]->q, .wave_bytes = SIZE_MAX, .working_bytes = looking > running ? looking : running};
+    *plan = (run_plan){.question = l->runs[0]->q, .wave_bytes = SIZE_MAX, .working_bytes = bytes_of(l, l->count)};
     clean_runs_foresee(plan, l->runs, l->count, SIZE_MAX);
     transfer_foresee(&plan->forks, m, &request);
-    for (size_t i = 0; i < l->count; i++)
-        plan->working_bytes += clean_run_held_bytes(l->runs[i]);
 }
 
 /* What all of it will take is said before. */
@@ -309,15 +308,13 @@ static pb_status run(flow_list *l, pb_error *err)
 /* Of what all took each has its part, by its operations. */
 static void finish_jobs(flow_list *l)
 {
-    double all = 0, seconds = clock_now() - l->began;
-    for (size_t i = 0; i < l->count; i++)
-        all += l->runs[i]->work.flop;
+    double seconds = clock_now() - l->began;
     for (size_t i = 0; i < l->count; i++) {
         flow_job *j = &l->jobs[i];
         finish(j->f);
         keep_run(j);
         j->f->cost = clean_run_cost(&j->run);
-        j->f->cost.seconds = j->seconds + seconds * (all > 0 ? j->run.work.flop / all : 1);
+        j->f->cost.seconds = j->seconds + seconds * clean_run_part(l->runs, l->count, i);
     }
 }
 

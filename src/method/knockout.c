@@ -480,11 +480,9 @@ static pb_status run(knockout_list *l, pb_error *err)
 /* What all of them took, by what each of them was of it. */
 static void fill_costs(knockout_list *l)
 {
-    double all = 0, seconds = clock_now() - l->began;
-    for (size_t i = 0; i < l->count; i++)
-        all += l->runs[i]->work.flop;
+    double seconds = clock_now() - l->began;
     for (size_t i = 0; i < l->count; i++) {
-        l->jobs[i].seconds += seconds * (all > 0 ? l->runs[i]->work.flop / all : 1);
+        l->jobs[i].seconds += seconds * clean_run_part(l->runs, l->count, i);
         fill_cost(&l->jobs[i]);
     }
 }
