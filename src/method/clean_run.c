@@ -38,11 +38,9 @@ enum { DISTRIBUTIONS_HELD = 16 }; /* over the vocabulary, at a time */
 static pb_status take_distribution(clean_run *c, const double *prob, pb_error *err)
 {
     const decoder_config *config = &c->q->model->decoder.config;
-    score_top(prob, config->vocab, CLEAN_RUN_TOP, c->top_id);
-    for (size_t i = 0; i < CLEAN_RUN_TOP; i++)
-        c->top_prob[i] = c->top_id[i] >= 0 ? prob[c->top_id[i]] : 0;
+    run_says_next(&c->says, prob, config->vocab, 1);
     c->readout_flop += decoder_readout_flop(config);
-    return c->q->answer ? PB_OK : question_set_answer(c->q, c->top_id, 1, err);
+    return c->q->answer ? PB_OK : question_set_answer(c->q, c->says.top_id, 1, err);
 }
 
 /* Of at most DISTRIBUTIONS_HELD runs. */
@@ -70,8 +68,10 @@ static pb_status read_runs(clean_run *const *owners, replay_fork *const *forks, 
         TRY(read_distributions(owners + i, forks + i, n, err));
     }
     TRY(clean_run_scores(owners, forks, count, scores, err));
-    for (size_t i = 0; i < count; i++)
-        owners[i]->score = scores[i];
+    for (size_t i = 0; i < count; i++) {
+        owners[i]->says.prob = scores[i].prob;
+        owners[i]->says.logprob = scores[i].logprob;
+    }
     return PB_OK;
 }
 

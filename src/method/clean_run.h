@@ -2,7 +2,7 @@
  *
  *     TRY(answer_choose(&q, &options->answer, err));
  *     TRY(clean_run_make(&c, &q, first_row_whose_sites_are_wanted, budget, err));
- *     ... c.recording, c.score ...
+ *     ... c.recording, c.says ...
  *     clean_run_free(&c);
  *
  * Those of several questions are made in one walk over the layers:
@@ -20,16 +20,12 @@
 #include "method/run_plan.h"
 #include "method/score.h"
 
-enum { CLEAN_RUN_TOP = 5 };
-
 typedef struct clean_run {
     question *q;
     const recording *base; /* which has the rows below `first`: an earlier run, or another question's; NULL where that is 0 */
     size_t first, sites_first; /* sites are kept from there on, those of the base's rows by the base */
     recording *recording;  /* NULL of a run that was watched */
-    score score;           /* of the answer */
-    int32_t top_id[CLEAN_RUN_TOP]; /* the most likely next tokens, best first; -1 beyond a tiny vocabulary */
-    double top_prob[CLEAN_RUN_TOP];
+    run_says says;
     replay_work work;      /* added to by who goes on from here */
     double readout_seconds, readout_flop;
 } clean_run;

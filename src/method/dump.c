@@ -227,11 +227,11 @@ static pb_status check_memory(const dump_job *j, pb_error *err)
 static pb_status read_next(void *context, replay_fork *const *forks, size_t count, pb_error *err)
 {
     dump_job *j = context;
-    float logit[CLEAN_RUN_TOP];
-    readout read = {.x = forks[0]->read, .want = {-1, -1}, .top = CLEAN_RUN_TOP, .top_id = j->d->top_id, .top_logit = logit};
+    float logit[RUN_TOP];
+    readout read = {.x = forks[0]->read, .want = {-1, -1}, .top = RUN_TOP, .top_id = j->d->top_id, .top_logit = logit};
     (void)count;
     TRY(decoder_readout(&j->q->model->decoder, &read, 1, err));
-    for (size_t i = 0; i < CLEAN_RUN_TOP; i++) {
+    for (size_t i = 0; i < RUN_TOP; i++) {
         if (!isfinite(read.log_sum_exp))
             j->d->top_id[i] = -1;
         j->d->top_prob[i] = j->d->top_id[i] >= 0 ? exp((double)logit[i] - read.log_sum_exp) : 0;

@@ -29,8 +29,8 @@ typedef struct dump {
     size_t site_count;
     size_t *layers, layer_count; /* of the decoder's sites; and their rows */
     span positions;
-    int32_t top_id[CLEAN_RUN_TOP]; /* the most likely next tokens, best first; all -1 where its logits are not finite */
-    double top_prob[CLEAN_RUN_TOP];
+    int32_t top_id[RUN_TOP]; /* the most likely next tokens, best first; all -1 where its logits are not finite */
+    double top_prob[RUN_TOP];
     method_cost cost;
 } dump;
 

@@ -121,19 +121,6 @@ static void make_curves(flow *f)
             mem_new(L * f->pairs.items[p].sources.count, sizeof(double)), mem_new(L * f->heads, sizeof(double))};
 }
 
-/* What the run says by itself. */
-static void keep_run(flow_job *j)
-{
-    flow *f = j->f;
-    const question *q = j->run.q;
-    f->answer = mem_new(q->answer_count, sizeof *f->answer);
-    f->answer_count = q->answer_count;
-    memcpy(f->answer, q->answer, q->answer_count * sizeof *f->answer);
-    f->clean = j->run.score;
-    memcpy(f->top_id, j->run.top_id, sizeof f->top_id);
-    memcpy(f->top_prob, j->run.top_prob, sizeof f->top_prob);
-}
-
 /* ---- several ---- */
 
 /* Rows that keep a walk over the layers busy: to read the weights takes little time beside them. */
@@ -312,7 +299,8 @@ static void finish_jobs(flow_list *l)
     for (size_t i = 0; i < l->count; i++) {
         flow_job *j = &l->jobs[i];
         finish(j->f);
-        keep_run(j);
+        j->f->clean = j->run.says;
+        j->f->answer = question_copy_answer(j->run.q, &j->f->answer_count);
         j->f->cost = clean_run_cost(&j->run);
         j->f->cost.seconds = j->seconds + seconds * clean_run_part(l->runs, l->count, i);
     }

@@ -29,9 +29,7 @@ typedef struct flow {
     size_t layer_count, *layers, heads;
     int32_t *answer;                 /* [answer_count] token ids that prob scores */
     size_t answer_count;
-    score clean;                     /* of the answer, in the run that is looked at */
-    int32_t top_id[CLEAN_RUN_TOP];   /* and its most likely next tokens (clean_run.h) */
-    double top_prob[CLEAN_RUN_TOP];
+    run_says clean;                  /* the run that is looked at */
     method_cost cost;
     double run_flop;                 /* of cost.flop: what the question's own run took */
 } flow;

@@ -115,18 +115,6 @@ static size_t cell_total(const knockout *k)
     return k->curve_count * k->layer_count;
 }
 
-/* What the clean run says by itself. */
-static void keep_run(knockout_job *j)
-{
-    knockout *k = j->k;
-    k->clean = j->clean.score;
-    memcpy(k->top_id, j->clean.top_id, sizeof k->top_id);
-    memcpy(k->top_prob, j->clean.top_prob, sizeof k->top_prob);
-    k->answer_count = j->q->answer_count;
-    k->answer = mem_new(k->answer_count, sizeof *k->answer);
-    memcpy(k->answer, j->q->answer, k->answer_count * sizeof *k->answer);
-}
-
 /* ---- points ---- */
 
 /* Forks of many points on their way through the engine, job by job. */
@@ -255,13 +243,13 @@ static pb_status batch_run(knockout_batch *b, size_t memory, pb_error *err)
     return status;
 }
 
-static void store(knockout *k, size_t cell, const score *s)
+static void store(knockout *k, size_t cell, double prob, double logprob)
 {
     knockout_curve *c = &k->curves[cell / k->layer_count];
     size_t point = cell % k->layer_count;
-    c->prob[point] = s->prob;
-    c->logprob[point] = s->logprob;
-    c->relative[point] = k->clean.prob > 0 ? (s->prob - k->clean.prob) / k->clean.prob : NAN;
+    c->prob[point] = prob;
+    c->logprob[point] = logprob;
+    c->relative[point] = k->clean.prob > 0 ? (prob - k->clean.prob) / k->clean.prob : NAN;
 }
 
 /* Adds all points of a job; slot[its cells] = 1 + the index of a point's fork; 0: it is known. */
@@ -277,8 +265,10 @@ static void add_points(knockout_batch *b, size_t job, size_t *slot)
 
 static void fill_in(knockout *k, const knockout_batch *b, size_t job, const size_t *slot)
 {
-    for (size_t i = 0; i < cell_total(k); i++)
-        store(k, i, slot[i] ? &b->scores[slot[i] - 1] : &k->clean);
+    for (size_t i = 0; i < cell_total(k); i++) {
+        const score *cut = slot[i] ? &b->scores[slot[i] - 1] : NULL;
+        store(k, i, cut ? cut->prob : k->clean.prob, cut ? cut->logprob : k->clean.logprob);
+    }
     k->cost.cells = cell_total(k);
     k->cost.cells_skipped = cell_total(k) - b->forks_of[job];
 }
@@ -472,8 +462,11 @@ static pb_status run(knockout_list *l, pb_error *err)
     TRY(divide(l, l->count, err)); /* another one may have been turned away */
     TRY(announce(l, err));
     TRY(clean_runs_make(l->runs, l->count, l->wave_bytes, err));
-    for (size_t i = 0; i < l->count; i++)
-        keep_run(&l->jobs[i]);
+    for (size_t i = 0; i < l->count; i++) {
+        knockout *k = l->jobs[i].k;
+        k->clean = l->jobs[i].clean.says;
+        k->answer = question_copy_answer(l->jobs[i].q, &k->answer_count);
+    }
     return run_cells(l, err);
 }
 

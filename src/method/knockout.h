@@ -28,9 +28,7 @@ typedef struct knockout {
     size_t window;                   /* W, or R */
     int32_t *answer;                 /* [answer_count] token ids that prob and logprob score */
     size_t answer_count;
-    score clean;                     /* of the answer, with nothing cut */
-    int32_t top_id[CLEAN_RUN_TOP];   /* and the most likely next tokens (clean_run.h) */
-    double top_prob[CLEAN_RUN_TOP];
+    run_says clean;                  /* the run with nothing cut */
     size_t verify_cells;             /* 0: not verified */
     double verify_max_rel_diff;
     trace_cost cost;                 /* a cell is one point of one curve */

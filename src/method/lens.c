@@ -131,14 +131,9 @@ static pb_status read_cells(lens_job *j, clean_run *run, pb_error *err)
 
 static void keep_run(lens_job *j, const clean_run *run)
 {
-    lens *n = j->n;
-    n->answer_count = j->q->answer_count;
-    n->answer = mem_new(n->answer_count, sizeof *n->answer);
-    memcpy(n->answer, j->q->answer, n->answer_count * sizeof *n->answer);
-    n->clean = run->score;
-    memcpy(n->clean_top_id, run->top_id, sizeof n->clean_top_id);
-    memcpy(n->clean_top_prob, run->top_prob, sizeof n->clean_top_prob);
-    n->cost = clean_run_cost(run);
+    j->n->answer = question_copy_answer(j->q, &j->n->answer_count);
+    j->n->clean = run->says;
+    j->n->cost = clean_run_cost(run);
 }
 
 static pb_status look(lens_job *j, pb_error *err)

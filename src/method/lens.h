@@ -22,9 +22,7 @@ typedef struct lens {
     double *answer_prob;        /* [layer][position] of the answer's first token */
     int32_t *answer;            /* [answer_count] */
     size_t answer_count;
-    score clean;                /* of the whole answer, at `last` */
-    int32_t clean_top_id[CLEAN_RUN_TOP];
-    double clean_top_prob[CLEAN_RUN_TOP];
+    run_says clean;             /* of the whole answer, at `last` */
     method_cost cost;
 } lens;
 

@@ -332,6 +332,14 @@ size_t question_answer_tokens(const question *q)
     return q->answer_count ? q->answer_count : 1;
 }
 
+int32_t *question_copy_answer(const question *q, size_t *count)
+{
+    int32_t *ids = mem_new(q->answer_count, sizeof *ids);
+    memcpy(ids, q->answer, q->answer_count * sizeof *ids);
+    *count = q->answer_count;
+    return ids;
+}
+
 double question_vision_flop(const question *q)
 {
     return q->model->vision ? vision_flop(q->model->vision) - q->flop_before : 0;

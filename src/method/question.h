@@ -67,6 +67,8 @@ pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error
 double question_pass_flop(const question *q);
 /* How many tokens the answer has: one, until the clean run has named it. */
 size_t question_answer_tokens(const question *q);
+/* The answer's token ids[*count], for a result that outlives the question; free() */
+int32_t *question_copy_answer(const question *q, size_t *count);
 /* Floating-point operations of the vision side since the question was opened. */
 double question_vision_flop(const question *q);
 

@@ -140,3 +140,10 @@ void score_top(const double *prob, size_t vocab, size_t count, int32_t *ids)
     for (; found < count; found++)
         ids[found] = -1;
 }
+
+void run_says_next(run_says *r, const double *prob, size_t vocab, size_t runs)
+{
+    score_top(prob, vocab, RUN_TOP, r->top_id);
+    for (size_t i = 0; i < RUN_TOP; i++)
+        r->top_prob[i] = r->top_id[i] >= 0 ? prob[r->top_id[i]] / (double)runs : 0;
+}

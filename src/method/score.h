@@ -43,4 +43,16 @@ size_t score_probabilities_bytes(const decoder *m, size_t n);
 /* The `count` most likely ids of prob[V], best first (of equals the smaller id); -1 beyond V. */
 void score_top(const double *prob, size_t vocab, size_t count, int32_t *ids);
 
+enum { RUN_TOP = 5 };
+
+/* What results keep of a run: the answer's probability, and the most likely next tokens; of several runs, means. */
+typedef struct run_says {
+    double prob, logprob;      /* of the answer; logprob in nats */
+    int32_t top_id[RUN_TOP];   /* best first; -1 beyond a tiny vocabulary */
+    double top_prob[RUN_TOP];
+} run_says;
+
+/* Fills in the tokens, from the sum prob[V] of so many runs' distributions. */
+void run_says_next(run_says *r, const double *prob, size_t vocab, size_t runs);
+
 #endif

@@ -15,17 +15,9 @@
 #include "method/layers.h"
 #include "method/question.h"
 #include "method/run_plan.h"
-
-enum { TRACE_TOP = 5 };
+#include "method/score.h"
 
 typedef enum trace_direction { TRACE_DENOISE, TRACE_NOISE } trace_direction;
-
-/* What one of the two reference runs says (means over samples, where the corruption is drawn several times). */
-typedef struct trace_run {
-    double prob, logprob;                /* of the answer; logprob in nats */
-    int32_t top_id[TRACE_TOP];           /* the most likely next tokens, best first; -1 beyond a tiny vocabulary */
-    double top_prob[TRACE_TOP];
-} trace_run;
 
 /* One site's cells: [layer_count][cell_count][heads], row-major. */
 typedef struct trace_grid {
@@ -93,7 +85,7 @@ typedef struct trace {
     int32_t *answer;                     /* [answer_count] token ids that prob and logprob score */
     size_t answer_count;
     int32_t foil;                        /* -1 without */
-    trace_run clean, corrupted;
+    run_says clean, corrupted;           /* the reference runs; means over samples, where the corruption is drawn several times */
     bool primed, weak;                   /* marks: see docs/trace.md */
     trace_direction direction;
     window_kind window_kind;

@@ -333,32 +333,23 @@ static pb_status run_references(trace_job *jobs, size_t count, pb_error *err)
     return status;
 }
 
-static void summarise(trace_run *run, const double *prob, size_t vocab, double samples)
-{
-    score_top(prob, vocab, TRACE_TOP, run->top_id);
-    for (size_t i = 0; i < TRACE_TOP; i++)
-        run->top_prob[i] = run->top_id[i] >= 0 ? prob[run->top_id[i]] / samples : 0;
-}
-
 static void summarise_references(trace_job *j)
 {
     trace *t = j->t;
     size_t V = j->q->model->decoder.config.vocab;
-    t->clean = (trace_run){.prob = j->clean_score.prob, .logprob = j->clean_score.logprob};
-    t->corrupted = (trace_run){0};
+    t->clean = (run_says){.prob = j->clean_score.prob, .logprob = j->clean_score.logprob};
+    t->corrupted = (run_says){0};
     for (size_t s = 0; s < j->samples; s++) {
         t->corrupted.prob += j->corrupted_score[s].prob / (double)j->samples;
         t->corrupted.logprob += j->corrupted_score[s].logprob / (double)j->samples;
     }
-    summarise(&t->clean, j->clean_prob, V, 1);
-    summarise(&t->corrupted, j->corrupted_prob, V, (double)j->samples);
+    run_says_next(&t->clean, j->clean_prob, V, 1);
+    run_says_next(&t->corrupted, j->corrupted_prob, V, j->samples);
     t->weak = t->clean.prob - t->corrupted.prob < 0.1;
     for (size_t i = 0; i < j->corruption.count; i++)
         if (j->corruption.items[i].ids && j->corruption.items[i].ids[0] == t->corrupted.top_id[0])
             t->primed = true;
-    t->answer_count = j->q->answer_count;
-    t->answer = mem_new(t->answer_count, sizeof *t->answer);
-    memcpy(t->answer, j->q->answer, t->answer_count * sizeof *t->answer);
+    t->answer = question_copy_answer(j->q, &t->answer_count);
 }
 
 pb_status trace_references(trace_job *jobs, size_t count, pb_error *err)

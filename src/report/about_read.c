@@ -285,14 +285,13 @@ pb_status top_read(about_read *a, const json_at *list, int32_t *top_id, double *
     return PB_OK;
 }
 
-pb_status run_read(about_read *a, const json_at *run, double *prob, double *logprob, int32_t *top_id, double *top_prob, size_t n,
-                   pb_error *err)
+pb_status run_read(about_read *a, const json_at *run, run_says *says, pb_error *err)
 {
-    json_at p = json_at_key(run, "prob"), log_p = json_at_key(run, "logprob"), top = json_at_key(run, "top");
+    json_at prob = json_at_key(run, "prob"), logprob = json_at_key(run, "logprob"), top = json_at_key(run, "top");
     TRY(json_at_object(run, err));
-    TRY(json_at_number(&p, prob, err));
-    TRY(json_at_number(&log_p, logprob, err));
-    return top_read(a, &top, top_id, top_prob, n, err);
+    TRY(json_at_number(&prob, &says->prob, err));
+    TRY(json_at_number(&logprob, &says->logprob, err));
+    return top_read(a, &top, says->top_id, says->top_prob, RUN_TOP, err);
 }
 
 pb_status window_read(const json_at *root, window_kind *kind, size_t *size, pb_error *err)

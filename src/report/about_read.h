@@ -39,8 +39,7 @@ pb_status answer_read(about_read *a, const json_at *root, int32_t **ids, size_t 
 /* [{"id", "text", "prob"}, ...] of n at most; ids behind the last are -1. */
 pb_status top_read(about_read *a, const json_at *list, int32_t *top_id, double *top_prob, size_t n, pb_error *err);
 /* {"prob", "logprob", "top"}. */
-pb_status run_read(about_read *a, const json_at *run, double *prob, double *logprob, int32_t *top_id, double *top_prob, size_t n,
-                   pb_error *err);
+pb_status run_read(about_read *a, const json_at *run, run_says *says, pb_error *err);
 
 /* "window": {"kind", "size"}. */
 pb_status window_read(const json_at *root, window_kind *kind, size_t *size, pb_error *err);

@@ -38,7 +38,7 @@ json_t *report_dump_json(const dump_report *r)
     json_object_set_new(o, "sites", sites);
     json_object_set_new(o, "layers", make_positions(d->layers, d->layer_count));
     json_object_set_new(o, "positions", make_positions(d->positions.positions, d->positions.count));
-    json_object_set_new(o, "next", run_top_json(&r->about, d->top_id, d->top_prob, CLEAN_RUN_TOP));
+    json_object_set_new(o, "next", run_top_json(&r->about, d->top_id, d->top_prob, RUN_TOP));
     json_object_set_new(o, "cost", cost_json(&d->cost));
     return o;
 }

@@ -38,7 +38,7 @@ static void add_lead(buffer *out, const flow_report *r)
     const flow *f = r->flow;
     buffer answer = {0};
     about_answer_label(&r->about, f->answer, f->answer_count, &answer);
-    bool own = f->answer_count && f->top_id[0] == f->answer[0];
+    bool own = f->answer_count && f->clean.top_id[0] == f->answer[0];
     buffer_text(out, own ? "<p class=\"lead\">The model answers <b>" : "<p class=\"lead\">The answer looked at is <b>");
     text_markup(out, answer.data, answer.size);
     buffer_text(out, "</b>, with probability ");

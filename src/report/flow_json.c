@@ -43,7 +43,7 @@ json_t *report_flow_json(const flow_report *r)
     json_object_set_new(o, "schema", json_string("patchbay.flow/1"));
     about_json(&r->about, o);
     json_object_set_new(o, "answer", about_answer_json(&r->about, f->answer, f->answer_count));
-    json_object_set_new(o, "clean", run_json(&r->about, f->clean.prob, f->clean.logprob, f->top_id, f->top_prob, CLEAN_RUN_TOP));
+    json_object_set_new(o, "clean", run_json(&r->about, &f->clean));
     json_object_set_new(o, "layers", make_positions(f->layers, f->layer_count));
     json_object_set_new(o, "heads", make_count(f->heads));
     json_object_set_new(o, "flows", flows);

@@ -71,7 +71,7 @@ static pb_status read_all(flow_read *r, const json_at *root, pb_error *err)
     json_at clean = json_at_key(root, "clean"), heads = json_at_key(root, "heads"), cost = json_at_key(root, "cost");
     json_at run = json_at_key(&cost, "run_flop");
     TRY(answer_read(&r->about, root, &f->answer, &f->answer_count, err));
-    TRY(run_read(&r->about, &clean, &f->clean.prob, &f->clean.logprob, f->top_id, f->top_prob, CLEAN_RUN_TOP, err));
+    TRY(run_read(&r->about, &clean, &f->clean, err));
     TRY(layers_read(root, &f->layers, &f->layer_count, err));
     TRY(json_at_size(&heads, 1 << 16, &f->heads, err));
     TRY(read_flows(r, root, err));

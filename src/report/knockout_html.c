@@ -46,7 +46,7 @@ static size_t deepest(const knockout *k)
 static void add_lead(buffer *out, const knockout_report *r)
 {
     const knockout *k = r->knockout;
-    bool own = k->answer_count && k->top_id[0] == k->answer[0];
+    bool own = k->answer_count && k->clean.top_id[0] == k->answer[0];
     size_t which = deepest(k), point = knockout_lowest(k, which);
     buffer_text(out, own ? "<p class=\"lead\">The model answers <b>" : "<p class=\"lead\">The answer followed is <b>");
     add_answer(out, r);

@@ -65,7 +65,7 @@ json_t *report_knockout_json(const knockout_report *r)
     json_object_set_new(o, "schema", json_string("patchbay.knockout/1"));
     about_json(&r->about, o);
     json_object_set_new(o, "answer", about_answer_json(&r->about, k->answer, k->answer_count));
-    json_object_set_new(o, "clean", run_json(&r->about, k->clean.prob, k->clean.logprob, k->top_id, k->top_prob, CLEAN_RUN_TOP));
+    json_object_set_new(o, "clean", run_json(&r->about, &k->clean));
     json_object_set_new(o, "window", window_json(k->window_kind, k->window));
     json_object_set_new(o, "layers", make_positions(k->layers, k->layer_count));
     json_object_set_new(o, "cut_layers", make_windows(k));

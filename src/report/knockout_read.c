@@ -61,7 +61,7 @@ static pb_status read_all(knockout_read *r, const json_at *root, pb_error *err)
     knockout *k = &r->knockout;
     json_at clean = json_at_key(root, "clean"), windows = json_at_key(root, "cut_layers");
     TRY(answer_read(&r->about, root, &k->answer, &k->answer_count, err));
-    TRY(run_read(&r->about, &clean, &k->clean.prob, &k->clean.logprob, k->top_id, k->top_prob, CLEAN_RUN_TOP, err));
+    TRY(run_read(&r->about, &clean, &k->clean, err));
     TRY(window_read(root, &k->window_kind, &k->window, err));
     TRY(layers_read(root, &k->layers, &k->layer_count, err));
     TRY(windows_read(&windows, k->layer_count, &k->cut, err));

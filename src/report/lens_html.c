@@ -70,7 +70,7 @@ static void add_lead(buffer *out, const lens_report *r)
 {
     const lens *n = r->lens;
     size_t k, from;
-    bool own = n->clean_top_id[0] == n->answer[0];
+    bool own = n->clean.top_id[0] == n->answer[0];
     buffer_text(out, own ? "<p class=\"lead\">The model answers <b>" : "<p class=\"lead\">The answer looked for is <b>");
     add_answer(out, r);
     buffer_text(out, "</b>, with probability ");

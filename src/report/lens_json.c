@@ -36,8 +36,7 @@ json_t *report_lens_json(const lens_report *r)
     json_object_set_new(o, "schema", json_string("patchbay.lens/1"));
     about_json(&r->about, o);
     json_object_set_new(o, "answer", about_answer_json(&r->about, n->answer, n->answer_count));
-    json_object_set_new(o, "clean", run_json(&r->about, n->clean.prob, n->clean.logprob, n->clean_top_id, n->clean_top_prob,
-                                             CLEAN_RUN_TOP));
+    json_object_set_new(o, "clean", run_json(&r->about, &n->clean));
     json_object_set_new(o, "site", json_string(site_name(n->site)));
     json_object_set_new(o, "positions", make_positions(n->positions.positions, n->positions.count));
     json_object_set_new(o, "layers", make_positions(n->layers, n->layer_count));

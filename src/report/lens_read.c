@@ -59,7 +59,7 @@ static pb_status read_all(lens_read *r, const json_at *root, pb_error *err)
     json_at clean = json_at_key(root, "clean"), where = json_at_key(root, "site");
     const char *name;
     TRY(answer_read(&r->about, root, &n->answer, &n->answer_count, err));
-    TRY(run_read(&r->about, &clean, &n->clean.prob, &n->clean.logprob, n->clean_top_id, n->clean_top_prob, CLEAN_RUN_TOP, err));
+    TRY(run_read(&r->about, &clean, &n->clean, err));
     TRY(json_at_text(&where, &name, err));
     if (!site_find(name, &n->site) || n->site >= SITE_COUNT)
         return json_at_wrong(&where, site_wide_names(), err);

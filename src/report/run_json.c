@@ -12,10 +12,10 @@ json_t *run_top_json(const report_about *a, const int32_t *top_id, const double 
     return top;
 }
 
-json_t *run_json(const report_about *a, double prob, double logprob, const int32_t *top_id, const double *top_prob, size_t n)
+json_t *run_json(const report_about *a, const run_says *run)
 {
-    return json_pack("{s:o, s:o, s:o}", "prob", make_number(prob), "logprob", make_number(logprob), "top",
-                     run_top_json(a, top_id, top_prob, n));
+    return json_pack("{s:o, s:o, s:o}", "prob", make_number(run->prob), "logprob", make_number(run->logprob), "top",
+                     run_top_json(a, run->top_id, run->top_prob, RUN_TOP));
 }
 
 json_t *cost_json(const method_cost *cost)

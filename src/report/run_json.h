@@ -9,7 +9,7 @@
 /* [{"id", "text", "prob"}, ...] of top_id[n], best first, up to the first that is -1. */
 json_t *run_top_json(const report_about *a, const int32_t *top_id, const double *top_prob, size_t n);
 /* {"prob", "logprob", "top"}: the answer's, and the most likely next tokens. */
-json_t *run_json(const report_about *a, double prob, double logprob, const int32_t *top_id, const double *top_prob, size_t n);
+json_t *run_json(const report_about *a, const run_says *run);
 /* {"seconds", "flop", "peak_rss_bytes"} */
 json_t *cost_json(const method_cost *cost);
 /* The same of a result of many runs: {"seconds", "flop", "naive_flop", "cells", ...}. */

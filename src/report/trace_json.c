@@ -40,11 +40,6 @@ static json_t *make_layers(const trace *t)
     return list;
 }
 
-static json_t *make_run(const trace_report *r, const trace_run *of)
-{
-    return run_json(&r->about, of->prob, of->logprob, of->top_id, of->top_prob, TRACE_TOP);
-}
-
 static json_t *make_marks(const trace *t)
 {
     json_t *list = json_array();
@@ -176,8 +171,8 @@ json_t *report_trace_json(const trace_report *r)
     if (t->tower_areas)
         json_object_set_new(o, "tower_areas", about_areas_json(t->tower_areas, t->tower_rows));
     json_object_set_new(o, "layers", make_layers(t));
-    json_object_set_new(o, "clean", make_run(r, &t->clean));
-    json_object_set_new(o, "corrupted", make_run(r, &t->corrupted));
+    json_object_set_new(o, "clean", run_json(&r->about, &t->clean));
+    json_object_set_new(o, "corrupted", run_json(&r->about, &t->corrupted));
     json_object_set_new(o, "marks", make_marks(t));
     json_object_set_new(o, "direction", json_string(t->direction == TRACE_DENOISE ? "denoise" : "noise"));
     if (t->estimates.made)

@@ -280,9 +280,8 @@ static pb_status read_runs(trace_read *r, const json_at *root, pb_error *err)
     trace *t = &r->trace;
     json_at clean = json_at_key(root, "clean"), corrupted = json_at_key(root, "corrupted"), foil = json_at_key(root, "foil");
     TRY(answer_read(&r->about, root, &t->answer, &t->answer_count, err));
-    TRY(run_read(&r->about, &clean, &t->clean.prob, &t->clean.logprob, t->clean.top_id, t->clean.top_prob, TRACE_TOP, err));
-    TRY(run_read(&r->about, &corrupted, &t->corrupted.prob, &t->corrupted.logprob, t->corrupted.top_id, t->corrupted.top_prob,
-                 TRACE_TOP, err));
+    TRY(run_read(&r->about, &clean, &t->clean, err));
+    TRY(run_read(&r->about, &corrupted, &t->corrupted, err));
     t->foil = -1;
     return json_at_is_there(&foil) ? token_read(&r->about, &foil, &t->foil, err) : PB_OK;
 }

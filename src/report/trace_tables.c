@@ -124,11 +124,11 @@ void page_strongest(buffer *out, const trace_report *r)
 
 /* ---- the two runs ---- */
 
-static void add_run(buffer *out, const trace_report *r, const char *name, const trace_run *run)
+static void add_run(buffer *out, const trace_report *r, const char *name, const run_says *run)
 {
     buffer_printf(out, "<div><h3>%s</h3>\n<table>\n<tr><th>next token</th><th class=\"r\">probability</th><th></th>"
                   "</tr>\n", name);
-    for (size_t i = 0; i < TRACE_TOP && run->top_id[i] >= 0; i++) {
+    for (size_t i = 0; i < RUN_TOP && run->top_id[i] >= 0; i++) {
         bool answer = r->trace->answer_count && run->top_id[i] == r->trace->answer[0];
         buffer_printf(out, "<tr%s><td title=\"id %d\">", answer ? " class=\"answer\"" : "", run->top_id[i]);
         html_token(out, r, run->top_id[i]);

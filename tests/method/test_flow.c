@@ -50,7 +50,7 @@ static void check_family(const char *folder, bool pictured)
     }
     assert_true(f.clean.prob > 0 && f.clean.prob <= 1);
     assert_int_equal(f.answer_count, 1);
-    assert_int_equal(f.answer[0], f.top_id[0]);
+    assert_int_equal(f.answer[0], f.clean.top_id[0]);
     flow_free(&f);
     model_free(m);
 }

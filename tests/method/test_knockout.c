@@ -149,7 +149,7 @@ static void the_relative_change_is_of_the_clean_run(void **state)
     pb_knockout_options o = {0};
     knockout k = cut(m, PICTURE, &o);
     assert_int_equal(k.answer_count, 1);
-    assert_int_equal(k.answer[0], k.top_id[0]);
+    assert_int_equal(k.answer[0], k.clean.top_id[0]);
     for (size_t i = 0; i < k.curve_count; i++)
         for (size_t l = 0; l < k.layer_count; l++) {
             const knockout_curve *c = &k.curves[i];

@@ -85,18 +85,18 @@ static size_t run_list(asked_list *a, some *run, size_t most)
     return calls;
 }
 
-static void assert_same_runs(const score *a, const score *b, const int32_t *top_a, const int32_t *top_b)
+static void assert_same_runs(const run_says *a, const run_says *b)
 {
     assert_same(a->prob, b->prob, "clean");
     assert_same(a->logprob, b->logprob, "clean");
-    for (size_t i = 0; i < CLEAN_RUN_TOP; i++)
-        assert_int_equal(top_a[i], top_b[i]);
+    for (size_t i = 0; i < RUN_TOP; i++)
+        assert_int_equal(a->top_id[i], b->top_id[i]);
 }
 
 static void assert_same_flows(const flow *a, const flow *b)
 {
     size_t L = a->layer_count;
-    assert_same_runs(&a->clean, &b->clean, a->top_id, b->top_id);
+    assert_same_runs(&a->clean, &b->clean);
     assert_int_equal(a->pairs.count, b->pairs.count);
     assert_int_equal(a->answer_count, b->answer_count);
     assert_memory_equal(a->answer, b->answer, a->answer_count * sizeof *a->answer);
@@ -113,7 +113,7 @@ static void assert_same_flows(const flow *a, const flow *b)
 
 static void assert_same_knockouts(const knockout *a, const knockout *b)
 {
-    assert_same_runs(&a->clean, &b->clean, a->top_id, b->top_id);
+    assert_same_runs(&a->clean, &b->clean);
     assert_int_equal(a->curve_count, b->curve_count);
     assert_int_equal(a->cost.cells_skipped, b->cost.cells_skipped);
     for (size_t i = 0; i < a->curve_count; i++) {

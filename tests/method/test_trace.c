@@ -369,7 +369,7 @@ static void the_default_answer_is_the_most_likely_token(void **state)
     assert_int_equal(t.answer_count, 1);
     assert_int_equal(t.answer[0], t.clean.top_id[0]);
     assert_true(t.clean.prob == t.clean.top_prob[0] || fabs(t.clean.prob - t.clean.top_prob[0]) < 1e-12);
-    for (size_t i = 1; i < TRACE_TOP; i++)
+    for (size_t i = 1; i < RUN_TOP; i++)
         assert_true(t.clean.top_prob[i - 1] >= t.clean.top_prob[i]);
     trace_free(&t);
     model_free(m);

@@ -154,10 +154,10 @@ static void make_grid(made_up *m, const made_up_request *q, trace_grid *g)
     }
 }
 
-static void make_run(trace_run *run, double prob, int32_t best, int32_t second)
+static void make_run(run_says *run, double prob, int32_t best, int32_t second)
 {
-    *run = (trace_run){.prob = prob, .logprob = log(prob)};
-    for (int i = 0; i < TRACE_TOP; i++) {
+    *run = (run_says){.prob = prob, .logprob = log(prob)};
+    for (int i = 0; i < RUN_TOP; i++) {
         run->top_id[i] = i == 0 ? best : i == 1 ? second : i;
         run->top_prob[i] = i == 0 ? 0.9342 : 0.06 / pow(3, i);
     }

@@ -52,9 +52,9 @@ static void make(flown *m, const char *from, size_t pairs)
     for (size_t l = 0; l < LAYERS; l++)
         f->layers[l] = l + 2;
     f->answer = mem_new(1, sizeof *f->answer);
-    f->answer[0] = f->top_id[0] = m->prompt.trace.answer[0];
-    for (size_t i = 1; i < CLEAN_RUN_TOP; i++)
-        f->top_id[i] = -1;
+    f->answer[0] = f->clean.top_id[0] = m->prompt.trace.answer[0];
+    for (size_t i = 1; i < RUN_TOP; i++)
+        f->clean.top_id[i] = -1;
     m->report = (flow_report){.flow = f, .about = m->prompt.report.about};
 }
 
@@ -279,7 +279,7 @@ static void what_is_read_back_makes_the_same_page(void **state)
     check_read_back(&m);
     m.f.curves[1].share[2] = NAN;
     check_read_back(&m);
-    m.f.answer[0] = m.f.top_id[0] + 1; /* another answer than the model's own */
+    m.f.answer[0] = m.f.clean.top_id[0] + 1; /* another answer than the model's own */
     check_read_back(&m);
     unmake(&m);
 }

@@ -60,9 +60,9 @@ static void make(cut_up *m, bool together, const char *from)
         k->cut[l][1] = l + 2 < LAYERS ? l + 2 : LAYERS - 1;
     }
     k->answer = mem_new(1, sizeof *k->answer);
-    k->answer[0] = k->top_id[0] = m->prompt.trace.answer[0];
-    for (size_t i = 1; i < CLEAN_RUN_TOP; i++)
-        k->top_id[i] = -1;
+    k->answer[0] = k->clean.top_id[0] = m->prompt.trace.answer[0];
+    for (size_t i = 1; i < RUN_TOP; i++)
+        k->clean.top_id[i] = -1;
     make_curve(k, 0, 0, together ? 2 : 1, 0.99);
     if (!together)
         make_curve(k, 1, 1, 1, 0.02);

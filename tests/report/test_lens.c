@@ -36,8 +36,8 @@ static void make(looked *m, size_t layers, bool with_image, int32_t word, size_t
     n->top_prob = mem_new(cells * TOP, sizeof *n->top_prob);
     n->answer_prob = mem_new(cells, sizeof *n->answer_prob);
     n->answer = mem_new(1, sizeof *n->answer);
-    n->answer[0] = n->clean_top_id[0] = m->prompt.trace.answer[0];
-    n->clean_top_id[1] = -1;
+    n->answer[0] = n->clean.top_id[0] = m->prompt.trace.answer[0];
+    n->clean.top_id[1] = -1;
     for (size_t l = 0; l < layers; l++)
         n->layers[l] = l + 3;
     for (size_t i = 0; i < cells; i++) {
