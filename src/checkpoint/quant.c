@@ -11,7 +11,10 @@
  *     Q5_1  d, m, h[4], q[16]          d q + m
  *     Q4_K  d, m, s[12], q[128]        (d scale[j]) q - (m least[j])      8 groups j of 32, their 6-bit numbers in s
  *     Q5_K  d, m, s[12], h[32], q[128] the same
- *     Q6_K  q[128], h[64], int8 s[16], d   (d s[j]) (q - 32)              16 groups j of 16 */
+ *     Q6_K  q[128], h[64], int8 s[16], d   (d s[j]) (q - 32)              16 groups j of 16
+ *
+ * All elements of a block are finite where its d and m are, and none where they are not (0 times infinity is NaN): so these
+ * alone are looked at. */
 #include "checkpoint/quant.h"
 
 #include "checkpoint/checkpoint.h"
@@ -27,43 +30,10 @@ static inline float f16_at(const unsigned char *in)
     return value;
 }
 
-/* ---- blocks of 32 ---- */
-
-EACH_LEVEL static void widen_q8_0(const unsigned char *in, size_t blocks, float *out)
+/* Other than 0 where the f16 there is infinite or NaN. */
+static inline uint32_t bad_f16(const unsigned char *in)
 {
-    for (size_t b = 0; b < blocks; b++, in += 34, out += SMALL) {
-        float d = f16_at(in);
-        for (size_t j = 0; j < SMALL; j++)
-            out[j] = (float)(int8_t)in[2 + j] * d;
-    }
-}
-
-EACH_LEVEL static void widen_q4_0(const unsigned char *in, size_t blocks, float *out)
-{
-    for (size_t b = 0; b < blocks; b++, in += 18, out += SMALL) {
-        float d = f16_at(in);
-        for (size_t j = 0; j < SMALL / 2; j++) {
-            out[j] = d * (float)((in[2 + j] & 15) - 8);
-            out[j + SMALL / 2] = d * (float)((in[2 + j] >> 4) - 8);
-        }
-    }
-}
-
-EACH_LEVEL static void widen_q4_1(const unsigned char *in, size_t blocks, float *out)
-{
-    for (size_t b = 0; b < blocks; b++, in += 20, out += SMALL) {
-        float d = f16_at(in), m = f16_at(in + 2);
-        for (size_t j = 0; j < SMALL / 2; j++) {
-            out[j] = d * (float)(in[4 + j] & 15) + m;
-            out[j + SMALL / 2] = d * (float)(in[4 + j] >> 4) + m;
-        }
-    }
-}
-
-/* The fifth bit of element j, at its place. */
-static inline int fifth(uint32_t high, size_t j)
-{
-    return (int)(high >> j & 1) << 4;
+    return (load16(in, 0) & 0x7c00) == 0x7c00;
 }
 
 static inline uint32_t load32(const unsigned char *in)
@@ -73,28 +43,79 @@ static inline uint32_t load32(const unsigned char *in)
     return value;
 }
 
-EACH_LEVEL static void widen_q5_0(const unsigned char *in, size_t blocks, float *out)
+/* ---- blocks of 32 ---- */
+
+/* Sixteen elements at a time: such a loop is a vector or two, if it is not unrolled before. */
+#define SIXTEEN(j) _Pragma("GCC unroll 1") for (uint32_t j = 0; j < 16; j++)
+
+EACH_LEVEL uint32_t read_q8_0(const unsigned char *in, size_t blocks, float *restrict out)
 {
+    uint32_t bad = 0;
+    for (size_t b = 0; b < blocks; b++, in += 34, out += SMALL) {
+        float d = f16_at(in);
+        bad |= bad_f16(in);
+        for (size_t j = 0; j < SMALL; j++)
+            out[j] = (float)(int8_t)in[2 + j] * d;
+    }
+    return bad;
+}
+
+EACH_LEVEL uint32_t read_q4_0(const unsigned char *restrict in, size_t blocks, float *restrict out)
+{
+    uint32_t bad = 0;
+    for (size_t b = 0; b < blocks; b++, in += 18, out += SMALL) {
+        float d = f16_at(in);
+        bad |= bad_f16(in);
+        SIXTEEN(j)
+            out[j] = d * (float)((in[2 + j] & 15) - 8);
+        SIXTEEN(j)
+            out[j + 16] = d * (float)((in[2 + j] >> 4) - 8);
+    }
+    return bad;
+}
+
+EACH_LEVEL uint32_t read_q4_1(const unsigned char *restrict in, size_t blocks, float *restrict out)
+{
+    uint32_t bad = 0;
+    for (size_t b = 0; b < blocks; b++, in += 20, out += SMALL) {
+        float d = f16_at(in), m = f16_at(in + 2);
+        bad |= bad_f16(in) | bad_f16(in + 2);
+        SIXTEEN(j)
+            out[j] = d * (float)(in[4 + j] & 15) + m;
+        SIXTEEN(j)
+            out[j + 16] = d * (float)(in[4 + j] >> 4) + m;
+    }
+    return bad;
+}
+
+EACH_LEVEL uint32_t read_q5_0(const unsigned char *restrict in, size_t blocks, float *restrict out)
+{
+    uint32_t bad = 0;
     for (size_t b = 0; b < blocks; b++, in += 22, out += SMALL) {
         float d = f16_at(in);
         uint32_t high = load32(in + 2);
-        for (size_t j = 0; j < SMALL / 2; j++) {
-            out[j] = d * (float)(((in[6 + j] & 15) | fifth(high, j)) - 16);
-            out[j + SMALL / 2] = d * (float)((in[6 + j] >> 4 | fifth(high, j + SMALL / 2)) - 16);
-        }
+        bad |= bad_f16(in);
+        SIXTEEN(j)
+            out[j] = d * (float)(((in[6 + j] & 15) | (int)(high >> j & 1) << 4) - 16);
+        SIXTEEN(j)
+            out[j + 16] = d * (float)(((in[6 + j] >> 4) | (int)(high >> (j + 16) & 1) << 4) - 16);
     }
+    return bad;
 }
 
-EACH_LEVEL static void widen_q5_1(const unsigned char *in, size_t blocks, float *out)
+EACH_LEVEL uint32_t read_q5_1(const unsigned char *restrict in, size_t blocks, float *restrict out)
 {
+    uint32_t bad = 0;
     for (size_t b = 0; b < blocks; b++, in += 24, out += SMALL) {
         float d = f16_at(in), m = f16_at(in + 2);
         uint32_t high = load32(in + 4);
-        for (size_t j = 0; j < SMALL / 2; j++) {
-            out[j] = d * (float)((in[8 + j] & 15) | fifth(high, j)) + m;
-            out[j + SMALL / 2] = d * (float)(in[8 + j] >> 4 | fifth(high, j + SMALL / 2)) + m;
-        }
+        bad |= bad_f16(in) | bad_f16(in + 2);
+        SIXTEEN(j)
+            out[j] = d * (float)((in[8 + j] & 15) | (int)(high >> j & 1) << 4) + m;
+        SIXTEEN(j)
+            out[j + 16] = d * (float)((in[8 + j] >> 4) | (int)(high >> (j + 16) & 1) << 4) + m;
     }
+    return bad;
 }
 
 /* ---- blocks of 256 ---- */
@@ -112,73 +133,71 @@ static inline void unpack_scales(const unsigned char s[12], float d, float m, fl
 }
 
 /* Groups 2g and 2g + 1 stand in the low and the high halves of the same 32 bytes. */
-EACH_LEVEL static void widen_q4_k(const unsigned char *in, size_t blocks, float *out)
+EACH_LEVEL uint32_t read_q4_k(const unsigned char *in, size_t blocks, float *restrict out)
 {
+    uint32_t bad = 0;
     for (size_t b = 0; b < blocks; b++, in += 144, out += LARGE) {
         float scale[8], least[8];
+        bad |= bad_f16(in) | bad_f16(in + 2);
         unpack_scales(in + 4, f16_at(in), f16_at(in + 2), scale, least);
         for (size_t g = 0; g < 4; g++) {
             const unsigned char *q = in + 16 + 32 * g;
-            for (size_t j = 0; j < 32; j++) {
+            for (size_t j = 0; j < 32; j++)
                 out[64 * g + j] = scale[2 * g] * (float)(q[j] & 15) - least[2 * g];
+            for (size_t j = 0; j < 32; j++)
                 out[64 * g + 32 + j] = scale[2 * g + 1] * (float)(q[j] >> 4) - least[2 * g + 1];
-            }
         }
     }
+    return bad;
 }
 
 /* Bit i of h[j] is the fifth bit of element j of group i. */
-EACH_LEVEL static void widen_q5_k(const unsigned char *in, size_t blocks, float *out)
+EACH_LEVEL uint32_t read_q5_k(const unsigned char *in, size_t blocks, float *restrict out)
 {
+    uint32_t bad = 0;
     for (size_t b = 0; b < blocks; b++, in += 176, out += LARGE) {
         float scale[8], least[8];
+        bad |= bad_f16(in) | bad_f16(in + 2);
         unpack_scales(in + 4, f16_at(in), f16_at(in + 2), scale, least);
         const unsigned char *h = in + 16;
         for (size_t g = 0; g < 4; g++) {
             const unsigned char *q = in + 48 + 32 * g;
             for (size_t j = 0; j < 32; j++) {
                 int low = (q[j] & 15) | (h[j] >> (2 * g) & 1) << 4;
-                int high = q[j] >> 4 | (h[j] >> (2 * g + 1) & 1) << 4;
                 out[64 * g + j] = scale[2 * g] * (float)low - least[2 * g];
+            }
+            for (size_t j = 0; j < 32; j++) {
+                int high = q[j] >> 4 | (h[j] >> (2 * g + 1) & 1) << 4;
                 out[64 * g + 32 + j] = scale[2 * g + 1] * (float)high - least[2 * g + 1];
             }
         }
     }
+    return bad;
 }
 
 /* Each half of a block, 128 elements, has 64 bytes q and 32 bytes h: of its four runs of 32 elements, the first two
  * stand in the low halves of q, the others in the high ones; bits 2r and 2r + 1 of h[j] are the upper two of run r. */
-EACH_LEVEL static void widen_q6_k(const unsigned char *in, size_t blocks, float *out)
+static inline void put_run(float *restrict out, const unsigned char *restrict q, const unsigned char *restrict h,
+                           uint32_t down, uint32_t up, const float scale[2])
 {
-    for (size_t b = 0; b < blocks; b++, in += 210, out += LARGE) {
-        float d = f16_at(in + 208), scale[16];
-        for (size_t j = 0; j < 16; j++)
-            scale[j] = d * (float)(int8_t)in[192 + j];
-        for (size_t run = 0; run < 8; run++) {
-            const unsigned char *q = in + 64 * (run / 4) + 32 * (run % 2), *h = in + 128 + 32 * (run / 4);
-            unsigned down = run % 4 < 2 ? 0 : 4, up = 2 * (unsigned)(run % 4);
-            for (size_t j = 0; j < 32; j++) {
-                int value = (q[j] >> down & 15) | (h[j] >> up & 3) << 4;
-                out[32 * run + j] = scale[2 * run + j / 16] * (float)(value - 32);
-            }
-        }
-    }
+    SIXTEEN(j)
+        out[j] = scale[0] * (float)((int)((q[j] >> down & 15u) | (h[j] >> up & 3u) << 4) - 32);
+    SIXTEEN(j)
+        out[j + 16] = scale[1] * (float)((int)((q[j + 16] >> down & 15u) | (h[j + 16] >> up & 3u) << 4) - 32);
 }
 
-/* ---- the same, looked over for NaN ---- */
-
-#define READER(name, elements)                                                                                        \
-    uint32_t read_##name(const unsigned char *in, size_t blocks, float *out)                                         \
-    {                                                                                                                \
-        widen_##name(in, blocks, out);                                                                               \
-        return !all_finite(out, blocks * (elements));                                                                \
+EACH_LEVEL uint32_t read_q6_k(const unsigned char *in, size_t blocks, float *restrict out)
+{
+    uint32_t bad = 0;
+    for (size_t b = 0; b < blocks; b++, in += 210, out += LARGE) {
+        float d = f16_at(in + 208), scale[16];
+        bad |= bad_f16(in + 208);
+        for (size_t j = 0; j < 16; j++)
+            scale[j] = d * (float)(int8_t)in[192 + j];
+        for (size_t half = 0; half < 2; half++)
+            for (uint32_t run = 0; run < 4; run++)
+                put_run(out + 128 * half + 32 * run, in + 64 * half + 32 * (run % 2), in + 128 + 32 * half, run / 2 * 4,
+                        2 * run, scale + 8 * half + 2 * run);
     }
-
-READER(q8_0, SMALL)
-READER(q4_0, SMALL)
-READER(q4_1, SMALL)
-READER(q5_0, SMALL)
-READER(q5_1, SMALL)
-READER(q4_k, LARGE)
-READER(q5_k, LARGE)
-READER(q6_k, LARGE)
+    return bad;
+}

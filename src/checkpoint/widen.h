@@ -10,7 +10,7 @@
 #include <string.h>
 
 #if defined __x86_64__ && defined __GNUC__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__
-#define EACH_LEVEL __attribute__((target_clones("avx512f", "avx2", "default")))
+#define EACH_LEVEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else /* sanitizers come too late for the resolvers that run while the program is being loaded */
 #define EACH_LEVEL
 #endif

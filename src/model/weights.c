@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "math/bf16.h"
 
-enum { BLOCK = 1 << 18 }; /* elements that a thread takes at a time */
+enum { BLOCK = 1 << 16 }; /* elements that a thread takes at a time: so few that threads share small matrices evenly */
 
 /* ---- forms ---- */
 
