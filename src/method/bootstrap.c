@@ -1,9 +1,9 @@
 /* bootstrap.c: see bootstrap.h. Statistics over equally many subjects wait in one pool, as columns of sums by subject, until it
- * is full or all are wanted; then their resamples are drawn and sorted. */
+ * is full or all are wanted; then they are run (bootstrap_run.c). Columns that are alike, such as the ones below means and
+ * what several statistics are compared with, are kept once. */
 #include "method/bootstrap.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,54 +11,48 @@
 #include "method/bootstrap_parts.h"
 
 enum { POOL_COLUMNS = 1024 };
+static const size_t most_waiting = (size_t)512 << 20; /* bytes of all pools */
 #define ABSENT SIZE_MAX
 
-/* One side of a statistic: columns of a pool. */
-typedef struct side {
-    size_t first, columns; /* the tops; their bottom comes behind them */
-} side;
-
-typedef struct job {
-    side a, minus;         /* minus.columns 0: none */
-    bootstrap_reduce *reduce; /* NULL: the columns themselves */
-    const void *context;
-    size_t results, questions;
-    interval *out;         /* [results] */
-} job;
-
-typedef struct pool {
-    size_t n;              /* subjects */
-    double *by_subject;    /* [panels][n][BOOTSTRAP_PANEL] */
-    size_t columns, panels;
-    job *jobs;
-    size_t job_count;
-} pool;
-
 struct bootstrap {
-    uint64_t seed;
     size_t subjects;
     pool *pools;
-    size_t pool_count;
+    size_t pool_count, waiting; /* waiting: bytes of their columns */
+    draws draws;
     size_t *local, *other; /* [subjects] scratch: a subject's place among those of a sample, or ABSENT */
 };
 
 bootstrap *bootstrap_new(uint64_t seed, size_t subjects)
 {
     bootstrap *b = mem_new(1, sizeof *b);
-    *b = (bootstrap){.seed = seed, .subjects = subjects, .local = mem_new(subjects, sizeof *b->local),
+    *b = (bootstrap){.draws = {.seed = seed}, .subjects = subjects, .local = mem_new(subjects, sizeof *b->local),
                      .other = mem_new(subjects, sizeof *b->other)};
     return b;
+}
+
+/* Leaves a pool of as many subjects. */
+static void pool_empty(pool *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        free(p->columns[i]);
+    for (size_t i = 0; i < p->job_count; i++) {
+        free(p->jobs[i].a.at);
+        free(p->jobs[i].minus.at);
+    }
+    free(p->columns);
+    free(p->hashes);
+    free(p->jobs);
+    *p = (pool){.n = p->n};
 }
 
 void bootstrap_free(bootstrap *b)
 {
     if (!b)
         return;
-    for (size_t i = 0; i < b->pool_count; i++) {
-        free(b->pools[i].by_subject);
-        free(b->pools[i].jobs);
-    }
+    for (size_t i = 0; i < b->pool_count; i++)
+        pool_empty(&b->pools[i]);
     free(b->pools);
+    draws_free(&b->draws);
     free(b->local);
     free(b->other);
     free(b);
@@ -76,21 +70,32 @@ static pool *pool_of(bootstrap *b, size_t n)
     return &b->pools[b->pool_count++];
 }
 
-static double *pool_at(const pool *p, size_t column, size_t subject)
+static uint64_t hash_of(const double *x, size_t n)
 {
-    return p->by_subject + (column / BOOTSTRAP_PANEL * p->n + subject) * BOOTSTRAP_PANEL + column % BOOTSTRAP_PANEL;
+    uint64_t hash = 0, bits;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&bits, x + i, sizeof bits);
+        hash = (hash ^ bits) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    return hash;
 }
 
-/* Columns of zeros behind those that are there; returns the first. */
-static size_t pool_extend(pool *p, size_t columns)
+/* Where a column stands in the pool, which takes it over; one that is there already is freed. */
+static size_t pool_place(bootstrap *b, pool *p, double *column)
 {
-    size_t first = p->columns, panel = p->n * BOOTSTRAP_PANEL;
-    size_t panels = (first + columns + BOOTSTRAP_PANEL - 1) / BOOTSTRAP_PANEL;
-    p->by_subject = mem_resize(p->by_subject, panels * panel, sizeof *p->by_subject);
-    memset(p->by_subject + p->panels * panel, 0, (panels - p->panels) * panel * sizeof *p->by_subject);
-    p->panels = panels;
-    p->columns += columns;
-    return first;
+    uint64_t hash = hash_of(column, p->n);
+    for (size_t i = 0; i < p->count; i++)
+        if (p->hashes[i] == hash && memcmp(p->columns[i], column, p->n * sizeof *column) == 0) {
+            free(column);
+            return i;
+        }
+    p->columns = mem_resize(p->columns, p->count + 1, sizeof *p->columns);
+    p->hashes = mem_resize(p->hashes, p->count + 1, sizeof *p->hashes);
+    p->columns[p->count] = column;
+    p->hashes[p->count] = hash;
+    b->waiting += p->n * sizeof *column;
+    return p->count++;
 }
 
 /* Numbers the subjects of a sample in order of first appearance; returns how many there are. */
@@ -126,19 +131,25 @@ static size_t number_common(bootstrap *b, const bootstrap_sample *s, const boots
 }
 
 /* A sample's questions of the numbered subjects, added up; *questions counts them. */
-static side add_side(pool *p, const bootstrap_sample *s, const size_t *local, size_t *questions)
+static side add_side(bootstrap *b, pool *p, const bootstrap_sample *s, const size_t *local, size_t *questions)
 {
-    side out = {pool_extend(p, s->columns + 1), s->columns};
+    side out = {mem_new(s->columns + 1, sizeof *out.at), s->columns};
+    double **sums = mem_new(s->columns + 1, sizeof *sums);
     *questions = 0;
+    for (size_t c = 0; c <= s->columns; c++)
+        sums[c] = mem_new(p->n, sizeof *sums[c]);
     for (size_t i = 0; i < s->count; i++) {
         size_t who = local[s->subject[i]];
         if (who == ABSENT)
             continue;
         for (size_t c = 0; c < s->columns; c++)
-            *pool_at(p, out.first + c, who) += s->top[i * s->columns + c];
-        *pool_at(p, out.first + s->columns, who) += s->bottom ? s->bottom[i] : 1;
+            sums[c][who] += s->top[i * s->columns + c];
+        sums[s->columns][who] += s->bottom ? s->bottom[i] : 1;
         ++*questions;
     }
+    for (size_t c = 0; c <= s->columns; c++)
+        out.at[c] = pool_place(b, p, sums[c]);
+    free(sums);
     return out;
 }
 
@@ -198,7 +209,21 @@ static bool bottom_whole(const bootstrap_sample *s)
 
 /* ---- adding ---- */
 
-static void pool_run(uint64_t seed, pool *p);
+static void run(bootstrap *b, pool *p)
+{
+    pool_run(&b->draws, p);
+    b->waiting -= p->count * p->n * sizeof **p->columns;
+    pool_empty(p);
+}
+
+static pool *largest_pool(const bootstrap *b)
+{
+    pool *largest = b->pools;
+    for (size_t i = 1; i < b->pool_count; i++)
+        if (b->pools[i].count * b->pools[i].n > largest->count * largest->n)
+            largest = &b->pools[i];
+    return largest;
+}
 
 static void add_job(bootstrap *b, const bootstrap_sample *s, const bootstrap_sample *minus, bootstrap_reduce *reduce,
                     const void *context, size_t results, interval *out)
@@ -210,13 +235,15 @@ static void add_job(bootstrap *b, const bootstrap_sample *s, const bootstrap_sam
         return;
     pool *p = pool_of(b, n);
     job j = {.reduce = reduce, .context = context, .results = results, .out = out};
-    j.a = add_side(p, s, b->local, &j.questions);
+    j.a = add_side(b, p, s, b->local, &j.questions);
     if (minus)
-        j.minus = add_side(p, minus, b->local, &others);
+        j.minus = add_side(b, p, minus, b->local, &others);
     p->jobs = mem_resize(p->jobs, p->job_count + 1, sizeof *p->jobs);
     p->jobs[p->job_count++] = j;
-    if (p->columns >= POOL_COLUMNS)
-        pool_run(b->seed, p);
+    if (p->count >= POOL_COLUMNS)
+        run(b, p);
+    else if (b->waiting >= most_waiting)
+        run(b, largest_pool(b));
 }
 
 static void add_cut(bootstrap *b, const bootstrap_sample *s, const bootstrap_sample *minus, size_t first, size_t end,
@@ -249,166 +276,8 @@ void bootstrap_add_reduced(bootstrap *b, const bootstrap_sample *s, const bootst
     add_cut(b, s, minus, 0, s->columns, reduce, context, results, out);
 }
 
-/* ---- resamples ---- */
-
-/* Values that are no numbers go behind the others; returns how many others there are. */
-static size_t numbers_first(double *x, size_t count)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!isnan(x[i])) {
-            double value = x[i];
-            x[i] = x[kept];
-            x[kept++] = value;
-        }
-    return kept;
-}
-
-/* x[low .. high - 1] is parted so that x[k] is what it would be if they were sorted, with none above it before and none below
- * it behind (Hoare's quickselect, the pivot the middle of three). */
-static void select_value(double *x, size_t low, size_t high, size_t k)
-{
-    while (high - low > 1) {
-        double a = x[low], m = x[low + (high - low) / 2], z = x[high - 1];
-        double pivot = fmax(fmin(a, m), fmin(fmax(a, m), z));
-        size_t i = low, j = high - 1;
-        for (;;) {
-            while (x[i] < pivot)
-                i++;
-            while (pivot < x[j])
-                j--;
-            if (i >= j)
-                break;
-            double swapped = x[i];
-            x[i++] = x[j];
-            x[j--] = swapped;
-        }
-        /* x[low .. i - 1] <= pivot <= x[i .. high - 1] */
-        if (k < i)
-            high = i;
-        else if (i > low)
-            low = i;
-        else if (k > low)
-            low++;
-        else
-            return; /* the pivot, the least of all, stands there */
-    }
-}
-
-/* How many of x[count] are below the bound: they are copied to `below`. */
-static size_t copy_below(const double *x, size_t count, double bound, double *below)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        below[kept] = x[i];
-        kept += x[i] < bound;
-    }
-    return kept;
-}
-
-/* Value k, near the lower end, of x[count] in order. Most values are above a bound that is below most of them, and need not be
- * looked at any further. scratch[count + 1] */
-static double lower_value(double *x, size_t count, size_t k, double *scratch)
-{
-    double mean = 0, square = 0;
-    for (size_t i = 0; i < count; i++)
-        mean += x[i];
-    mean /= (double)count;
-    for (size_t i = 0; i < count; i++)
-        square += (x[i] - mean) * (x[i] - mean);
-    size_t below = copy_below(x, count, mean - 1.7 * sqrt(square / (double)count), scratch);
-    double *from = k < below ? scratch : x;
-    select_value(from, 0, k < below ? below : count, k);
-    return from[k];
-}
-
-/* The ends of an interval: values[INTERVAL_RESAMPLES] in any order, which is lost. */
-static void find_ends(double *values, interval *out)
-{
-    double scratch[INTERVAL_RESAMPLES + 1];
-    size_t count = numbers_first(values, INTERVAL_RESAMPLES);
-    out->low = INTERVAL_LOW < count ? lower_value(values, count, INTERVAL_LOW, scratch) : NAN;
-    for (size_t i = 0; i < count; i++)
-        values[i] = -values[i];
-    out->high = INTERVAL_HIGH < count ? -lower_value(values, count, count - 1 - INTERVAL_HIGH, scratch) : NAN;
-}
-
-/* Where one number a column is: sums of a resample, `step` apart. */
-static double ratio(const side *s, size_t c, const double *sums, size_t step)
-{
-    return sums[(s->first + c) * step] / sums[(s->first + s->columns) * step];
-}
-
-/* out[results] of one resample, whose sums begin at `sums`. curves[a.columns + minus.columns] is scratch. */
-static void results_of(const job *j, const double *sums, size_t step, double *curves, double *out)
-{
-    double *a = j->reduce ? curves : out, *minus = j->minus.columns ? curves + j->a.columns : NULL;
-    for (size_t c = 0; c < j->a.columns; c++)
-        a[c] = ratio(&j->a, c, sums, step);
-    for (size_t c = 0; c < j->minus.columns; c++)
-        minus[c] = ratio(&j->minus, c, sums, step);
-    if (j->reduce)
-        j->reduce(j->context, a, minus, j->a.columns, out);
-    else
-        for (size_t c = 0; c < j->minus.columns; c++)
-            out[c] -= minus[c];
-}
-
-static void add_totals(const pool *p, const side *s, double *totals)
-{
-    for (size_t c = s->first; c <= s->first + s->columns; c++)
-        for (size_t k = 0; k < p->n; k++)
-            totals[c] += *pool_at(p, c, k);
-}
-
-/* The sample's own statistics: of the sums over all its subjects, once each. */
-static void find_means(const pool *p, const job *j, double *curves, double *out)
-{
-    double *totals = mem_new(p->columns, sizeof *totals);
-    add_totals(p, &j->a, totals);
-    if (j->minus.columns)
-        add_totals(p, &j->minus, totals);
-    results_of(j, totals, 1, curves, out);
-    free(totals);
-}
-
-static void finish_job(const pool *p, const job *j, const double *sums)
-{
-    size_t R = INTERVAL_RESAMPLES;
-    double *curves = mem_new(j->a.columns + j->minus.columns, sizeof *curves), *one = mem_new(j->results, sizeof *one);
-    double *values = mem_new(j->results * R, sizeof *values); /* [results][R] */
-    find_means(p, j, curves, one);
-    for (size_t i = 0; i < j->results; i++)
-        j->out[i] = (interval){.mean = one[i], .questions = j->questions, .subjects = p->n};
-    for (size_t r = 0; r < R; r++) {
-        results_of(j, sums + r, R, curves, one);
-        for (size_t i = 0; i < j->results; i++)
-            values[i * R + r] = one[i];
-    }
-    for (size_t i = 0; i < j->results; i++)
-        find_ends(values + i * R, &j->out[i]);
-    free(curves);
-    free(one);
-    free(values);
-}
-
-static void pool_run(uint64_t seed, pool *p)
-{
-    if (p->job_count == 0)
-        return;
-    double *sums = mem_new(p->panels * BOOTSTRAP_PANEL * INTERVAL_RESAMPLES, sizeof *sums);
-    bootstrap_sums(seed, p->n, p->by_subject, p->panels, sums);
-#pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < p->job_count; i++)
-        finish_job(p, &p->jobs[i], sums);
-    free(sums);
-    free(p->by_subject);
-    free(p->jobs);
-    *p = (pool){.n = p->n};
-}
-
 void bootstrap_run(bootstrap *b)
 {
     for (size_t i = 0; i < b->pool_count; i++)
-        pool_run(b->seed, &b->pools[i]);
+        run(b, &b->pools[i]);
 }

@@ -1,8 +1,10 @@
-/* test_bootstrap.c: many intervals at once are those that interval.h draws one by one. */
+/* test_bootstrap.c: many intervals at once are those that interval.h draws one by one, and what is rounded on the way to them changes
+ * no bit. */
 #include "tests/math/numbers.h"
 
 #include "base/random.h"
 #include "method/bootstrap.h"
+#include "method/bootstrap_parts.h"
 
 /* ---- made-up questions ---- */
 
@@ -193,22 +195,145 @@ static void what_waits_is_run_in_between(void **state)
 {
     (void)state;
     enum { TIMES = 41, COLUMNS = 63 };
-    questions q = make(9, 30, 6, COLUMNS);
-    interval *out = mem_new((size_t)TIMES * COLUMNS, sizeof *out), none;
+    questions q[TIMES];
+    interval *out = mem_new((size_t)TIMES * COLUMNS, sizeof *out), none, nobody[COLUMNS];
     bootstrap *b = bootstrap_new(1, 6);
-    bootstrap_sample s = sample_of(&q, false), empty = {.columns = 1};
+    bootstrap_sample empty = {.columns = 1};
+    for (size_t i = 0; i < TIMES; i++) {
+        q[i] = make(9 + i, 60, 6, COLUMNS);
+        bootstrap_sample s = sample_of(&q[i], false);
+        bootstrap_add(b, &s, NULL, out + i * COLUMNS);
+    }
+    bootstrap_sample first = sample_of(&q[0], false);
+    assert_int_equal(out[0].subjects, 6); /* it has been run */
+    bootstrap_add(b, &empty, NULL, &none);
+    bootstrap_add(b, &first, &(bootstrap_sample){.columns = COLUMNS}, nobody);
+    bootstrap_run(b);
+    assert_true(nobody[0].questions == 0 && nobody[0].subjects == 0 && none.questions == 0 && none.mean == 0);
+    for (size_t i = 0; i < TIMES; i += 20)
+        assert_columns(&q[i], false, out + i * COLUMNS, 1);
+    for (size_t i = 0; i < TIMES; i++)
+        questions_free(&q[i]);
+    bootstrap_free(b);
+    free(out);
+}
+
+/* Columns that are alike are kept once; each statistic has its interval all the same. */
+static void columns_are_shared(void **state)
+{
+    (void)state;
+    enum { TIMES = 41, COLUMNS = 9 };
+    questions q = make(9, 300, 90, COLUMNS);
+    interval *out = mem_new((size_t)TIMES * COLUMNS, sizeof *out), minus[COLUMNS];
+    bootstrap *b = bootstrap_new(1, 90);
+    bootstrap_sample s = sample_of(&q, false);
     for (size_t i = 0; i < TIMES; i++)
         bootstrap_add(b, &s, NULL, out + i * COLUMNS);
-    bootstrap_add(b, &empty, NULL, &none);
-    bootstrap_add(b, &s, &(bootstrap_sample){.columns = COLUMNS}, out); /* nobody in common */
+    bootstrap_add(b, &s, &s, minus);
     bootstrap_run(b);
-    assert_true(out[0].questions == 0 && out[0].subjects == 0 && none.questions == 0 && none.mean == 0);
-    assert_columns(&q, false, out + COLUMNS, 1);
-    for (size_t i = 2; i < TIMES; i++)
-        assert_memory_equal(out + i * COLUMNS, out + COLUMNS, COLUMNS * sizeof *out);
+    assert_columns(&q, false, out, 1);
+    for (size_t i = 1; i < TIMES; i++)
+        assert_memory_equal(out + i * COLUMNS, out, COLUMNS * sizeof *out);
+    for (size_t c = 0; c < COLUMNS; c++)
+        assert_true(minus[c].low == 0 && minus[c].mean == 0 && minus[c].high == 0);
     bootstrap_free(b);
     questions_free(&q);
     free(out);
+}
+
+/* ---- rounded columns first ---- */
+
+/* The ends of statistic c, of all its values in full. */
+static void ends_in_full(const questions *q, size_t c, bool bottom, uint64_t seed, double *low, double *high)
+{
+    size_t n = 0, R = INTERVAL_RESAMPLES, *place = mem_new(20000, sizeof *place);
+    double *panel = mem_new(q->count * BOOTSTRAP_PANEL, sizeof *panel), *values = mem_new(R, sizeof *values);
+    double *sums = mem_new(BOOTSTRAP_PANEL * R, sizeof *sums);
+    for (size_t i = 0; i < q->count; i++) {
+        size_t *at = &place[q->subject[i]];
+        *at = *at ? *at : ++n;
+        panel[(*at - 1) * BOOTSTRAP_PANEL] += q->top[i * q->columns + c];
+        panel[(*at - 1) * BOOTSTRAP_PANEL + 1] += bottom ? q->bottom[i] : 1;
+    }
+    bootstrap_sums(seed, n, panel, 1, sums);
+    for (size_t r = 0; r < R; r++)
+        values[r] = sums[r] / sums[R + r];
+    find_ends(values, low, high);
+    free(place), free(panel), free(values), free(sums);
+}
+
+/* Columns of several kinds: of usual numbers, with one far off, small beside a constant, whole, of two values, all alike. */
+static void make_difficult(questions *q)
+{
+    for (size_t i = 0; i < q->count; i++) {
+        double *x = q->top + i * q->columns;
+        x[1] = i == 17 ? 1e6 : x[1];
+        x[2] = 1e9 + x[2];
+        x[3] = floor(3 * x[3]);
+        x[4] = x[4] > 5 ? 0.3 : 0.1;
+        x[5] = 0.7;
+        x[6] *= 1e-300;
+        x[7] = 40000 + floor(x[7]);
+    }
+}
+
+/* To the bit what all values in full give, over few subjects and many, an odd number and an even one, and several blocks. */
+static void rounded_columns_give_the_ends_in_full(void **state)
+{
+    (void)state;
+    enum { CASES = 4, COLUMNS = 9 };
+    static const size_t counts[CASES] = {120, 700, 2500, 3000}, subjects[CASES] = {64, 333, 2000, 20000};
+    for (size_t i = 0; i < 2 * CASES; i++) {
+        questions q = make(20 + i, counts[i / 2], subjects[i / 2], COLUMNS);
+        interval out[COLUMNS];
+        make_difficult(&q);
+        bootstrap *b = bootstrap_new(3, 20000);
+        bootstrap_sample s = sample_of(&q, i % 2);
+        bootstrap_add(b, &s, NULL, out);
+        bootstrap_run(b);
+        for (size_t c = 0; c < COLUMNS; c++) {
+            double low, high;
+            ends_in_full(&q, c, i % 2, 3, &low, &high);
+            assert_true(out[c].low == low && out[c].high == high);
+        }
+        bootstrap_free(b);
+        questions_free(&q);
+    }
+}
+
+/* Bounds hold: no sum of a rounded column is further from the sum in full than they say. */
+static void rounded_sums_are_within_their_bounds(void **state)
+{
+    (void)state;
+    enum { N = 801, COLUMNS = 9 };
+    questions q = make(5, N, 20000, COLUMNS);
+    double *columns[COLUMNS], sums[100];
+    uint32_t resamples[100];
+    rounding how[COLUMNS];
+    int32_t *whole = mem_new((size_t)COLUMNS * INTERVAL_RESAMPLES, sizeof *whole);
+    draws d = {.seed = 4};
+    make_difficult(&q);
+    for (size_t c = 0; c < COLUMNS; c++) {
+        columns[c] = mem_new(N, sizeof(double));
+        for (size_t i = 0; i < N; i++)
+            columns[c][i] = q.top[i * COLUMNS + c];
+    }
+    for (uint32_t i = 0; i < 100; i++)
+        resamples[i] = 101 * i;
+    draws_make(&d, N);
+    rounded_sums(&d, (const double *const *)columns, COLUMNS, how, whole);
+    for (size_t c = 0; c < COLUMNS; c++) {
+        drawn_sums(&d, columns[c], resamples, 100, sums);
+        for (size_t i = 0; i < 100; i++) {
+            double rounded = how[c].start + how[c].step * whole[c * INTERVAL_RESAMPLES + resamples[i]];
+            assert_true(fabs(rounded - sums[i]) <= how[c].error);
+        }
+        free(columns[c]);
+    }
+    assert_true(how[3].error == 0 && how[0].error > 0 && how[0].error < 0.2); /* whole numbers; usual ones, whose sums spread by 28 */
+    draws_free(&d);
+    questions_free(&q);
+    free(whole);
 }
 
 /* ---- of whole curves ---- */
@@ -251,6 +376,9 @@ int main(void)
         cmocka_unit_test(values_that_are_missing_are_left_out),
         cmocka_unit_test(resamples_without_a_value_stand_last),
         cmocka_unit_test(what_waits_is_run_in_between),
+        cmocka_unit_test(columns_are_shared),
+        cmocka_unit_test(rounded_columns_give_the_ends_in_full),
+        cmocka_unit_test(rounded_sums_are_within_their_bounds),
         cmocka_unit_test(curves_are_reduced_in_every_resample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
