@@ -272,7 +272,7 @@ static void add_difference(panel_figure *f, const sweep_contrast *c, const sweep
     curves[0] = sweep_curve(f, difference, panel_text(f, "%s \u2212 %s", c->a->label, c->b->label), 3, first, points);
     panel *p = panel_add(f, PANEL_CURVES);
     p->as.curves = (curve_panel){.title = "difference", .axis = "layer", .points = points, .first = first, .curves = curves,
-                                 .count = 1, .key = true};
+                                 .count = 1};
     curve_fit_close(&p->as.curves);
 }
 

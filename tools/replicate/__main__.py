@@ -99,7 +99,7 @@ def collect(program, parts, layers, options):
         claims.append(statistics.judge(claim, stores))
     return {"schema": "patchbay.replicate/1", "model": options.model.name or str(options.model), "layers": layers,
             "dataset": options.dataset.name, "questions": {name: len(rows) for name, rows in parts.items()}, "limit": options.limit,
-            "edit_limit": options.edit_limit, "seed": options.seed, "claims": claims, "answers": answers(options),
+            "grid_limit": options.grid_limit, "edit_limit": options.edit_limit, "seed": options.seed, "claims": claims, "answers": answers(options),
             "figures": [[f.report, f.file] for f in settings.FIGURES if (options.out / "reports" / f.report / f.file).exists()],
             "edits": edits(options.out / "reports/edits/edit.csv"), "problems": program.problems}
 
@@ -128,6 +128,7 @@ def read_options():
     parser.add_argument("--out", type=Path, default=Path("replicate"), help="stores, reports, README.md [replicate]")
     parser.add_argument("--limit", type=int, default=100, help="questions of each other sweep; 0: all [100]")
     parser.add_argument("--ask-limit", type=int, default=1000, help="questions asked to find those that are answered rightly [1000]")
+    parser.add_argument("--grid-limit", type=int, default=30, help="the same of full grids, which cost many times what others do [30]")
     parser.add_argument("--edit-limit", type=int, default=40, help="the same of edits [40]")
     parser.add_argument("--seed", type=int, default=settings.SEED)
     parser.add_argument("--jobs", type=int, default=1, help="MPI ranks, by mpirun [1: none]")

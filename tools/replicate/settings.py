@@ -55,7 +55,7 @@ def sweeps(layers, phrase, target):
                      ("--method", "knockout", "--window", 6, "--from", "image", "--to", "constraint", "--from", "constraint",
                       "--to", "last", "--from", "image", "--to", "last")))
     out += [Sweep(f"tokens-{part}", f"right-{part}", ("--method", "trace", "--corrupt", "swap:Paris", "--sites", SITES, "--window", 3,
-                                           "--positions", "text")) for part in ("visual", "textual")]
+                                           "--positions", "text"), "grid_limit") for part in ("visual", "textual")]
     for layer in sorted({min(layers - 1, round(depth * layers)) for depth in EDIT_DEPTHS}):
         for method in ("multedit", "ft", "ft-constrained"):
             out.append(Sweep(f"edit-{method}-l{layer}", "edits",
