@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from replicate import document, page, questions, settings, statistics
+from replicate import document, page, program, questions, settings, statistics
 
 L = 10
 SCHEMA = """CREATE TABLE about (key TEXT, value TEXT); CREATE TABLE question (number INTEGER, id TEXT, subject TEXT, image TEXT);
@@ -176,6 +176,17 @@ class Numbers(Folder):
     def test_every_claims_stores_are_swept(self):
         names = {s.name for s in settings.sweeps(30, "@other", ())}
         self.assertEqual({n for c in settings.CLAIMS for n in (c.a, c.b) if n} - names, set())
+
+
+class Runs(Folder):
+    def test_a_run_that_fails_is_told_by_its_error_not_by_its_hint(self):
+        fails = self.path / "fails"
+        fails.write_text("#!/bin/sh\necho 'patchbay report: no such file' >&2\necho 'hint: make one' >&2\nexit 1\n")
+        fails.chmod(0o755)
+        runs = program.Program(fails, "demo", None)
+        self.assertFalse(runs.report("answers", ["a.db"], False, self.path))
+        self.assertEqual(runs.problems, ["report answers: patchbay report: no such file"])
+
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Program:
             self.problems.append(f"{what}: {error}")
             return False
         if done.returncode:
-            lines = (done.stderr or "").strip().splitlines()
+            lines = [line for line in (done.stderr or "").splitlines() if line.strip() and not line.startswith("hint:")]
             self.problems.append(f"{what}: " + (lines[-1] if lines else f"exit code {done.returncode}"))
             say(self.problems[-1])
         return done.returncode == 0

@@ -56,11 +56,10 @@ def sweeps(layers, phrase, target):
                       "--to", "last", "--from", "image", "--to", "last")))
     out += [Sweep(f"tokens-{part}", f"right-{part}", ("--method", "trace", "--corrupt", "swap:Paris", "--sites", SITES, "--window", 3,
                                            "--positions", "text"), "grid_limit") for part in ("visual", "textual")]
-    for layer in sorted({min(layers - 1, round(depth * layers)) for depth in EDIT_DEPTHS}):
-        for method in ("multedit", "ft", "ft-constrained"):
-            out.append(Sweep(f"edit-{method}-l{layer}", "edits",
-                             ("--method", "edit", "--edit-method", method, "--layer", layer,
-                              "--target-tokens", "all", *target), "edit_limit"))
+    layers_of_edits = sorted({min(layers - 1, round(depth * layers)) for depth in EDIT_DEPTHS})
+    out += [Sweep(f"edit-{method}-l{layer}", "edits",
+                  ("--method", "edit", "--edit-method", method, "--layer", layer, "--target-tokens", "all", *target), "edit_limit")
+            for method in ("multedit", "ft", "ft-constrained") for layer in layers_of_edits]
     return out
 
 
