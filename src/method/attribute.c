@@ -194,8 +194,8 @@ static pb_status differentiate_readout(const attribution *a, const replay_fork *
                 .want = {j->q->answer[k], -1}};
     pb_status status = score_differentiate(m, reads, count * K, d, NULL, err);
     free(reads);
-    j->readout_seconds += clock_now() - begin;
-    j->readout_flop += 3 * (double)(count * K) * decoder_readout_flop(&m->config); /* forward, again, backward */
+    j->own.readout_seconds += clock_now() - begin;
+    j->own.readout_flop += 3 * (double)(count * K) * decoder_readout_flop(&m->config); /* forward, again, backward */
     return status;
 }
 
@@ -212,13 +212,13 @@ static pb_status run_group(attribution *a, gradient_run *runs, replay_fork *fork
                                        .context = &runs[i]};
     }
     replay_options options = {.memory = rows * m->config.d_model * sizeof(float)};
-    pb_status status = is_reference(a) ? PB_OK : replay_run(m, forks, count, &options, &j->work, err);
+    pb_status status = is_reference(a) ? PB_OK : replay_run(m, forks, count, &options, &j->own.work, err);
     for (size_t i = 0; i < count; i++)
         forks[i].read_first = j->q->last;
     if (!status)
         status = differentiate_readout(a, forks, count, d, err);
     if (!status)
-        status = backward_run(m, forks, gradients, count, NULL, options.memory, &j->work, err);
+        status = backward_run(m, forks, gradients, count, NULL, options.memory, &j->own.work, err);
     free(gradients);
     return status;
 }
@@ -519,9 +519,8 @@ static pb_status run(trace_job *j, const pb_attribute_options *options, pb_error
     for (size_t s = 0; s < j->t->site_count; s++)
         free(a.change[s]);
     free(a.change);
-    j->seconds = clock_now() - j->q->began;
     j->vision_flop = question_vision_flop(j->q);
-    trace_fill_cost(j);
+    trace_fill_cost(j, clock_now() - j->q->began);
     return status;
 }
 

@@ -5,10 +5,8 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
-#include "base/process.h"
 #include "engine/replay_owned.h"
 #include "engine/transfer.h"
 #include "method/answer_choice.h"
@@ -19,19 +17,17 @@ typedef struct flow_job {
     flow *f;
     const pb_flow_options *options;
     clean_run run;
-    double seconds;       /* before the list began, and its part of what that took */
 } flow_job;
 
 /* Those that are looked at together. */
 typedef struct flow_list {
-    flow_job *jobs;       /* [count] */
-    flowing **of;         /* [count] */
-    clean_run **runs;     /* [count] the jobs' */
-    size_t count, rows;   /* rows: of their runs */
+    together_list all;
+    flow_job *jobs;       /* [all.count] */
+    clean_run **runs;     /* [all.count] the jobs' */
+    size_t rows;          /* of their runs */
     transfer_pair *pairs; /* [pair_count] of all jobs, job by job */
     size_t *owners;       /* [pair_count] whose each is */
     size_t pair_count;
-    double began;
 } flow_list;
 
 /* ---- the measures ---- */
@@ -121,20 +117,52 @@ static void make_curves(flow *f)
             mem_new(L * f->pairs.items[p].sources.count, sizeof(double)), mem_new(L * f->heads, sizeof(double))};
 }
 
-/* ---- several ---- */
+/* ---- several: see together.h ---- */
 
 /* Rows that keep a walk over the layers busy: to read the weights takes little time beside them. */
 enum { ROWS_ENOUGH = 2048 };
 
-/* The last of the jobs' pairs, which are the last of the list's; its recording is still to be made. */
+static void open_list(together_list *all, size_t most)
+{
+    flow_list *l = (flow_list *)all;
+    l->jobs = mem_new(most, sizeof *l->jobs);
+    l->runs = mem_new(most, sizeof *l->runs);
+}
+
+static void close_list(together_list *all)
+{
+    flow_list *l = (flow_list *)all;
+    free(l->jobs);
+    free(l->runs);
+    free(l->pairs);
+    free(l->owners);
+}
+
+static bool has_room(const together_list *all, const together_one *one)
+{
+    const flow_list *l = (const flow_list *)all;
+    const pb_flow_options *a = ((const flowing *)one)->options, *b = l->jobs[0].options;
+    return l->rows < ROWS_ENOUGH && a->first_layer == b->first_layer && a->end_layer == b->end_layer;
+}
+
+static pb_status prepare(together_list *all, together_one *one, pb_error *err)
+{
+    flowing *asked = (flowing *)one;
+    flow_job *j = &((flow_list *)all)->jobs[all->count];
+    asked->flow = (flow){0};
+    *j = (flow_job){.f = &asked->flow, .options = asked->options, .run.own.q = one->q};
+    return choose(j, one->q, err);
+}
+
+/* The pairs of the next job, which are the last of the list's; its recording is still to be made. */
 static void add_pairs(flow_list *l)
 {
-    const span_pairs *from = &l->jobs[l->count].f->pairs;
+    const span_pairs *from = &l->jobs[l->all.count].f->pairs;
     l->pairs = mem_resize(l->pairs, l->pair_count + from->count, sizeof *l->pairs);
     l->owners = mem_resize(l->owners, l->pair_count + from->count, sizeof *l->owners);
     for (size_t p = 0; p < from->count; p++) {
         const span *sources = &from->items[p].sources, *destinations = &from->items[p].destinations;
-        l->owners[l->pair_count + p] = l->count;
+        l->owners[l->pair_count + p] = l->all.count;
         l->pairs[l->pair_count + p] = (transfer_pair){NULL, sources->positions, destinations->positions, sources->count,
                                                       destinations->count};
     }
@@ -144,7 +172,7 @@ static void add_pairs(flow_list *l)
 /* What the first jobs hold at most: their recordings, and what either running or looking takes beside them. */
 static size_t bytes_of(const flow_list *l, size_t count)
 {
-    const decoder *m = &l->runs[0]->q->model->decoder;
+    const decoder *m = &l->runs[0]->own.q->model->decoder;
     size_t looking = transfer_bytes(m, l->pairs, l->pair_count), running = clean_runs_bytes(l->runs, count);
     size_t bytes = looking > running ? looking : running;
     for (size_t i = 0; i < count; i++)
@@ -152,59 +180,28 @@ static size_t bytes_of(const flow_list *l, size_t count)
     return bytes;
 }
 
-/* The next job joins the others: its run and its pairs beside theirs, as far as memory holds them all. */
-static pb_status join(flow_list *l, question *q, pb_error *err)
+/* Its run and its pairs beside the others'. */
+static pb_status join(together_list *all, pb_error *err)
 {
-    flow_job *j = &l->jobs[l->count];
+    flow_list *l = (flow_list *)all;
+    flow_job *j = &l->jobs[all->count];
     size_t before = l->pair_count;
-    clean_run_plan(&j->run, q, span_pairs_first_destination(&j->f->pairs), l->runs, l->count);
-    l->runs[l->count] = &j->run;
+    clean_run_plan(&j->run, j->run.own.q, span_pairs_first_destination(&j->f->pairs), l->runs, all->count);
+    l->runs[all->count] = &j->run;
+    all->owners[all->count] = &j->run.own;
     add_pairs(l);
-    pb_status status = question_fits(bytes_of(l, l->count + 1), l->jobs[0].options->run.memory, "this flow", err);
+    pb_status status = question_fits(bytes_of(l, all->count + 1), l->jobs[0].options->run.memory, "this flow", err);
     if (!status)
         status = clean_run_open(&j->run, err);
     for (size_t p = before; p < l->pair_count; p++)
         l->pairs[p].recording = j->run.recording;
-    if (status)
+    if (status) {
         l->pair_count = before;
-    return status;
-}
-
-static void drop(flow_job *j)
-{
-    clean_run_free(&j->run);
-    flow_free(j->f);
-}
-
-static bool same_layers(const pb_flow_options *a, const pb_flow_options *b)
-{
-    return a->first_layer == b->first_layer && a->end_layer == b->end_layer;
-}
-
-/* Whether the list may grow by this question, as far as can be seen before it is looked at. */
-static bool has_room(const flow_list *l, const flowing *one)
-{
-    return l->count == 0 || (l->rows < ROWS_ENOUGH && same_layers(one->options, l->jobs[0].options));
-}
-
-/* Takes a question on, or finds that nothing can be said of it; false: it has to wait. */
-static bool take_on(flow_list *l, flowing *one)
-{
-    flow_job *j = &l->jobs[l->count];
-    *j = (flow_job){.f = &one->flow, .options = one->options, .seconds = l->began - one->q->began};
-    one->flow = (flow){0};
-    one->status = choose(j, one->q, &one->why);
-    bool chosen = !one->status;
-    if (chosen)
-        one->status = join(l, one->q, &one->why);
-    if (one->status) {
-        drop(j);
-        return !chosen || l->count == 0;
+        return status;
     }
     make_curves(j->f);
-    l->of[l->count++] = one;
-    l->rows += one->q->length - j->run.first;
-    return true;
+    l->rows += j->run.own.q->length - j->run.first;
+    return PB_OK;
 }
 
 static void report_progress(void *context, double share)
@@ -216,20 +213,6 @@ static void report_progress(void *context, double share)
         run->progress(run->context, "following what flows", share * layers, layers);
 }
 
-/* What the looking took is shared out by how many sources give to how many destinations. */
-static void share_work(flow_list *l, const replay_work *work)
-{
-    double *weights = mem_new(l->count, sizeof *weights);
-    replay_work **works = mem_new(l->count, sizeof *works);
-    for (size_t i = 0; i < l->count; i++)
-        works[i] = &l->runs[i]->work;
-    for (size_t p = 0; p < l->pair_count; p++)
-        weights[l->owners[p]] += (double)(l->pairs[p].source_count * l->pairs[p].destination_count);
-    replay_work_share(works, weights, l->count, work);
-    free(weights);
-    free(works);
-}
-
 static transfer_request request_of(flow_list *l)
 {
     const flow *first = l->jobs[0].f;
@@ -238,13 +221,14 @@ static transfer_request request_of(flow_list *l)
                               .progress = report_progress, .context = l};
 }
 
-/* Adds the list's runs, and looking at them. */
-static void foresee(flow_list *l, run_plan *plan)
+/* The runs, and looking at them. */
+static void foresee(together_list *all, run_plan *plan)
 {
-    const decoder *m = &l->runs[0]->q->model->decoder;
+    flow_list *l = (flow_list *)all;
+    const decoder *m = &l->runs[0]->own.q->model->decoder;
     transfer_request request = request_of(l);
-    *plan = (run_plan){.question = l->runs[0]->q, .wave_bytes = SIZE_MAX, .working_bytes = bytes_of(l, l->count)};
-    clean_runs_foresee(plan, l->runs, l->count, SIZE_MAX);
+    *plan = (run_plan){.question = l->runs[0]->own.q, .wave_bytes = SIZE_MAX, .working_bytes = bytes_of(l, all->count)};
+    clean_runs_foresee(plan, l->runs, all->count, SIZE_MAX);
     transfer_foresee(&plan->forks, m, &request);
 }
 
@@ -255,99 +239,86 @@ static pb_status announce(flow_list *l, pb_error *err)
     run_plan plan;
     if (!o->progress)
         return PB_OK;
-    foresee(l, &plan);
+    foresee(&l->all, &plan);
     pb_status status = run_plan_announce(&plan, l->jobs[0].f->layer_count * l->pair_count, "point", o, err);
     run_plan_free(&plan);
     return status;
 }
 
-pb_status flow_foresee(run_plan *plan, question *q, const pb_flow_options *options, pb_error *err)
+/* What the looking took is shared out by how many sources give to how many destinations. */
+static void share_work(flow_list *l, const replay_work *work)
 {
-    flowing one = {.q = q, .options = options}, *of;
-    flow_job job;
-    clean_run *run;
-    flow_list l = {.jobs = &job, .of = &of, .runs = &run, .began = clock_now()};
-    *plan = (run_plan){.question = q};
-    if (take_on(&l, &one) && !one.status) {
-        foresee(&l, plan);
-        drop(&job);
-    }
-    free(l.pairs);
-    free(l.owners);
-    if (one.status && err)
-        *err = one.why;
-    return one.status;
+    size_t count = l->all.count;
+    double *weights = mem_new(count, sizeof *weights);
+    replay_work **works = mem_new(count, sizeof *works);
+    for (size_t i = 0; i < count; i++)
+        works[i] = &l->runs[i]->own.work;
+    for (size_t p = 0; p < l->pair_count; p++)
+        weights[l->owners[p]] += (double)(l->pairs[p].source_count * l->pairs[p].destination_count);
+    replay_work_share(works, weights, count, work);
+    free(weights);
+    free(works);
 }
 
-static pb_status run(flow_list *l, pb_error *err)
-{
-    replay_work work = {0};
-    transfer_request request = request_of(l);
-    TRY(announce(l, err));
-    TRY(clean_runs_make(l->runs, l->count, SIZE_MAX, err)); /* in one wave: a list is made so */
-    for (size_t i = 0; i < l->count; i++)
-        l->jobs[i].f->run_flop = l->runs[i]->work.flop;
-    TRY(transfer_run(&l->runs[0]->q->model->decoder, &request, &work, err));
-    share_work(l, &work);
-    return PB_OK;
-}
-
-/* Of what all took each has its part, by its operations. */
 static void finish_jobs(flow_list *l)
 {
-    double seconds = clock_now() - l->began;
-    for (size_t i = 0; i < l->count; i++) {
+    for (size_t i = 0; i < l->all.count; i++) {
         flow_job *j = &l->jobs[i];
         finish(j->f);
         j->f->clean = j->run.says;
-        j->f->answer = question_copy_answer(j->run.q, &j->f->answer_count);
+        j->f->answer = question_copy_answer(j->run.own.q, &j->f->answer_count);
         j->f->cost = clean_run_cost(&j->run);
-        j->f->cost.seconds = j->seconds + seconds * clean_run_part(l->runs, l->count, i);
+        j->f->cost.seconds = together_seconds(&l->all, i);
     }
 }
 
-/* Where they fail together, each is looked at by itself, so that it is the failure of one. */
-static void run_all(flow_list *l)
+static pb_status run(together_list *all, pb_error *err)
 {
-    pb_error why = {0};
-    pb_status status = run(l, &why);
-    if (!status)
-        finish_jobs(l);
-    for (size_t i = 0; i < l->count; i++)
-        status ? drop(&l->jobs[i]) : clean_run_free(&l->jobs[i].run);
-    if (status && l->count == 1) {
-        l->of[0]->status = status;
-        l->of[0]->why = why;
-    }
-    for (size_t i = 0; status && l->count > 1 && i < l->count; i++)
-        flow_some(l->of[i], 1);
+    flow_list *l = (flow_list *)all;
+    replay_work work = {0};
+    transfer_request request = request_of(l);
+    TRY(announce(l, err));
+    TRY(clean_runs_make(l->runs, all->count, SIZE_MAX, err)); /* in one wave: a list is made so */
+    for (size_t i = 0; i < all->count; i++)
+        l->jobs[i].f->run_flop = l->runs[i]->own.work.flop;
+    TRY(transfer_run(&l->runs[0]->own.q->model->decoder, &request, &work, err));
+    share_work(l, &work);
+    finish_jobs(l);
+    return PB_OK;
 }
+
+static void release(together_list *all, size_t job)
+{
+    clean_run_free(&((flow_list *)all)->jobs[job].run);
+}
+
+static void forget(together_list *all, size_t job)
+{
+    flow_free(((flow_list *)all)->jobs[job].f);
+}
+
+static const together_method looking = {
+    .one_size = sizeof(flowing), .list_size = sizeof(flow_list), .open = open_list, .close = close_list,
+    .has_room = has_room, .prepare = prepare, .join = join, .foresee = foresee, .run = run, .release = release, .forget = forget,
+};
 
 size_t flow_some(flowing *list, size_t n)
 {
-    flow_list l = {.jobs = mem_new(n, sizeof *l.jobs), .of = mem_new(n, sizeof *l.of), .runs = mem_new(n, sizeof *l.runs),
-                   .began = clock_now()};
-    size_t taken = 0;
-    while (taken < n && has_room(&l, &list[taken]) && take_on(&l, &list[taken]))
-        taken++;
-    if (l.count)
-        run_all(&l);
-    free(l.jobs);
-    free(l.of);
-    free(l.runs);
-    free(l.pairs);
-    free(l.owners);
-    return taken;
+    return together_some(&looking, &list->one, n);
 }
 
 pb_status flow_run_question(flow *f, question *q, const pb_flow_options *options, pb_error *err)
 {
-    flowing one = {.q = q, .options = options};
-    flow_some(&one, 1);
-    *f = one.flow;
-    if (one.status && err)
-        *err = one.why;
-    return one.status;
+    flowing asked = {.one.q = q, .options = options};
+    flow_some(&asked, 1);
+    *f = asked.flow;
+    return together_status(&asked.one, err);
+}
+
+pb_status flow_foresee(run_plan *plan, question *q, const pb_flow_options *options, pb_error *err)
+{
+    flowing asked = {.one.q = q, .options = options};
+    return together_foresee(&looking, &asked.one, plan, err);
 }
 
 void flow_free(flow *f)

@@ -14,6 +14,7 @@
 
 #include "method/clean_run.h"
 #include "method/span_pairs.h"
+#include "method/together.h"
 
 /* From one span to one span. */
 typedef struct flow_curve {
@@ -39,20 +40,15 @@ typedef struct flow {
 pb_status flow_run_question(flow *f, question *q, const pb_flow_options *options, pb_error *err);
 void flow_free(flow *f);
 
-/* One of several questions about one model, each with options of its own; but the first one's options.run is that of all. */
+/* One of several questions (together.h). */
 typedef struct flowing {
-    question *q;
+    together_one one;
     const pb_flow_options *options;
     flow flow;          /* filled in; free it with flow_free */
-    pb_status status;   /* filled in: PB_OK, or nothing can be said of the question, and `why` says why */
-    pb_error why;
 } flowing;
 
-/* Looks at the first questions of a list, at least one; returns how many, so that the caller goes on with the rest. Their runs go
- * through the layers together, as many questions as memory holds and as it takes to keep a walk over the layers busy; what
- * prompts begin with alike is run once, and what its rows give is projected once for all. A question that fails takes no other
- * with it. Where products keep a row's bits, every number is the one that the question gives by itself, to the bit. Of what a
- * list costs each flow has its part, by the operations of its runs. */
+/* Looks at the first of n questions (together_some): as many as memory holds and as it takes to keep a walk over the layers busy.
+ * What prompts begin with alike is run once, and what its rows give is projected once for all. */
 size_t flow_some(flowing *list, size_t n);
 
 /* What looking at the question will take; run_plan_free. */

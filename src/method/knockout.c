@@ -6,11 +6,8 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
-#include "base/process.h"
-#include "engine/replay_owned.h"
 #include "method/answer_choice.h"
 #include "method/verify.h"
 
@@ -20,17 +17,15 @@ typedef struct knockout_job {
     question *q;
     const pb_knockout_options *options;
     clean_run clean;
-    double seconds;      /* before the list began, and its part of what that took */
 } knockout_job;
 
 /* Those whose edges are cut together. */
 typedef struct knockout_list {
-    knockout_job *jobs;  /* [count] */
-    knocking_out **of;   /* [count] */
-    clean_run **runs;    /* [count] the jobs' */
-    size_t count, rows;  /* rows: of their points, at most */
+    together_list all;
+    knockout_job *jobs;  /* [all.count] */
+    clean_run **runs;    /* [all.count] the jobs' */
+    size_t rows;         /* of their points, at most */
     size_t wave_bytes;   /* what forks' rows may take */
-    double began;
 } knockout_list;
 
 /* ---- what is asked ---- */
@@ -120,13 +115,9 @@ static size_t cell_total(const knockout *k)
 /* Forks of many points on their way through the engine, job by job. */
 typedef struct knockout_batch {
     const knockout_list *list;
-    size_t *forks_of;   /* [list->count] */
-    clean_run **owners; /* [most] whose each fork is */
-    replay_fork *forks; /* [most] */
-    edge_cut *cuts;     /* [most][the most pairs of a curve] */
-    score *scores;      /* [most], filled in when they have run */
-    size_t count, pairs;
-    const char *what;   /* for progress */
+    fork_batch forks;
+    edge_cut *cuts;     /* [most forks][pairs] */
+    size_t pairs;       /* the most of a curve */
 } knockout_batch;
 
 static size_t pairs_of_a_curve(const knockout_list *l, size_t count)
@@ -147,26 +138,18 @@ static size_t point_bytes(size_t pairs)
 
 static knockout_batch batch_new(const knockout_list *l, size_t most, const char *what)
 {
-    size_t pairs = pairs_of_a_curve(l, l->count);
-    return (knockout_batch){.list = l, .forks_of = mem_new(l->count, sizeof(size_t)), .owners = mem_new(most, sizeof(clean_run *)),
-                            .forks = mem_new(most, sizeof(replay_fork)), .cuts = mem_new(most * pairs, sizeof(edge_cut)),
-                            .scores = mem_new(most, sizeof(score)), .pairs = pairs, .what = what};
+    size_t pairs = pairs_of_a_curve(l, l->all.count);
+    knockout_batch b = {.list = l, .forks = fork_batch_new(l->all.owners, l->all.count, most),
+                        .cuts = mem_new(most * pairs, sizeof(edge_cut)), .pairs = pairs};
+    b.forks.run = &l->jobs[0].options->run;
+    b.forks.what = what;
+    return b;
 }
 
 static void batch_free(knockout_batch *b)
 {
-    free(b->forks_of);
-    free(b->owners);
-    free(b->forks);
+    fork_batch_free(&b->forks);
     free(b->cuts);
-    free(b->scores);
-}
-
-static void add_fork(knockout_batch *b, size_t job, replay_fork f)
-{
-    b->owners[b->count] = b->list->runs[job];
-    b->forks[b->count++] = f;
-    b->forks_of[job]++;
 }
 
 /* The first row that the cuts change, in their first layer; the question's length when none is, or none that is read: in
@@ -188,59 +171,23 @@ static size_t first_felt(const knockout_job *j, const edge_cut *cuts, size_t cou
 static void add_point(knockout_batch *b, size_t job, const knockout_curve *c, size_t point)
 {
     const knockout_job *j = &b->list->jobs[job];
-    edge_cut *cuts = &b->cuts[b->count * b->pairs];
+    edge_cut *cuts = &b->cuts[b->forks.count * b->pairs];
     cuts_of(j->k, c, point, cuts);
     size_t first = first_felt(j, cuts, c->pair_count);
     if (first == j->q->length)
         return;
-    add_fork(b, job, (replay_fork){.base = j->clean.recording, .first = first, .end = j->q->length, .cuts = cuts,
-                                   .cut_count = c->pair_count, .read_first = j->q->last});
+    fork_batch_add(&b->forks, job, (replay_fork){.base = j->clean.recording, .first = first, .end = j->q->length, .cuts = cuts,
+                                                 .cut_count = c->pair_count, .read_first = j->q->last});
 }
 
 /* The same in its plain form: a full forward pass that shares nothing. */
 static void add_plain(knockout_batch *b, size_t job, const knockout_curve *c, size_t point)
 {
     const knockout_job *j = &b->list->jobs[job];
-    edge_cut *cuts = &b->cuts[b->count * b->pairs];
+    edge_cut *cuts = &b->cuts[b->forks.count * b->pairs];
     cuts_of(j->k, c, point, cuts);
-    add_fork(b, job, (replay_fork){.end = j->q->length, .input = j->q->input, .cuts = cuts, .cut_count = c->pair_count,
-                                   .read_first = j->q->last, .plain = true});
-}
-
-static pb_status read_batch(void *context, replay_fork *const *forks, size_t count, pb_error *err)
-{
-    knockout_batch *b = context;
-    score *scores = mem_new(count, sizeof *scores);
-    clean_run **owners = mem_new(count, sizeof *owners);
-    for (size_t i = 0; i < count; i++)
-        owners[i] = b->owners[forks[i] - b->forks];
-    pb_status status = clean_run_scores(owners, forks, count, scores, err);
-    for (size_t i = 0; i < count && !status; i++)
-        b->scores[forks[i] - b->forks] = scores[i];
-    free(scores);
-    free(owners);
-    return status;
-}
-
-static void batch_progress(void *context, double share)
-{
-    const knockout_batch *b = context;
-    const pb_run_options *run = &b->list->jobs[0].options->run;
-    if (run->progress)
-        run->progress(run->context, b->what, share * (double)b->count, (double)b->count);
-}
-
-/* In waves of at most `memory` bytes of rows; 0: one at a time. */
-static pb_status batch_run(knockout_batch *b, size_t memory, pb_error *err)
-{
-    const knockout_list *l = b->list;
-    replay_options options = {.memory = memory, .finished = read_batch, .progress = batch_progress, .context = b};
-    replay_work **works = mem_new(l->count, sizeof *works);
-    for (size_t i = 0; i < l->count; i++)
-        works[i] = &l->runs[i]->work;
-    pb_status status = replay_owned(&l->jobs[0].q->model->decoder, b->forks, b->forks_of, works, l->count, &options, err);
-    free(works);
-    return status;
+    fork_batch_add(&b->forks, job, (replay_fork){.end = j->q->length, .input = j->q->input, .cuts = cuts,
+                                                 .cut_count = c->pair_count, .read_first = j->q->last, .plain = true});
 }
 
 static void store(knockout *k, size_t cell, double prob, double logprob)
@@ -257,20 +204,20 @@ static void add_points(knockout_batch *b, size_t job, size_t *slot)
 {
     const knockout_job *j = &b->list->jobs[job];
     for (size_t i = 0; i < cell_total(j->k); i++) {
-        size_t before = b->count;
+        size_t before = b->forks.count;
         (j->options->naive ? add_plain : add_point)(b, job, &j->k->curves[i / j->k->layer_count], i % j->k->layer_count);
-        slot[i] = b->count > before ? b->count : 0;
+        slot[i] = b->forks.count > before ? b->forks.count : 0;
     }
 }
 
 static void fill_in(knockout *k, const knockout_batch *b, size_t job, const size_t *slot)
 {
     for (size_t i = 0; i < cell_total(k); i++) {
-        const score *cut = slot[i] ? &b->scores[slot[i] - 1] : NULL;
+        const score *cut = slot[i] ? &b->forks.scores[slot[i] - 1] : NULL;
         store(k, i, cut ? cut->prob : k->clean.prob, cut ? cut->logprob : k->clean.logprob);
     }
     k->cost.cells = cell_total(k);
-    k->cost.cells_skipped = cell_total(k) - b->forks_of[job];
+    k->cost.cells_skipped = cell_total(k) - b->forks.forks_of[job];
 }
 
 static size_t cells_of(const knockout_list *l, size_t count)
@@ -283,35 +230,19 @@ static size_t cells_of(const knockout_list *l, size_t count)
 
 static pb_status run_cells(knockout_list *l, pb_error *err)
 {
-    size_t cells = cells_of(l, l->count), *slot = mem_new(cells, sizeof *slot);
+    size_t cells = cells_of(l, l->all.count), *slot = mem_new(cells, sizeof *slot);
     knockout_batch b = batch_new(l, cells, "cutting");
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = 0; i < l->all.count; i++)
         add_points(&b, i, slot + cells_of(l, i));
-    pb_status status = batch_run(&b, l->jobs[0].options->naive ? 0 : l->wave_bytes, err);
-    for (size_t i = 0; i < l->count && !status; i++)
+    pb_status status = fork_batch_run(&b.forks, l->jobs[0].options->naive ? 0 : l->wave_bytes, err);
+    for (size_t i = 0; i < l->all.count && !status; i++)
         fill_in(l->jobs[i].k, &b, i, slot + cells_of(l, i));
     batch_free(&b);
     free(slot);
     return status;
 }
 
-/* ---- cost, and checks ---- */
-
-static void fill_cost(knockout_job *j)
-{
-    trace_cost *cost = &j->k->cost;
-    const replay_work *work = &j->clean.work;
-    method_cost all = clean_run_cost(&j->clean);
-    cost->seconds = j->seconds;
-    cost->flop = all.flop;
-    cost->peak_rss_bytes = all.peak_rss_bytes;
-    cost->naive_flop = (double)cost->cells * question_pass_flop(j->q);
-    cost->waves = work->waves;
-    cost->products = work->products;
-    cost->attention = work->attention;
-    cost->loading = work->loading;
-    cost->readout = j->clean.readout_seconds;
-}
+/* ---- checks ---- */
 
 /* Of a list of one. */
 static pb_status verify(const knockout_list *l, pb_error *err)
@@ -325,10 +256,10 @@ static pb_status verify(const knockout_list *l, pb_error *err)
     knockout_batch b = batch_new(l, n, "verifying");
     for (size_t i = 0; i < n; i++)
         add_plain(&b, 0, &k->curves[order[i] / k->layer_count], order[i] % k->layer_count);
-    pb_status status = batch_run(&b, 0, err);
+    pb_status status = fork_batch_run(&b.forks, 0, err);
     for (size_t i = 0; i < n && !status; i++) {
         double prob = k->curves[order[i] / k->layer_count].prob[order[i] % k->layer_count];
-        k->verify_max_rel_diff = fmax(k->verify_max_rel_diff, verify_difference(prob, b.scores[i].prob));
+        k->verify_max_rel_diff = fmax(k->verify_max_rel_diff, verify_difference(prob, b.forks.scores[i].prob));
     }
     k->verify_cells = n;
     batch_free(&b);
@@ -336,10 +267,45 @@ static pb_status verify(const knockout_list *l, pb_error *err)
     return status;
 }
 
-/* ---- several questions ---- */
+/* ---- several questions: see together.h ---- */
 
 /* Rows of points, over all questions, that keep a walk over the layers busy: to read the weights takes little time beside them. */
 enum { ROWS_ENOUGH = 16384 };
+
+static void open_list(together_list *all, size_t most)
+{
+    knockout_list *l = (knockout_list *)all;
+    l->jobs = mem_new(most, sizeof *l->jobs);
+    l->runs = mem_new(most, sizeof *l->runs);
+}
+
+static void close_list(together_list *all)
+{
+    knockout_list *l = (knockout_list *)all;
+    free(l->jobs);
+    free(l->runs);
+}
+
+/* A plain form shares nothing: such a question goes by itself. */
+static bool is_shared(const pb_knockout_options *o)
+{
+    return !o->naive && !o->verify;
+}
+
+static bool has_room(const together_list *all, const together_one *one)
+{
+    const knockout_list *l = (const knockout_list *)all;
+    return l->rows < ROWS_ENOUGH && is_shared(((const knocking_out *)one)->options) && is_shared(l->jobs[0].options);
+}
+
+static pb_status prepare(together_list *all, together_one *one, pb_error *err)
+{
+    knocking_out *asked = (knocking_out *)one;
+    knockout_job *j = &((knockout_list *)all)->jobs[all->count];
+    asked->knockout = (knockout){0};
+    *j = (knockout_job){.k = &asked->knockout, .q = one->q, .options = asked->options};
+    return choose(j, err);
+}
 
 /* What the budget leaves for the rows of a wave of the first jobs; too small a budget is an error that says what is needed. */
 static pb_status divide(knockout_list *l, size_t count, pb_error *err)
@@ -359,68 +325,34 @@ static pb_status divide(knockout_list *l, size_t count, pb_error *err)
     return PB_OK;
 }
 
-/* The next job joins the others, as far as memory holds them all. */
-static pb_status join(knockout_list *l, pb_error *err)
+static pb_status join(together_list *all, pb_error *err)
 {
-    knockout_job *j = &l->jobs[l->count];
-    l->runs[l->count] = &j->clean;
-    clean_run_plan(&j->clean, j->q, span_pairs_first_destination(&j->k->pairs), l->runs, l->count);
-    TRY(divide(l, l->count + 1, err));
-    return clean_run_open(&j->clean, err);
+    knockout_list *l = (knockout_list *)all;
+    knockout_job *j = &l->jobs[all->count];
+    size_t first = span_pairs_first_destination(&j->k->pairs);
+    l->runs[all->count] = &j->clean;
+    all->owners[all->count] = &j->clean.own;
+    clean_run_plan(&j->clean, j->q, first, l->runs, all->count);
+    TRY(divide(l, all->count + 1, err));
+    TRY(clean_run_open(&j->clean, err));
+    l->rows += cell_total(j->k) * (j->q->length - first);
+    return PB_OK;
 }
 
-/* A plain form shares nothing: such a question goes by itself. */
-static bool is_shared(const pb_knockout_options *o)
+/* The runs and points. */
+static void foresee(together_list *all, run_plan *plan)
 {
-    return !o->naive && !o->verify;
-}
-
-/* Whether the list may grow by this question, as far as can be seen before it is looked at. */
-static bool has_room(const knockout_list *l, const knocking_out *one)
-{
-    return l->count == 0 || (l->rows < ROWS_ENOUGH && is_shared(one->options) && is_shared(l->jobs[0].options));
-}
-
-static void drop(knockout_job *j)
-{
-    clean_run_free(&j->clean);
-    knockout_free(j->k);
-}
-
-/* Takes a question on, or finds that it cannot be cut; false: it has to wait. */
-static bool take_on(knockout_list *l, knocking_out *one)
-{
-    knockout_job *j = &l->jobs[l->count];
-    *j = (knockout_job){.k = &one->knockout, .q = one->q, .options = one->options, .seconds = l->began - one->q->began};
-    one->knockout = (knockout){0};
-    one->status = choose(j, &one->why);
-    bool chosen = !one->status;
-    if (chosen)
-        one->status = join(l, &one->why);
-    if (one->status) {
-        drop(j);
-        return !chosen || l->count == 0;
-    }
-    l->of[l->count++] = one;
-    l->rows += cell_total(j->k) * (one->q->length - span_pairs_first_destination(&j->k->pairs));
-    return true;
-}
-
-/* ---- what it takes ---- */
-
-/* Adds the list's runs and points. */
-static void foresee(const knockout_list *l, run_plan *plan)
-{
+    const knockout_list *l = (const knockout_list *)all;
     const decoder *m = &l->jobs[0].q->model->decoder;
-    size_t cells = cells_of(l, l->count), *slot = mem_new(cells, sizeof *slot);
+    size_t cells = cells_of(l, all->count), *slot = mem_new(cells, sizeof *slot);
     knockout_batch b = batch_new(l, cells, "");
     *plan = (run_plan){.question = l->jobs[0].q, .wave_bytes = l->wave_bytes};
-    clean_runs_foresee(plan, l->runs, l->count, l->wave_bytes);
-    for (size_t i = 0; i < l->count; i++) {
+    clean_runs_foresee(plan, l->runs, all->count, l->wave_bytes);
+    for (size_t i = 0; i < all->count; i++) {
         add_points(&b, i, slot);
-        plan->reads += b.forks_of[i] * question_answer_tokens(l->jobs[i].q);
+        plan->reads += b.forks.forks_of[i] * question_answer_tokens(l->jobs[i].q);
     }
-    replay_plan_add(&plan->forks, m, b.forks, b.count, l->jobs[0].options->naive ? 0 : l->wave_bytes);
+    replay_plan_add(&plan->forks, m, b.forks.forks, b.forks.count, l->jobs[0].options->naive ? 0 : l->wave_bytes);
     plan->working_bytes = question_budget(l->jobs[0].options->run.memory) - l->wave_bytes +
                           plan->forks.largest * m->config.d_model * sizeof(float);
     batch_free(&b);
@@ -428,100 +360,77 @@ static void foresee(const knockout_list *l, run_plan *plan)
 }
 
 /* What all of it will take is said before. */
-static pb_status announce(const knockout_list *l, pb_error *err)
+static pb_status announce(knockout_list *l, pb_error *err)
 {
     const pb_run_options *o = &l->jobs[0].options->run;
     run_plan plan;
     if (!o->progress)
         return PB_OK;
-    foresee(l, &plan);
-    pb_status status = run_plan_announce(&plan, cells_of(l, l->count), "point", o, err);
+    foresee(&l->all, &plan);
+    pb_status status = run_plan_announce(&plan, cells_of(l, l->all.count), "point", o, err);
     run_plan_free(&plan);
     return status;
 }
 
-pb_status knockout_foresee(run_plan *plan, question *q, const pb_knockout_options *options, pb_error *err)
+static void fill_costs(knockout_list *l)
 {
-    knocking_out one = {.q = q, .options = options}, *of;
-    knockout_job job;
-    clean_run *run;
-    knockout_list l = {.jobs = &job, .of = &of, .runs = &run, .began = clock_now()};
-    *plan = (run_plan){.question = q};
-    if (!take_on(&l, &one) || one.status) {
-        if (err)
-            *err = one.why;
-        return one.status;
+    for (size_t i = 0; i < l->all.count; i++) {
+        const knockout_job *j = &l->jobs[i];
+        trace_cost *cost = &j->k->cost;
+        fork_owner_cost(&j->clean.own, question_vision_flop(j->q), cost);
+        cost->seconds = together_seconds(&l->all, i);
+        cost->naive_flop = (double)cost->cells * question_pass_flop(j->q);
     }
-    foresee(&l, plan);
-    drop(&job);
-    return PB_OK;
 }
 
-static pb_status run(knockout_list *l, pb_error *err)
+static pb_status run(together_list *all, pb_error *err)
 {
-    TRY(divide(l, l->count, err)); /* another one may have been turned away */
+    knockout_list *l = (knockout_list *)all;
+    TRY(divide(l, all->count, err)); /* another one may have been turned away */
     TRY(announce(l, err));
-    TRY(clean_runs_make(l->runs, l->count, l->wave_bytes, err));
-    for (size_t i = 0; i < l->count; i++) {
+    TRY(clean_runs_make(l->runs, all->count, l->wave_bytes, err));
+    for (size_t i = 0; i < all->count; i++) {
         knockout *k = l->jobs[i].k;
         k->clean = l->jobs[i].clean.says;
         k->answer = question_copy_answer(l->jobs[i].q, &k->answer_count);
     }
-    return run_cells(l, err);
+    TRY(run_cells(l, err));
+    fill_costs(l);
+    return verify(l, err);
 }
 
-/* What all of them took, by what each of them was of it. */
-static void fill_costs(knockout_list *l)
+static void release(together_list *all, size_t job)
 {
-    double seconds = clock_now() - l->began;
-    for (size_t i = 0; i < l->count; i++) {
-        l->jobs[i].seconds += seconds * clean_run_part(l->runs, l->count, i);
-        fill_cost(&l->jobs[i]);
-    }
+    clean_run_free(&((knockout_list *)all)->jobs[job].clean);
 }
 
-/* Where they fail together, each goes by itself, so that it is the failure of one. */
-static void run_all(knockout_list *l)
+static void forget(together_list *all, size_t job)
 {
-    pb_error why = {0};
-    pb_status status = run(l, &why);
-    if (!status) {
-        fill_costs(l);
-        status = verify(l, &why);
-    }
-    for (size_t i = 0; i < l->count; i++)
-        status ? drop(&l->jobs[i]) : clean_run_free(&l->jobs[i].clean);
-    if (status && l->count == 1) {
-        l->of[0]->status = status;
-        l->of[0]->why = why;
-    }
-    for (size_t i = 0; status && l->count > 1 && i < l->count; i++)
-        knockout_some(l->of[i], 1);
+    knockout_free(((knockout_list *)all)->jobs[job].k);
 }
+
+static const together_method cutting = {
+    .one_size = sizeof(knocking_out), .list_size = sizeof(knockout_list), .open = open_list, .close = close_list,
+    .has_room = has_room, .prepare = prepare, .join = join, .foresee = foresee, .run = run, .release = release, .forget = forget,
+};
 
 size_t knockout_some(knocking_out *list, size_t n)
 {
-    knockout_list l = {.jobs = mem_new(n, sizeof *l.jobs), .of = mem_new(n, sizeof *l.of), .runs = mem_new(n, sizeof *l.runs),
-                       .began = clock_now()};
-    size_t taken = 0;
-    while (taken < n && has_room(&l, &list[taken]) && take_on(&l, &list[taken]))
-        taken++;
-    if (l.count)
-        run_all(&l);
-    free(l.jobs);
-    free(l.of);
-    free(l.runs);
-    return taken;
+    return together_some(&cutting, &list->one, n);
 }
 
 pb_status knockout_run_question(knockout *k, question *q, const pb_knockout_options *options, pb_error *err)
 {
-    knocking_out one = {.q = q, .options = options};
-    knockout_some(&one, 1);
-    *k = one.knockout;
-    if (one.status && err)
-        *err = one.why;
-    return one.status;
+    knocking_out asked = {.one.q = q, .options = options};
+    knockout_some(&asked, 1);
+    *k = asked.knockout;
+    return together_status(&asked.one, err);
+}
+
+pb_status knockout_foresee(run_plan *plan, question *q, const pb_knockout_options *options, pb_error *err)
+{
+    knocking_out asked = {.one.q = q, .options = options};
+    return together_foresee(&cutting, &asked.one, plan, err);
 }
 
 void knockout_free(knockout *k)

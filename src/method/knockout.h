@@ -8,7 +8,8 @@
 #include "method/clean_run.h"
 #include "method/layers.h"
 #include "method/span_pairs.h"
-#include "method/trace.h"
+#include "method/together.h"
+#include "method/cost.h"
 
 /* One set of cuts, made around each layer. */
 typedef struct knockout_curve {
@@ -40,20 +41,15 @@ typedef struct knockout {
 pb_status knockout_run_question(knockout *k, question *q, const pb_knockout_options *options, pb_error *err);
 void knockout_free(knockout *k);
 
-/* One of several questions about one model, each with options of its own; but the first one's options.run is that of all. */
+/* One of several questions (together.h). */
 typedef struct knocking_out {
-    question *q;
+    together_one one;
     const pb_knockout_options *options;
     knockout knockout;  /* filled in; free it with knockout_free */
-    pb_status status;   /* filled in: PB_OK, or nothing can be cut in the question, and `why` says why */
-    pb_error why;
 } knocking_out;
 
-/* Cuts in the first questions of a list, at least one; returns how many, so that the caller goes on with the rest. Their runs and
- * points go through the layers together, as many questions as memory holds and as it takes to keep a walk over the layers busy;
- * what prompts begin with alike is run once. A question that fails takes no other with it. Where products keep a row's bits,
- * every number is the one that the question gives by itself, to the bit. Of what a list costs each has its part, by the
- * operations of its runs. */
+/* Cuts in the first of n questions (together_some): their runs and points go through the layers together, as many questions as
+ * memory holds and as it takes to keep a walk over the layers busy. What prompts begin with alike is run once. */
 size_t knockout_some(knocking_out *list, size_t n);
 
 /* What cutting in the question will take; run_plan_free. */

@@ -124,8 +124,8 @@ static pb_status read_cells(lens_job *j, clean_run *run, pb_error *err)
         for (size_t k = 0; k < K; k++)
             n->top_prob[i * K + k] = exp((double)j->top_logit[i * K + k] - j->reads[i].log_sum_exp);
     }
-    run->readout_seconds += clock_now() - begin;
-    run->readout_flop += (double)cells * decoder_readout_flop(&m->config);
+    run->own.readout_seconds += clock_now() - begin;
+    run->own.readout_flop += (double)cells * decoder_readout_flop(&m->config);
     return PB_OK;
 }
 

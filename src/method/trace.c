@@ -7,34 +7,15 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "base/process.h"
-#include "engine/replay_owned.h"
 #include "method/trace_job.h"
 #include "method/trace_tower.h"
 
-void trace_fill_cost(trace_job *j)
+void trace_fill_cost(trace_job *j, double seconds)
 {
     trace_cost *cost = &j->t->cost;
-    cost->seconds = j->seconds;
-    cost->flop = j->work.flop + j->readout_flop + j->vision_flop;
+    fork_owner_cost(&j->own, j->vision_flop, cost);
+    cost->seconds = seconds;
     cost->naive_flop = (double)(cost->cells * j->samples) * question_pass_flop(j->q) + trace_tower_naive_flop(j);
-    cost->waves = j->work.waves;
-    cost->peak_rss_bytes = process_peak_bytes();
-    cost->products = j->work.products;
-    cost->attention = j->work.attention;
-    cost->loading = j->work.loading;
-    cost->readout = j->readout_seconds;
-}
-
-pb_status trace_replay(trace_job *jobs, size_t count, replay_fork *forks, const size_t *fork_counts,
-                       const replay_options *options, pb_error *err)
-{
-    replay_work **works = mem_new(count, sizeof *works);
-    for (size_t i = 0; i < count; i++)
-        works[i] = &jobs[i].work;
-    pb_status status = replay_owned(&jobs[0].q->model->decoder, forks, fork_counts, works, count, options, err);
-    free(works);
-    return status;
 }
 
 static void keep_corruptions(trace_job *j)
@@ -51,9 +32,114 @@ pb_status trace_prepare(trace_job *j, pb_error *err)
     TRY(trace_choose(j, err));
     TRY(corruption_prepare(&j->corruption, j->q, j->options, err));
     j->samples = j->t->samples = j->corruption.samples;
+    j->own = (fork_owner){.q = j->q, .foil = j->t->foil};
     keep_corruptions(j);
     TRY(trace_choose_cells(j, err));
     return trace_inputs(j, err);
+}
+
+void trace_job_free(trace_job *j)
+{
+    for (size_t s = 0; s < j->samples; s++) {
+        if (j->inputs)
+            free(j->inputs[s]);
+        if (j->corrupted)
+            recording_free(j->corrupted[s]);
+    }
+    recording_free(j->clean);
+    trace_tower_free(j);
+    corruption_free(&j->corruption);
+    free(j->inputs);
+    free(j->first_changed);
+    free(j->corrupted_bases);
+    free(j->corrupted);
+    free(j->references);
+    free(j->corrupted_score);
+    free(j->clean_prob);
+    free(j->corrupted_prob);
+}
+
+/* ---- several questions: see together.h ---- */
+
+/* Rows of cells, over all of them, that keep a walk over the layers busy: to read the weights takes little time beside them. */
+enum { ROWS_ENOUGH = 16384 };
+
+/* Those that are traced together. */
+typedef struct trace_list {
+    together_list all;
+    trace_job *jobs;      /* [all.count] */
+    size_t rows, held;    /* of their cells, and bytes */
+    const question *first;
+    double vision_before; /* question_vision_flop(first) when all began */
+} trace_list;
+
+static void open_list(together_list *all, size_t most)
+{
+    trace_list *l = (trace_list *)all;
+    l->jobs = mem_new(most, sizeof *l->jobs);
+}
+
+static void close_list(together_list *all)
+{
+    free(((trace_list *)all)->jobs);
+}
+
+/* Rows that a job's cells run, at most. */
+static size_t cell_rows(const trace_job *j)
+{
+    size_t rows = 0, heads = 0;
+    for (size_t s = 0; s < j->t->site_count; s++)
+        heads += j->t->sites[s].heads;
+    for (size_t i = 0; i < j->t->cell_count; i++)
+        rows += j->q->length - j->t->cells[i].positions[0];
+    return rows * heads * j->t->layer_count * j->samples;
+}
+
+/* A plain form shares nothing: such a question is traced by itself. */
+static bool is_shared(const pb_trace_options *o)
+{
+    return !o->naive && !o->verify;
+}
+
+static bool has_room(const together_list *all, const together_one *one)
+{
+    const trace_list *l = (const trace_list *)all;
+    const pb_trace_options *first = l->jobs[0].options;
+    return l->rows < ROWS_ENOUGH && l->held < question_budget(first->run.memory) / 2 && is_shared(first) &&
+           is_shared(((const tracing *)one)->options);
+}
+
+static pb_status prepare(together_list *all, together_one *one, pb_error *err)
+{
+    trace_list *l = (trace_list *)all;
+    tracing *asked = (tracing *)one;
+    trace_job *j = &l->jobs[all->count];
+    asked->trace = (trace){.foil = -1};
+    *j = (trace_job){.t = &asked->trace, .q = one->q, .options = asked->options};
+    if (!l->first) {
+        l->first = one->q;
+        l->vision_before = question_vision_flop(one->q);
+    }
+    double others = question_vision_flop(l->first) - l->vision_before;
+    TRY(trace_prepare(j, err));
+    j->vision_flop = question_vision_flop(j->q) - others; /* from its opening on, without the others' */
+    return PB_OK;
+}
+
+static pb_status join(together_list *all, pb_error *err)
+{
+    trace_list *l = (trace_list *)all;
+    trace_job *j = &l->jobs[all->count];
+    TRY(trace_join(l->jobs, all->count + 1, err));
+    all->owners[all->count] = &j->own;
+    l->rows += cell_rows(j);
+    l->held += j->held_bytes;
+    return PB_OK;
+}
+
+static void foresee(together_list *all, run_plan *plan)
+{
+    trace_plan_jobs(plan, ((trace_list *)all)->jobs, all->count);
 }
 
 /* What tracing will take is said before. */
@@ -79,161 +165,54 @@ static pb_status run_tower(trace_job *j, pb_error *err)
     return PB_OK;
 }
 
-static pb_status run(trace_job *jobs, size_t count, pb_error *err)
+static pb_status run(together_list *all, pb_error *err)
 {
-    TRY(announce(jobs, count, err));
-    TRY(trace_references(jobs, count, err));
-    TRY(trace_cells(jobs, count, err));
-    for (size_t i = 0; i < count; i++)
+    trace_job *jobs = ((trace_list *)all)->jobs;
+    TRY(announce(jobs, all->count, err));
+    TRY(trace_references(jobs, all->count, err));
+    TRY(trace_cells(jobs, all->count, err));
+    for (size_t i = 0; i < all->count; i++)
         TRY(run_tower(&jobs[i], err));
-    return PB_OK;
+    for (size_t i = 0; i < all->count; i++)
+        trace_fill_cost(&jobs[i], together_seconds(all, i));
+    return trace_verify(jobs, all->count, err);
 }
 
-void trace_job_free(trace_job *j)
+static void release(together_list *all, size_t job)
 {
-    for (size_t s = 0; s < j->samples; s++) {
-        if (j->inputs)
-            free(j->inputs[s]);
-        if (j->corrupted)
-            recording_free(j->corrupted[s]);
-    }
-    recording_free(j->clean);
-    trace_tower_free(j);
-    corruption_free(&j->corruption);
-    free(j->inputs);
-    free(j->first_changed);
-    free(j->corrupted_bases);
-    free(j->corrupted);
-    free(j->references);
-    free(j->corrupted_score);
-    free(j->clean_prob);
-    free(j->corrupted_prob);
+    trace_job_free(&((trace_list *)all)->jobs[job]);
 }
 
-/* ---- several questions ---- */
-
-/* Rows of cells, over all of them, that keep a walk over the layers busy: to read the weights takes little time beside them. */
-enum { ROWS_ENOUGH = 16384 };
-
-/* Those that are traced together. */
-typedef struct trace_list {
-    trace_job *jobs;   /* [count] */
-    tracing **of;      /* [count] */
-    size_t count, rows, held;
-    double began;
-    const question *first;
-    double vision_before; /* question_vision_flop(first) when all began */
-} trace_list;
-
-/* Rows that a job's cells run, at most. */
-static size_t cell_rows(const trace_job *j)
+static void forget(together_list *all, size_t job)
 {
-    size_t rows = 0, heads = 0;
-    for (size_t s = 0; s < j->t->site_count; s++)
-        heads += j->t->sites[s].heads;
-    for (size_t i = 0; i < j->t->cell_count; i++)
-        rows += j->q->length - j->t->cells[i].positions[0];
-    return rows * heads * j->t->layer_count * j->samples;
+    trace_free(((trace_list *)all)->jobs[job].t);
 }
 
-/* A plain form shares nothing: such a question is traced by itself. */
-static bool is_shared(const pb_trace_options *o)
-{
-    return !o->naive && !o->verify;
-}
-
-static void drop(trace_job *j)
-{
-    trace_job_free(j);
-    trace_free(j->t);
-}
-
-/* Whether the list may grow by this question, as far as can be seen before it is prepared. */
-static bool has_room(const trace_list *l, const tracing *one)
-{
-    if (l->count == 0)
-        return true;
-    size_t budget = question_budget(l->jobs[0].options->run.memory);
-    return l->rows < ROWS_ENOUGH && l->held < budget / 2 && is_shared(one->options) && is_shared(l->jobs[0].options);
-}
-
-/* Takes a question on, or finds that it cannot be traced; false: it has to wait. */
-static bool take_on(trace_list *l, tracing *one)
-{
-    trace_job *j = &l->jobs[l->count];
-    *j = (trace_job){.t = &one->trace, .q = one->q, .options = one->options, .seconds = l->began - one->q->began};
-    one->trace = (trace){.foil = -1};
-    double others = question_vision_flop(l->first) - l->vision_before;
-    one->status = trace_prepare(j, &one->why);
-    bool prepared = !one->status;
-    if (prepared)
-        one->status = trace_join(l->jobs, l->count + 1, &one->why);
-    if (one->status) {
-        drop(j);
-        return !prepared || l->count == 0;
-    }
-    j->vision_flop = question_vision_flop(j->q) - others; /* from its opening on, without the others' */
-    l->of[l->count++] = one;
-    l->rows += cell_rows(j);
-    l->held += j->held_bytes;
-    return true;
-}
-
-/* What all of them took, by what each of them was of it. */
-static void fill_costs(trace_list *l)
-{
-    double all = 0, seconds = clock_now() - l->began;
-    for (size_t i = 0; i < l->count; i++)
-        all += l->jobs[i].work.flop;
-    for (size_t i = 0; i < l->count; i++) {
-        trace_job *j = &l->jobs[i];
-        j->seconds += l->count == 1 ? seconds : all > 0 ? seconds * j->work.flop / all : 0;
-        trace_fill_cost(j);
-    }
-}
-
-/* Where they fail together, each is traced by itself, so that it is the failure of one. */
-static void trace_all(trace_list *l)
-{
-    pb_error why = {0};
-    pb_status status = run(l->jobs, l->count, &why);
-    if (!status) {
-        fill_costs(l);
-        status = trace_verify(l->jobs, l->count, &why);
-    }
-    for (size_t i = 0; i < l->count; i++)
-        status ? drop(&l->jobs[i]) : trace_job_free(&l->jobs[i]);
-    if (status && l->count == 1) {
-        l->of[0]->status = status;
-        l->of[0]->why = why;
-    }
-    for (size_t i = 0; status && l->count > 1 && i < l->count; i++)
-        trace_some(l->of[i], 1);
-}
+static const together_method traces = {
+    .one_size = sizeof(tracing), .list_size = sizeof(trace_list), .open = open_list, .close = close_list,
+    .has_room = has_room, .prepare = prepare, .join = join, .foresee = foresee, .run = run, .release = release, .forget = forget,
+};
 
 size_t trace_some(tracing *list, size_t n)
 {
-    trace_list l = {.jobs = mem_new(n, sizeof *l.jobs), .of = mem_new(n, sizeof *l.of), .began = clock_now(),
-                    .first = list[0].q, .vision_before = question_vision_flop(list[0].q)};
-    size_t taken = 0;
-    while (taken < n && has_room(&l, &list[taken]) && take_on(&l, &list[taken]))
-        taken++;
-    if (l.count)
-        trace_all(&l);
-    free(l.jobs);
-    free(l.of);
-    return taken;
+    return together_some(&traces, &list->one, n);
 }
 
 pb_status trace_run_question(trace *t, question *q, const pb_trace_options *options, pb_error *err)
 {
-    tracing one = {.q = q, .options = options};
-    trace_some(&one, 1);
-    *t = one.trace;
-    if (one.status && err)
-        *err = one.why;
-    return one.status;
+    tracing asked = {.one.q = q, .options = options};
+    trace_some(&asked, 1);
+    *t = asked.trace;
+    return together_status(&asked.one, err);
 }
+
+pb_status trace_foresee(run_plan *plan, question *q, const pb_trace_options *options, pb_error *err)
+{
+    tracing asked = {.one.q = q, .options = options};
+    return together_foresee(&traces, &asked.one, plan, err);
+}
+
+/* ---- results ---- */
 
 static void grid_free(trace_grid *g)
 {

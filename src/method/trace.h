@@ -12,10 +12,12 @@
 #include <stdint.h>
 
 #include "engine/site.h"
+#include "method/cost.h"
 #include "method/layers.h"
 #include "method/question.h"
 #include "method/run_plan.h"
 #include "method/score.h"
+#include "method/together.h"
 
 typedef enum trace_direction { TRACE_DENOISE, TRACE_NOISE } trace_direction;
 
@@ -60,15 +62,6 @@ typedef struct trace_estimates {
     double spearman;                     /* over all sites' cells, where all were run; else NAN */
 } trace_estimates;
 
-typedef struct trace_cost {
-    double seconds, flop, naive_flop;    /* from the picture to the last cell, without --verify; naive_flop: a full-length
-                                          * forward pass of the decoder per cell */
-    size_t cells, cells_skipped;         /* skipped: known without running */
-    size_t waves;
-    size_t peak_rss_bytes;
-    double products, attention, readout, loading; /* seconds spent in each */
-} trace_cost;
-
 typedef struct trace {
     size_t layer_count, *layers;         /* the layers asked for */
     size_t cell_count;                   /* columns: one per position, or per group */
@@ -109,20 +102,16 @@ typedef struct trace {
 pb_status trace_run_question(trace *t, question *q, const pb_trace_options *options, pb_error *err);
 void trace_free(trace *t);
 
-/* One of several questions about one model, each with options of its own; but the first one's options.run is that of all. */
+/* One of several questions (together.h). */
 typedef struct tracing {
-    question *q;
+    together_one one;
     const pb_trace_options *options;
     trace trace;        /* filled in; free it with trace_free */
-    pb_status status;   /* filled in: PB_OK, or the question has no trace, and `why` says why */
-    pb_error why;
 } tracing;
 
-/* Traces the first questions of a list, at least one; returns how many, so that the caller goes on with the rest. Their runs and
- * cells go through the layers together, as many questions as memory holds and as it takes to keep a walk over the layers busy;
- * and what their prompts begin with alike, clean or corrupted, is run once. A question that fails takes no other with it. Where
- * products keep a row's bits, every number is the one that the question gives by itself, to the bit. Of what a list costs each
- * trace has its part, by the operations of its runs. */
+/* Traces the first of n questions (together_some): their runs and cells go through the layers together, as many questions as
+ * memory holds and as it takes to keep a walk over the layers busy. What their prompts begin with alike, clean or corrupted, is
+ * run once. */
 size_t trace_some(tracing *list, size_t n);
 
 /* logprob of the run into which activations are put: the corrupted one, or with direction `noise` the clean one. */

@@ -143,47 +143,21 @@ static replay_fork plain_fork(const trace_job *j, const row_edit *edits, size_t 
 
 trace_batch trace_batch_new(trace_job *jobs, size_t job_count, size_t most, const char *what)
 {
-    return (trace_batch){.jobs = jobs, .job_count = job_count, .fork_counts = mem_new(job_count, sizeof(size_t)),
-                         .owners = mem_new(most, sizeof(trace_job *)), .forks = mem_new(most, sizeof(replay_fork)),
-                         .edits = mem_new(most, sizeof(row_edit[2])), .scores = mem_new(most, sizeof(score)), .what = what};
+    fork_owner **owners = mem_new(job_count, sizeof *owners);
+    for (size_t i = 0; i < job_count; i++)
+        owners[i] = &jobs[i].own;
+    trace_batch b = {.jobs = jobs, .owners = owners, .forks = fork_batch_new(owners, job_count, most),
+                     .edits = mem_new(most, sizeof(row_edit[2]))};
+    b.forks.run = &jobs[0].options->run;
+    b.forks.what = what;
+    return b;
 }
 
 void trace_batch_free(trace_batch *b)
 {
-    free(b->fork_counts);
+    fork_batch_free(&b->forks);
     free(b->owners);
-    free(b->forks);
     free(b->edits);
-    free(b->scores);
-}
-
-static pb_status read_batch(void *context, replay_fork *const *forks, size_t count, pb_error *err)
-{
-    trace_batch *b = context;
-    score *scores = mem_new(count, sizeof *scores);
-    trace_job **owners = mem_new(count, sizeof *owners);
-    for (size_t i = 0; i < count; i++)
-        owners[i] = b->owners[forks[i] - b->forks];
-    pb_status status = trace_read_scores(owners, forks, count, scores, err);
-    for (size_t i = 0; i < count && !status; i++)
-        b->scores[forks[i] - b->forks] = scores[i];
-    free(owners);
-    free(scores);
-    return status;
-}
-
-static void batch_progress(void *context, double share)
-{
-    const trace_batch *b = context;
-    const pb_run_options *run = &b->jobs[0].options->run;
-    if (run->progress)
-        run->progress(run->context, b->what, share * (double)b->count, (double)b->count);
-}
-
-pb_status trace_batch_run(trace_batch *b, size_t memory, pb_error *err)
-{
-    replay_options options = {.memory = memory, .finished = read_batch, .progress = batch_progress, .context = b};
-    return b->count ? trace_replay(b->jobs, b->job_count, b->forks, b->fork_counts, &options, err) : PB_OK;
 }
 
 void trace_store(trace_grid *g, size_t at, const score *scores, size_t samples)
@@ -201,28 +175,21 @@ void trace_store(trace_grid *g, size_t at, const score *scores, size_t samples)
         g->sd[at] = sqrt(squares / n);
 }
 
-static void add_fork(trace_batch *b, size_t job, replay_fork f)
-{
-    b->owners[b->count] = &b->jobs[job];
-    b->forks[b->count++] = f;
-    b->fork_counts[job]++;
-}
-
 void trace_batch_add_plain(trace_batch *b, size_t job, trace_cell c, size_t sample)
 {
-    row_edit *edits = b->edits[b->count];
+    row_edit *edits = b->edits[b->forks.count];
     size_t count = cell_edits(&b->jobs[job], c, sample, edits);
-    add_fork(b, job, plain_fork(&b->jobs[job], edits, count, sample));
+    fork_batch_add(&b->forks, job, plain_fork(&b->jobs[job], edits, count, sample));
 }
 
 /* Adds a cell where it must be run. */
 static void add_cell(trace_batch *b, size_t job, trace_cell c, size_t sample)
 {
     const trace_job *j = &b->jobs[job];
-    row_edit *edits = b->edits[b->count];
+    row_edit *edits = b->edits[b->forks.count];
     size_t count = cell_edits(j, c, sample, edits);
     if (!cell_is_known(j, &edits[0], sample))
-        add_fork(b, job, cell_fork(j, edits, count, sample));
+        fork_batch_add(&b->forks, job, cell_fork(j, edits, count, sample));
 }
 
 size_t trace_cells_wanted(const trace_job *j)
@@ -239,10 +206,10 @@ void trace_batch_add_cells(trace_batch *b, size_t job, size_t *slot)
 {
     const trace_job *j = &b->jobs[job];
     for (size_t i = 0; i < trace_cells_wanted(j) * j->samples; i++) {
-        size_t before = b->count;
+        size_t before = b->forks.count;
         (j->options->naive ? trace_batch_add_plain : add_cell)(b, job, wanted_cell(j, i / j->samples), i % j->samples);
         if (slot)
-            slot[i] = b->count > before ? b->count : 0;
+            slot[i] = b->forks.count > before ? b->forks.count : 0;
     }
 }
 
@@ -255,7 +222,7 @@ static void fill_in(trace_job *j, const trace_batch *b, const size_t *slot)
         bool known = true;
         for (size_t s = 0; s < j->samples; s++) {
             size_t at = slot[i * j->samples + s];
-            scores[s] = at ? b->scores[at - 1] : *trace_unpatched_score(j, s);
+            scores[s] = at ? b->forks.scores[at - 1] : *trace_unpatched_score(j, s);
             known &= at == 0;
         }
         trace_cell c = wanted_cell(j, i);
@@ -276,7 +243,7 @@ pb_status trace_cells(trace_job *jobs, size_t count, pb_error *err)
     size_t *slot = mem_new(most, sizeof *slot);
     for (size_t i = 0; i < count; at += trace_cells_wanted(&jobs[i]) * jobs[i].samples, i++)
         trace_batch_add_cells(&b, i, slot + at);
-    pb_status status = trace_batch_run(&b, jobs[0].options->naive ? 0 : jobs[0].wave_bytes, err);
+    pb_status status = fork_batch_run(&b.forks, jobs[0].options->naive ? 0 : jobs[0].wave_bytes, err);
     at = 0;
     for (size_t i = 0; i < count && !status; at += trace_cells_wanted(&jobs[i]) * jobs[i].samples, i++)
         fill_in(&jobs[i], &b, slot + at);

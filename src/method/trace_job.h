@@ -11,8 +11,8 @@
 #include "engine/replay.h"
 #include "engine/tower.h"
 #include "method/corruption.h"
+#include "method/fork_batch.h"
 #include "method/run_plan.h"
-#include "method/score.h"
 #include "method/trace.h"
 
 /* What a reference run rests on. */
@@ -45,9 +45,8 @@ typedef struct trace_job {
                                                        * held; NULL: cells alone */
     tower_recording *tower_clean, **tower_corrupted; /* [samples]; NULL where no site of the tower is traced */
     float **pixels;                 /* [samples] the corrupted picture, normalised; NULL likewise */
-    replay_work work;               /* its part of what the list's replays took */
-    double readout_seconds, readout_flop, vision_flop;
-    double seconds;                 /* its part of what the list's steps took */
+    fork_owner own;                 /* its question, and what running and reading took */
+    double vision_flop;
 } trace_job;
 
 /* ---- what is asked ---- */
@@ -65,14 +64,9 @@ size_t trace_plan_jobs(run_plan *plan, trace_job *jobs, size_t count);
 /* cells[all of them]: those that cannot be known before anything has run, ascending; returns how many they are. */
 size_t trace_plan_run_cells(const trace_job *j, size_t *cells);
 /* Fills in t->cost, but for the numbers of cells. */
-void trace_fill_cost(trace_job *j);
+void trace_fill_cost(trace_job *j, double seconds);
 /* Frees all but t, q and options. */
 void trace_job_free(trace_job *j);
-
-/* Replays forks that belong to jobs, job by job: forks[fork_counts[0] + ...]. What it takes is shared out among the jobs by
- * their forks' operations. */
-pb_status trace_replay(trace_job *jobs, size_t count, replay_fork *forks, const size_t *fork_counts,
-                       const replay_options *options, pb_error *err);
 
 /* ---- the reference runs ---- */
 
@@ -88,9 +82,6 @@ pb_status trace_references(trace_job *jobs, size_t count, pb_error *err);
 
 /* The same runs' shapes, for plans: shapes[1 + samples], which hold nothing, and forks[1 + samples] that record into them. */
 void trace_reference_shapes(const trace_job *j, recording *shapes, replay_fork *forks);
-
-/* Scores of a wave's forks, in their order, each of the job that owns it. */
-pb_status trace_read_scores(trace_job *const *owners, replay_fork *const *forks, size_t n, score *scores, pb_error *err);
 
 /* ---- cells ---- */
 
@@ -108,21 +99,14 @@ size_t trace_cells_wanted(const trace_job *j);
 
 /* Forks of many cells on their way through the engine, job by job. */
 typedef struct trace_batch {
-    trace_job *jobs;         /* [job_count] */
-    size_t job_count;
-    size_t *fork_counts;     /* [job_count] */
-    trace_job **owners;      /* [most] whose each fork is */
-    replay_fork *forks;      /* [most] */
-    row_edit (*edits)[2]; /* [most]: what the cell puts in, and what is held after it */
-    score *scores;    /* [most], filled in when they have run */
-    size_t count;
-    const char *what; /* for progress */
+    trace_job *jobs;      /* [job_count] */
+    fork_owner **owners;  /* [job_count] theirs */
+    fork_batch forks;
+    row_edit (*edits)[2]; /* [most forks]: what the cell puts in, and what is held after it */
 } trace_batch;
 
 trace_batch trace_batch_new(trace_job *jobs, size_t job_count, size_t most, const char *what);
 void trace_batch_free(trace_batch *b);
-/* Runs the forks in waves of at most `memory` bytes of rows; 0: one at a time. */
-pb_status trace_batch_run(trace_batch *b, size_t memory, pb_error *err);
 /* Adds a job's cell in its plain form: a full forward pass that shares nothing but the source's activations. */
 void trace_batch_add_plain(trace_batch *b, size_t job, trace_cell c, size_t sample);
 

@@ -32,9 +32,9 @@ static size_t add_cells(replay_plan *plan, trace_job *j)
 {
     trace_batch b = trace_batch_new(j, 1, trace_cells_wanted(j) * j->samples, "");
     trace_batch_add_cells(&b, 0, NULL);
-    replay_plan_add(plan, &j->q->model->decoder, b.forks, b.count, j->options->naive ? 0 : j->wave_bytes);
+    replay_plan_add(plan, &j->q->model->decoder, b.forks.forks, b.forks.count, j->options->naive ? 0 : j->wave_bytes);
     trace_batch_free(&b);
-    return b.count;
+    return b.forks.count;
 }
 
 size_t trace_plan_run_cells(const trace_job *job, size_t *cells)
@@ -74,21 +74,6 @@ size_t trace_plan_jobs(run_plan *plan, trace_job *jobs, size_t count)
         cells += trace_cell_total(jobs[i].t) + trace_tower_total(jobs[i].t);
     }
     return cells;
-}
-
-pb_status trace_foresee(run_plan *plan, question *q, const pb_trace_options *options, pb_error *err)
-{
-    trace t = {.foil = -1};
-    trace_job j = {.t = &t, .q = q, .options = options};
-    *plan = (run_plan){.question = q};
-    pb_status status = trace_prepare(&j, err);
-    if (!status)
-        status = trace_join(&j, 1, err);
-    if (!status)
-        trace_plan_jobs(plan, &j, 1);
-    trace_job_free(&j);
-    trace_free(&t);
-    return status;
 }
 
 pb_status trace_plan_question(trace_plan *out, question *q, const pb_trace_options *options, pb_error *err)

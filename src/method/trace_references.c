@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/process.h"
 #include "method/earlier.h"
 #include "method/trace_job.h"
 #include "method/trace_tower.h"
@@ -177,66 +176,21 @@ pb_status trace_join(trace_job *jobs, size_t count, pb_error *err)
 
 /* ---- reading out ---- */
 
-static score_target target_of(const trace_job *j)
-{
-    return (score_target){j->q->answer, j->q->answer_count, j->t->foil};
-}
-
-pb_status trace_read_scores(trace_job *const *owners, replay_fork *const *forks, size_t n, score *scores, pb_error *err)
-{
-    decoder *m = &owners[0]->q->model->decoder;
-    const float **rows = mem_new(n, sizeof *rows);
-    score_target *targets = mem_new(n, sizeof *targets);
-    double begin = clock_now();
-    for (size_t i = 0; i < n; i++) {
-        rows[i] = forks[i]->read;
-        targets[i] = target_of(owners[i]);
-    }
-    pb_status status = score_runs(m, rows, n, targets, scores, err);
-    double seconds = (clock_now() - begin) / (double)n;
-    for (size_t i = 0; i < n; i++) {
-        owners[i]->readout_seconds += seconds;
-        owners[i]->readout_flop += (double)targets[i].count * decoder_readout_flop(&m->config);
-    }
-    free(rows);
-    free(targets);
-    return status;
-}
-
 /* The reference runs of all jobs on their way through the engine. */
 typedef struct reference_runs {
-    trace_job *jobs;     /* [count] */
-    size_t count;
-    replay_fork *forks;  /* of each job the clean run, then its samples' */
-    trace_job **owners;  /* of each fork */
-    size_t *fork_counts; /* [count] */
+    trace_job *jobs;
+    fork_batch forks;    /* of each job the clean run, then its samples' */
 } reference_runs;
+
+static trace_job *job_of(const reference_runs *r, const replay_fork *f)
+{
+    return &r->jobs[r->forks.owner_of[f - r->forks.forks]];
+}
 
 /* The run that is the fork's: 0 the clean one, then the samples'. */
 static size_t run_of(const reference_runs *r, const replay_fork *f)
 {
-    return (size_t)(f - r->forks) - r->owners[f - r->forks]->first_run;
-}
-
-/* The next token's distributions. */
-static pb_status add_distributions(const reference_runs *r, trace_job *const *owners, replay_fork *const *forks, size_t count,
-                                   pb_error *err)
-{
-    decoder *m = &r->jobs[0].q->model->decoder;
-    const float **rows = mem_new(count, sizeof *rows);
-    double **prob = mem_new(count, sizeof *prob), begin = clock_now();
-    for (size_t i = 0; i < count; i++) {
-        rows[i] = forks[i]->read;
-        prob[i] = run_of(r, forks[i]) ? owners[i]->corrupted_prob : owners[i]->clean_prob;
-    }
-    pb_status status = score_add_probabilities(m, rows, count, prob, err);
-    for (size_t i = 0; i < count; i++) { /* read once for all tokens, and once more for the answer's */
-        owners[i]->readout_seconds += (clock_now() - begin) / (double)count;
-        owners[i]->readout_flop += decoder_readout_flop(&m->config);
-    }
-    free(rows);
-    free(prob);
-    return status;
+    return (size_t)(f - r->forks.forks) - job_of(r, f)->first_run;
 }
 
 static pb_status name_answer(trace_job *j, pb_error *err)
@@ -248,31 +202,18 @@ static pb_status name_answer(trace_job *j, pb_error *err)
     return question_set_answer(j->q, &best, 1, err);
 }
 
-static pb_status read_some(const reference_runs *r, trace_job *const *owners, replay_fork *const *forks, size_t count,
-                           score *scores, pb_error *err)
-{
-    TRY(add_distributions(r, owners, forks, count, err));
-    for (size_t i = 0; i < count; i++)
-        TRY(name_answer(owners[i], err));
-    TRY(trace_read_scores(owners, forks, count, scores, err));
-    for (size_t i = 0; i < count; i++) {
-        size_t run = run_of(r, forks[i]);
-        *(run ? &owners[i]->corrupted_score[run - 1] : &owners[i]->clean_score) = scores[i];
-    }
-    return PB_OK;
-}
-
-/* A clean run stands before the corrupted ones; where no answer was named, it says which one is traced. */
-static pb_status read_references(void *context, replay_fork *const *forks, size_t count, pb_error *err)
+/* The next token's distributions. A clean run stands before the corrupted ones; where no answer was named, it says which one is
+ * traced. */
+static pb_status read_next(void *context, replay_fork *const *forks, size_t count, pb_error *err)
 {
     const reference_runs *r = context;
-    trace_job **owners = mem_new(count, sizeof *owners);
-    score *scores = mem_new(count, sizeof *scores);
+    double **prob = mem_new(count, sizeof *prob);
     for (size_t i = 0; i < count; i++)
-        owners[i] = r->owners[forks[i] - r->forks];
-    pb_status status = read_some(r, owners, forks, count, scores, err);
-    free(owners);
-    free(scores);
+        prob[i] = run_of(r, forks[i]) ? job_of(r, forks[i])->corrupted_prob : job_of(r, forks[i])->clean_prob;
+    pb_status status = fork_batch_next(&r->forks, forks, count, prob, err);
+    for (size_t i = 0; i < count && !status; i++)
+        status = name_answer(job_of(r, forks[i]), err);
+    free(prob);
     return status;
 }
 
@@ -298,7 +239,7 @@ void trace_reference_shapes(const trace_job *j, recording *shapes, replay_fork *
 }
 
 /* Adds a job's runs. */
-static void add_runs(reference_runs *r, size_t job, size_t at)
+static void add_runs(reference_runs *r, size_t job)
 {
     trace_job *j = &r->jobs[job];
     size_t V = j->q->model->decoder.config.vocab;
@@ -306,30 +247,39 @@ static void add_runs(reference_runs *r, size_t job, size_t at)
     j->corrupted_score = mem_new(j->samples, sizeof *j->corrupted_score);
     j->clean_prob = mem_new(V, sizeof *j->clean_prob);
     j->corrupted_prob = mem_new(V, sizeof *j->corrupted_prob);
-    j->first_run = at;
+    j->first_run = r->forks.count;
     j->references[0] = reference_fork(j, j->clean, j->q->input);
     for (size_t s = 0; s < j->samples; s++)
         j->references[1 + s] = reference_fork(j, j->corrupted[s], j->inputs[s]);
-    memcpy(r->forks + at, j->references, (1 + j->samples) * sizeof *r->forks);
     for (size_t s = 0; s <= j->samples; s++)
-        r->owners[at + s] = j;
-    r->fork_counts[job] = 1 + j->samples;
+        fork_batch_add(&r->forks, job, j->references[s]);
+}
+
+static void take_scores(trace_job *j, const score *scores)
+{
+    j->clean_score = scores[0];
+    for (size_t s = 0; s < j->samples; s++)
+        j->corrupted_score[s] = scores[1 + s];
 }
 
 static pb_status run_references(trace_job *jobs, size_t count, pb_error *err)
 {
-    size_t runs = 0, at = 0;
-    for (size_t i = 0; i < count; i++)
+    size_t runs = 0;
+    fork_owner **owners = mem_new(count, sizeof *owners);
+    for (size_t i = 0; i < count; i++) {
         runs += 1 + jobs[i].samples;
-    reference_runs r = {.jobs = jobs, .count = count, .forks = mem_new(runs, sizeof *r.forks),
-                        .owners = mem_new(runs, sizeof *r.owners), .fork_counts = mem_new(count, sizeof *r.fork_counts)};
-    for (size_t i = 0; i < count; at += r.fork_counts[i], i++)
-        add_runs(&r, i, at);
-    replay_options options = {.memory = jobs[0].wave_bytes, .finished = read_references, .context = &r};
-    pb_status status = trace_replay(jobs, count, r.forks, r.fork_counts, &options, err);
-    free(r.forks);
-    free(r.owners);
-    free(r.fork_counts);
+        owners[i] = &jobs[i].own;
+    }
+    reference_runs r = {jobs, fork_batch_new(owners, count, runs)};
+    for (size_t i = 0; i < count; i++)
+        add_runs(&r, i);
+    r.forks.before = read_next;
+    r.forks.context = &r;
+    pb_status status = fork_batch_run(&r.forks, jobs[0].wave_bytes, err);
+    for (size_t i = 0; i < count && !status; i++)
+        take_scores(&jobs[i], r.forks.scores + jobs[i].first_run);
+    fork_batch_free(&r.forks);
+    free(owners);
     return status;
 }
 

@@ -261,11 +261,9 @@ typedef struct unit_batch {
     float **inputs;        /* [count] the decoder's rows from the picture on */
     const float ***lent;   /* [count] a projector's rows */
     row_edit *row_edits;   /* [count] */
-    replay_fork *forks;    /* [fork_count] */
-    size_t *fork_unit;     /* [fork_count] */
-    size_t fork_count;
-    double done, total;    /* units before this batch, and in all: for progress */
-    const char *what;      /* NULL: no progress is told */
+    fork_owner *owner;     /* the job's */
+    fork_batch forks;      /* of the units that reach the decoder's rows */
+    size_t *fork_unit;     /* [forks.count] */
 } unit_batch;
 
 static void batch_open(unit_batch *b)
@@ -276,7 +274,8 @@ static void batch_open(unit_batch *b)
     b->inputs = mem_new(n, sizeof *b->inputs);
     b->lent = mem_new(n, sizeof *b->lent);
     b->row_edits = mem_new(n, sizeof *b->row_edits);
-    b->forks = mem_new(n, sizeof *b->forks);
+    b->owner = &b->j->own;
+    b->forks = fork_batch_new(&b->owner, 1, n);
     b->fork_unit = mem_new(n, sizeof *b->fork_unit);
 }
 
@@ -292,7 +291,7 @@ static void batch_close(unit_batch *b)
     free(b->inputs);
     free(b->lent);
     free(b->row_edits);
-    free(b->forks);
+    fork_batch_free(&b->forks);
     free(b->fork_unit);
 }
 
@@ -324,8 +323,8 @@ static pb_status run_towers(unit_batch *b, bool plain, pb_error *err)
 
 static void add_fork(unit_batch *b, size_t unit_index, replay_fork f)
 {
-    b->fork_unit[b->fork_count] = unit_index;
-    b->forks[b->fork_count++] = f;
+    b->fork_unit[b->forks.count] = unit_index;
+    fork_batch_add(&b->forks, 0, f);
 }
 
 /* The decoder's fork of a unit of the tower: from the first image row that became another one; none where none did. */
@@ -362,35 +361,12 @@ static void add_projector_fork(unit_batch *b, size_t i)
                                  .end = j->q->length, .edits = e, .edit_count = 1, .read_first = j->q->last});
 }
 
-static pb_status read_batch(void *context, replay_fork *const *forks, size_t count, pb_error *err)
-{
-    unit_batch *b = context;
-    score *scores = mem_new(count, sizeof *scores);
-    trace_job **owners = mem_new(count, sizeof *owners);
-    for (size_t i = 0; i < count; i++)
-        owners[i] = b->j;
-    pb_status status = trace_read_scores(owners, forks, count, scores, err);
-    for (size_t i = 0; i < count && !status; i++)
-        *b->scores[b->fork_unit[forks[i] - b->forks]] = scores[i];
-    free(owners);
-    free(scores);
-    return status;
-}
-
-static void batch_progress(void *context, double share)
-{
-    const unit_batch *b = context;
-    const pb_run_options *run = &b->j->options->run;
-    if (run->progress && b->what)
-        run->progress(run->context, b->what, b->done + share * (double)b->count, b->total);
-}
-
 static pb_status run_forks(unit_batch *b, size_t memory, pb_error *err)
 {
-    replay_options options = {.memory = memory, .finished = read_batch, .progress = batch_progress, .context = b};
-    if (b->fork_count == 0)
-        return PB_OK;
-    return replay_run(&b->j->q->model->decoder, b->forks, b->fork_count, &options, &b->j->work, err);
+    TRY(fork_batch_run(&b->forks, memory, err));
+    for (size_t i = 0; i < b->forks.count; i++)
+        *b->scores[b->fork_unit[i]] = b->forks.scores[i];
+    return PB_OK;
 }
 
 static pb_status run_batch(unit_batch *b, pb_error *err)
@@ -408,8 +384,8 @@ static pb_status run_batch(unit_batch *b, pb_error *err)
 
 /* ---- plainly ---- */
 
-/* One unit by full passes of tower, projector and decoder. */
-static pb_status run_plain(unit_batch *b, float *input, pb_error *err)
+/* input[T][D] becomes that of the batch's only unit. */
+static pb_status run_plain_on(unit_batch *b, float *input, pb_error *err)
 {
     const trace_job *j = b->j;
     size_t D = j->q->model->decoder.config.d_model, T = j->q->length;
@@ -427,22 +403,24 @@ static pb_status run_plain(unit_batch *b, float *input, pb_error *err)
     return run_forks(b, T * D * sizeof *input, err);
 }
 
-static pb_status plain_unit(trace_job *j, unit u, double done, double total, const char *what, score *out,
-                            pb_error *err)
+/* A batch of one unit by full passes of tower, projector and decoder. */
+static pb_status run_plain(unit_batch *b, pb_error *err)
 {
-    unit_batch b = {.j = j, .count = 1, .units = &u, .scores = &out, .done = done, .total = total, .what = what};
     float *input;
-    TRY(mem_try(&input, j->q->length, j->q->model->decoder.config.d_model * sizeof *input, "a patched input", err));
-    batch_open(&b);
-    pb_status status = run_plain(&b, input, err);
-    batch_close(&b);
+    TRY(mem_try(&input, b->j->q->length, b->j->q->model->decoder.config.d_model * sizeof *input, "a patched input", err));
+    pb_status status = run_plain_on(b, input, err);
     free(input);
     return status;
 }
 
 pb_status trace_tower_plain(trace_job *j, size_t cell, size_t sample, score *out, pb_error *err)
 {
-    return plain_unit(j, unit_at(j->t, cell, sample), 0, 1, NULL, out, err);
+    unit u = unit_at(j->t, cell, sample);
+    unit_batch b = {.j = j, .count = 1, .units = &u, .scores = &out};
+    batch_open(&b);
+    pb_status status = run_plain(&b, err);
+    batch_close(&b);
+    return status;
 }
 
 /* ---- all cells ---- */
@@ -470,21 +448,21 @@ static size_t at_once(const trace_job *j)
 
 static pb_status run_units(trace_job *j, const unit *units, score **where, size_t count, pb_error *err)
 {
-    for (size_t i = 0, n; i < count; i += n) {
+    pb_status status = PB_OK;
+    for (size_t i = 0, n; i < count && !status; i += n) {
         n = j->options->naive ? 1 : at_once(j);
         n = n < count - i ? n : count - i;
-        if (j->options->naive) {
-            TRY(plain_unit(j, units[i], (double)i, (double)count, "tracing the tower", where[i], err));
-            continue;
-        }
-        unit_batch b = {.j = j, .count = n, .units = units + i, .scores = where + i, .done = (double)i,
-                        .total = (double)count, .what = "tracing the tower"};
+        unit_batch b = {.j = j, .count = n, .units = units + i, .scores = where + i};
         batch_open(&b);
-        pb_status status = run_batch(&b, err);
+        b.forks.run = &j->options->run;
+        b.forks.what = "tracing the tower";
+        b.forks.begin = (double)i;
+        b.forks.end = (double)(i + n);
+        b.forks.total = (double)count;
+        status = (j->options->naive ? run_plain : run_batch)(&b, err);
         batch_close(&b);
-        TRY(status);
     }
-    return PB_OK;
+    return status;
 }
 
 /* Cells of which no unit was run. */

@@ -23,12 +23,12 @@ static pb_status verify_decoder(trace_job *j, const size_t *cells, size_t count,
     for (size_t i = 0; i < count * j->samples; i++)
         if (cells[i / j->samples] < trace_cell_total(j->t))
             trace_batch_add_plain(&b, 0, trace_cell_at(j->t, cells[i / j->samples]), i % j->samples);
-    pb_status status = trace_batch_run(&b, 0, err);
+    pb_status status = fork_batch_run(&b.forks, 0, err);
     for (size_t i = 0, at = 0; i < count && !status; i++) {
         if (cells[i] >= trace_cell_total(j->t))
             continue;
         trace_cell c = trace_cell_at(j->t, cells[i]);
-        check_cell(j, j->t->sites[c.site].prob[trace_cell_in_grid(j->t, c)], b.scores + at);
+        check_cell(j, j->t->sites[c.site].prob[trace_cell_in_grid(j->t, c)], b.forks.scores + at);
         at += j->samples;
     }
     trace_batch_free(&b);

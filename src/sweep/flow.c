@@ -88,13 +88,13 @@ size_t sweep_flow(sweep_job *j, sweep_item *const *items, size_t count, size_t m
     flowing *list = mem_new(count, sizeof *list);
     for (size_t i = 0; i < count; i++) {
         options[i] = options_of(j, items[i], memory);
-        list[i] = (flowing){.q = &items[i]->q, .options = &options[i]};
+        list[i] = (flowing){.one.q = &items[i]->q, .options = &options[i]};
     }
     size_t taken = flow_some(list, count);
     for (size_t i = 0; i < taken; i++) {
-        out[i].status = list[i].status;
-        out[i].why = list[i].why;
-        if (!list[i].status)
+        out[i].status = list[i].one.status;
+        out[i].why = list[i].one.why;
+        if (!list[i].one.status)
             keep_flow(&out[i].result, &list[i].flow, items[i], &options[i]);
         flow_free(&list[i].flow);
     }

@@ -84,13 +84,13 @@ size_t sweep_knockout(sweep_job *j, sweep_item *const *items, size_t count, size
     knocking_out *list = mem_new(count, sizeof *list);
     for (size_t i = 0; i < count; i++) {
         options[i] = options_of(j, items[i], memory);
-        list[i] = (knocking_out){.q = &items[i]->q, .options = &options[i]};
+        list[i] = (knocking_out){.one.q = &items[i]->q, .options = &options[i]};
     }
     size_t taken = knockout_some(list, count);
     for (size_t i = 0; i < taken; i++) {
-        out[i].status = list[i].status;
-        out[i].why = list[i].why;
-        if (!list[i].status)
+        out[i].status = list[i].one.status;
+        out[i].why = list[i].one.why;
+        if (!list[i].one.status)
             keep_knockout(&out[i].result, &list[i].knockout, items[i]);
         knockout_free(&list[i].knockout);
     }

@@ -155,13 +155,13 @@ size_t sweep_trace(sweep_job *j, sweep_item *const *items, size_t count, size_t 
     tracing *list = mem_new(count, sizeof *list);
     for (size_t i = 0; i < count; i++) {
         options[i] = options_of(j, items[i], memory);
-        list[i] = (tracing){.q = &items[i]->q, .options = &options[i]};
+        list[i] = (tracing){.one.q = &items[i]->q, .options = &options[i]};
     }
     size_t taken = trace_some(list, count);
     for (size_t i = 0; i < taken; i++) {
-        out[i].status = list[i].status;
-        out[i].why = list[i].why;
-        if (!list[i].status)
+        out[i].status = list[i].one.status;
+        out[i].why = list[i].one.why;
+        if (!list[i].one.status)
             keep_trace(&out[i].result, &list[i].trace, items[i]);
         trace_free(&list[i].trace);
     }

@@ -47,8 +47,8 @@ static void ask_all(asked_list *a, model *m, size_t memory)
         a->knockout_options[i] = (pb_knockout_options){.pairs = requests[i].pairs, .pair_count = requests[i].pair_count,
                                                        .answer = wanted, .window = 1 + i % 3, .together = i == 2,
                                                        .run.memory = memory};
-        a->flows[i] = (flowing){.q = &a->questions[i], .options = &a->flow_options[i]};
-        a->knockouts[i] = (knocking_out){.q = &a->questions[i], .options = &a->knockout_options[i]};
+        a->flows[i] = (flowing){.one.q = &a->questions[i], .options = &a->flow_options[i]};
+        a->knockouts[i] = (knocking_out){.one.q = &a->questions[i], .options = &a->knockout_options[i]};
     }
 }
 
@@ -138,8 +138,8 @@ static double flop_of(const asked_list *a)
 {
     double sum = 0;
     for (size_t i = 0; i < COUNT; i++) {
-        if (a->flows[i].status || a->knockouts[i].status)
-            test_stop(__FILE__, __LINE__, "question %zu: %s%s", i, a->flows[i].why.message, a->knockouts[i].why.message);
+        if (a->flows[i].one.status || a->knockouts[i].one.status)
+            test_stop(__FILE__, __LINE__, "question %zu: %s%s", i, a->flows[i].one.why.message, a->knockouts[i].one.why.message);
         sum += a->flows[i].flow.cost.flop + a->knockouts[i].knockout.cost.flop - 2 * question_vision_flop(&a->questions[i]);
     }
     return sum;
@@ -193,7 +193,7 @@ static void what_is_alike_is_run_once(void **state)
         for (size_t i = 0; i < N; i++) {
             const pb_question p = {.image = PICTURE, .question = words[i]};
             assert_ok(question_open(&q[i], m, &p, err));
-            list[i] = (flowing){.q = &q[i], .options = &o};
+            list[i] = (flowing){.one.q = &q[i], .options = &o};
         }
         for (size_t i = 0; i < N;)
             i += flow_some(list + i, alone ? 1 : N - i);
@@ -225,7 +225,7 @@ static void as_many_as_memory_holds(void **state)
             ask_all(&tight, m, memory);
             run_list(&tight, runs[k], 1);
             for (size_t i = 0; i < COUNT; i++) {
-                pb_status status = k ? tight.knockouts[i].status : tight.flows[i].status;
+                pb_status status = k ? tight.knockouts[i].one.status : tight.flows[i].one.status;
                 assert_true(!status || status == PB_ENOMEM);
                 failed += status != PB_OK;
             }
@@ -263,11 +263,11 @@ static void failures_are_their_own(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         bool fails = i == 1 || i == 3;
         const char *words = i == 1 ? "nonsense" : "NaN or infinite";
-        assert_int_equal(all.flows[i].status, fails ? PB_EINVAL : PB_OK);
-        assert_int_equal(all.knockouts[i].status, fails ? PB_EINVAL : PB_OK);
+        assert_int_equal(all.flows[i].one.status, fails ? PB_EINVAL : PB_OK);
+        assert_int_equal(all.knockouts[i].one.status, fails ? PB_EINVAL : PB_OK);
         if (fails) {
-            assert_non_null(strstr(all.flows[i].why.message, words));
-            assert_non_null(strstr(all.knockouts[i].why.message, words));
+            assert_non_null(strstr(all.flows[i].one.why.message, words));
+            assert_non_null(strstr(all.knockouts[i].one.why.message, words));
             assert_null(all.flows[i].flow.curves);
             assert_null(all.knockouts[i].knockout.curves);
         }

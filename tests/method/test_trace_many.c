@@ -50,7 +50,7 @@ static void ask_all(asked_list *a, model *m, size_t memory)
         o->freeze = r->freeze;
         o->freeze_span = r->freeze ? "last" : NULL;
         o->run.memory = memory;
-        a->list[i] = (tracing){.q = &a->questions[i], .options = o};
+        a->list[i] = (tracing){.one.q = &a->questions[i], .options = o};
     }
 }
 
@@ -78,8 +78,8 @@ static void assert_same_traces(const asked_list *a, const asked_list *b)
 {
     for (size_t i = 0; i < COUNT; i++) {
         const trace *x = &a->list[i].trace, *y = &b->list[i].trace;
-        assert_int_equal(a->list[i].status, b->list[i].status);
-        if (a->list[i].status)
+        assert_int_equal(a->list[i].one.status, b->list[i].one.status);
+        if (a->list[i].one.status)
             continue;
         assert_same_grids(x, y);
         assert_int_equal(x->clean.top_id[0], y->clean.top_id[0]);
@@ -110,7 +110,7 @@ static void together_is_as_apart(void **state)
     ask_all(&apart, m, 0);
     assert_int_equal(trace_list_of(&apart, 1), COUNT);
     for (size_t i = 0; i < COUNT; i++)
-        assert_int_equal(apart.list[i].status, PB_OK);
+        assert_int_equal(apart.list[i].one.status, PB_OK);
     ask_all(&together, m, 0);
     assert_true(trace_list_of(&together, COUNT) < COUNT / 2);
     assert_same_traces(&apart, &together);
@@ -144,7 +144,7 @@ static void what_is_alike_is_run_once(void **state)
         for (size_t i = 0; i < N; i++) {
             pb_question p = {.image = PICTURE, .question = words[i]};
             assert_ok(question_open(&q[i], m, &p, err));
-            list[i] = (tracing){.q = &q[i], .options = &o};
+            list[i] = (tracing){.one.q = &q[i], .options = &o};
             if (alone)
                 assert_int_equal(trace_some(&list[i], 1), 1);
         }
@@ -182,7 +182,7 @@ static void as_many_as_memory_holds(void **state)
     free_all(&tight);
     ask_all(&tight, m, 1);
     assert_true(trace_some(tight.list, COUNT) >= 1);
-    assert_int_equal(tight.list[0].status, PB_ENOMEM);
+    assert_int_equal(tight.list[0].one.status, PB_ENOMEM);
     free_all(&tight);
     model_free(m);
 }
@@ -200,13 +200,13 @@ static void failures_are_their_own(void **state)
     all.options[8].positions = "nowhere";
     all.questions[3].input[40] = INFINITY;
     trace_list_of(&all, COUNT);
-    assert_int_equal(all.list[1].status, PB_EINVAL);
-    assert_non_null(strstr(all.list[1].why.message, "nothing"));
-    assert_int_equal(all.list[8].status, PB_EINVAL);
-    assert_int_equal(all.list[3].status, PB_EINVAL);
-    assert_non_null(strstr(all.list[3].why.message, "NaN or infinite"));
+    assert_int_equal(all.list[1].one.status, PB_EINVAL);
+    assert_non_null(strstr(all.list[1].one.why.message, "nothing"));
+    assert_int_equal(all.list[8].one.status, PB_EINVAL);
+    assert_int_equal(all.list[3].one.status, PB_EINVAL);
+    assert_non_null(strstr(all.list[3].one.why.message, "NaN or infinite"));
     for (size_t i = 0; i < COUNT; i++)
-        if (!all.list[i].status)
+        if (!all.list[i].one.status)
             assert_same_grids(&all.list[i].trace, &apart.list[i].trace);
         else
             assert_true(i == 1 || i == 3 || i == 8);
