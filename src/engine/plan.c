@@ -125,13 +125,27 @@ static layer_flop lane_layer_back(const decoder_config *c, const lane *n)
     return (layer_flop){rows * (decoder_layer_flop(c) + again), 2 * rows * decoder_attention_flop(c, keys)};
 }
 
+/* Where a lane joins, the MLP of rows that are not the base's, and what their heads are made into where some are put in. */
+static layer_flop lane_joined_back(const decoder_config *c, const lane *n)
+{
+    const replay_fork *f = n->f;
+    layer_flop flop = {0};
+    double matrix = 2.0 * (double)c->d_model * (double)c->d_ff, out = 2.0 * (double)c->d_model * (double)(c->heads * c->head_dim);
+    for (size_t p = f->first; p < f->end; p++) {
+        lane_put put = put_in(f, n->start, p);
+        bool cut = cuts_touch(f->cuts, f->cut_count, n->start, p), heads = put.heads && !put.attn;
+        flop.products += (put.attn || put.heads || put.mlp || cut ? (c->gated ? 5 : 3) * matrix : 0) + (heads ? out : 0);
+    }
+    return flop;
+}
+
 static void plan_back(replay_plan *plan, const decoder *m, const lane *lanes, size_t count)
 {
     for (size_t layer = m->config.layers; layer-- > lanes->start;) {
         layer_flop all = {0};
         for (size_t i = 0; i < count && lanes[i].start <= layer; i++) {
-            bool joining = lanes[i].joins && lanes[i].start == layer; /* a row or so */
-            layer_flop one = joining ? (layer_flop){0} : lane_layer_back(&m->config, &lanes[i]);
+            bool joining = lanes[i].joins && lanes[i].start == layer;
+            layer_flop one = (joining ? lane_joined_back : lane_layer_back)(&m->config, &lanes[i]);
             all.products += one.products;
             all.attention += one.attention;
         }
@@ -147,6 +161,13 @@ void replay_plan_add_backward(replay_plan *plan, const decoder *m, replay_fork *
         plan_back(plan, m, lanes + i, n);
     }
     free(lanes);
+}
+
+void replay_plan_add_to_last(replay_plan *plan, size_t layers, double products)
+{
+    for (size_t i = 0; i < layers && i < plan->step_count; i++)
+        plan->steps[plan->step_count - 1 - i].products += products;
+    plan->flop += products * (double)(layers < plan->step_count ? layers : plan->step_count);
 }
 
 void replay_plan_add_walk(replay_plan *plan, const decoder *m, size_t layers, double products, double attention, double read)

@@ -30,6 +30,8 @@ typedef struct replay_plan {
 void replay_plan_add(replay_plan *plan, const decoder *m, replay_fork *forks, size_t count, size_t memory);
 /* Adds the way back over the same forks (backward.h), without gradients of weights. It counts no waves, as a run counts none. */
 void replay_plan_add_backward(replay_plan *plan, const decoder *m, replay_fork *forks, size_t count, size_t memory);
+/* Adds to each of the last `layers` layers that were added so many operations of products: gradients of weights, say. */
+void replay_plan_add_to_last(replay_plan *plan, size_t layers, double products);
 /* Adds a walk over layers of which nothing is known but its operations, in equal parts; read: the share of a layer's weights. */
 void replay_plan_add_walk(replay_plan *plan, const decoder *m, size_t layers, double products, double attention, double read);
 /* Adds the same as many times more as was added since `from`, the plan as it was before. */

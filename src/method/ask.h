@@ -59,7 +59,8 @@ typedef struct ask_options {
  * and picture) under the same terms run them once. Then the answers grow a token at a time, the next rows of all that
  * are not finished in one replay. As many questions at a time as memory holds; so neighbours in the list should share
  * rows. Where products give a row the same bits whatever stands beside it, a question's answer and numbers are, to the
- * bit, those it gets when it is asked alone. When it fails nothing is filled in. */
+ * bit, those it gets when it is asked alone. When it fails nothing is filled in. work:
+ * with the read-outs. */
 pb_status ask_many(model *m, asking *list, size_t n, const ask_options *options, replay_work *work, pb_error *err);
 
 typedef struct answer {

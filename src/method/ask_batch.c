@@ -70,6 +70,7 @@ static pb_status read_rows(const ask_batch *b, speaker *const *s, readout *rows,
 {
     size_t V = b->m->decoder.config.vocab;
     TRY(score_read(&b->m->decoder, rows, n, err));
+    b->work->flop += (double)n * decoder_readout_flop(&b->m->decoder.config);
     for (size_t i = 0; i < n; i++) {
         if (!b->grows && b->options->keep_next)
             TRY(keep_next(s[i], &rows[i], V, err));

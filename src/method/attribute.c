@@ -478,7 +478,22 @@ static void foresee_gradients(const attribution *a, run_plan *plan)
     free(forks);
 }
 
-/* Which cells will be run is not known yet: as many of those that make a difference, evenly chosen, stand for them. */
+/* Of cells[count] those behind the picture, ascending as they are; all where those are fewer than `least`. Returns how many. */
+static size_t keep_late(const attribution *a, size_t *cells, size_t count, size_t least)
+{
+    const trace *t = a->j->t;
+    const prompt *p = &a->j->q->prompt;
+    size_t late = 0;
+    for (size_t i = 0; i < count; i++)
+        late += t->cells[trace_cell_at(t, cells[i]).column].positions[0] >= p->image_first + p->image_count;
+    for (size_t i = 0, n = 0; late >= least && i < count; i++)
+        if (t->cells[trace_cell_at(t, cells[i]).column].positions[0] >= p->image_first + p->image_count)
+            cells[n++] = cells[i];
+    return late >= least ? late : count;
+}
+
+/* Which cells will be run is not known yet: as many of those that make a difference, evenly chosen, stand for them; behind the picture,
+ * as an answer is most often made there, of few rows each. */
 static pb_status announce(attribution *a, pb_error *err)
 {
     trace_job *j = a->j;
@@ -488,6 +503,7 @@ static pb_status announce(attribution *a, pb_error *err)
         return PB_OK;
     cells = mem_new(total, sizeof *cells);
     size_t run = trace_plan_run_cells(j, cells);
+    run = n < run ? keep_late(a, cells, run, n) : run;
     for (size_t i = 0; n < run && i < n; i++)
         cells[i] = cells[i * run / n];
     j->cells = cells;

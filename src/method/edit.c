@@ -106,6 +106,11 @@ pb_status edit_losses(model *m, question *const *questions, const float *const *
     return status;
 }
 
+double edit_losses_flop(const model *m, size_t rows)
+{
+    return 3 * (double)rows * decoder_readout_flop(&m->decoder.config);
+}
+
 size_t edit_losses_bytes(const model *m, size_t rows)
 {
     return score_differentiate_bytes(&m->decoder, rows) + rows * m->decoder.config.d_model * sizeof(float);

@@ -6,10 +6,8 @@
 #include "engine/replay.h"
 #include "method/edit_parts.h"
 
-/* The rows of one question that are kept. */
-static pb_status kept_rows(const edit *e, size_t i, span *rows, pb_error *err)
+pb_status edit_kept_rows(const edit_settings *s, size_t i, span *rows, pb_error *err)
 {
-    const edit_settings *s = &e->settings;
     const question *q = s->keep[i];
     if (s->keep_rows)
         return prompt_span(&q->prompt, s->keep_rows, rows, err);
@@ -21,7 +19,7 @@ static pb_status find_rows(const edit *e, span *rows, size_t *count, pb_error *e
 {
     *count = 0;
     for (size_t i = 0; i < e->settings.keep_count; i++) {
-        TRY(kept_rows(e, i, &rows[i], err));
+        TRY(edit_kept_rows(&e->settings, i, &rows[i], err));
         *count += rows[i].count;
     }
     return PB_OK;

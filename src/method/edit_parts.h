@@ -11,6 +11,8 @@
 pb_status edit_losses(model *m, question *const *questions, const float *const *rows, size_t n, double *nll,
                       double *prob, float *const *d, readout_gradient *ends, pb_error *err);
 
+/* Operations of that: the rows are read forward, again, and backward. */
+double edit_losses_flop(const model *m, size_t rows);
 /* Bytes that edit_losses takes for so many rows. */
 size_t edit_losses_bytes(const model *m, size_t rows);
 
@@ -26,6 +28,8 @@ size_t edit_values_bytes(const edit *e, const question *q, size_t position);
 /* The last position of the span that the i-th question's key is taken from. */
 pb_status edit_find_key(const edit_settings *s, const question *q, size_t i, size_t *position, pb_error *err);
 
+/* The rows of the i-th question to keep that are to stay. span_free */
+pb_status edit_kept_rows(const edit_settings *s, size_t i, span *rows, pb_error *err);
 /* The keys of the rows that are to stay, for each layer. */
 pb_status edit_kept_keys(edit *e, pb_error *err);
 

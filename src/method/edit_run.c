@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "method/edit_parts.h"
 #include "method/edit_plan.h"
+#include "method/measure_parts.h"
 
 /* Names a request in errors: as it is called, or by its number and id. */
 static const char *name_of(const edit_run_result *r, size_t i, buffer *text)
@@ -205,20 +206,18 @@ typedef pb_status (*way)(edit_run_result *r, model *m, question *const *question
 
 static pb_status find_and_measure(edit_run_result *r, model *m, way run, pb_error *err)
 {
-    picture_cache own = {0}, *pictures = r->measured.plan.pictures ? r->measured.plan.pictures : &own;
     question *list = NULL, **pointers = NULL;
-    pb_status status = open_questions(r, m, pictures, &list, &pointers, err);
+    pb_status status = open_questions(r, m, measure_pictures(&r->measured), &list, &pointers, err);
     if (!status)
         status = run(r, m, pointers, err);
     close_questions(list, r->count);
     free(pointers);
-    picture_cache_free(&own);
     return status;
 }
 
 static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked, way run, pb_error *err)
 {
-    double begin = clock_now();
+    double begin = clock_now(), encoded = m->vision ? vision_flop(m->vision) : 0;
     measure_plan plan = *asked;
     TRY(find_targets(r, m, err));
     TRY(edit_check_layers(m, &r->settings, err));
@@ -239,7 +238,7 @@ static pb_status run_all(edit_run_result *r, model *m, const measure_plan *asked
     TRY(find_and_measure(r, m, run, err));
     measure_summarise(&r->measured, NULL, 0, &r->summary);
     r->cost.seconds = clock_now() - begin;
-    r->cost.flop += r->measured.work.flop;
+    r->cost.flop += r->measured.work.flop + (m->vision ? vision_flop(m->vision) - encoded : 0);
     r->cost.peak_rss_bytes = process_peak_bytes();
     return PB_OK;
 }

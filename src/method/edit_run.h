@@ -28,7 +28,7 @@ typedef struct edit_at_layer {
 
 typedef struct edit_cost {
     double seconds, finding, asking; /* all; of it finding edits, and asking before and after */
-    double flop;
+    double flop;                     /* pictures and read-outs included */
     size_t peak_rss_bytes;
 } edit_cost;
 

@@ -198,14 +198,13 @@ static pb_status run(const tuning *t, tune_job *j, replay_fork *f, replay_work *
 }
 
 /* Of a run that begins late: the residuals with which it begins, from the weights as they were. */
-static pb_status record_clean(const tuning *t, tune_job *j, pb_error *err)
+static pb_status record_clean(const tuning *t, tune_job *j, replay_work *work, pb_error *err)
 {
-    replay_work work = {0};
     TRY(recording_new(&j->clean, &t->model->decoder.config, NULL, 0, j->q->length, 0, err));
     replay_fork f = {.end = j->q->length, .input = j->q->input, .record = j->clean, .read_first = j->q->last};
     j->start = (row_edit){.site = SITE_RESID_PRE, .first_layer = t->start, .end_layer = t->start + 1,
                           .positions = &j->first_position, .position_count = 1, .source = j->clean};
-    return run(t, j, &f, &work, err);
+    return run(t, j, &f, work, err);
 }
 
 /* Gradients of the text rows' inputs are wanted where embeddings are tuned. */
@@ -220,7 +219,7 @@ static pb_status tap_inputs(tune_job *j, size_t D, pb_error *err)
     return PB_OK;
 }
 
-static pb_status job_prepare(const tuning *t, tune_job *j, question *q, pb_error *err)
+static pb_status job_prepare(const tuning *t, tune_job *j, question *q, replay_work *work, pb_error *err)
 {
     const decoder_config *c = &t->model->decoder.config;
     size_t D = c->d_model;
@@ -232,7 +231,7 @@ static pb_status job_prepare(const tuning *t, tune_job *j, question *q, pb_error
     TRY(recording_new(&j->own, c, NULL, 0, q->length, 0, err));
     if (t->on_ends)
         TRY(tap_inputs(j, D, err));
-    return t->start > 0 ? record_clean(t, j, err) : PB_OK;
+    return t->start > 0 ? record_clean(t, j, work, err) : PB_OK;
 }
 
 static size_t job_bytes(const tuning *t, const question *q)
@@ -266,7 +265,7 @@ static pb_status add_gradients(tuning *t, question *q, double *nll, double *prob
 {
     tune_job j;
     replay_work work = {0};
-    pb_status status = job_prepare(t, &j, q, err);
+    pb_status status = job_prepare(t, &j, q, &work, err);
     replay_fork f = {.end = q->length, .record = j.own, .read_first = q->last};
     if (t->start > 0)
         f.entry = j.clean, f.edits = &j.start, f.edit_count = 1;
@@ -285,7 +284,7 @@ static pb_status add_gradients(tuning *t, question *q, double *nll, double *prob
             backward_run(&t->model->decoder, &f, &g, 1, t->gradients, question_budget(t->settings.memory), &work, err);
     if (!status)
         add_embedding_gradients(t, &j);
-    t->flop += work.flop;
+    t->flop += work.flop + edit_losses_flop(t->model, q->answer_count);
     job_free(&j);
     return status;
 }

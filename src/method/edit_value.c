@@ -159,6 +159,14 @@ static void update(value_work *w, size_t step)
     }
 }
 
+static double losses_flop(const value_work *w)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < w->n; i++)
+        rows += w->jobs[i].q->answer_count;
+    return edit_losses_flop(w->e->model, rows);
+}
+
 static pb_status optimise(value_work *w, pb_error *err)
 {
     const edit_settings *s = &w->e->settings;
@@ -166,6 +174,7 @@ static pb_status optimise(value_work *w, pb_error *err)
     for (size_t step = 0; step < s->steps; step++) {
         TRY(run_forks(w, err));
         TRY(edit_losses(m, w->questions, (const float *const *)w->read, w->n, w->nll, w->prob, w->d_read, NULL, err));
+        w->cost.flop += losses_flop(w);
         TRY(backward_run(&m->decoder, w->forks, w->gradients, w->n, NULL, question_budget(s->memory), &w->cost, err));
         update(w, step);
         if (s->progress)

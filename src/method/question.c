@@ -45,6 +45,16 @@ static pb_status build_prompt(question *q, const pb_question *asked, pb_error *e
     return check_length(q, q->prompt.length, err);
 }
 
+pb_status question_prompt(prompt *p, model *m, const pb_question *asked, pb_error *err)
+{
+    question q = {.model = m};
+    pb_status status = build_prompt(&q, asked, err);
+    *p = q.prompt;
+    if (status)
+        prompt_free(p);
+    return status;
+}
+
 pb_status question_check(model *m, const pb_question *asked, size_t more, pb_error *err)
 {
     question q = {.model = m};

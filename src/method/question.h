@@ -47,6 +47,8 @@ typedef struct question {
 pb_status question_open(question *q, model *m, const pb_question *asked, pb_error *err);
 /* The same, with a picture that the cache may have already, and keeps. */
 pb_status question_open_shared(question *q, model *m, const pb_question *asked, picture_cache *pictures, pb_error *err);
+/* Its prompt alone. prompt_free */
+pb_status question_prompt(prompt *p, model *m, const pb_question *asked, pb_error *err);
 /* Whether it could be opened, and an answer of `more` tokens appended: its prompt is built; the picture's file is not read. */
 pb_status question_check(model *m, const pb_question *asked, size_t more, pb_error *err);
 /* Sets the answer that is scored, in place of one that was set before. With more than one token the rows of all but the last are

@@ -17,6 +17,8 @@ typedef struct run_plan {
     replay_plan forks;     /* the decoder's walks */
     size_t reads;          /* rows that are read out, each over the whole vocabulary */
     double tower;          /* operations of tower and projector that are to come */
+    double times;          /* how often walks and read-outs are to be taken, but not the tower; 0: once */
+    size_t processes;      /* that share all of it, on machines like this one; 0: one */
     size_t working_bytes;  /* all that is held at a time, at most */
     double flop, weight_bytes, seconds; /* filled in by run_plan_time; seconds from when the question was opened */
 } run_plan;

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "method/edit_choice.h"
+#include "method/edit_plan.h"
 #include "method/edit_run.h"
 #include "report/edit_report.h"
 #include "report/json_values.h"
@@ -345,16 +346,23 @@ static void keep_edit(sweep_job *j, sweep_item *item, const edit_run_result *r, 
     result_detail(out, detail_of(j, r));
 }
 
+/* What `count` requests of the batch from `first` on ask. */
+static measure_plan measured_of(const edits_batch *b, size_t first, size_t count)
+{
+    const sweep_job *j = b->j;
+    const edits_shared *e = j->edits;
+    return (measure_plan){.requests = b->requests + first, .request_count = count, .numbers = b->numbers + first,
+                          .pool = e->pool, .pool_count = e->pool_count, .evaluation = e->evaluation,
+                          .evaluation_count = j->options.eval_count, .neighbours = j->options.edit.neighbours,
+                          .seed = j->options.run.seed, .memory = b->memory, .pictures = &b->j->pictures};
+}
+
 /* Makes and measures `count` edits of the batch from `first` on; *refused as in edit_run_result. */
 static pb_status run_requests(const edits_batch *b, size_t first, size_t count, size_t *refused, pb_error *err)
 {
     sweep_job *j = b->j;
-    const edits_shared *e = j->edits;
-    edit_settings settings = e->settings;
-    const measure_plan plan = {.requests = b->requests + first, .request_count = count, .numbers = b->numbers + first,
-                               .pool = e->pool, .pool_count = e->pool_count, .evaluation = e->evaluation,
-                               .evaluation_count = j->options.eval_count, .neighbours = j->options.edit.neighbours,
-                               .seed = j->options.run.seed, .memory = b->memory, .pictures = &j->pictures};
+    edit_settings settings = j->edits->settings;
+    const measure_plan plan = measured_of(b, first, count);
     edit_run_result r;
     settings.memory = b->memory;
     pb_status status = edit_run(&r, j->model, &plan, &settings, j->options.edit.whole_target, err);
@@ -434,21 +442,85 @@ static void add_request(edits_batch *b, sweep_item *item, sweep_outcome *out)
     b->out[b->count++] = out;
 }
 
-size_t sweep_edit(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
+static edits_batch batch_of(sweep_job *j, sweep_item *const *items, size_t n, size_t memory, sweep_outcome *out)
 {
-    size_t n = batch_length(j, items, count);
     edits_batch b = {.j = j, .items = mem_new(n, sizeof *b.items), .out = mem_new(n, sizeof *b.out),
                      .requests = mem_new(n, sizeof *b.requests), .made = mem_new(n, sizeof *b.made),
                      .numbers = mem_new(n, sizeof *b.numbers), .memory = memory};
     for (size_t i = 0; i < n; i++)
         add_request(&b, items[i], &out[i]);
+    return b;
+}
+
+static void batch_free(edits_batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        free(b->made[i]);
+    free(b->items);
+    free(b->out);
+    free(b->requests);
+    free(b->made);
+    free(b->numbers);
+}
+
+size_t sweep_edit(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out)
+{
+    size_t n = batch_length(j, items, count);
+    edits_batch b = batch_of(j, items, n, memory, out);
     run_batch(&b);
-    for (size_t i = 0; i < b.count; i++)
-        free(b.made[i]);
-    free(b.items);
-    free(b.out);
-    free(b.requests);
-    free(b.made);
-    free(b.numbers);
+    batch_free(&b);
     return n;
+}
+
+/* ---- what it takes ---- */
+
+/* The questions that would be made together with the first of them, as far as it is known which those are: items[REQUESTS_AT_ONCE]
+ * with what is asked; returns how many. */
+static size_t next_items(sweep_job *j, const sweep_item *first, sweep_item *items)
+{
+    size_t n = 0;
+    for (size_t u = 0; u < j->unit_count; u++)
+        for (size_t i = 0; i < j->units[u].count && n < REQUESTS_AT_ONCE; i++) {
+            size_t at = j->units[u].questions[i];
+            if (n == 0 && at != first->row)
+                continue;
+            items[n] = (sweep_item){.row = at};
+            if (sweep_job_work(j, at) > 0 && !sweep_ask(&items[n].asked, j, at, NULL))
+                n++;
+        }
+    return n;
+}
+
+/* The whole of a batch is planned, of which the first request takes its part. */
+static pb_status foresee_batch(const edits_batch *b, run_plan *plan, pb_error *err)
+{
+    const sweep_job *j = b->j;
+    double work = 0;
+    size_t tokens = 1;
+    edit_settings settings = j->edits->settings;
+    settings.memory = b->memory;
+    const measure_plan asked = measured_of(b, 0, b->count);
+    if (b->count == 0)
+        return fail(err, PB_EINVAL, "there is nothing to plan");
+    if (j->options.edit.whole_target)
+        TRY(edit_check_target(j->model, b->requests[0].target, &tokens, err));
+    for (size_t i = 0; i < b->count; i++)
+        work += sweep_job_work(j, b->items[i]->row);
+    plan->times = sweep_job_work(j, b->items[0]->row) / work;
+    return edit_foresee(plan, &asked, &settings, tokens, err);
+}
+
+pb_status sweep_edit_foresee(sweep_job *j, sweep_item *item, run_plan *plan, pb_error *err)
+{
+    sweep_item items[REQUESTS_AT_ONCE], *list[REQUESTS_AT_ONCE];
+    sweep_outcome out[REQUESTS_AT_ONCE] = {0};
+    size_t n = next_items(j, item, items);
+    for (size_t i = 0; i < n; i++)
+        list[i] = &items[i];
+    edits_batch b = batch_of(j, list, batch_length(j, list, n), j->options.run.memory, out);
+    pb_status status = foresee_batch(&b, plan, err);
+    batch_free(&b);
+    for (size_t i = 0; i < n; i++)
+        sweep_asked_free(&items[i].asked);
+    return status;
 }

@@ -90,8 +90,9 @@ typedef struct sweep_outcome {
  * is left of the budget. */
 typedef size_t sweep_work(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out);
 
-/* What a method's part of a question will take, where it can be said without running it; NULL: nothing beside
- * asking it, or, of a method that asks itself, what `work` says. */
+/* Adds what a method's part of a question will take to a plan of it, where it can be said without running it: of a method that asks
+ * itself, all of it. Where questions go together the plan may be that of several, plan->times being the question's share. NULL:
+ * nothing beside asking it. */
 typedef pb_status sweep_foresee(sweep_job *j, sweep_item *item, run_plan *plan, pb_error *err);
 
 /* Whether the answer contains one of the row's accepted ones: 1, 0; -1 where there are none. */
@@ -131,8 +132,8 @@ pb_status sweep_count_results(store *s, pb_sweep_summary *summary, pb_error *err
 /* ---- what it takes (foresee.c) ---- */
 
 /* Where the run has a progress function, says what the `missing` questions of so much `work` will take (run_plan.h): as one of them,
- * the one of row `first`, stands for all. */
-pb_status sweep_announce(sweep_job *j, size_t first, size_t missing, double work, pb_error *err);
+ * the one of row `first`, stands for all; processes: that share them. */
+pb_status sweep_announce(sweep_job *j, size_t first, size_t missing, double work, size_t processes, pb_error *err);
 
 /* ---- units (units.c) ---- */
 

@@ -6,7 +6,7 @@
 
 sweep_work sweep_trace, sweep_flow, sweep_knockout, sweep_edit, sweep_ask_question;
 
-sweep_foresee sweep_trace_foresee, sweep_flow_foresee, sweep_knockout_foresee;
+sweep_foresee sweep_trace_foresee, sweep_flow_foresee, sweep_knockout_foresee, sweep_edit_foresee;
 
 void sweep_trace_options(const sweep_job *j, json_t *o);
 void sweep_flow_options(const sweep_job *j, json_t *o);

@@ -100,8 +100,8 @@ static pb_status run_store(sweep_loop *l, pb_sweep_summary *summary, pb_error *e
     l->done = mem_new(n, sizeof *l->done);
     TRY(store_done(l->store, l->done, n, err));
     count_missing(l);
-    if (l->work > 0 && !l->ranks)
-        TRY(sweep_announce(l->j, first_missing(l), l->missing, l->work, err));
+    if (l->work > 0)
+        TRY(sweep_announce(l->j, first_missing(l), l->missing, l->work, l->ranks ? l->ranks->leader->workers : 1, err));
     if (l->missing)
         report_progress(l);
     TRY(l->ranks ? ranks_lead(l->ranks, l->j, l->done, &sink, &summary->interrupted, err) : run_units(l, &sink, err));

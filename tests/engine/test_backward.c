@@ -25,6 +25,15 @@ static double read_back(decoder *m, const float *x, const int32_t *tokens, size_
     return sum;
 }
 
+/* What going back takes, where no weight's gradient is wanted, is what was planned. */
+static void assert_planned(const decoder *m, replay_fork *forks, size_t count, size_t memory, const replay_work *work)
+{
+    replay_plan plan = {0};
+    replay_plan_add_backward(&plan, m, forks, count, memory);
+    assert_true(plan.flop > 0 && fabs(plan.flop - work->flop) <= 1e-9 * plan.flop && plan.waves == 0);
+    replay_plan_free(&plan);
+}
+
 /* Runs a fork whose last `n` rows are read, and leaves its gradients; returns sum of log P(tokens). */
 static double differentiate(decoder *m, replay_fork *f, const int32_t *tokens, size_t n, const tap *taps,
                             size_t tap_count, weight_gradients weights)
@@ -34,6 +43,8 @@ static double differentiate(decoder *m, replay_fork *f, const int32_t *tokens, s
     fork_gradient g = {.d_read = d, .taps = taps, .tap_count = tap_count};
     replay_work work = {0};
     assert_ok(backward_run(m, f, &g, 1, weights, MEMORY, &work, err));
+    if (!weights)
+        assert_planned(m, f, 1, MEMORY, &work);
     free(d);
     rows_free(final, 1);
     return score;
@@ -183,6 +194,7 @@ static void check_handed_out(const golden_run *g, replay_fork *f, const tap *tap
     fork_gradient gradient = {.d_read = d, .each = take, .context = &h};
     replay_work work = {0};
     assert_ok(backward_run(g->m, f, &gradient, 1, NULL, MEMORY, &work, err));
+    assert_planned(g->m, f, 1, MEMORY, &work);
     for (size_t s = 0; s < SITE_PUT_COUNT; s++)
         assert_int_equal(h.count[s], g->L * (g->T - f->first));
     assert_int_equal(h.matched, tap_count);
@@ -519,6 +531,7 @@ static void company_and_waves_do_not_show(void **state)
         for (size_t i = 0; i < FORKS; i++)
             taps[i].row = zeros(g.D);
         assert_ok(backward_run(g.m, list, gradients, FORKS, NULL, memory, &work, err));
+        assert_planned(g.m, list, FORKS, memory, &work);
         for (size_t i = 0; i < FORKS; i++) {
             assert_same_bits(taps[i].row, alone[i], g.D, "gradient in company");
             free(taps[i].row);
