@@ -138,8 +138,7 @@ pb_status pb_ask(pb_answer **out, pb_model *pm, const pb_question *asked, size_t
     api_set_threads(run);
     TRY(question_open(&q, pm->m, asked, err));
     pb_answer *a = mem_new(1, sizeof *a);
-    pb_status status = ask_run(&a->answer, &q, max_tokens ? max_tokens : 16, top ? top : 5,
-                               run ? run->memory : 0, err);
+    pb_status status = ask_run(&a->answer, &q, max_tokens ? max_tokens : 16, top ? top : 5, run, err);
     if (status) {
         free(a);
     } else {

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "method/ask_parts.h"
+#include "method/ask_plan.h"
 #include "method/score.h"
 
 double next_logprob(const next_token *n, int32_t id)
@@ -284,12 +285,31 @@ void answer_keep_top(answer *a, const next_token *next, size_t vocab, size_t top
     free(prob);
 }
 
-pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, size_t memory, pb_error *err)
+/* What it will take, with an answer of a few tokens, and the room that one of all of them would have. */
+static pb_status announce(question *q, size_t max_tokens, const pb_run_options *run, pb_error *err)
 {
+    const decoder *m = &q->model->decoder;
     asking one = {.q = q};
-    ask_options options = {.max_tokens = max_tokens, .keep_next = true, .memory = memory};
+    speaker s = speaker_of(q->model, &one, 0, max_tokens);
+    ask_planned planned = {.prompt = &q->prompt, .image = q->image_path};
+    run_plan plan = {.question = q, .wave_bytes = SIZE_MAX,
+                     .working_bytes = takes(&m->config, &s) + fixed_bytes(m, 1, s.end + s.most)};
+    ask_plan_add(&plan, &planned, 1, ask_plan_tokens(max_tokens), run->memory);
+    pb_status status = run_plan_announce(&plan, 1, "question", run, err);
+    run_plan_free(&plan);
+    return status;
+}
+
+pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, const pb_run_options *run, pb_error *err)
+{
+    const pb_run_options usual = {0};
+    run = run ? run : &usual;
+    asking one = {.q = q};
+    ask_options options = {.max_tokens = max_tokens, .keep_next = true, .memory = run->memory};
     replay_work work = {0};
     *a = (answer){0};
+    if (run->progress)
+        TRY(announce(q, max_tokens, run, err));
     TRY(ask_many(q->model, &one, 1, &options, &work, err));
     *a = (answer){.ids = one.ids, .count = one.count};
     one.ids = NULL;

@@ -73,8 +73,9 @@ typedef struct answer {
 
 /* a->top: the `top` most likely tokens. */
 void answer_keep_top(answer *a, const next_token *next, size_t vocab, size_t top);
-/* Asks one question: at most max_tokens tokens, and the `top` most likely first ones. memory: as above. */
-pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, size_t memory, pb_error *err);
+/* Asks one question: at most max_tokens tokens, and the `top` most likely first ones. run: its memory, and its progress function, which
+ * is told before what that will take; NULL: the defaults. */
+pb_status ask_run(answer *a, question *q, size_t max_tokens, size_t top, const pb_run_options *run, pb_error *err);
 void answer_free(answer *a);
 
 #endif

@@ -210,15 +210,24 @@ static pb_status run_tower(dump_job *j, pb_error *err)
     return status;
 }
 
+static size_t run_bytes(const question *q)
+{
+    const decoder *m = &q->model->decoder;
+    size_t T = q->prompt.length;
+    return T * m->config.d_model * sizeof(float) + replay_fixed_bytes(m, T) + score_bytes(m, 1, 1);
+}
+
+static size_t tower_bytes(const dump_job *j)
+{
+    const vision *v = j->q->model->vision;
+    tower_kept kept;
+    return tower_wanted(j->d, &kept) ? tower_recording_bytes(v, kept) + tower_fixed_bytes(v) + tower_fork_bytes(v) : 0;
+}
+
 /* The tower's run is over when the decoder's begins: the larger one must fit. */
 static pb_status check_memory(const dump_job *j, pb_error *err)
 {
-    const decoder *m = &j->q->model->decoder;
-    const vision *v = j->q->model->vision;
-    tower_kept kept;
-    size_t T = j->q->prompt.length;
-    size_t run = T * m->config.d_model * sizeof(float) + replay_fixed_bytes(m, T) + score_bytes(m, 1, 1);
-    size_t tower = tower_wanted(j->d, &kept) ? tower_recording_bytes(v, kept) + tower_fixed_bytes(v) + tower_fork_bytes(v) : 0;
+    size_t run = run_bytes(j->q), tower = tower_bytes(j);
     return tower > run ? question_fits(tower, j->run->memory, "the tower's dump", err)
                        : question_fits(run, j->run->memory, "this dump", err);
 }
@@ -247,21 +256,54 @@ static void show_progress(void *context, double share)
         j->run->progress(j->run->context, "dumping layers", share * layers, layers);
 }
 
+/* ---- what it takes ---- */
+
+static double tower_flop(const dump_job *j)
+{
+    const vision *v = j->q->model->vision;
+    tower_kept kept;
+    return tower_wanted(j->d, &kept) ? vision_embed_flop(v) + (double)vision_used_layers(v) * vision_layer_flop(v) : 0;
+}
+
+/* All but the disk's time. */
+static pb_status announce(const dump_job *j, replay_fork *run, pb_error *err)
+{
+    question *q = j->q;
+    size_t rows = 0, decoder_bytes = run_bytes(q), most = tower_bytes(j);
+    for (size_t i = 0; i < j->d->site_count; i++)
+        rows += j->d->sites[i].layers * j->d->sites[i].rows;
+    run_plan plan = {.question = q, .wave_bytes = SIZE_MAX, .reads = 1, .tower = tower_flop(j),
+                     .working_bytes = most > decoder_bytes ? most : decoder_bytes};
+    replay_plan_add(&plan.forks, &q->model->decoder, run, 1, SIZE_MAX);
+    pb_status status = run_plan_announce(&plan, rows, "row", j->run, err);
+    run_plan_free(&plan);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static pb_status run_all(dump_job *j, replay_fork *run, replay_work *work, pb_error *err)
+{
+    decoder *m = &j->q->model->decoder;
+    replay_options options = {.memory = SIZE_MAX, .finished = read_next, .progress = show_progress, .context = j};
+    TRY(announce(j, run, err));
+    TRY(run_tower(j, err));
+    return replay_run(m, run, 1, &options, work, err);
+}
+
 pb_status dump_run(dump *d, question *q, const dump_sink *sink, const pb_run_options *run, pb_error *err)
 {
     decoder *m = &q->model->decoder;
-    size_t T = q->prompt.length, rows = T * m->config.d_model * sizeof(float);
+    size_t T = q->prompt.length;
     dump_job j = {d, q, sink, run};
     replay_work work = {0};
     TRY(check_memory(&j, err));
-    TRY(run_tower(&j, err));
     bool *wanted = mem_new(T, sizeof *wanted);
     for (size_t i = 0; i < d->positions.count; i++)
         wanted[d->positions.positions[i]] = true;
     row_watch watch = {wanted, hand_on, &j};
     replay_fork f = {.end = T, .input = q->input, .read_first = q->last, .watch = &watch};
-    replay_options options = {.memory = rows, .finished = read_next, .progress = show_progress, .context = &j};
-    pb_status status = replay_run(m, &f, 1, &options, &work, err);
+    pb_status status = run_all(&j, &f, &work, err);
     free(wanted);
     d->cost = (method_cost){.seconds = clock_now() - q->began, .peak_rss_bytes = process_peak_bytes(),
                             .flop = work.flop + decoder_readout_flop(&m->config) + question_vision_flop(q)};

@@ -129,6 +129,20 @@ static pb_status read_cells(lens_job *j, clean_run *run, pb_error *err)
     return PB_OK;
 }
 
+static pb_status announce(const lens_job *j, const row_watch *watch, size_t kept_bytes, pb_error *err)
+{
+    question *q = j->q;
+    const decoder *m = &q->model->decoder;
+    size_t cells = cell_count(j->n), rows = q->length * m->config.d_model * sizeof(float);
+    replay_fork f = {.end = q->length, .input = q->input, .read_first = q->last, .watch = watch};
+    run_plan plan = {.question = q, .wave_bytes = rows, .reads = 1 + question_answer_tokens(q) + cells,
+                     .working_bytes = kept_bytes + rows + replay_fixed_bytes(m, q->length)};
+    replay_plan_add(&plan.forks, m, &f, 1, SIZE_MAX);
+    pb_status status = run_plan_announce(&plan, cells, "cell", &j->options->run, err);
+    run_plan_free(&plan);
+    return status;
+}
+
 static void keep_run(lens_job *j, const clean_run *run)
 {
     j->n->answer = question_copy_answer(j->q, &j->n->answer_count);
@@ -146,6 +160,7 @@ static pb_status look(lens_job *j, pb_error *err)
     TRY(clean_run_fits(j->q, bytes, j->options->run.memory, err));
     TRY(make_room(j, err));
     watch.positions = j->wanted;
+    TRY(announce(j, &watch, bytes, err));
     TRY(clean_run_watch(&run, j->q, &watch, bytes, j->options->run.memory, err));
     pb_status status = read_cells(j, &run, err);
     if (!status)

@@ -22,6 +22,15 @@ typedef struct announcement {
     bool begun;
 } announcement;
 
+/* One or several. */
+static void hear_waves(announcement *a, const char *what)
+{
+    static const char *const forms[] = {"%zu wave over the layers, which read %lf GB of weights; at most %lf MB of memory",
+                                        "%zu waves over the layers, which read %lf GB of weights; at most %lf MB of memory"};
+    size_t several = sscanf(what, "%zu", &a->waves) == 1 && a->waves > 1;
+    assert_int_equal(sscanf(what, forms[several], &a->waves, &a->bytes, &a->memory), 3);
+}
+
 static void hear(void *context, const char *what, double done, double total)
 {
     announcement *a = context;
@@ -33,8 +42,7 @@ static void hear(void *context, const char *what, double done, double total)
         assert_int_equal(sscanf(what, "%zu %31[a-z], %lf TFLOP, about %lf s on this machine", &a->count, a->what, &a->flop,
                                 &a->seconds), 4);
     else
-        assert_int_equal(sscanf(what, "%zu waves over the layers, which read %lf GB of weights; at most %lf MB of memory",
-                                &a->waves, &a->bytes, &a->memory), 3);
+        hear_waves(a, what);
 }
 
 static double cost_of(char *text, const char *name)
@@ -47,13 +55,18 @@ static double cost_of(char *text, const char *name)
     return value;
 }
 
+static void check_said(const announcement *a, const char *what)
+{
+    assert_int_equal(a->lines, 2);
+    assert_string_equal(a->what, what);
+    assert_true(a->count > 0 && a->waves > 0 && a->seconds > 0 && a->bytes > 0 && a->memory > 0);
+}
+
 /* Three digits are said. */
 static void check(const announcement *a, char *json, const char *what, double within)
 {
     double flop = cost_of(json, "flop");
-    assert_int_equal(a->lines, 2);
-    assert_string_equal(a->what, what);
-    assert_true(a->count > 0 && a->waves > 0 && a->seconds > 0 && a->bytes > 0 && a->memory > 0);
+    check_said(a, what);
     if (!(fabs(1e12 * a->flop - flop) <= within * flop))
         test_stop(__FILE__, __LINE__, "%.4g operations planned, %.4g counted", 1e12 * a->flop, flop);
 }
@@ -120,8 +133,57 @@ static void commands_say_what_they_will_take(void **state)
     pb_model_free(m);
 }
 
+/* Of one question's run all is known before, of an answer all but its length. */
+static void single_runs_say_exactly_what_they_will_take(void **state)
+{
+    (void)state;
+    pb_model *m;
+    char *json, *folder = folder_new();
+    assert_ok(pb_model_open(&m, LLAVA, NULL, err));
+
+    announcement looked = {0}, dumped = {0}, asked = {0};
+    pb_lens *lens;
+    pb_lens_options of_lens = pb_lens_defaults();
+    of_lens.positions = "constraint,last";
+    of_lens.first_layer = 1;
+    of_lens.answer = (pb_answer_choice){.text = "a river in Japan", .whole = true};
+    of_lens.run = (pb_run_options){.progress = hear, .context = &looked};
+    assert_ok(pb_lens_run(&lens, m, &question, &of_lens, err));
+    size_t layers, positions;
+    pb_lens_size(lens, &layers, &positions);
+    pb_lens_json(lens, &json);
+    check(&looked, json, "cells", 0.005);
+    assert_true(looked.count == layers * positions && looked.waves == 1);
+    pb_lens_free(lens);
+
+    pb_dump *dump;
+    pb_dump_options of_dump = pb_dump_defaults();
+    of_dump.sites = "mlp_post,resid_post,vision.attn_out,proj.out";
+    of_dump.positions = "text";
+    of_dump.run = (pb_run_options){.progress = hear, .context = &dumped};
+    assert_ok(pb_dump_run(&dump, m, &question, &of_dump, folder, err));
+    size_t rows = 0, shape[3], not_finite;
+    const char *site;
+    for (size_t i = 0; pb_dump_site(dump, i, &site, shape, &not_finite); i++)
+        rows += shape[0] * shape[1];
+    pb_dump_json(dump, &json);
+    check(&dumped, json, "rows", 0.005);
+    assert_true(dumped.count == rows && dumped.waves == 1);
+    pb_dump_free(dump);
+    folder_remove(folder);
+
+    pb_answer *answer;
+    const pb_run_options of_ask = {.progress = hear, .context = &asked};
+    assert_ok(pb_ask(&answer, m, &question, 4, 0, &of_ask, err));
+    check_said(&asked, "question");
+    assert_true(asked.count == 1 && asked.waves == 4); /* the prompt and three tokens more */
+    pb_answer_free(answer);
+    pb_model_free(m);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(commands_say_what_they_will_take)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(commands_say_what_they_will_take),
+                                       cmocka_unit_test(single_runs_say_exactly_what_they_will_take)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -298,7 +298,7 @@ class Trace(ProgramTest):
         said = self.succeeds(self.program(*line, **old))
         self.assertIn("bf16", said.stderr)
         self.assertEqual(self.succeeds(self.program(*line, "--quiet", **old)).stderr, "")
-        self.assertEqual(self.succeeds(self.program(*line[:3], **old)).stderr, "")
+        self.assertNotIn("bf16", self.succeeds(self.program(*line[:3], **old)).stderr)
         self.assertIn("multiplied in f32", self.succeeds(self.program("info", LLAVA, "--dtype", "bf16", **old)).stdout)
 
     def test_threads(self):
@@ -442,6 +442,14 @@ class Info(ProgramTest):
         self.assertEqual(json.loads(self.succeeds(self.program("info", LLAVA, "--json")).stdout)["compute"],
                          {"dtype": "f32", "products": "f32"})
         self.assertGreater(self.plan("--dtype", "bf16")["seconds"], 0)
+
+    def test_it_is_said_before_a_single_run(self):
+        for command, of, *options in (("ask", "1 question"), ("lens", r"\d+ cells"), ("dump", r"\d+ rows", "--out", self.folder / "dump")):
+            line = (command, LLAVA, "--image", PICTURE, "--question", QUESTION, "--json", *options)
+            loud, quiet = self.succeeds(self.program(*line)), self.succeeds(self.program(*line, "--quiet"))
+            self.assertRegex(loud.stderr, rf"^{of}, \S+ TFLOP, about \S+ s on this machine\n\d+ waves? over the layers")
+            self.assertEqual(quiet.stderr, "")
+            self.assertEqual(*({**json.loads(said.stdout), "cost": None} for said in (loud, quiet)))
 
     def test_without_plan_it_asks_nothing(self):
         self.misused(self.program("info", LLAVA, "--question", QUESTION), "--plan")

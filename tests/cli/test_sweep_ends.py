@@ -9,6 +9,7 @@ The test suite runs a small form, on a tiny model. The full one, of 200 question
 """
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -221,6 +222,20 @@ class SweepEnds(ProgramTest):
             self.assertEqual(process.returncode, 0, errors)
             self.assertEqual(out.count("questions are done"), 1, out)
             self.assertUndisturbed(store)
+
+    @unittest.skipIf(no_ranks(), no_ranks())
+    def test_ranks_say_together_what_they_will_take(self):
+        loud = [word for word in self.command(self.store, "--limit", 4) if word != "--quiet"]
+        result = subprocess.run([*MPIRUN, "-n", "2", PROGRAM, *loud], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, encoding="utf-8", timeout=600,
+                                env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+        self.succeeds(result)
+        said = re.findall(r"^4 questions, (\S+) TFLOP, about \S+ s on 2 processes like this one\n\d+ waves? over the layers", result.stderr,
+                          re.MULTILINE)
+        self.assertEqual(len(said), 1, result.stderr)
+        with closing(sqlite3.connect(self.store)) as db:
+            counted = db.execute("select sum(flop) from result").fetchone()[0]
+        self.assertTrue(0.6 < 1e12 * float(said[0]) / counted < 1.6, (said, counted))
 
     # ---- shards ----
 

@@ -310,7 +310,7 @@ static void answers_are_greedy(void **state)
     model *m = tiny_open(LLAVA);
     question q = asked(m, PICTURE);
     answer a;
-    assert_ok(ask_run(&a, &q, 12, 5, 0, err));
+    assert_ok(ask_run(&a, &q, 12, 5, NULL, err));
     asking same = {.q = &q, .ids = a.ids, .count = a.count};
     next_token next = plain_next(&same, 0);
     assert_true(a.count > 0 && a.top_count == 5 && a.top[0] == a.ids[0]);
@@ -338,7 +338,7 @@ static void answers_end_where_positions_do(void **state)
         model *m = tiny_open(folder);
         q = asked(m, PICTURE);
         answer a;
-        assert_ok(ask_run(&a, &q, 12, 1, 0, err));
+        assert_ok(ask_run(&a, &q, 12, 1, NULL, err));
         assert_int_equal(a.count, spare + 1);
         answer_free(&a);
         question_free(&q);

@@ -178,7 +178,7 @@ static void it_says_what_the_run_says_next(void **state)
     answer a;
     dump d;
     kept_rows k = {0};
-    assert_ok(ask_run(&a, &q, 1, RUN_TOP, 0, err));
+    assert_ok(ask_run(&a, &q, 1, RUN_TOP, NULL, err));
     assert_ok(dumped(&d, &k, m, PICTURE, &o, err));
     for (size_t i = 0; i < RUN_TOP; i++) {
         assert_int_equal(d.top_id[i], a.top[i]);

@@ -92,7 +92,7 @@ static void the_last_layer_says_what_the_model_answers(void **state)
         answer a;
         o.positions = "all";
         o.top = 9;
-        assert_ok(ask_run(&a, &q, 1, 9, 0, err));
+        assert_ok(ask_run(&a, &q, 1, 9, NULL, err));
         lens n = looked(m, picture_file, &o);
         size_t at = (n.layer_count * n.positions.count - 1) * n.top;
         for (size_t i = 0; i < 9; i++) {

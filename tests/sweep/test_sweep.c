@@ -403,7 +403,7 @@ static char *write_requests(const swept *s)
     question q = open_single(s, OTHER_PICTURE, "Where is this country?");
     answer said;
     buffer known = {0};
-    assert_ok(ask_run(&said, &q, 16, 1, 0, err));
+    assert_ok(ask_run(&said, &q, 16, 1, NULL, err));
     tokenizer_decode(s->m->tokenizer, said.ids, said.count, true, &known);
     for (size_t i = 0; i < ASKED; i++) {
         json_t *row = json_pack("{s:s, s:s, s:[{s:s}], s:s, s:s, s:[s]}", "image", asked_rows[i].picture, "question",
