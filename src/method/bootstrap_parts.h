@@ -45,6 +45,7 @@ typedef struct draws {
     uint64_t seed;
     size_t n;              /* 0: none are made yet */
     uint8_t *counts;       /* [INTERVAL_RESAMPLES][n]; NULL: some count is above 255 */
+    double spread;         /* the largest root of a resample's sum of (count - 1)^2, which is mostly near that of n */
 } draws;
 
 /* Fills the intervals of a pool's jobs. d: those of the last pool, which are kept where n is the same. */
@@ -62,9 +63,13 @@ void bootstrap_sums(uint64_t seed, size_t n, const double *by_subject, size_t pa
 
 enum { ROUNDED_MOST_SUBJECTS = 65536 }; /* sums of 16-bit numbers stay below 2^31 */
 
-/* A column x[n] as whole numbers: x[i] = middle + step whole[i] + d[i]. As a resample draws n subjects, its sum is
- * `start` + step (sum of those whole numbers) but for `error` at most, start = n middle: |d| at most, n times, and what rounding
- * takes from sums in full. 0: it is that very number. INFINITY: nothing is known. */
+/* A column x[n] as whole numbers: x[i] = middle + step whole[i] + d[i]. A resample draws n subjects, number i c[i] times, so its
+ * sum is
+ *
+ *     sum of c x = start + step (sum of c whole) + sum of (c - 1) d,     start = n middle + sum of d,
+ *
+ * whose last part is no more than |c - 1| |d|, by Cauchy and Schwarz: the `error`, with what rounding takes from sums in full.
+ * 0: the sum is that very number. INFINITY: nothing is known. */
 typedef struct rounding {
     double start, step, error;
 } rounding;

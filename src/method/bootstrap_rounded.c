@@ -31,20 +31,23 @@ MULTIVERSION static void draw(uint64_t x, uint64_t n, size_t count, uint32_t *re
     }
 }
 
-/* times[n] of resample r: draw i is number r n + i of the generator. False: some count does not fit. */
-static bool count_draws(uint64_t seed, size_t n, size_t r, uint8_t *times)
+/* times[n] of resample r: draw i is number r n + i of the generator. Returns the sum of their squares; 0: some count does not
+ * fit. */
+static size_t count_draws(uint64_t seed, size_t n, size_t r, uint8_t *times)
 {
     uint32_t index[DRAWN];
-    size_t all = 0;
+    size_t all = 0, squares = 0;
     for (size_t from = 0; from < n; from += DRAWN) {
         size_t count = n - from < DRAWN ? n - from : DRAWN;
         draw(random_after(seed, (uint64_t)r * n + from).x, n, count, index);
         for (size_t i = 0; i < count; i++)
             times[index[i]]++;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         all += times[i];
-    return all == n; /* a count of 256 would have become 0 */
+        squares += (size_t)times[i] * times[i];
+    }
+    return all == n ? squares : 0; /* a count of 256 would have become 0 */
 }
 
 void draws_free(draws *d)
@@ -57,15 +60,20 @@ void draws_free(draws *d)
 void draws_make(draws *d, size_t n)
 {
     bool fit = true;
+    size_t most = 0;
     if (d->n == n)
         return;
     draws_free(d);
     uint8_t *counts = mem_new(INTERVAL_RESAMPLES * n, sizeof *counts);
-#pragma omp parallel for schedule(static) reduction(&& : fit)
-    for (size_t r = 0; r < INTERVAL_RESAMPLES; r++)
-        fit = count_draws(d->seed, n, r, counts + r * n) && fit;
+#pragma omp parallel for schedule(static) reduction(&& : fit) reduction(max : most)
+    for (size_t r = 0; r < INTERVAL_RESAMPLES; r++) {
+        size_t squares = count_draws(d->seed, n, r, counts + r * n);
+        fit = fit && squares > 0;
+        most = squares > most ? squares : most;
+    }
     d->n = n;
     d->counts = counts;
+    d->spread = most > n ? sqrt((double)(most - n)) : 0; /* sum of (c - 1)^2 = sum of c^2 - n */
     if (!fit) {
         free(counts);
         d->counts = NULL;
@@ -109,11 +117,12 @@ INLINE bool all_finite(const double *x, size_t n)
 
 /* Rounds a column into its place in a panel. A sum in full of n products is off by at most (n + 1) half units in the last place
  * of the sum of their sizes, which is n times the largest at most: four times that is allowed for. */
-MULTIVERSION static rounding round_column(const double *x, size_t n, int16_t *panel, size_t column)
+MULTIVERSION static rounding round_column(const double *x, const draws *d, int16_t *panel, size_t column)
 {
     enum { MOST = 32767 };
+    size_t n = d->n;
     range r = range_of(x, n);
-    double middle = r.least / 2 + r.most / 2, step = (r.most - middle) / MOST, off = 0, count = (double)n;
+    double middle = r.least / 2 + r.most / 2, step = (r.most - middle) / MOST, sum = 0, squares = 0, count = (double)n;
     if (!all_finite(x, n) || !isfinite(count * count * r.size))
         return (rounding){0, 0, INFINITY};
     bool whole = r.whole && r.size <= MOST;
@@ -123,11 +132,13 @@ MULTIVERSION static rounding round_column(const double *x, size_t n, int16_t *pa
     }
     for (size_t i = 0; i < n; i++) {
         double rounded = rint(fmin(MOST, fmax(-MOST, (x[i] - middle) / step)));
-        off = fmax(off, fabs(x[i] - (middle + step * rounded)));
+        double off = x[i] - (middle + step * rounded);
+        sum += off;
+        squares += off * off;
         *whole_at(panel, i, column) = (int16_t)rounded;
     }
-    double error = whole ? 0 : count * off * (1 + 1e-9) + 4 * count * (count + 4) * (DBL_EPSILON / 2) * r.size;
-    return (rounding){count * middle, step, error};
+    double error = whole ? 0 : d->spread * sqrt(squares) * (1 + 1e-6) + 4 * count * (count + 4) * (DBL_EPSILON / 2) * r.size;
+    return (rounding){count * middle + sum, step, error};
 }
 
 /* ---- the product ---- */
@@ -290,7 +301,7 @@ void rounded_sums(const draws *d, const double *const *columns, size_t count, ro
     int16_t *whole = mem_new(panels * size, sizeof *whole);
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < count; c++)
-        how[c] = round_column(columns[c], d->n, whole + c / WIDE * size, c % WIDE);
+        how[c] = round_column(columns[c], d, whole + c / WIDE * size, c % WIDE);
     multiply(d, whole, panels, count, sums);
     free(whole);
 }

@@ -14,7 +14,7 @@
 
 enum {
     LEAST_SUBJECTS = 64, /* for rounded columns: of fewer, too many resamples are alike */
-    MOST_NEAR = 512,     /* values near an end that are made in full one by one */
+    MOST_NEAR = 1024,    /* values near the ends that are made in full one by one */
 };
 
 /* ---- the sample's own statistics ---- */
@@ -142,52 +142,62 @@ static void take_full(const rounded *r, const side *s, size_t c, const uint32_t 
         values[i] = minus ? values[i] - top[i] / bottom[i] : top[i] / bottom[i];
 }
 
-/* Those that lie within `width` of `end`, and how many lie below; SIZE_MAX: too many lie there. */
-static size_t find_near(const double *values, double end, double width, uint32_t *near, size_t *below)
-{
-    size_t count = 0;
-    double low = end - width, high = end + width;
-    *below = 0;
-    for (size_t i = 0; i < INTERVAL_RESAMPLES; i++) {
-        near[count] = (uint32_t)i;
-        *below += values[i] < low;
-        count += values[i] >= low && values[i] <= high;
-        if (count > MOST_NEAR)
-            return SIZE_MAX;
-    }
-    return count;
-}
+/* Resamples whose values may be an end. */
+typedef struct near_end {
+    size_t k;              /* which value in order the end is */
+    double low, high;      /* where they seem to lie */
+    size_t first, count, below; /* near[first .. first + count - 1]; how many lie below these */
+} near_end;
 
 /* Value k in order is within one error of value k of those that are off, so it is one of those within two errors of that; the
- * others lie on the side on which they seem to lie. False: too many lie there. */
-static bool full_end(const result *x, const double *values, size_t k, double *end)
+ * others lie on the side on which they seem to lie. */
+static near_end near_to(double end, double error, size_t k)
 {
-    uint32_t near[MOST_NEAR + 1];
-    double full[MOST_NEAR];
-    size_t below, count = find_near(values, *end, 2 * x->error, near, &below);
-    if (count == SIZE_MAX)
-        return false;
-    take_full(x->of, &x->j->a, x->c, near, count, false, full);
-    if (x->j->minus.columns)
-        take_full(x->of, &x->j->minus, x->c, near, count, true, full);
-    *end = value_in_order(full, count, k - below);
-    return true;
+    return (near_end){k, end - 2 * error, end + 2 * error, 0, 0, 0};
+}
+
+/* Adds them to near[MOST_NEAR + 1], of which *count are there; false: too many lie there. */
+static bool find_near(const double *values, near_end *e, uint32_t *near, size_t *count)
+{
+    size_t last = *count;
+    e->first = last;
+    for (size_t i = 0; i < INTERVAL_RESAMPLES && last <= MOST_NEAR; i++) {
+        near[last] = (uint32_t)i;
+        e->below += values[i] < e->low ? 1 : 0;
+        last += values[i] >= e->low && values[i] <= e->high ? 1 : 0;
+    }
+    e->count = last - e->first;
+    *count = last;
+    return last <= MOST_NEAR;
+}
+
+static double end_in_full(const near_end *e, double *full)
+{
+    return value_in_order(full + e->first, e->count, e->k - e->below);
 }
 
 /* Both ends of one result; values[INTERVAL_RESAMPLES] is scratch. */
 static bool result_by_rounded(result *x, double *values, interval *out)
 {
-    double low, high;
+    uint32_t near[MOST_NEAR + 1];
+    double full[MOST_NEAR];
+    size_t count = 0;
     x->error = take_ratios(x->of, &x->j->a, x->c, false, values);
     if (x->j->minus.columns)
         x->error += take_ratios(x->of, &x->j->minus, x->c, true, values);
     if (!isfinite(x->error))
         return false;
-    find_ends(values, &low, &high);
-    if (x->error > 0 && !(full_end(x, values, INTERVAL_LOW, &low) && full_end(x, values, INTERVAL_HIGH, &high)))
+    find_ends(values, &out->low, &out->high);
+    if (x->error == 0)
+        return true;
+    near_end low = near_to(out->low, x->error, INTERVAL_LOW), high = near_to(out->high, x->error, INTERVAL_HIGH);
+    if (!find_near(values, &low, near, &count) || !find_near(values, &high, near, &count))
         return false;
-    out->low = low;
-    out->high = high;
+    take_full(x->of, &x->j->a, x->c, near, count, false, full);
+    if (x->j->minus.columns)
+        take_full(x->of, &x->j->minus, x->c, near, count, true, full);
+    out->low = end_in_full(&low, full);
+    out->high = end_in_full(&high, full);
     return true;
 }
 

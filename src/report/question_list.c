@@ -24,7 +24,7 @@ void question_list_open(question_list *l, const sweep_summary *of, question_list
 
 unsigned question_list_reads(const question_list *l)
 {
-    return STORE_VALUES | STORE_ROWS | STORE_DETAILS | (l->kind == QUESTION_LIST_CELLS ? STORE_GRIDS : 0) | STORE_CURVES;
+    return STORE_VALUES | STORE_ROWS | STORE_DETAILS | (l->kind == QUESTION_LIST_CELLS ? STORE_GRIDS : 0);
 }
 
 void question_list_free(question_list *l)

@@ -3,7 +3,7 @@
  *
  *     question_list l;
  *     question_list_open(&l, &summary, QUESTION_LIST_CLASSES);
- *     status = store_each(st, question_list_reads(&l), question_list_see, &l, err);
+ *     status = store_each(st, question_list_reads(&l), see, &l, err);   // which adds the result's curves, and calls question_list_see
  *     question_lists_pack(&l, 1, budget, &packed, out);   // appends <script> elements, at most about `budget` bytes
  *     question_list_free(&l);
  *
@@ -69,7 +69,7 @@ typedef struct question_packed {
 } question_packed;
 
 void question_list_open(question_list *l, const sweep_summary *of, question_list_kind kind);
-/* The parts of a result that it looks at: STORE_CURVES, ... */
+/* The parts of a result that it looks at, STORE_VALUES, ..., beside its curves: those are known already (sweep_walk.h). */
 unsigned question_list_reads(const question_list *l);
 /* For store_each: list is the question_list. */
 pb_status question_list_see(void *list, const store_result *r, pb_error *err);

@@ -141,40 +141,77 @@ static void add_chunk_element(const question_list *l, size_t list, size_t chunk,
     buffer_text(out, "</script>\n");
 }
 
+/* A chunk of one of several lists. */
+typedef struct place {
+    size_t list, chunk;
+} place;
+
+/* All chunks in order: free() */
+static place *all_places(const question_list *lists, size_t count, size_t *places)
+{
+    *places = 0;
+    for (size_t s = 0; s < count; s++)
+        *places += chunks_of(&lists[s]);
+    place *all = mem_new(*places, sizeof *all), *next = all;
+    for (size_t s = 0; s < count; s++)
+        for (size_t c = 0; c < chunks_of(&lists[s]); c++)
+            *next++ = (place){s, c};
+    return all;
+}
+
+/* Chunks 0, step, 2 step, ... of all, each in a buffer of its own: packing takes long, so threads share it. */
+static buffer *pack_chunks(const question_list *lists, const place *all, size_t places, size_t step, const grain *g)
+{
+    buffer *packed = mem_new(places, sizeof *packed);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < places; i += step)
+        add_chunk_element(&lists[all[i].list], all[i].list, all[i].chunk, g, &packed[i]);
+    return packed;
+}
+
+static void packed_free(buffer *packed, size_t places)
+{
+    for (size_t i = 0; i < places; i++)
+        buffer_free(&packed[i]);
+    free(packed);
+}
+
 /* How large all would be, told from some of them. */
 static size_t estimate(const question_list *lists, size_t count, const grain *g)
 {
-    size_t sampled = 0, all = 0;
-    buffer some = {0};
-    for (size_t s = 0; s < count; s++)
-        for (size_t c = 0; c < chunks_of(&lists[s]); c++, all++)
-            if (all % SAMPLE == 0) {
-                add_chunk_element(&lists[s], s, c, g, &some);
-                sampled++;
-            }
-    size_t size = sampled ? some.size * all / sampled : 0;
-    buffer_free(&some);
-    return size;
+    size_t places, size = 0, sampled = 0;
+    place *all = all_places(lists, count, &places);
+    buffer *packed = pack_chunks(lists, all, places, SAMPLE, g);
+    for (size_t i = 0; i < places; i += SAMPLE, sampled++)
+        size += packed[i].size;
+    packed_free(packed, places);
+    free(all);
+    return sampled ? size * places / sampled : 0;
+}
+
+static size_t traced_in(const question_list *l, size_t chunk)
+{
+    size_t traced = 0;
+    for (size_t i = chunk * QUESTION_CHUNK; i < (chunk + 1) * QUESTION_CHUNK && i < l->count; i++)
+        traced += first_part(l, i) < l->ends[i];
+    return traced;
 }
 
 /* Appends chunks as long as they fit. Returns how many questions with traces were left out. */
 static size_t add_traces(const question_list *lists, size_t count, const grain *g, size_t budget, buffer *out)
 {
-    size_t start = out->size, left_out = 0;
-    for (size_t s = 0; s < count; s++)
-        for (size_t c = 0; c < chunks_of(&lists[s]); c++) {
-            size_t before = out->size, end = (c + 1) * QUESTION_CHUNK;
-            if (left_out == 0)
-                add_chunk_element(&lists[s], s, c, g, out);
-            if (left_out == 0 && out->size - start <= budget)
-                continue;
-            if (left_out == 0) {
-                out->size = before;
-                out->data[before] = '\0';
-            }
-            for (size_t i = c * QUESTION_CHUNK; i < end && i < lists[s].count; i++)
-                left_out += first_part(&lists[s], i) < lists[s].ends[i];
-        }
+    size_t places, used = 0, left_out = 0;
+    place *all = all_places(lists, count, &places);
+    buffer *packed = pack_chunks(lists, all, places, 1, g);
+    for (size_t i = 0; i < places; i++) {
+        used += packed[i].size;
+        if (left_out == 0 && used <= budget)
+            buffer_add(out, packed[i].data, packed[i].size);
+        else
+            left_out += traced_in(&lists[all[i].list], all[i].chunk);
+    }
+    packed_free(packed, places);
+    free(all);
     return left_out;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "report/sweep_page.h"
+#include "report/sweep_walk.h"
 
 /* Whether a store of so many questions is small enough for every cell to go into the page: of a question that is done the
  * cells are counted, and the others taken to be like it. */
@@ -32,14 +33,34 @@ static pb_status choose_kind(const sweep_summary *s, store *from, question_list_
     return PB_OK;
 }
 
+typedef struct filling {
+    question_list *list;
+    sweep_walk walk;
+} filling;
+
+static pb_status see(void *context, const store_result *r, pb_error *err)
+{
+    filling *f = context;
+    store_result whole = *r;
+    whole.curves = sweep_walk_next(&f->walk, &whole.curve_count);
+    return question_list_see(f->list, &whole, err);
+}
+
+static pb_status fill_list(question_list *l, const sweep_summary *s, store *from, pb_error *err)
+{
+    question_list_kind kind;
+    TRY(choose_kind(s, from, &kind, err));
+    question_list_open(l, s, kind);
+    filling f = {l, sweep_walk_new(s)};
+    pb_status status = store_each(from, question_list_reads(l), see, &f, err);
+    sweep_walk_free(&f.walk);
+    return status;
+}
+
 static pb_status fill_lists(question_list *lists, const sweep_summary *s, size_t count, store *const *stores, pb_error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        question_list_kind kind;
-        TRY(choose_kind(&s[i], stores[i], &kind, err));
-        question_list_open(&lists[i], &s[i], kind);
-        TRY(store_each(stores[i], question_list_reads(&lists[i]), question_list_see, &lists[i], err));
-    }
+    for (size_t i = 0; i < count; i++)
+        TRY(fill_list(&lists[i], &s[i], stores[i], err));
     return PB_OK;
 }
 
