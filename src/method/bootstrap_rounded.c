@@ -122,22 +122,20 @@ MULTIVERSION static rounding round_column(const double *x, const draws *d, int16
     enum { MOST = 32767 };
     size_t n = d->n;
     range r = range_of(x, n);
-    double middle = r.least / 2 + r.most / 2, step = (r.most - middle) / MOST, sum = 0, squares = 0, count = (double)n;
-    if (!all_finite(x, n) || !isfinite(count * count * r.size))
-        return (rounding){0, 0, INFINITY};
     bool whole = r.whole && r.size <= MOST;
-    if (whole || !(step > DBL_MIN)) {
-        middle = whole ? 0 : middle;
-        step = 1;
-    }
+    double count = (double)n, sum = 0, squares = 0; /* squares: in steps, so that none of them is too small for a number */
+    double middle = whole ? 0 : r.least / 2 + r.most / 2;
+    double step = whole ? 1 : fmax((r.most - middle) / MOST, r.size * DBL_EPSILON);
+    if (!all_finite(x, n) || (!whole && !(r.size > 1e-280 && r.size < 1e280)))
+        return (rounding){0, 0, INFINITY};
     for (size_t i = 0; i < n; i++) {
         double rounded = rint(fmin(MOST, fmax(-MOST, (x[i] - middle) / step)));
-        double off = x[i] - (middle + step * rounded);
+        double off = x[i] - (middle + step * rounded), steps = off / step;
         sum += off;
-        squares += off * off;
+        squares += steps * steps;
         *whole_at(panel, i, column) = (int16_t)rounded;
     }
-    double error = whole ? 0 : d->spread * sqrt(squares) * (1 + 1e-6) + 4 * count * (count + 4) * (DBL_EPSILON / 2) * r.size;
+    double error = whole ? 0 : d->spread * sqrt(squares) * step * (1 + 1e-6) + 4 * count * (count + 4) * (DBL_EPSILON / 2) * r.size;
     return (rounding){count * middle + sum, step, error};
 }
 
