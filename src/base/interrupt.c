@@ -2,14 +2,16 @@
 #include "base/interrupt.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP};
 
 enum { WATCHED = sizeof watched / sizeof *watched };
 
 static struct sigaction before[WATCHED], before_limit;
-static unsigned depth;
-static volatile sig_atomic_t noted; /* the signal that came; 0: none */
+static atomic_uint depth;
+static atomic_int noted; /* the signal that came; 0: none */
+static _Thread_local const stop_listener *listener;
 
 static void note(int signal)
 {
@@ -38,6 +40,21 @@ bool interrupted(void)
 pb_status interrupt_check(const char *path, pb_error *err)
 {
     return interrupted() ? fail(err, PB_EIO, "%s: writing it was interrupted", path) : PB_OK;
+}
+
+bool stop_wanted(void)
+{
+    return interrupted() || (listener && listener->heard(listener->context));
+}
+
+pb_status stop_check(pb_error *err)
+{
+    return stop_wanted() ? fail(err, PB_EINTERRUPTED, "told to stop before it was done") : PB_OK;
+}
+
+void stop_listen(const stop_listener *l)
+{
+    listener = l;
 }
 
 void interrupt_release(void)

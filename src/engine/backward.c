@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/meter.h"
 #include "base/process.h"
 #include "engine/lane.h"
@@ -439,12 +440,14 @@ static pb_status back_layer(back_walk *b, size_t layer, lane *lanes, size_t coun
     layer_walk step = {.c = &b->m->config, .layer = layer, .cosine = b->cosine, .sine = b->sine, .memory = &b->memory,
                        .work = b->work};
     double begin = clock_now();
+    TRY(stop_check(err));
     if (layer > lanes[0].start)
         decoder_layer_ahead(b->m, layer - 1);
     TRY(decoder_read_layer(b->m, layer, step.w, err));
     b->work->loading += clock_now() - begin;
     for (size_t i = 0, n, rows; i < count; i += n) {
         n = lanes_within(lanes + i, count - i, CHUNK_ROWS, &rows);
+        TRY(stop_check(err));
         TRY(back_chunk_run(b, &step, lanes + i, n, err));
     }
     return decoder_check_layer(b->m, layer, err);

@@ -7,6 +7,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/meter.h"
 #include "base/process.h"
@@ -67,6 +68,7 @@ static pb_status run_chunks(walk *k, const layer_walk *step, lane *lanes, size_t
 {
     for (size_t i = 0, n, rows; i < count; i += n) {
         n = lanes_within(lanes + i, count - i, CHUNK_ROWS, &rows);
+        TRY(stop_check(err));
         TRY(chunk_run(step, lanes + i, n, err));
         k->done += (double)rows;
         report_progress(k);
@@ -134,7 +136,9 @@ static pb_status run_chunks_apart(walk *k, const layer_walk *step, lane *lanes, 
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < chunks; i++) {
             pb_error failure;
-            pb_status one = chunk_run(&own, lanes + at[i], at[i + 1] - at[i], &failure);
+            pb_status one = stop_check(&failure);
+            if (!one)
+                one = chunk_run(&own, lanes + at[i], at[i + 1] - at[i], &failure);
 #pragma omp critical(replay_chunks)
             {
                 k->done += (double)rows_of(lanes + at[i], at[i + 1] - at[i]);
@@ -162,6 +166,7 @@ static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb
     layer_walk step = {.c = &k->m->config, .layer = layer, .cosine = k->cosine, .sine = k->sine,
                        .memory = k->memory, .work = k->work};
     double begin = clock_now();
+    TRY(stop_check(err)); /* before weights are waited for; and before each chunk */
     ask_ahead(k, layer + 1); /* before this one is waited for, so that the disk is never idle */
     TRY(decoder_read_layer(k->m, layer, step.w, err));
     k->work->loading += clock_now() - begin;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
+
 enum { ROWS_AT_ONCE = 1024 }; /* that go through a layer together: enough for products at the machine's rate */
 
 /* ---- recordings ---- */
@@ -164,8 +166,11 @@ static pb_status run_layer(tower_walk *k, pb_error *err)
     TRY(vision_layer_read(k->v, k->layer, &k->w, err));
     vision_layer_ahead(k->v, k->layer + 1);
     pb_status status = PB_OK;
-    for (size_t i = 0; i < live && !status; i += at_once)
-        status = run_chunk(k, i, i + at_once < live ? i + at_once : live, err);
+    for (size_t i = 0; i < live && !status; i += at_once) {
+        status = stop_check(err);
+        if (!status)
+            status = run_chunk(k, i, i + at_once < live ? i + at_once : live, err);
+    }
     vision_layer_free(&k->w);
     return status;
 }

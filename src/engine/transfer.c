@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/process.h"
 #include "engine/layer.h"
 #include "engine/transfer_block.h"
@@ -291,9 +292,12 @@ static pb_status walk_layers(transfer_walk *w, pb_error *err)
 {
     const transfer_request *t = w->t;
     for (size_t layer = t->first_layer; layer < t->end_layer; layer++) {
+        TRY(stop_check(err));
         TRY(read_layer(w, layer, err));
-        for (size_t i = 0; i < w->blocks.count; i++)
+        for (size_t i = 0; i < w->blocks.count; i++) {
+            TRY(stop_check(err));
             TRY(walk_block(w, &w->blocks.items[i], err));
+        }
         if (t->progress)
             t->progress(t->context, (double)(layer + 1 - t->first_layer) / (double)(t->end_layer - t->first_layer));
     }

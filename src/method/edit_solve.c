@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "engine/replay.h"
 #include "method/edit_parts.h"
@@ -32,7 +33,7 @@ static double dot_of(const float *x, const float *y, size_t n)
 /* g[n][n] becomes its Cholesky factor, below and on the diagonal; false when it is not positive definite. */
 static bool factor(double *g, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !stop_wanted(); i++)
         for (size_t j = 0; j <= i; j++) {
             double sum = g[i * n + j];
             for (size_t k = 0; k < j; k++)
@@ -75,11 +76,12 @@ static pb_status factor_ridge(double *g, size_t n, double ridge, const char *nam
 {
     for (size_t i = 0; i < n; i++)
         g[i * n + i] += ridge;
-    return factor(g, n) ? PB_OK
-                        : fail(err, PB_EINVAL,
-                               "layer %zu: keys depend on each other so much that %s %g is too small to tell them "
-                               "apart",
-                               l->layer, name, ridge);
+    bool definite = factor(g, n);
+    TRY(stop_check(err)); /* which may have ended it */
+    return definite ? PB_OK
+                    : fail(err, PB_EINVAL,
+                           "layer %zu: keys depend on each other so much that %s %g is too small to tell them apart",
+                           l->layer, name, ridge);
 }
 
 /* ---- rows that are to stay ---- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/meter.h"
 #include "base/process.h"
@@ -136,6 +137,7 @@ static void cached_free(cached_picture *p)
 
 static pb_status encode_picture(const question *q, const char *path, picture *pixels, float **rows, pb_error *err)
 {
+    TRY(stop_check(err)); /* to decode one takes time, too */
     TRY(picture_open(pixels, q->model, path, err));
     size_t bytes = q->model->decoder.config.d_model * sizeof(float);
     TRY(mem_try(rows, q->prompt.image_count, bytes, "the picture's rows", err));

@@ -53,12 +53,13 @@ static void run_all(const together_method *m, together_list *l)
     pb_status status = m->run(l, &why);
     for (size_t i = 0; i < l->count; i++)
         status ? drop(m, l, i) : m->release(l, i);
-    if (status && l->count == 1) {
-        l->of[0]->status = status;
-        l->of[0]->why = why;
+    bool apart = l->count > 1 && status != PB_EINTERRUPTED;
+    for (size_t i = 0; status && i < l->count; i++) {
+        l->of[i]->status = status;
+        l->of[i]->why = why;
+        if (apart)
+            together_some(m, l->of[i], 1);
     }
-    for (size_t i = 0; status && l->count > 1 && i < l->count; i++)
-        together_some(m, l->of[i], 1);
 }
 
 size_t together_some(const together_method *m, together_one *first, size_t n)

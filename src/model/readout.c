@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 enum { VOCAB_BLOCK = 4096 };
@@ -116,6 +117,7 @@ static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, s
     weight w;
     for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
         vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, work->highest, work->sum};
+        TRY(stop_check(err));
         TRY(decoder_read_head(m, v, b.count, work->w, &w, err));
         TRY(matmul_linear(work->logits, work->x, w, bias ? bias + v : NULL, n, b.count, D, err));
         take_blocks(rows, n, &b);
@@ -196,6 +198,7 @@ static pb_status readout_backward(decoder *m, readout_work *work, const readout 
     memset(d_normed, 0, n * D * sizeof *d_normed);
     for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
         vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, NULL, NULL};
+        TRY(stop_check(err));
         TRY(decoder_read_head(m, v, b.count, work->w, &w, err));
         TRY(block_backward(m, work, rows, n, &b, w, g, d_normed, more, err));
     }

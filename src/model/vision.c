@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/meter.h"
 #include "math/attention.h"
@@ -555,6 +556,7 @@ static pb_status encode(vision *v, float *x, arena *memory, const float *pixels,
     TRY(vision_embed(v, pixels, x, err));
     for (size_t l = 0; l < v->used_layers; l++) {
         arena_reset(memory);
+        TRY(stop_check(err));
         TRY(run_layer(v, l, x, x + n, memory, err));
     }
     return vision_project(v, x, rows, err);

@@ -16,6 +16,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "data/pack.h"
 
 enum { HELLO = 1, RESULT, READY, BYE, WORK, STOP };
@@ -24,6 +25,7 @@ enum { HELLO = 1, RESULT, READY, BYE, WORK, STOP };
 enum { ENDED = 0, INTERRUPTED = 100 };
 
 #define PATIENCE 0.1 /* seconds between looks at interrupted() */
+#define LISTEN 0.01  /* and between looks at messages, while there is work */
 
 /* ---- leading ---- */
 
@@ -199,22 +201,31 @@ typedef struct working {
     sweep_link *link;
     const crew_worker *worker;
     bool stopped;  /* STOP has come */
+    double looked; /* when messages were last looked at */
     buffer packed;
 } working;
+
+/* Whether STOP has come: nothing else does while there is work. */
+static bool hear_stop(void *context)
+{
+    working *w = context;
+    double now = clock_now();
+    sweep_message m;
+    if (w->stopped || now - w->looked < LISTEN)
+        return w->stopped;
+    w->looked = now;
+    w->stopped = w->link->receive(w->link, 0, &m);
+    if (w->stopped)
+        free(m.bytes);
+    return w->stopped;
+}
 
 static pb_status send_result(void *context, const store_result *r, pb_error *err)
 {
     working *w = context;
-    sweep_message m;
     w->packed.size = 0;
     result_pack(&w->packed, r);
-    TRY(w->link->send(w->link, 0, RESULT, w->packed.data, w->packed.size, err));
-    if (w->link->receive(w->link, 0, &m)) { /* nothing but STOP comes while there is work */
-        free(m.bytes);
-        w->stopped = true;
-        return fail(err, PB_EIO, "the sweep was stopped");
-    }
-    return PB_OK;
+    return w->link->send(w->link, 0, RESULT, w->packed.data, w->packed.size, err);
 }
 
 static pb_status say_hello(const working *w, const store_about *about, pb_error *err)
@@ -235,9 +246,12 @@ static pb_status say_hello(const working *w, const store_about *about, pb_error 
 static pb_status work_off(working *w, const sweep_message *m, pb_error *err)
 {
     const sweep_sink sink = {send_result, w};
+    const stop_listener listener = {hear_stop, w};
     size_t count = m->size / sizeof(size_t), *questions = mem_new(count, sizeof *questions);
     memcpy(questions, m->bytes, count * sizeof *questions);
+    stop_listen(&listener);
     pb_status status = w->worker->run(w->worker->context, questions, count, &sink, err);
+    stop_listen(NULL);
     free(questions);
     if (w->stopped)
         return PB_OK;

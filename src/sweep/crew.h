@@ -4,8 +4,9 @@
  * job themselves; what goes to them are numbers of questions, and what comes back are packed results. They say first what they
  * would work on, so that a machine with another model or data set is found out before it has done anything.
  *
- * It ends when all is done; or at the end of the questions that are being worked on, when the sink fails, a worker fails, or any
- * process is told to stop (interrupted()). Whatever was finished has been handed over by then. */
+ * It ends when all is done; or early, when the sink fails, a worker fails, or any process is told to stop (interrupted()): then all
+ * others are told, also while they compute (stop_listen), and the questions that are being worked on are given up. Whatever was
+ * finished has been handed over by then. */
 #ifndef SWEEP_CREW_H
 #define SWEEP_CREW_H
 
@@ -22,7 +23,7 @@ typedef struct crew_outcome {
 pb_status crew_lead(sweep_link *l, work_share *work, const store_about *about, const sweep_sink *sink, crew_outcome *outcome,
                     pb_error *err);
 
-/* What a worker does with questions that belong together: sweep_unit_run. */
+/* What a worker does with questions that belong together: sweep_unit_run. It ends early, with PB_OK, when stop_wanted() says so. */
 typedef struct crew_worker {
     pb_status (*run)(void *context, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err);
     void *context;

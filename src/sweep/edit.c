@@ -396,7 +396,7 @@ static void take_out(edits_batch *b, size_t at)
 }
 
 /* A request whose target makes no token, or is what the model says already, ends there, and the others go on; another failure is
- * that of one of them: each is made by itself. Where memory is missing they are fewer from now on. */
+ * that of one of them: each is made by itself. Where memory is missing they are fewer from now on. What is told to stop is given up. */
 static void run_batch(edits_batch *b)
 {
     pb_error why = {0};
@@ -410,8 +410,9 @@ static void run_batch(edits_batch *b)
         return;
     if (status == PB_ENOMEM && b->count > 1)
         b->j->edits->most = b->count / 2;
+    bool apart = b->count > 1 && status != PB_EINTERRUPTED;
     for (size_t i = 0; i < b->count; i++) {
-        if (b->count > 1)
+        if (apart)
             status = run_requests(b, i, 1, &refused, &why);
         if (status)
             end_request(b, i, status, &why);

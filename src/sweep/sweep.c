@@ -74,6 +74,16 @@ static pb_status put(void *context, const store_result *r, pb_error *err)
     return PB_OK;
 }
 
+/* What it will take; that it is told to stop meanwhile is seen by the loop. */
+static pb_status announce(const sweep_loop *l, pb_error *err)
+{
+    if (l->work == 0)
+        return PB_OK;
+    size_t processes = l->ranks ? l->ranks->leader->workers : 1;
+    pb_status status = sweep_announce(l->j, first_missing(l), l->missing, l->work, processes, err);
+    return status == PB_EINTERRUPTED ? PB_OK : status;
+}
+
 /* ---- the loop ---- */
 
 /* Units are small where several processes could share them: one that is alone takes as many at once as make a large one. */
@@ -100,8 +110,7 @@ static pb_status run_store(sweep_loop *l, pb_sweep_summary *summary, pb_error *e
     l->done = mem_new(n, sizeof *l->done);
     TRY(store_done(l->store, l->done, n, err));
     count_missing(l);
-    if (l->work > 0)
-        TRY(sweep_announce(l->j, first_missing(l), l->missing, l->work, l->ranks ? l->ranks->leader->workers : 1, err));
+    TRY(announce(l, err));
     if (l->missing)
         report_progress(l);
     TRY(l->ranks ? ranks_lead(l->ranks, l->j, l->done, &sink, &summary->interrupted, err) : run_units(l, &sink, err));

@@ -44,8 +44,8 @@ size_t sweep_unit_missing(const sweep_unit *u, const bool *done, size_t *missing
 double sweep_job_work(const sweep_job *j, size_t i);
 
 /* Runs questions of one unit, those that are still to be done, as many at a time as memory holds, and hands over each result as soon as it is there, also of those
- * that fail. Between those that are run together it looks whether the process is to stop (interrupted()) and then returns early. What it fails
- * with is no question's failure: the sink's error, or PB_ENOMEM where the memory allowed is too small. */
+ * that fail. When it is told to stop (stop_wanted()), what it has in hand is given up within a layer of the model, as if it had not begun, and
+ * it returns early. What it fails with is no question's failure: the sink's error, or PB_ENOMEM where the memory allowed is too small. */
 pb_status sweep_unit_run(sweep_job *j, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err);
 
 /* All that the store lacks, by this process, or by all those that mpirun started: then each of them must call it, once. */

@@ -48,11 +48,17 @@ static pb_status put_ended(const unit_run *u, size_t at, const char *status, con
     return put(u, at, &result, err);
 }
 
+/* Whether it says nothing of the question: where memory is missing, and where the sweep was told to stop. */
+static bool is_nobodys(pb_status status)
+{
+    return status == PB_ENOMEM || status == PB_EINTERRUPTED;
+}
+
 /* A question's failure is recorded; where memory is missing, or weights, it is nobody's. */
 static pb_status put_failed(const unit_run *u, size_t at, const pb_error *why, pb_error *err)
 {
     TRY(model_check(u->j->model, err));
-    if (why->code == PB_ENOMEM) {
+    if (is_nobodys(why->code)) {
         *err = *why;
         return why->code;
     }
@@ -172,9 +178,10 @@ static pb_status ask_all(unit_run *u, pb_error *err)
 {
     pb_error why = {0};
     pb_status status = ask_some(u, 0, u->count, &why);
-    if (status == PB_ENOMEM && u->count == 1)
+    bool ends = status == PB_EINTERRUPTED || (status == PB_ENOMEM && u->count == 1);
+    if (ends)
         *err = why;
-    if (!status || (status == PB_ENOMEM && u->count == 1))
+    if (!status || ends)
         return status;
     for (size_t i = 0; i < u->count;) {
         status = ask_some(u, i, 1, &why);
@@ -237,28 +244,31 @@ static pb_status put_wrong(unit_run *u, sweep_item **left, size_t *count, pb_err
     return PB_OK;
 }
 
-/* What came of some questions; after an error the rest of it is dropped. */
+/* What came of some questions; after an error the rest of it is dropped, but not what others than those that were given up came to. */
 static pb_status put_outcomes(const unit_run *u, sweep_item *const *items, sweep_outcome *out, size_t count, double seconds,
                               pb_error *err)
 {
-    pb_status status = PB_OK;
+    pb_status status = PB_OK, given_up = PB_OK;
     for (size_t i = 0; i < count; i++) {
-        if (!status && !out[i].status)
+        if (out[i].status == PB_EINTERRUPTED)
+            given_up = fail(err, PB_EINTERRUPTED, "%s", out[i].why.message);
+        else if (!status && !out[i].status)
             status = put_result(u, items[i], STORE_DONE, seconds / (double)count, &out[i].result, err);
         else if (!status)
             status = put_failed(u, items[i]->row, &out[i].why, err);
         sweep_result_free(&out[i].result);
     }
-    return status;
+    return status ? status : given_up;
 }
 
-/* Runs the items in parts, as many at a time as the method takes. */
+/* Runs the items in parts, as many at a time as the method takes. What needs no more computing is done even when the sweep is to
+ * stop: other parts are given up as soon as they begin. */
 static pb_status run_items(unit_run *u, sweep_item *const *items, size_t count, pb_error *err)
 {
     const sweep_method *method = sweep_method_of(&u->j->options);
     sweep_outcome *out = mem_new(count, sizeof *out);
     pb_status status = PB_OK;
-    for (size_t at = 0, taken; at < count && !status && !interrupted(); at += taken) {
+    for (size_t at = 0, taken; at < count && !status; at += taken) {
         double begin = clock_now();
         for (size_t i = 0; i < count - at; i++) {
             out[i] = (sweep_outcome){.result = empty_result(u)};
@@ -284,7 +294,7 @@ static void share_cost(unit_run *u)
 static pb_status run_unit(unit_run *u, const size_t *questions, size_t count, pb_error *err)
 {
     TRY(open_all(u, questions, count, err));
-    if (u->count == 0 || interrupted())
+    if (u->count == 0)
         return PB_OK;
     if (!sweep_method_of(&u->j->options)->asks)
         TRY(ask_all(u, err));
@@ -333,9 +343,10 @@ static size_t section_length(const sweep_job *j, const size_t *questions, size_t
 pb_status sweep_unit_run(sweep_job *j, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err)
 {
     pb_error own = {0};
-    for (size_t i = 0, n; i < count && !interrupted(); i += n) {
+    pb_status status = PB_OK;
+    for (size_t i = 0, n; i < count && !status && !stop_wanted(); i += n) {
         n = section_length(j, questions + i, count - i);
-        TRY(run_section(j, questions + i, n, sink, err ? err : &own));
+        status = run_section(j, questions + i, n, sink, err ? err : &own);
     }
-    return PB_OK;
+    return status == PB_EINTERRUPTED ? PB_OK : status;
 }

@@ -19,6 +19,7 @@ typedef struct one_worker {
     sweep_link *link;
     store_about about;
     size_t number, fails_at; /* the question at which it fails; SIZE_MAX: none */
+    bool endless;            /* each question takes until it is told to stop */
     pb_status status;
     size_t done;
 } one_worker;
@@ -34,11 +35,15 @@ static store_result result_of(size_t question)
 static pb_status run(void *context, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err)
 {
     one_worker *w = context;
-    for (size_t i = 0; i < count && !interrupted(); i++) {
+    for (size_t i = 0; i < count && !stop_wanted(); i++) {
         store_result r = result_of(questions[i]);
         if (questions[i] == w->fails_at)
             return fail(err, PB_ENOMEM, "no memory for question %zu", questions[i]);
-        usleep(200);
+        do
+            usleep(200);
+        while (w->endless && !stop_wanted());
+        if (w->endless)
+            return PB_OK;
         TRY(sink->put(sink->context, &r, err));
         w->done++;
     }
@@ -171,6 +176,22 @@ static void a_full_disk_stops_everybody(void **state)
     crew_free(c);
 }
 
+/* Three of the four would compute for ever: they are told while they do. */
+static void who_computes_is_told(void **state)
+{
+    (void)state;
+    crew *c = crew_new();
+    for (size_t i = 1; i < WORKERS; i++)
+        c->workers[i].endless = true;
+    c->fails_after = 2;
+    crew_run(c);
+    assert_int_equal(c->status, PB_EIO);
+    assert_int_equal(c->put, 2);
+    for (size_t i = 0; i < WORKERS; i++)
+        assert_int_equal(c->workers[i].status, PB_OK);
+    crew_free(c);
+}
+
 static void a_worker_of_another_job_is_named(void **state)
 {
     (void)state;
@@ -213,6 +234,7 @@ int main(void)
         cmocka_unit_test(with_nothing_to_do_it_ends),
         cmocka_unit_test(a_workers_failure_is_the_leaders),
         cmocka_unit_test(a_full_disk_stops_everybody),
+        cmocka_unit_test(who_computes_is_told),
         cmocka_unit_test(a_worker_of_another_job_is_named),
         cmocka_unit_test(a_signal_ends_it_with_what_was_finished),
     };
