@@ -22,7 +22,7 @@ typedef enum pb_status {
     PB_EUNSUPPORTED, /* a file is sound, but of a kind that patchbay does not know */
     PB_EINVAL,       /* a request that cannot be met: no such span, layer, answer, ... */
     PB_ENOMEM,       /* the memory budget, or the machine, is too small */
-    PB_EINTERRUPTED  /* nothing is wrong, but the process was told to stop (pb_sweep_run says when), so there is no result */
+    PB_EINTERRUPTED  /* the process was told to stop by a signal (pb_sweep_run): nothing is wrong, but there is no result */
 } pb_status;
 
 typedef struct pb_error {

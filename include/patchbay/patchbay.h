@@ -613,13 +613,15 @@ typedef struct pb_sweep_summary {
     size_t questions, done, pending;     /* done, whichever way they ended, and those that are not */
     size_t finished, wrong, marked, failed; /* how they ended: with a result, answered wrongly, lacking something, in an error */
     size_t added;                        /* how many of them this call did */
-    bool interrupted;                    /* SIGINT, SIGTERM or SIGHUP came: it ended after the question it was at */
+    bool interrupted;                    /* SIGINT, SIGTERM or SIGHUP came: what was in hand was given up */
     bool follower;                       /* of several processes that mpirun started not the first, which alone counts all this */
 } pb_sweep_summary;
 
 /* Fails on what is wrong with the data set as a whole, the options or the store; a question that fails is recorded with the reason.
- * While it runs, it watches for SIGINT, SIGTERM and SIGHUP, which then do what they would have done. Started by mpirun, the
- * processes share the work (docs/scale.md); each may call it once. */
+ * While it runs, it watches for SIGINT, SIGTERM and SIGHUP: then it gives up the questions in hand, which stay as if not begun, returns
+ * PB_OK with what was finished, and the signal does what it would have done. Other calls that compute in other threads meanwhile end
+ * with PB_EINTERRUPTED. Nothing else of this library minds signals, but what writes files (it leaves no half ones). Started by mpirun,
+ * the processes share the work (docs/scale.md); each may call it once. */
 pb_status pb_sweep_run(pb_model *model, const char *dataset, const pb_sweep_options *options, pb_sweep_summary *summary,
                        pb_error *err);
 

@@ -1,9 +1,10 @@
 /* together.h: several questions about one model, run together, by whatever method.
  *
  * Questions are taken on one after the other, as long as there is room. Then all that were taken on are run; where that fails, each
- * is run by itself, so that a failure is one question's; but not where they were told to stop (PB_EINTERRUPTED). What these steps are a method says in a table; while they go on it holds
- * the questions' jobs in a list of its own. Where products keep a row's bits, every number is the one that the question gives by
- * itself, to the bit. Of what a list costs each question has its part, by the operations of its runs. */
+ * is run by itself, so that a failure is one question's, unless they were told to stop (PB_EINTERRUPTED). What these steps are a
+ * method says in a table; while they go on it holds the questions' jobs in a list of its own. Where products keep a row's bits, every
+ * number is the one that the question gives by itself, to the bit. Of what a list costs each question has its part, by the operations
+ * of its runs. */
 #ifndef METHOD_TOGETHER_H
 #define METHOD_TOGETHER_H
 

@@ -29,7 +29,7 @@ typedef struct edits_shared {
 } edits_shared;
 
 enum { REQUESTS_AT_ONCE = 8 };
-/* Operations of those: a few minutes' of one machine. A signal waits for them, and a crash loses them. */
+/* Operations of those: a few minutes' of one machine. A signal or a crash loses them. */
 static const double work_at_once = 4e13;
 
 /* ---- what edits share ---- */

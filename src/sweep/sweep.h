@@ -43,9 +43,10 @@ size_t sweep_unit_missing(const sweep_unit *u, const bool *done, size_t *missing
 /* One question's part of its unit's work. */
 double sweep_job_work(const sweep_job *j, size_t i);
 
-/* Runs questions of one unit, those that are still to be done, as many at a time as memory holds, and hands over each result as soon as it is there, also of those
- * that fail. When it is told to stop (stop_wanted()), what it has in hand is given up within a layer of the model, as if it had not begun, and
- * it returns early. What it fails with is no question's failure: the sink's error, or PB_ENOMEM where the memory allowed is too small. */
+/* Runs questions of one unit, those that are still to be done, as many at a time as memory holds, and hands over each result as soon
+ * as it is there, also of those that fail. When it is told to stop (stop_wanted()), it gives up what it has in hand within a layer of
+ * the model, as if that had not begun, and returns PB_OK early. What it fails with is no question's failure: the sink's error, or
+ * PB_ENOMEM where the memory allowed is too small. */
 pb_status sweep_unit_run(sweep_job *j, const size_t *questions, size_t count, const sweep_sink *sink, pb_error *err);
 
 /* All that the store lacks, by this process, or by all those that mpirun started: then each of them must call it, once. */

@@ -1,5 +1,5 @@
-"""Sweeps that end in every way: killed, out of disk, one of several ranks gone. What they leave is whole, started again they do what
-is missing, and in the end the store says what an undisturbed sweep's says.
+"""Sweeps that end in every way: killed, stopped, out of disk, one of several ranks gone. What they leave is whole, started again they
+do what is missing, and in the end the store says what an undisturbed sweep's says.
 
 The test suite runs a small form, on a tiny model. The full one, of 200 questions killed 200 times, on the demo model too:
 
@@ -92,20 +92,21 @@ class SweepEnds(ProgramTest):
         self.random = random.Random(f"{self.id()} {QUESTIONS}x{KILLS}")
 
     @classmethod
-    def command(cls, store, *more):
-        return ["sweep", MODEL, str(cls.rows), "--method", "trace", "--corrupt", "image:@other", "--include-wrong",
-                "--store", str(store), "--threads", "1", "--quiet", *map(str, more)]
+    def command(cls, store, *more, method=("--method", "trace", "--corrupt", "image:@other", "--include-wrong")):
+        return ["sweep", MODEL, str(cls.rows), *map(str, method), "--store", str(store), "--threads", "1", "--quiet",
+                *map(str, more)]
 
     @staticmethod
     def contents(store):
         with closing(sqlite3.connect(store)) as db:
             return {name: db.execute(query).fetchall() for name, query in TABLES.items()}
 
-    def started(self, store, *more, before=(), **kwargs):
+    def started(self, store, *more, before=(), method=None, **kwargs):
         # Open MPI keeps what it allocates until the process ends. Leaks of ours are looked for in test_crew.c, where threads
         # are the ranks.
         kwargs["env"] = {**os.environ, **({"ASAN_OPTIONS": "detect_leaks=0"} if before else {})}
-        return subprocess.Popen([*before, PROGRAM, *self.command(store, *more)], stdin=subprocess.DEVNULL,
+        command = self.command(store, *more, **({"method": method} if method else {}))
+        return subprocess.Popen([*before, PROGRAM, *command], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", **kwargs)
 
     def finish(self, store=None, **kwargs):
@@ -180,7 +181,45 @@ class SweepEnds(ProgramTest):
         self.finish()
         self.assertUndisturbed()
 
+    # Of edits that would take hours: so it is not their end that is waited for.
+    ENDLESS = ("--method", "edit", "--target", "Rome", "--steps", 1000000, "--lr", 0.0001)
+
+    def endless(self, **kwargs):
+        process = self.started(self.store, method=self.ENDLESS, **kwargs)
+        while not self.store.exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(1) # the search has begun
+        self.assertIsNone(process.poll())
+        return process
+
+    def assertNothingIsSaid(self):
+        self.assertEqual(self.done(), set())
+        self.assertFalse(any(self.folder.glob("*.db-*")))
+
+    def test_a_signal_gives_up_what_is_in_hand(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.endless()
+            process.send_signal(number)
+            out, errors = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, -number)
+            self.assertIn(f"0 of {QUESTIONS} questions are done", out)
+            self.assertIn(f"the same command goes on from here: {QUESTIONS} questions", errors)
+            self.assertNothingIsSaid()
+
     # ---- several ranks ----
+
+    @unittest.skipIf(no_ranks(), no_ranks())
+    def test_all_ranks_give_up_what_they_have_in_hand(self):
+        for which in (0, 1):
+            process = self.endless(before=[*MPIRUN, "-n", "2"], start_new_session=True)
+            ranks = {pid: Path(f"/proc/{pid}/environ").read_bytes() for pid in rank_processes(process.pid)}
+            self.assertEqual(len(ranks), 2)
+            for pid, environment in ranks.items():
+                if f"OMPI_COMM_WORLD_RANK={which}\0".encode() in environment:
+                    os.kill(pid, signal.SIGTERM)
+            process.communicate(timeout=60)
+            self.wait_until_gone(ranks)
+            self.assertNothingIsSaid()
 
     def wait_until_gone(self, processes):
         """mpirun kills the other ranks and ends, perhaps before the last of them has."""

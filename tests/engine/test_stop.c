@@ -198,13 +198,14 @@ static void every_walk_stops(void **state)
     omp_set_num_threads(threads);
 }
 
-/* Where threads take chunks apart, the one that listens takes those that are left, and the others have none. */
+/* Where threads take chunks apart, the one that listens takes those that are left, and the others have none. It looks at least once a
+ * layer, however few chunks it gets. */
 static void threads_stop_together(void **state)
 {
     scene *s = *state;
     int threads = omp_get_max_threads();
     omp_set_num_threads(2);
-    for (size_t n = 1; n < 2 * s->d->config.layers; n++) {
+    for (size_t n = 1; n <= s->d->config.layers; n++) {
         stopping told;
         heard h = {0};
         stop_at(&told, n);
