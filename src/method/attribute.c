@@ -478,36 +478,49 @@ static void foresee_gradients(const attribution *a, run_plan *plan)
     free(forks);
 }
 
-/* Of cells[count] those behind the picture, ascending as they are; all where those are fewer than `least`. Returns how many. */
-static size_t keep_late(const attribution *a, size_t *cells, size_t count, size_t least)
+/* Of cells[count] those behind the picture: late[]; returns how many. */
+static size_t find_late(const attribution *a, const size_t *cells, size_t count, size_t *late)
 {
     const trace *t = a->j->t;
     const prompt *p = &a->j->q->prompt;
-    size_t late = 0;
+    size_t n = 0;
     for (size_t i = 0; i < count; i++)
-        late += t->cells[trace_cell_at(t, cells[i]).column].positions[0] >= p->image_first + p->image_count;
-    for (size_t i = 0, n = 0; late >= least && i < count; i++)
         if (t->cells[trace_cell_at(t, cells[i]).column].positions[0] >= p->image_first + p->image_count)
-            cells[n++] = cells[i];
-    return late >= least ? late : count;
+            late[n++] = cells[i];
+    return n;
 }
 
-/* Which cells will be run is not known yet: as many of those that make a difference, evenly chosen, stand for them; behind the picture,
- * as an answer is most often made there, of few rows each. */
+static void choose_evenly(const size_t *cells, size_t count, size_t *chosen, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        chosen[i] = cells[i * count / n];
+}
+
+/* Which cells will be run is not known yet: as many of those that make a difference stand for them, evenly chosen: the first few behind
+ * the picture, where answers are made, which have few rows, the others anywhere. Fills in chosen[]; returns how many. */
+static size_t choose_likely(const attribution *a, size_t *chosen, size_t n)
+{
+    size_t total = trace_cell_total(a->j->t), *cells = mem_new(total, sizeof *cells), *late = mem_new(total, sizeof *late);
+    size_t run = trace_plan_run_cells(a->j, cells), late_count = find_late(a, cells, run, late);
+    n = n < run ? n : run;
+    size_t first = n == run || late_count < ATTRIBUTE_EXACT ? 0 : n < ATTRIBUTE_EXACT ? n : ATTRIBUTE_EXACT;
+    choose_evenly(late, late_count, chosen, first);
+    choose_evenly(cells, run, chosen + first, n - first);
+    free(cells);
+    free(late);
+    return n;
+}
+
 static pb_status announce(attribution *a, pb_error *err)
 {
     trace_job *j = a->j;
     run_plan plan;
-    size_t total = trace_cell_total(j->t), n = exact_cells(a), *cells;
+    size_t total = trace_cell_total(j->t), *cells;
     if (!j->options->run.progress)
         return PB_OK;
     cells = mem_new(total, sizeof *cells);
-    size_t run = trace_plan_run_cells(j, cells);
-    run = n < run ? keep_late(a, cells, run, n) : run;
-    for (size_t i = 0; n < run && i < n; i++)
-        cells[i] = cells[i * run / n];
+    j->cell_count = choose_likely(a, cells, exact_cells(a));
     j->cells = cells;
-    j->cell_count = n < run ? n : run;
     trace_plan_jobs(&plan, j, 1);
     j->cells = NULL;
     foresee_gradients(a, &plan);
