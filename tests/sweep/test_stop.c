@@ -177,7 +177,7 @@ static void flows(void **state)
 static void knockouts(void **state)
 {
     pb_sweep_options o = {.method = PB_SWEEP_KNOCKOUT, .include_wrong = true};
-    on_threads(*state, &o, 8);
+    on_threads(*state, &o, 5);
 }
 
 /* Pictures go up the tower, too; those that are answered wrongly are told of before anything is traced. */
@@ -188,7 +188,7 @@ static void traces(void **state)
     o.trace.corruptions = &spec;
     o.trace.corruption_count = 1;
     o.trace.positions = "constraint,last";
-    on_threads(*state, &o, 8);
+    on_threads(*state, &o, 5);
     o.include_wrong = false;
     on_threads(*state, &o, 4);
 }
@@ -201,9 +201,9 @@ static void edits(void **state)
     o.edit.end_layer = 3;
     o.edit.steps = 3;
     o.edit.neighbours = 1;
-    on_threads(*state, &o, 8);
+    on_threads(*state, &o, 5);
     o.edit.method = PB_FT; /* weights are the model's own while they are tuned */
-    on_threads(*state, &o, 8);
+    on_threads(*state, &o, 5);
 }
 
 static void ignore(int signal)
