@@ -1,6 +1,5 @@
-/* test_trace_many.c: questions that are traced together say what each says by itself, to the bit, however many go at a time; what
- * they share is run once; one that fails takes no other with it. */
-#include "tests/method/asked.h"
+/* test_trace_many.c: questions that are traced together: see many.h. */
+#include "tests/method/many.h"
 
 /* What differs among the questions: pictures, words, and what is asked of the trace. */
 typedef struct request {
@@ -9,7 +8,7 @@ typedef struct request {
     size_t samples, window;
 } request;
 
-static const request requests[] = {
+static const request different[] = {
     {PICTURE, "What is the capital of this country?", "swap:Paris", "attn_out,mlp_out,resid_post", "text", .samples = 0},
     {PICTURE, "What is the capital of this country?", "image:" OTHER_PICTURE, "head_out,resid_pre", "all", .samples = 0},
     {PICTURE, "What is the name of this country?", "image:" OTHER_PICTURE, "attn_out", "image,last", .window = 3},
@@ -21,198 +20,163 @@ static const request requests[] = {
     {PICTURE, "What is the capital of this country?", "image:" OTHER_PICTURE, "vision.mlp_out,proj.hook_out,attn_out", "image", .samples = 0},
 };
 
-enum { COUNT = sizeof requests / sizeof *requests };
+/* Four about one picture, and another one in its place: of each picture the rows are run once. */
+static const request alike[] = {
+    {PICTURE, "What is it in this country?", "image:" OTHER_PICTURE, "attn_out", "last", .samples = 0},
+    {PICTURE, "Where is this country?", "image:" OTHER_PICTURE, "attn_out", "last", .samples = 0},
+    {PICTURE, "Who is this country?", "image:" OTHER_PICTURE, "attn_out", "last", .samples = 0},
+    {PICTURE, "Which one is this country?", "image:" OTHER_PICTURE, "attn_out", "last", .samples = 0},
+};
 
-typedef struct asked_list {
-    tracing list[COUNT];
-    question questions[COUNT];
-    pb_trace_options options[COUNT];
-} asked_list;
+enum { DIFFERENT = sizeof different / sizeof *different, ALIKE = sizeof alike / sizeof *alike };
 
-static void ask_all(asked_list *a, model *m, size_t memory)
+typedef struct trace_list {
+    size_t count;
+    question questions[DIFFERENT];
+    pb_trace_options options[DIFFERENT];
+    tracing traces[DIFFERENT];
+} trace_list;
+
+static pb_trace_options options_of(const request *r, size_t memory)
 {
-    for (size_t i = 0; i < COUNT; i++) {
-        const request *r = &requests[i];
-        pb_question p = {.image = r->picture, .question = r->words, .constraints = &the_constraint, .constraint_count = 1};
-        pb_trace_options *o = &a->options[i];
-        assert_ok(question_open(&a->questions[i], m, &p, err));
-        *o = pb_trace_defaults();
-        o->corruptions = &r->corruption;
-        o->corruption_count = 1;
-        o->sites = r->sites;
-        o->positions = r->positions;
-        o->foil = r->foil;
-        o->answer = (pb_answer_choice){.text = r->answer, .whole = r->whole};
-        o->noise_direction = r->noise;
-        o->group = r->group;
-        o->samples = r->samples ? r->samples : o->samples;
-        o->window = r->window;
-        o->freeze = r->freeze;
-        o->freeze_span = r->freeze ? "last" : NULL;
-        o->run.memory = memory;
-        a->list[i] = (tracing){.one.q = &a->questions[i], .options = o};
-    }
+    pb_trace_options o = pb_trace_defaults();
+    o.corruptions = &r->corruption;
+    o.corruption_count = 1;
+    o.sites = r->sites;
+    o.positions = r->positions;
+    o.foil = r->foil;
+    o.answer = (pb_answer_choice){.text = r->answer, .whole = r->whole};
+    o.noise_direction = r->noise;
+    o.group = r->group;
+    o.samples = r->samples ? r->samples : o.samples;
+    o.window = r->window;
+    o.freeze = r->freeze;
+    o.freeze_span = r->freeze ? "last" : NULL;
+    o.run.memory = memory;
+    return o;
 }
 
-static void free_all(asked_list *a)
+static void *ask(model *m, size_t memory, const request *requests, size_t count)
 {
-    for (size_t i = 0; i < COUNT; i++) {
-        trace_free(&a->list[i].trace);
+    trace_list *a = mem_new(1, sizeof *a);
+    for (a->count = 0; a->count < count; a->count++) {
+        const request *r = &requests[a->count];
+        pb_question p = {.image = r->picture, .question = r->words, .constraints = &the_constraint, .constraint_count = 1};
+        assert_ok(question_open(&a->questions[a->count], m, &p, err));
+        a->options[a->count] = options_of(r, memory);
+        a->traces[a->count] = (tracing){.one.q = &a->questions[a->count], .options = &a->options[a->count]};
+    }
+    return a;
+}
+
+static void *ask_different(model *m, size_t memory)
+{
+    return ask(m, memory, different, DIFFERENT);
+}
+
+static void *ask_alike(model *m, size_t memory)
+{
+    return ask(m, memory, alike, ALIKE);
+}
+
+static void free_list(void *list)
+{
+    trace_list *a = list;
+    for (size_t i = 0; i < a->count; i++) {
+        trace_free(&a->traces[i].trace);
         question_free(&a->questions[i]);
     }
+    free(a);
 }
 
-/* In as many calls as it takes, at most `most` questions handed over in each; returns how many. */
-static size_t trace_list_of(asked_list *a, size_t most)
+static together_one *one(void *list, size_t i)
 {
-    size_t calls = 0;
-    for (size_t i = 0; i < COUNT; calls++) {
-        size_t n = COUNT - i < most ? COUNT - i : most, taken = trace_some(a->list + i, n);
-        assert_true(taken >= 1 && taken <= n);
-        i += taken;
+    return &((trace_list *)list)->traces[i].one;
+}
+
+static size_t some(void *list, size_t first, size_t n)
+{
+    return trace_some(((trace_list *)list)->traces + first, n);
+}
+
+static void assert_same_traces(void *a, void *b, size_t i)
+{
+    const trace *x = &((trace_list *)a)->traces[i].trace, *y = &((trace_list *)b)->traces[i].trace;
+    assert_same_grids(x, y);
+    assert_int_equal(x->clean.top_id[0], y->clean.top_id[0]);
+    assert_same(x->corrupted.top_prob[0], y->corrupted.top_prob[0], "corrupted top");
+    assert_int_equal(x->first_changed, y->first_changed);
+    assert_int_equal(x->answer_count, y->answer_count);
+    assert_memory_equal(x->answer, y->answer, x->answer_count * sizeof *x->answer);
+    assert_int_equal(x->vision_count, y->vision_count);
+    for (size_t g = 0; g < x->vision_count; g++)
+        assert_same_doubles(x->vision[g].grid.prob, y->vision[g].grid.prob,
+                            x->vision[g].layer_count * x->vision[g].cell_count, "vision");
+}
+
+static bool is_empty(void *list, size_t i)
+{
+    return !((trace_list *)list)->traces[i].trace.sites;
+}
+
+static double flop(void *list, size_t i)
+{
+    return ((trace_list *)list)->traces[i].trace.cost.flop;
+}
+
+static double decoder_flop(void *list, size_t i)
+{
+    return flop(list, i) - question_vision_flop(&((trace_list *)list)->questions[i]);
+}
+
+/* What the largest of the questions needs by itself, as its plan says. */
+static size_t least_memory(const many *k, model *m)
+{
+    trace_list *a = k->ask(m, 0);
+    size_t memory = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        trace_plan plan;
+        assert_ok(trace_plan_question(&plan, &a->questions[i], &a->options[i], err));
+        memory = plan.working_bytes > memory ? plan.working_bytes : memory;
     }
-    return calls;
+    free_list(a);
+    return memory;
 }
 
-static void assert_same_traces(const asked_list *a, const asked_list *b)
+static void spoil(void *list)
 {
-    for (size_t i = 0; i < COUNT; i++) {
-        const trace *x = &a->list[i].trace, *y = &b->list[i].trace;
-        assert_int_equal(a->list[i].one.status, b->list[i].one.status);
-        if (a->list[i].one.status)
-            continue;
-        assert_same_grids(x, y);
-        assert_int_equal(x->clean.top_id[0], y->clean.top_id[0]);
-        assert_same(x->corrupted.top_prob[0], y->corrupted.top_prob[0], "corrupted top");
-        assert_int_equal(x->first_changed, y->first_changed);
-        assert_int_equal(x->answer_count, y->answer_count);
-        assert_memory_equal(x->answer, y->answer, x->answer_count * sizeof *x->answer);
-        assert_int_equal(x->vision_count, y->vision_count);
-        for (size_t g = 0; g < x->vision_count; g++)
-            assert_same_doubles(x->vision[g].grid.prob, y->vision[g].grid.prob,
-                                x->vision[g].layer_count * x->vision[g].cell_count, "vision");
-    }
+    trace_list *a = list;
+    a->options[1].sites = "nothing";
+    a->options[8].positions = "nowhere";
+    a->questions[3].input[40] = INFINITY; /* which is seen when the questions have been run */
 }
 
-static double flop_of(const asked_list *a)
-{
-    double sum = 0;
-    for (size_t i = 0; i < COUNT; i++)
-        sum += a->list[i].trace.cost.flop;
-    return sum;
-}
+static const many traces = {DIFFERENT, DIFFERENT / 2 - 1, ask_different, free_list, one, some, assert_same_traces, is_empty, flop};
+static const many alike_traces = {ALIKE, 1, ask_alike, free_list, one, some, assert_same_traces, is_empty, flop};
 
 static void together_is_as_apart(void **state)
 {
     (void)state;
-    model *m = tiny_open(LLAVA);
-    asked_list apart, together, some;
-    ask_all(&apart, m, 0);
-    assert_int_equal(trace_list_of(&apart, 1), COUNT);
-    for (size_t i = 0; i < COUNT; i++)
-        assert_int_equal(apart.list[i].one.status, PB_OK);
-    ask_all(&together, m, 0);
-    assert_true(trace_list_of(&together, COUNT) < COUNT / 2);
-    assert_same_traces(&apart, &together);
-    assert_true(flop_of(&together) < flop_of(&apart));
-    ask_all(&some, m, 0);
-    trace_list_of(&some, 2);
-    assert_same_traces(&apart, &some);
-    free_all(&some);
-    free_all(&together);
-    free_all(&apart);
-    model_free(m);
+    many_are_as_one(&traces);
 }
 
-/* Four questions about one picture, and another one in its place: of each picture the rows are run once. */
 static void what_is_alike_is_run_once(void **state)
 {
     (void)state;
-    enum { N = 4 };
-    static const char *const words[N] = {"What is it?", "Where is this?", "Who is this?", "Which one is it?"};
-    static const char *const spec = "image:" OTHER_PICTURE;
-    model *m = tiny_open(LLAVA);
-    tracing list[N];
-    question q[N];
-    double together = 0, apart = 0;
-    pb_trace_options o = pb_trace_defaults();
-    o.corruptions = &spec;
-    o.corruption_count = 1;
-    o.sites = "attn_out";
-    o.positions = "last";
-    for (size_t alone = 0; alone < 2; alone++) {
-        for (size_t i = 0; i < N; i++) {
-            pb_question p = {.image = PICTURE, .question = words[i]};
-            assert_ok(question_open(&q[i], m, &p, err));
-            list[i] = (tracing){.one.q = &q[i], .options = &o};
-            if (alone)
-                assert_int_equal(trace_some(&list[i], 1), 1);
-        }
-        if (!alone)
-            assert_int_equal(trace_some(list, N), N);
-        for (size_t i = 0; i < N; i++) {
-            *(alone ? &apart : &together) += list[i].trace.cost.flop - question_vision_flop(&q[i]);
-            trace_free(&list[i].trace);
-            question_free(&q[i]);
-        }
-    }
-    assert_true(together < 0.7 * apart);
-    model_free(m);
+    many_share(&alike_traces, decoder_flop);
 }
 
-/* What two of the questions need is more than one's: they go one by one, and say the same. */
 static void as_many_as_memory_holds(void **state)
 {
     (void)state;
-    model *m = tiny_open(LLAVA);
-    asked_list roomy, tight;
-    ask_all(&roomy, m, 0);
-    ask_all(&tight, m, 0);
-    size_t memory = 0;
-    for (size_t i = 0; i < COUNT; i++) {
-        trace_plan plan;
-        assert_ok(trace_plan_question(&plan, &tight.questions[i], &tight.options[i], err));
-        memory = plan.working_bytes > memory ? plan.working_bytes : memory;
-    }
-    free_all(&tight);
-    ask_all(&tight, m, memory);
-    assert_true(trace_list_of(&tight, COUNT) > trace_list_of(&roomy, COUNT));
-    assert_same_traces(&roomy, &tight);
-    free_all(&roomy);
-    free_all(&tight);
-    ask_all(&tight, m, 1);
-    assert_true(trace_some(tight.list, COUNT) >= 1);
-    assert_int_equal(tight.list[0].one.status, PB_ENOMEM);
-    free_all(&tight);
-    model_free(m);
+    many_are_as_memory_holds(&traces, least_memory);
 }
 
-/* Options that are wrong, and activations beyond float32, which are seen when the questions have been run. */
 static void failures_are_their_own(void **state)
 {
     (void)state;
-    model *m = tiny_open(LLAVA);
-    asked_list all, apart;
-    ask_all(&apart, m, 0);
-    trace_list_of(&apart, 1);
-    ask_all(&all, m, 0);
-    all.options[1].sites = "nothing";
-    all.options[8].positions = "nowhere";
-    all.questions[3].input[40] = INFINITY;
-    trace_list_of(&all, COUNT);
-    assert_int_equal(all.list[1].one.status, PB_EINVAL);
-    assert_non_null(strstr(all.list[1].one.why.message, "nothing"));
-    assert_int_equal(all.list[8].one.status, PB_EINVAL);
-    assert_int_equal(all.list[3].one.status, PB_EINVAL);
-    assert_non_null(strstr(all.list[3].one.why.message, "NaN or infinite"));
-    for (size_t i = 0; i < COUNT; i++)
-        if (!all.list[i].one.status)
-            assert_same_grids(&all.list[i].trace, &apart.list[i].trace);
-        else
-            assert_true(i == 1 || i == 3 || i == 8);
-    free_all(&all);
-    free_all(&apart);
-    model_free(m);
+    static const char *const words[DIFFERENT] = {[1] = "nothing", [3] = "NaN or infinite", [8] = "nowhere"};
+    many_fail_apart(&traces, spoil, words);
 }
 
 int main(void)
