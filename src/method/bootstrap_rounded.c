@@ -31,22 +31,31 @@ MULTIVERSION static void draw(uint64_t x, uint64_t n, size_t count, uint32_t *re
     }
 }
 
+/* Sums of counts and of their squares: at most 65536 times 255^2, which is below 2^32. */
+MULTIVERSION static void add_counts(const uint8_t *times, size_t n, uint32_t *all, uint32_t *squares)
+{
+    uint32_t sum = 0, square = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t c = times[i];
+        sum += c;
+        square += c * c;
+    }
+    *all = sum;
+    *squares = square;
+}
+
 /* times[n] of resample r: draw i is number r n + i of the generator. Returns the sum of their squares; 0: some count does not
  * fit. */
 static size_t count_draws(uint64_t seed, size_t n, size_t r, uint8_t *times)
 {
-    uint32_t index[DRAWN];
-    size_t all = 0, squares = 0;
+    uint32_t index[DRAWN], all, squares;
     for (size_t from = 0; from < n; from += DRAWN) {
         size_t count = n - from < DRAWN ? n - from : DRAWN;
         draw(random_after(seed, (uint64_t)r * n + from).x, n, count, index);
         for (size_t i = 0; i < count; i++)
             times[index[i]]++;
     }
-    for (size_t i = 0; i < n; i++) {
-        all += times[i];
-        squares += (size_t)times[i] * times[i];
-    }
+    add_counts(times, n, &all, &squares);
     return all == n ? squares : 0; /* a count of 256 would have become 0 */
 }
 
@@ -151,11 +160,13 @@ static void take_block(const uint8_t *counts, size_t n, size_t first_pair, size_
 {
     for (size_t r = 0; r < ROWS; r++) {
         const uint8_t *row = counts + r * n;
-        for (size_t i = 0; i < pairs; i++) {
-            size_t k = 2 * (first_pair + i);
-            uint32_t second = k + 1 < n ? row[k + 1] : 0;
-            out[r / HELD][i][r % HELD] = row[k] | second << 16;
+        size_t whole = 2 * (first_pair + pairs) > n ? pairs - 1 : pairs;
+        for (size_t i = 0; i < whole; i++) {
+            const uint8_t *two = row + 2 * (first_pair + i);
+            out[r / HELD][i][r % HELD] = two[0] | (uint32_t)two[1] << 16;
         }
+        if (whole < pairs)
+            out[r / HELD][whole][r % HELD] = row[n - 1];
     }
 }
 
