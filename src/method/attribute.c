@@ -128,7 +128,8 @@ static size_t run_count(const attribution *a)
 /* What the largest run takes by itself: known before anything has run. */
 static size_t least_bytes(const trace_job *j)
 {
-    attribution a = {.j = (trace_job *)(size_t)j, .steps = j->t->estimates.steps};
+    trace_job shape = *j; /* an attribution may write to its job: this one is only counted */
+    attribution a = {.j = &shape, .steps = shape.t->estimates.steps};
     size_t most = 0;
     for (size_t i = 0; i < run_count(&a); i++)
         most = run_bytes(&a, i) > most ? run_bytes(&a, i) : most;
