@@ -34,6 +34,9 @@ typedef struct dtype_block {
     size_t elements, bytes;
 } dtype_block;
 
+/* out[blocks * elements] = the blocks' elements as f32; returns other than 0 when any of them is NaN or infinite. */
+typedef uint32_t block_reader(const unsigned char *in, size_t blocks, float *out);
+
 /* Of every dtype but DTYPE_OTHER, which gives NULL. */
 const dtype_block *dtype_find(dtype type);
 
@@ -110,6 +113,13 @@ pb_status checkpoint_get(const checkpoint *c, const char *name, size_t rank, con
 /* out[count] = elements first .. first+count-1 of t, widened to f32 (exactly). Vectorised by the compiler. Returns
  * false when any of them is NaN or infinite (out is filled all the same). */
 bool tensor_read(const tensor *t, size_t first, size_t count, float *out);
+
+/* For whoever widens a matrix's rows himself, a few blocks at a time: what widens blocks of the dtype, and where row n of t
+ * begins. */
+block_reader *dtype_reader(dtype type);
+const unsigned char *tensor_row(const tensor *t, size_t n);
+/* Whether the rows of t, a matrix, stand so: each of whole blocks, one behind the other. */
+bool tensor_has_rows(const tensor *t);
 
 /* out[count] = in[count] as numbers of the type, F32, F16 or BF16, rounded to the nearest even; false when any of them
  * is, or becomes, infinite or NaN (out is filled all the same). */

@@ -163,3 +163,28 @@ bool tensor_read(const tensor *t, size_t first, size_t count, float *out)
     }
     return finite;
 }
+
+/* ---- rows ---- */
+
+block_reader *dtype_reader(dtype type)
+{
+    return type < DTYPE_OTHER ? dtypes[type].read : NULL;
+}
+
+bool tensor_has_rows(const tensor *t)
+{
+    size_t leading;
+    return t->rank == 2 && t->type < DTYPE_OTHER && !t->swapped && t->shape[1] % dtypes[t->type].block.elements == 0 &&
+           (!t->layout || run_length(t->layout, &leading) % t->shape[1] == 0);
+}
+
+const unsigned char *tensor_row(const tensor *t, size_t n)
+{
+    const dtype_block *block = &dtypes[t->type].block;
+    size_t first = n * t->shape[1], leading;
+    if (t->layout) {
+        size_t run = run_length(t->layout, &leading);
+        first = run_begin(t->layout, leading, first / run) + first % run;
+    }
+    return (const unsigned char *)t->data + first / block->elements * block->bytes;
+}

@@ -17,7 +17,6 @@
  * alone are looked at. */
 #include "checkpoint/quant.h"
 
-#include "checkpoint/checkpoint.h"
 #include "checkpoint/widen.h"
 
 enum { SMALL = 32, LARGE = 256 }; /* elements of a block */

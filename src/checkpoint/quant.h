@@ -5,13 +5,9 @@
 #ifndef CHECKPOINT_QUANT_H
 #define CHECKPOINT_QUANT_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "checkpoint/checkpoint.h"
 
 enum { LARGEST_BLOCK = 256 }; /* elements */
-
-/* out[blocks * elements] = the blocks' elements; returns other than 0 when any of them is NaN or infinite. */
-typedef uint32_t block_reader(const unsigned char *in, size_t blocks, float *out);
 
 block_reader read_q8_0, read_q4_0, read_q4_1, read_q5_0, read_q5_1, read_q4_k, read_q5_k, read_q6_k;
 

@@ -168,7 +168,7 @@ static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb
     double begin = clock_now();
     TRY(stop_check(err)); /* before weights are waited for; and before each chunk */
     ask_ahead(k, layer + 1); /* before this one is waited for, so that the disk is never idle */
-    TRY(decoder_read_layer(k->m, layer, step.w, err));
+    TRY(decoder_read_layer_for(k->m, layer, rows_of(lanes, count), step.w, err));
     k->work->loading += clock_now() - begin;
     size_t most = rows_apart(k, lanes, count);
     TRY(most ? run_chunks_apart(k, &step, lanes, count, most, err) : run_chunks(k, &step, lanes, count, err));

@@ -5,6 +5,8 @@
  * two bf16. */
 #include "math/few_rows.h"
 
+#include "math/bf16.h"
+
 void few_rows_mix(void *to, const void *from, size_t rows, size_t words)
 {
     const uint32_t *x = from;
@@ -107,6 +109,17 @@ enum { ROWS_BESIDE_TILE = 4 };
         for (size_t r = 0; r < rows; r++)                                                                              \
             sum[r] = step(sum[r], q->x + (t + i) * rows + r, c[i])
 
+/* y[r][n ...] = the totals of `outs` outputs, with their biases. */
+static inline __attribute__((always_inline)) WITH_F32 void put_outputs(const few_rows_product *p, size_t n, size_t outs,
+                                                                       size_t rows, const __m512 *total)
+{
+    __mmask16 there = (__mmask16)((1u << outs) - 1);
+    for (size_t r = 0; r < rows; r++) {
+        __m512 sum = p->bias ? _mm512_add_ps(total[r], _mm512_maskz_loadu_ps(there, p->bias + n)) : total[r];
+        _mm512_mask_storeu_ps(p->y + r * p->out + n, there, sum);
+    }
+}
+
 /* The outputs n .. n+15, as far as they are there, of `rows` rows. */
 #define DEFINE_GROUP(name, TARGET, step)                                                                               \
     static inline __attribute__((always_inline)) TARGET void name(const word_product *q, size_t n, size_t rows)        \
@@ -141,13 +154,11 @@ enum { ROWS_BESIDE_TILE = 4 };
             for (size_t r = 0; r < rows; r++)                                                                          \
                 total[r] = k ? _mm512_add_ps(total[r], sum[r]) : sum[r];                                               \
         }                                                                                                              \
-        __mmask16 there = (__mmask16)((1u << outs) - 1);                                                               \
-        for (size_t r = 0; r < rows; r++) {                                                                            \
-            if (p->bias)                                                                                               \
-                total[r] = _mm512_add_ps(total[r], _mm512_maskz_loadu_ps(there, p->bias + n));                         \
-            _mm512_mask_storeu_ps(p->y + r * p->out + n, there, total[r]);                                             \
-        }                                                                                                              \
-    }                                                                                                                  \
+        put_outputs(p, n, outs, rows, total);                                                                          \
+    }
+
+/* The outputs first .. end - 1, sixteen at a time. */
+#define DEFINE_RANGE(name, TARGET)                                                                                     \
     TARGET static void name##_range(const word_product *q, size_t first, size_t end)                                   \
     {                                                                                                                  \
         for (size_t n = first; n < end; n += WIDE)                                                                     \
@@ -172,7 +183,93 @@ enum { ROWS_BESIDE_TILE = 4 };
     }
 
 DEFINE_GROUP(group_f32, WITH_F32, step_f32)
+DEFINE_RANGE(group_f32, WITH_F32)
 DEFINE_GROUP(group_bf16, WITH_BF16, step_bf16)
+DEFINE_RANGE(group_bf16, WITH_BF16)
+
+/* ---- matrices as their files have them ---- */
+
+/* Elements of each of sixteen rows that are widened at a time: whole blocks of every dtype, 17 KB of floats. The rows of such
+ * a piece stand a line further apart, so that they lie in different sets of the cache. */
+enum { PIECE = 256, APART = PIECE + WIDE };
+
+/* Sixteen rows of a file's matrix, and how to read them. */
+typedef struct stored_rows {
+    const unsigned char *at[WIDE];
+    const dtype_block *block;
+    block_reader *read;
+} stored_rows;
+
+static stored_rows open_rows(const few_rows_product *p, size_t n, size_t outs)
+{
+    stored_rows s = {.block = dtype_find(p->stored->type), .read = dtype_reader(p->stored->type)};
+    for (size_t i = 0; i < WIDE; i++)
+        s.at[i] = tensor_row(p->stored, p->stored_first + n + (i < outs ? i : outs - 1));
+    return s;
+}
+
+/* piece[16][APART] = elements first .. first + count - 1 of each row. */
+static void widen_piece(float *piece, const stored_rows *s, size_t first, size_t count)
+{
+    size_t begin = first / s->block->elements * s->block->bytes, blocks = count / s->block->elements;
+    for (size_t i = 0; i < WIDE; i++)
+        s->read(s->at[i] + begin, blocks, piece + i * APART);
+}
+
+static void widen_piece_f32(float *piece, const stored_rows *s, size_t first, size_t count)
+{
+    widen_piece(piece, s, first, count);
+}
+
+/* The same, rounded: two numbers in a float's place. */
+static void widen_piece_bf16(float *piece, const stored_rows *s, size_t first, size_t count)
+{
+    float wide[WIDE * APART];
+    widen_piece(wide, s, first, count);
+    for (size_t i = 0; i < WIDE; i++)
+        bf16_round((uint16_t *)(void *)(piece + i * APART), wide + i * APART, count);
+}
+
+/* As DEFINE_GROUP's; `each` elements stand in a word. */
+#define DEFINE_STORED_GROUP(name, TARGET, step, widen, each)                                                           \
+    static inline __attribute__((always_inline)) TARGET void name(const word_product *q, size_t n, size_t rows)        \
+    {                                                                                                                  \
+        const few_rows_product *p = q->p;                                                                              \
+        size_t outs = p->out - n < WIDE ? p->out - n : WIDE;                                                           \
+        stored_rows from = open_rows(p, n, outs);                                                                      \
+        _Alignas(64) float piece[WIDE * APART];                                                                        \
+        const float *row[WIDE];                                                                                        \
+        __m512 total[FEW_ROWS], sum[FEW_ROWS], c[WIDE];                                                                \
+        for (size_t r = 0; r < rows; r++)                                                                              \
+            total[r] = _mm512_setzero_ps();                                                                            \
+        for (size_t i = 0; i < WIDE; i++)                                                                              \
+            row[i] = piece + i * APART;                                                                                \
+        for (size_t k = 0; k < q->words; k += q->block) {                                                              \
+            size_t end = q->words - k < q->block ? q->words : k + q->block;                                            \
+            for (size_t r = 0; r < rows; r++)                                                                          \
+                sum[r] = _mm512_setzero_ps();                                                                          \
+            for (size_t begin = k, words; begin < end; begin += words) {                                               \
+                words = end - begin < PIECE / each ? end - begin : PIECE / each;                                       \
+                widen(piece, &from, begin * each, words * each);                                                       \
+                for (size_t t = begin; t < begin + words; t += WIDE) {                                                 \
+                    transpose(c, row, t - begin, WIDE);                                                                \
+                    if (rows <= ROWS_BESIDE_TILE) {                                                                    \
+                        ADD_WORDS(WIDE, step);                                                                         \
+                    } else {                                                                                           \
+                        _Pragma("GCC unroll 1") ADD_WORDS(WIDE, step);                                                 \
+                    }                                                                                                  \
+                }                                                                                                      \
+            }                                                                                                          \
+            for (size_t r = 0; r < rows; r++)                                                                          \
+                total[r] = k ? _mm512_add_ps(total[r], sum[r]) : sum[r];                                               \
+        }                                                                                                              \
+        put_outputs(p, n, outs, rows, total);                                                                          \
+    }
+
+DEFINE_STORED_GROUP(stored_f32, WITH_F32, step_f32, widen_piece_f32, 1)
+DEFINE_RANGE(stored_f32, WITH_F32)
+DEFINE_STORED_GROUP(stored_bf16, WITH_BF16, step_bf16, widen_piece_bf16, 2)
+DEFINE_RANGE(stored_bf16, WITH_BF16)
 
 enum {
     OUTPUTS = 64,          /* that a thread takes at a time */
@@ -197,6 +294,16 @@ void few_rows_bf16(const few_rows_product *p)
     share_out(&(word_product){p, p->x, p->w, p->in / 2, p->block / 2 + p->block % 2}, group_bf16_range);
 }
 
+void few_rows_stored_f32(const few_rows_product *p)
+{
+    share_out(&(word_product){p, p->x, NULL, p->in, p->block}, stored_f32_range);
+}
+
+void few_rows_stored_bf16(const few_rows_product *p)
+{
+    share_out(&(word_product){p, p->x, NULL, p->in / 2, p->block / 2 + p->block % 2}, stored_bf16_range);
+}
+
 #else
 
 bool few_rows_f32_runs(void)
@@ -215,6 +322,16 @@ void few_rows_f32(const few_rows_product *p)
 }
 
 void few_rows_bf16(const few_rows_product *p)
+{
+    (void)p;
+}
+
+void few_rows_stored_f32(const few_rows_product *p)
+{
+    (void)p;
+}
+
+void few_rows_stored_bf16(const few_rows_product *p)
 {
     (void)p;
 }

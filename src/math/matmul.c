@@ -11,11 +11,11 @@
 #include "math/elementwise.h"
 #include "math/few_rows.h"
 
-/* A product begins; meter_leave takes what is returned. */
-static meter_kind enter_product(size_t rows, size_t out, size_t in, size_t element)
+/* A product begins whose matrix has so many bytes; meter_leave takes what is returned. */
+static meter_kind enter_product(size_t rows, size_t out, size_t in, size_t bytes)
 {
     meter_kind before = meter_enter(METER_PRODUCTS);
-    meter_product(rows, out, in, out * in * element);
+    meter_product(rows, out, in, bytes);
     return before;
 }
 
@@ -87,7 +87,7 @@ pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const f
                                size_t in, pb_error *err)
 {
     (void)err;
-    meter_kind before = enter_product(rows, out, in, sizeof *dw);
+    meter_kind before = enter_product(rows, out, in, out * in * sizeof *dw);
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)in, (int)rows, 1.0f, dy, (int)out, x, (int)in,
                 1.0f, dw, (int)in);
     meter_leave(before);
@@ -111,6 +111,19 @@ static pb_status input_bf16(float *dx, const float *dy, const uint16_t *w, size_
 bool matmul_has_bf16(void)
 {
     return false;
+}
+
+bool matmul_reads_stored(weight w, size_t out, size_t in)
+{
+    (void)w, (void)out, (void)in;
+    return false;
+}
+
+static pb_status stored_few_rows(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
+                                 pb_error *err)
+{
+    (void)y, (void)x, (void)w, (void)bias, (void)rows, (void)out, (void)in;
+    return fail(err, PB_EINVAL, "no such products here"); /* nobody asks for them */
 }
 
 bool matmul_row_invariant(void)
@@ -441,7 +454,8 @@ static pb_status probe(const matrix *w, size_t out, size_t in, size_t *block, pb
     bool tells = !status && mixes(y, out), agrees = false;
     for (size_t i = 0; tells && !agrees && i < sizeof lengths / sizeof *lengths; i++) {
         *block = lengths[i];
-        run_few_rows(&(few_rows_product){ours, x, w->data, NULL, 1, out, in, *block}, w->bf16);
+        run_few_rows(&(few_rows_product){.y = ours, .x = x, .w = w->data, .rows = 1, .out = out, .in = in, .block = *block},
+                     w->bf16);
         agrees = memcmp(y, ours, out * sizeof *y) == 0;
     }
     *block = agrees ? *block : 0;
@@ -461,7 +475,8 @@ static pb_status multiply_mixed(const product *p, size_t block, pb_error *err)
         few_rows_mix(mixed, x, p->rows, words);
         x = mixed;
     }
-    run_few_rows(&(few_rows_product){p->y, x, p->w.data, p->bias, p->rows, p->columns, p->inner, block}, p->w.bf16);
+    run_few_rows(&(few_rows_product){.y = p->y, .x = x, .w = p->w.data, .bias = p->bias, .rows = p->rows,
+                                     .out = p->columns, .in = p->inner, .block = block}, p->w.bf16);
     free(mixed);
     return PB_OK;
 }
@@ -541,6 +556,38 @@ static pb_status input_bf16(float *dx, const float *dy, const uint16_t *w, size_
                             err);
 }
 
+/* ---- a few rows, and a matrix as a file has it ---- */
+
+bool matmul_reads_stored(weight w, size_t out, size_t in)
+{
+    size_t block = 0;
+    bool runs = w.rounded ? few_rows_bf16_runs() && matmul_has_bf16() : few_rows_f32_runs();
+    return runs && tensor_has_rows(w.stored) && any_row_count_gives_the_same_bits() && in % 32 == 0 &&
+           find_block(out, in, w.rounded, &block) && block != 0 && (block >= in || block % 256 == 0);
+}
+
+static pb_status stored_few_rows(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
+                                 pb_error *err)
+{
+    few_rows_product p = {.y = y, .bias = bias, .stored = w.stored, .stored_first = w.first, .rows = rows, .out = out,
+                          .in = in};
+    size_t words = w.rounded ? in / 2 : in;
+    uint32_t *mixed, *rounded;
+    TRY(mem_try(&mixed, 2 * rows, words * sizeof *mixed, "a few rows", err));
+    rounded = mixed + rows * words;
+    if (w.rounded)
+        bf16_round((uint16_t *)(void *)rounded, x, rows * in);
+    few_rows_mix(mixed, w.rounded ? (const void *)rounded : x, rows, words);
+    p.x = mixed;
+    find_block(out, in, w.rounded, &p.block);
+    if (w.rounded)
+        few_rows_stored_bf16(&p);
+    else
+        few_rows_stored_f32(&p);
+    free(mixed);
+    return PB_OK;
+}
+
 /* ---- the weight's gradient ---- */
 
 static pb_status add_products(float *dw, const float *dy, const float *x, size_t rows, size_t out, size_t in,
@@ -559,7 +606,7 @@ pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const f
 {
     if (dbias)
         add_column_sums(dbias, dy, rows, out);
-    meter_kind before = enter_product(rows, out, in, sizeof *dw);
+    meter_kind before = enter_product(rows, out, in, out * in * sizeof *dw);
     pb_status status = add_products(dw, dy, x, rows, out, in, err);
     meter_leave(before);
     return status;
@@ -579,26 +626,81 @@ const char *matmul_library(void)
 }
 #endif
 
-static size_t element_bytes(weight w)
+/* ---- a matrix as a file has it, widened ---- */
+
+static void widen_rounded(uint16_t *out, weight w, size_t from, size_t count)
 {
-    return w.bf16 ? sizeof *w.bf16 : sizeof *w.f32;
+    enum { PIECE = 2048 }; /* an even number of every type's blocks */
+    float wide[PIECE];
+    for (size_t i = 0, n; i < count; i += n) {
+        n = count - i < PIECE ? count - i : PIECE;
+        tensor_read(w.stored, from + i, n, wide);
+        bf16_round(out + i, wide, n);
+    }
+}
+
+/* *values = all of it, which *as then names in the form that is multiplied; free() */
+static pb_status widen_stored(void **values, weight *as, weight w, size_t out, size_t in, pb_error *err)
+{
+    float *room;
+    TRY(mem_try(&room, out * in, w.rounded ? sizeof(uint16_t) : sizeof(float), "a widened matrix", err));
+    *values = room;
+    *as = w.rounded ? (weight){.bf16 = *values} : (weight){.f32 = room};
+    if (w.rounded)
+        widen_rounded(*values, w, w.first * in, out * in);
+    else
+        tensor_read(w.stored, w.first * in, out * in, room);
+    return PB_OK;
+}
+
+/* Bytes that a product reads of its matrix. */
+static size_t matrix_bytes(weight w, size_t out, size_t in)
+{
+    if (w.stored) {
+        const dtype_block *block = dtype_find(w.stored->type);
+        return out * in / block->elements * block->bytes;
+    }
+    return out * in * (w.bf16 ? sizeof *w.bf16 : sizeof *w.f32);
+}
+
+static pb_status linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
+                        pb_error *err)
+{
+    if (w.stored && rows <= MATMUL_FEW_ROWS && matmul_reads_stored(w, out, in))
+        return stored_few_rows(y, x, w, bias, rows, out, in, err);
+    void *values = NULL;
+    if (w.stored)
+        TRY(widen_stored(&values, &w, w, out, in, err));
+    pb_status status = w.bf16 ? linear_bf16(y, x, w.bf16, bias, rows, out, in, err)
+                              : linear_f32(y, x, w.f32, bias, rows, out, in, err);
+    free(values);
+    return status;
+}
+
+static pb_status linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in, pb_error *err)
+{
+    void *values = NULL;
+    if (w.stored)
+        TRY(widen_stored(&values, &w, w, out, in, err));
+    pb_status status = w.bf16 ? input_bf16(dx, dy, w.bf16, rows, out, in, err)
+                              : input_f32(dx, dy, w.f32, rows, out, in, err);
+    free(values);
+    return status;
 }
 
 pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
                         pb_error *err)
 {
-    meter_kind before = enter_product(rows, out, in, element_bytes(w));
-    pb_status status = w.bf16 ? linear_bf16(y, x, w.bf16, bias, rows, out, in, err)
-                              : linear_f32(y, x, w.f32, bias, rows, out, in, err);
+    meter_kind before = enter_product(rows, out, in, matrix_bytes(w, out, in));
+    pb_status status = linear(y, x, w, bias, rows, out, in, err);
     meter_leave(before);
     return status;
 }
 
 pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in, pb_error *err)
 {
-    meter_kind before = enter_product(rows, in, out, element_bytes(w));
-    pb_status status = w.bf16 ? input_bf16(dx, dy, w.bf16, rows, out, in, err)
-                              : input_f32(dx, dy, w.f32, rows, out, in, err);
+    meter_kind before = enter_product(rows, in, out, matrix_bytes(w, out, in));
+    pb_status status = linear_input(dx, dy, w, rows, out, in, err);
     meter_leave(before);
     return status;
 }

@@ -15,18 +15,28 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "checkpoint/checkpoint.h"
 
-/* A matrix [out][in], in one of two forms; the other is NULL, both are of a matrix that is not there. A vector is
+/* A matrix [out][in], in one of three forms; the others are NULL, all are of a matrix that is not there. A vector is
  * always f32. */
 typedef struct weight {
     const float *f32;
     const uint16_t *bf16;
+    const tensor *stored; /* rows `first` .. of what a file has (tensor_has_rows), whose numbers are seen to be finite: */
+    size_t first;
+    bool rounded;         /* to be multiplied as f32, or each rounded to bf16 */
 } weight;
 
 /* y[rows][out] = x[rows][in] w[out][in]^T + bias[out]  (PyTorch's Linear; bias may be NULL).
  * Fails only when the library does. */
 pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
                         pb_error *err);
+
+/* Whether a product of up to MATMUL_FEW_ROWS rows reads w, a stored matrix, and nothing else: block by block, with the bits of
+ * the same matrix in f32 or bf16. So it is for shapes that such a product has met in that form, on processors with AVX-512
+ * (few_rows.h). All other products of a stored matrix widen it first, each time. */
+enum { MATMUL_FEW_ROWS = 16 };
+bool matmul_reads_stored(weight w, size_t out, size_t in);
 
 /* Backward of it: dx[rows][in] = dy[rows][out] w[out][in], the gradient of its input. Rows are as independent
  * as there, and dy is rounded likewise. */

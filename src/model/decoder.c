@@ -195,6 +195,35 @@ pb_status decoder_read_layer(decoder *m, size_t layer, weight w[PART_COUNT], pb_
     return PB_OK;
 }
 
+/* Whether the product of `rows` rows with rows first .. first + count - 1 of t takes them as the file has them; then *w is these. */
+static bool stays_stored(const decoder *m, const tensor *t, size_t first, size_t count, size_t rows, weight *w)
+{
+    if (rows > MATMUL_FEW_ROWS || t->rank != 2 || m->form == FORM_WIDENED || decoder_changed(m, t) || lies(m, t))
+        return false;
+    *w = (weight){.stored = t, .first = first, .rounded = m->form == FORM_BF16};
+    return matmul_reads_stored(*w, count, t->shape[1]);
+}
+
+pb_status decoder_read_layer_for(decoder *m, size_t layer, size_t rows, weight w[PART_COUNT], pb_error *err)
+{
+    const decoder_layer *from = &m->layers[layer];
+    decoder_part others[PART_COUNT];
+    weight stored[PART_COUNT] = {0};
+    size_t count = 0;
+    if (!from->checked)
+        return decoder_read_layer(m, layer, w, err);
+    for (decoder_part part = 0; part < PART_COUNT; part++) {
+        const tensor *t = from->part[part];
+        if (t && !stays_stored(m, t, 0, t->shape[0], rows, &stored[part]))
+            others[count++] = part;
+    }
+    TRY(decoder_read_parts(m, layer, others, count, w, err));
+    for (decoder_part part = 0; part < PART_COUNT; part++)
+        if (from->part[part] && !w[part].f32 && !w[part].bf16)
+            w[part] = stored[part];
+    return PB_OK;
+}
+
 /* ---- files ---- */
 
 void decoder_layer_ahead(const decoder *m, size_t layer)
@@ -317,6 +346,17 @@ pb_status decoder_read_head(decoder *m, size_t first, size_t count, void *room, 
     *w = (weight){.f32 = w->f32 ? w->f32 + first * m->config.d_model : NULL,
                   .bf16 = w->bf16 ? w->bf16 + first * m->config.d_model : NULL};
     return PB_OK;
+}
+
+pb_status decoder_read_head_for(decoder *m, size_t first, size_t count, size_t rows, void *room, weight *w, pb_error *err)
+{
+    return m->head_checked && stays_stored(m, m->head, first, count, rows, w)
+               ? PB_OK : decoder_read_head(m, first, count, room, w, err);
+}
+
+void decoder_head_is_checked(decoder *m)
+{
+    m->head_checked = true;
 }
 
 size_t decoder_head_bytes(const decoder *m)

@@ -89,7 +89,7 @@ typedef struct decoder {
     const tensor *embedding, *head; /* head may be the embedding */
     const tensor *end[END_COUNT];   /* NULL where this model has none */
     decoder_layer *layers;          /* [L] */
-    bool head_checked;
+    bool head_checked;  /* likewise */
     weight_form form;   /* of its matrices; vectors are f32 */
     void *store;        /* one layer's weights, where the file's cannot be used as they lie */
     size_t store_bytes;
@@ -110,6 +110,10 @@ void decoder_compute_in(decoder *m, compute_type type);
  * valid until the next call or change. Fails when they hold NaN or infinity (values that replace a tensor are not
  * looked at). */
 pb_status decoder_read_layer(decoder *m, size_t layer, weight w[PART_COUNT], pb_error *err);
+
+/* The same, for products of at most so many rows: where these are few (MATMUL_FEW_ROWS), matrices of a layer that has been read
+ * before stay as the file has them (weight.stored), if the product then reads nothing else. The bits are the same. */
+pb_status decoder_read_layer_for(decoder *m, size_t layer, size_t rows, weight w[PART_COUNT], pb_error *err);
 
 /* The same of some parts alone; the others of w are NULL. */
 pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts, size_t count,
@@ -132,6 +136,10 @@ pb_status decoder_read_ends(decoder *m, const float *w[END_COUNT], pb_error *err
 /* *w = rows first .. first+count-1 of the unembedding, [count][D]: where they lie, or in room, which has as many times
  * decoder_head_bytes as there are rows. */
 pb_status decoder_read_head(decoder *m, size_t first, size_t count, void *room, weight *w, pb_error *err);
+/* The same for a product of so many rows, as in decoder_read_layer_for. */
+pb_status decoder_read_head_for(decoder *m, size_t first, size_t count, size_t rows, void *room, weight *w, pb_error *err);
+/* All of it has been read, and is finite. */
+void decoder_head_is_checked(decoder *m);
 /* Bytes of room that one of its rows takes; 0 where they lie. */
 size_t decoder_head_bytes(const decoder *m);
 

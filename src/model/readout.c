@@ -118,11 +118,12 @@ static pb_status readout_blocks(decoder *m, readout_work *work, readout *rows, s
     for (size_t v = 0; v < V; v += VOCAB_BLOCK) {
         vocab_block b = {v, V - v < VOCAB_BLOCK ? V - v : VOCAB_BLOCK, work->logits, work->highest, work->sum};
         TRY(stop_check(err));
-        TRY(decoder_read_head(m, v, b.count, work->w, &w, err));
+        TRY(decoder_read_head_for(m, v, b.count, n, work->w, &w, err));
         TRY(matmul_linear(work->logits, work->x, w, bias ? bias + v : NULL, n, b.count, D, err));
         take_blocks(rows, n, &b);
     }
     TRY(tensor_check(m->head, err));
+    decoder_head_is_checked(m);
     for (size_t i = 0; i < n; i++)
         rows[i].log_sum_exp = (double)work->highest[i] + log(work->sum[i]);
     return PB_OK;

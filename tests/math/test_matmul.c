@@ -365,7 +365,8 @@ static void few_rows_are_chains(void **state)
                 float *x = gaussians(rows * in, 1), *w = gaussians(out * in, 2), *b = gaussians(out, 3);
                 float *y = zeros(rows * out), *expected = zeros(rows * out), *mixed = zeros(rows * in);
                 few_rows_mix(mixed, x, rows, in);
-                few_rows_f32(&(few_rows_product){y, mixed, w, b, rows, out, in, block});
+                few_rows_f32(&(few_rows_product){.y = y, .x = mixed, .w = w, .bias = b, .rows = rows, .out = out, .in = in,
+                                                 .block = block});
                 for (size_t i = 0; i < rows * out; i++)
                     expected[i] = chain(x + i / out * in, w + i % out * in, in, block) + b[i % out];
                 assert_same_bits(y, expected, rows * out, "few rows");
@@ -399,6 +400,86 @@ static void few_rows_give_the_bits_of_many(void **state)
     }
 }
 
+/* ---- matrices as files have them ---- */
+
+/* A matrix of random blocks; bits of the exponents are left out, so that no f16, bf16 or f32 among them is infinite. */
+static tensor random_stored(dtype type, size_t rows, size_t width, unsigned char **data)
+{
+    const dtype_block *block = dtype_find(type);
+    size_t bytes = rows * width / block->elements * block->bytes;
+    random_state r = random_from(type + 1);
+    *data = mem_new(bytes, 1);
+    for (size_t i = 0; i < bytes; i++)
+        (*data)[i] = (unsigned char)(random_next(&r) & 0xbb);
+    return (tensor){.name = "w", .file = "a file", .type = type, .rank = 2, .shape = {rows, width, 1, 1},
+                    .count = rows * width, .data = *data};
+}
+
+enum { STORED_ROWS = 18, STORED_FIRST = 3 };
+
+/* Products with rows 3 .. of the stored matrix, and with the same numbers widened, in f32 or rounded to bf16. */
+static void check_stored(const tensor *t, size_t out, bool rounded)
+{
+    size_t in = t->shape[1];
+    float *x = gaussians(STORED_ROWS * in, 1), *b = gaussians(out, 3), *wide = zeros(out * in);
+    float *y = zeros(STORED_ROWS * (out + in)), *expected = zeros(STORED_ROWS * (out + in));
+    uint16_t *half = mem_new(out * in, sizeof *half);
+    assert_true(tensor_read(t, STORED_FIRST * in, out * in, wide));
+    bf16_round(half, wide, out * in);
+    weight stored = {.stored = t, .first = STORED_FIRST, .rounded = rounded};
+    weight plain = rounded ? (weight){.bf16 = half} : (weight){.f32 = wide};
+    static const size_t counts[] = {1, 5, MATMUL_FEW_ROWS, STORED_ROWS}; /* of the last the matrix is widened */
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        size_t rows = counts[c];
+        omp_set_num_threads(rows == 5 ? 2 : 1);
+        assert_ok(matmul_linear(expected, x, plain, b, rows, out, in, err));
+        assert_ok(matmul_linear(y, x, stored, b, rows, out, in, err));
+        assert_same_bits(y, expected, rows * out, t->layout ? "rows in another order" : dtype_find(t->type)->name);
+    }
+    omp_set_num_threads(1);
+    assert_ok(matmul_linear_input(expected, y, plain, 5, out, in, err));
+    assert_ok(matmul_linear_input(y + STORED_ROWS * out, y, stored, 5, out, in, err));
+    assert_same_bits(y + STORED_ROWS * out, expected, 5 * in, "gradients of inputs");
+    free(x), free(b), free(wide), free(y), free(expected), free(half);
+}
+
+static void stored_matrices_give_the_bits_of_widened_ones(void **state)
+{
+    (void)state;
+    static const shape shapes[] = {{64, 256}, {100, 768}, {70, 2560}};
+    for (dtype type = 0; type < DTYPE_OTHER; type++)
+        for (size_t c = 0; c < sizeof shapes / sizeof *shapes; c++) {
+            unsigned char *data;
+            size_t out = shapes[c].out, in = shapes[c].in, rows = out + STORED_FIRST + 1;
+            tensor t = random_stored(type, rows, in, &data);
+            tensor_layout pairs = {3, {2, rows / 2, in}, {in, 2 * in, 1}}; /* even rows, then odd ones */
+            for (size_t rounded = 0; rounded < 2; rounded++) {
+                t.layout = NULL;
+                check_stored(&t, out, rounded);
+                t.layout = rows % 2 ? NULL : &pairs;
+                check_stored(&t, out, rounded);
+            }
+            free(data);
+        }
+}
+
+/* They are read in place as soon as their shape is known, on processors that can; others are widened. */
+static void stored_matrices_are_read_in_place(void **state)
+{
+    (void)state;
+    unsigned char *data;
+    tensor t = random_stored(DTYPE_Q4_K, 96, 512, &data), odd = t, swapped = t;
+    odd.layout = &(tensor_layout){2, {96, 512}, {1, 96}};
+    swapped.swapped = true;
+    assert_false(matmul_reads_stored((weight){.stored = &t}, 96, 512)); /* no product has met this shape */
+    check_stored(&t, 96 - STORED_FIRST, false);
+    assert_int_equal(matmul_reads_stored((weight){.stored = &t}, 96 - STORED_FIRST, 512),
+                     few_rows_f32_runs() && matmul_row_invariant());
+    assert_false(matmul_reads_stored((weight){.stored = &odd}, 96 - STORED_FIRST, 512));
+    assert_false(matmul_reads_stored((weight){.stored = &swapped}, 96 - STORED_FIRST, 512));
+    free(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +496,8 @@ int main(void)
         cmocka_unit_test(addresses_do_not_show),
         cmocka_unit_test(few_rows_are_chains),
         cmocka_unit_test(few_rows_give_the_bits_of_many),
+        cmocka_unit_test(stored_matrices_give_the_bits_of_widened_ones),
+        cmocka_unit_test(stored_matrices_are_read_in_place),
         cmocka_unit_test(the_library_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
