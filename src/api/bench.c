@@ -101,21 +101,32 @@ static pb_status ask(bench_job *j, const pb_question *asked, size_t tokens, size
 
 enum { ANSWER = 16 };
 
-/* The first question, a short one, pays for mapping pages; asked again for one token and for many it tells what the tokens
- * after the first take. Then the question about the picture. */
+/* What the tokens after the first take: of the first of these questions whose answer has some. */
+static pb_status bench_tokens(bench_job *j, pb_error *err)
+{
+    static const char *const asked[] = {"What?", "What is the capital of France?", "Count to twenty."};
+    size_t one = 0, many = 0;
+    for (size_t i = 0; i < sizeof asked / sizeof *asked && many <= one; i++) {
+        const pb_question brief = {.question = asked[i]};
+        TRY(ask(j, &brief, 1, &one, err));
+        meter first = j->meter;
+        TRY(ask(j, &brief, ANSWER, &many, err));
+        meter_subtract(&j->meter, &first);
+    }
+    if (many > one)
+        bench_add(&j->out->b, "tokens", &j->meter);
+    return PB_OK;
+}
+
+/* The first question, a short one, pays for mapping pages. Then its tokens, and the question about the picture. */
 static pb_status bench_ask(bench_job *j, pb_error *err)
 {
     const pb_question brief = {.question = "What?"};
-    size_t one, many;
+    size_t one;
     tell(j, "asking");
     TRY(ask(j, &brief, 1, &one, err));
     bench_add(&j->out->b, "first", &j->meter);
-    TRY(ask(j, &brief, 1, &one, err));
-    meter asked = j->meter;
-    TRY(ask(j, &brief, ANSWER, &many, err));
-    meter_subtract(&j->meter, &asked);
-    if (many > one)
-        bench_add(&j->out->b, "tokens", &j->meter);
+    TRY(bench_tokens(j, err));
     TRY(ask(j, &j->question, 1, &one, err));
     bench_add(&j->out->b, "ask", &j->meter);
     return PB_OK;

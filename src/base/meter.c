@@ -53,6 +53,7 @@ void meter_add_help(const meter *helper)
         const meter_phase *q = &helper->phase[i];
         p->flop += q->flop;
         p->bytes += q->bytes;
+        p->written += q->written;
         for (size_t s = 0; s < METER_SIZES; s++) {
             p->products[s].flop += q->products[s].flop;
             p->products[s].bytes += q->products[s].bytes;
@@ -73,6 +74,7 @@ void meter_subtract(meter *m, const meter *less)
         p->seconds = without(p->seconds, q->seconds);
         p->flop = without(p->flop, q->flop);
         p->bytes = without(p->bytes, q->bytes);
+        p->written = without(p->written, q->written);
         for (size_t s = 0; s < METER_SIZES; s++) {
             p->products[s].flop = without(p->products[s].flop, q->products[s].flop);
             p->products[s].bytes = without(p->products[s].bytes, q->products[s].bytes);
@@ -118,4 +120,11 @@ void meter_work(double flop, double bytes)
         return;
     running->phase[running->now].flop += flop;
     running->phase[running->now].bytes += bytes;
+}
+
+void meter_form(double bytes, double written)
+{
+    meter_work(0, bytes);
+    if (running)
+        running->phase[running->now].written += written;
 }

@@ -42,6 +42,7 @@ size_t meter_size(size_t rows);
 typedef struct meter_phase {
     double seconds;
     double flop, bytes;              /* bytes of weights that were read */
+    double written;                  /* and of those that were made of them, in the form that products take */
     struct meter_products {
         double flop, bytes;          /* of products of so many rows: parts of the sums above */
     } products[METER_SIZES];
@@ -77,5 +78,7 @@ void meter_leave(meter_kind before);
 /* Adds to the phase that runs: a product of rows with a matrix [out][in] of `bytes` bytes; and what is no product. */
 void meter_product(size_t rows, size_t out, size_t in, size_t bytes);
 void meter_work(double flop, double bytes);
+/* Weights of so many bytes in the file have been brought into another form, of `written` bytes. */
+void meter_form(double bytes, double written);
 
 #endif

@@ -54,12 +54,31 @@ static pb_status measure_products(bench *b, bench_dtype type, size_t memory, pb_
     return PB_OK;
 }
 
-static size_t weight_bytes(const bench *b, const decoder *m)
+static void add_matrix(bench *b, const decoder *m, const tensor *t)
 {
-    size_t count = 0;
-    for (size_t s = 0; s < b->shape_count; s++)
-        count += b->shapes[s].n * b->shapes[s].k * b->shapes[s].times;
-    return m->config.layers * count * weight_form_bytes(m->form);
+    const dtype_block *block = dtype_find(t->type);
+    bench_weights *of = &b->weights[t->type];
+    weight lies = decoder_in_place(m, t);
+    of->matrices++;
+    of->elements += t->count;
+    of->bytes += t->count / block->elements * block->bytes;
+    of->made += lies.f32 || lies.bf16 ? 0 : t->count * decoder_element_bytes(m, t);
+}
+
+static void add_weights(bench *b, const decoder *m)
+{
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (decoder_part part = 0; part < PART_COUNT; part++)
+            if (m->layers[l].part[part] && m->layers[l].part[part]->rank == 2)
+                add_matrix(b, m, m->layers[l].part[part]);
+}
+
+static size_t weight_bytes(const bench *b)
+{
+    size_t bytes = 0;
+    for (dtype type = 0; type < DTYPE_OTHER; type++)
+        bytes += b->weights[type].bytes;
+    return bytes;
 }
 
 pb_status bench_open(bench *b, const model *m, size_t memory, pb_error *err)
@@ -70,7 +89,8 @@ pb_status bench_open(bench *b, const model *m, size_t memory, pb_error *err)
                              .threads = (size_t)omp_get_max_threads(), .memory = process_machine_bytes(),
                              .library = matmul_library()}};
     add_shapes(b, &m->decoder.config);
-    size_t weights = weight_bytes(b, &m->decoder);
+    add_weights(b, &m->decoder);
+    size_t weights = weight_bytes(b);
     pb_status status = measure_products(b, BENCH_F32, budget, err);
     if (!status && matmul_has_bf16())
         status = measure_products(b, BENCH_BF16, budget, err);
@@ -133,7 +153,8 @@ static double phase_bound(const bench *b, const meter_phase *p)
         flop -= of->flop;
         bytes -= of->bytes;
     }
-    return seconds + larger(larger(flop, 0) / best_rate(b, BENCH_F32), larger(bytes, 0) / b->reading_weights);
+    bytes = larger(bytes, 0) + p->written;
+    return seconds + larger(larger(flop, 0) / best_rate(b, BENCH_F32), bytes / b->reading_weights);
 }
 
 static bench_phase *append(bench *b, const char *name, const char *part)
@@ -157,10 +178,12 @@ void bench_add(bench *b, const char *name, const meter *work)
         part->seconds = p->seconds;
         part->flop = p->flop;
         part->bytes = p->bytes;
+        part->written = p->written;
         part->bound = phase_bound(b, p);
         all->seconds += part->seconds;
         all->flop += part->flop;
         all->bytes += part->bytes;
+        all->written += part->written;
         all->bound += part->bound;
     }
 }

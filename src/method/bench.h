@@ -8,7 +8,8 @@
  *
  * A phase's bound is the time it would take if nothing but the machine's rates limited it: products of so many rows at
  * the rate of such products, or, where that takes longer, their weights read at the bandwidth; other arithmetic at the
- * best rate of f32. */
+ * best rate of f32; weights that are brought into another form, read and written at the bandwidth. A product of few rows may
+ * read the file's form, and then it counts the file's bytes. */
 #ifndef METHOD_BENCH_H
 #define METHOD_BENCH_H
 
@@ -25,6 +26,12 @@ typedef struct bench_shape {
 
 typedef enum bench_dtype { BENCH_F32, BENCH_BF16, BENCH_DTYPES } bench_dtype;
 
+/* The matrices of the decoder's layers that are of one dtype in the file. */
+typedef struct bench_weights {
+    size_t matrices, elements, bytes; /* in the file */
+    size_t made;                      /* bytes that a walk makes of those that do not lie as products take them; 0: all do */
+} bench_weights;
+
 typedef struct bench_machine {
     char *cpu;              /* as the system calls it */
     size_t cores, threads;
@@ -34,18 +41,19 @@ typedef struct bench_machine {
 
 typedef struct bench_phase {
     char *name;             /* "trace", and its parts: "trace.products" */
-    double seconds, flop, bytes, bound;
+    double seconds, flop, bytes, written, bound;
 } bench_phase;
 
 typedef struct bench {
     bench_machine machine;
     bench_dtype dtype;      /* of the model's products */
+    bench_weights weights[DTYPE_OTHER];
     bench_shape shapes[BENCH_SHAPES];
     size_t shape_count;
     bool measured[BENCH_DTYPES];                          /* whether this dtype's products are */
     double products[BENCH_DTYPES][BENCH_SHAPES][BENCH_SIZES]; /* flop a second; 0: too large for the memory */
     double reading;         /* bytes a second from memory, */
-    double reading_weights; /* and from a stretch as long as the decoder's weights, which a cache may hold */
+    double reading_weights; /* and from a stretch as long as the decoder's weights in the file, which a cache may hold */
     bench_phase *phases;    /* [phase_count] */
     size_t phase_count;
 } bench;

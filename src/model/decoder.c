@@ -161,7 +161,7 @@ static pb_status read_part(decoder *m, const decoder_layer *from, decoder_part p
     if (t && !w->f32 && !w->bf16) {
         TRY(decoder_read_weight(m, t, 0, t->shape[0], (char *)m->store + *used, w, err));
         *used += round_up(t->count * decoder_element_bytes(m, t));
-        meter_work(0, file_bytes(t));
+        meter_form(file_bytes(t), (double)(t->count * decoder_element_bytes(m, t)));
     } else if (t && !from->checked && !decoder_changed(m, t)) {
         TRY(weights_check(t, err)); /* once: it is the file's, used where it lies */
         meter_work(0, file_bytes(t));

@@ -26,13 +26,27 @@ static json_t *products_json(const bench *b)
     return list;
 }
 
+static json_t *weights_json(const bench *b)
+{
+    json_t *list = json_array();
+    for (dtype type = 0; type < DTYPE_OTHER; type++) {
+        const bench_weights *w = &b->weights[type];
+        if (w->matrices)
+            json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "dtype", dtype_find(type)->name, "matrices",
+                                                  make_count(w->matrices), "elements", make_count(w->elements), "bytes",
+                                                  make_count(w->bytes), "made_bytes", make_count(w->made)));
+    }
+    return list;
+}
+
 static json_t *phases_json(const bench *b)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < b->phase_count; i++) {
         const bench_phase *p = &b->phases[i];
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", p->name, "seconds", make_number(p->seconds),
-                                              "flop", make_number(p->flop), "bytes", make_number(p->bytes), "bound_seconds",
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", p->name, "seconds",
+                                              make_number(p->seconds), "flop", make_number(p->flop), "bytes",
+                                              make_number(p->bytes), "written", make_number(p->written), "bound_seconds",
                                               make_number(p->bound)));
     }
     return list;
@@ -40,6 +54,7 @@ static json_t *phases_json(const bench *b)
 
 json_t *report_bench_json(const bench *b)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "schema", "patchbay.bench/1", "machine", machine_json(b), "products",
-                     products_json(b), "bandwidth_gb_s", make_number(b->reading / 1e9), "phases", phases_json(b));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "patchbay.bench/1", "machine", machine_json(b), "weights",
+                     weights_json(b), "products", products_json(b), "bandwidth_gb_s", make_number(b->reading / 1e9), "phases",
+                     phases_json(b));
 }

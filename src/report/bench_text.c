@@ -9,8 +9,27 @@ static void add_machine(const bench *b, buffer *out)
     const bench_machine *m = &b->machine;
     buffer_printf(out, "machine    %s, %zu core%s, %.1f GB; %zu thread%s, %s\n", m->cpu, m->cores, m->cores == 1 ? "" : "s",
                   (double)m->memory / 1e9, m->threads, m->threads == 1 ? "" : "s", m->library);
-    buffer_printf(out, "reading    %.1f GB/s from memory, %.1f GB/s of a stretch as long as the decoder's weights\n\n",
+    buffer_printf(out, "reading    %.1f GB/s from memory, %.1f GB/s of a stretch as long as the decoder's weights\n",
                   b->reading / 1e9, b->reading_weights / 1e9);
+}
+
+/* The layers' matrices in the file, and what a walk makes of those that do not lie as products take them. */
+static void add_weights(const bench *b, buffer *out)
+{
+    size_t made = 0, kinds = 0;
+    buffer_text(out, "weights    ");
+    for (dtype type = 0; type < DTYPE_OTHER; type++) {
+        const bench_weights *w = &b->weights[type];
+        if (!w->matrices)
+            continue;
+        buffer_printf(out, "%s%s %.1f MB", kinds++ ? ", " : "", dtype_find(type)->name, (double)w->bytes / 1e6);
+        made += w->made;
+    }
+    if (made)
+        buffer_printf(out, "; a walk of many rows makes %.1f MB of %s of them (loading)\n\n", (double)made / 1e6,
+                      bench_dtype_name(b->measured[b->dtype] ? b->dtype : BENCH_F32));
+    else
+        buffer_text(out, ", used as they lie in the file\n\n");
 }
 
 static void add_rates(bench_dtype d, const bench_shape *shape, const double rates[BENCH_SIZES], buffer *out)
@@ -81,6 +100,7 @@ static void add_verdict(const bench_phase *whole, const bench_phase *parts, size
 void report_bench_text(const bench *b, buffer *out)
 {
     add_machine(b, out);
+    add_weights(b, out);
     add_products(b, out);
     buffer_printf(out, "\n%s %14s %8s %9s %9s %10s %9s\n", bench_dtype_name(b->dtype), "seconds", "share", "GFLOP/s", "GB/s",
                   "possible s", "reached");

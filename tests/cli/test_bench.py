@@ -23,15 +23,15 @@ class Bench(ProgramTest):
 
     def test_form(self):
         result = self.json(LLAVA)
-        self.assertEqual(list(result), ["schema", "machine", "products", "bandwidth_gb_s", "phases"])
+        self.assertEqual(list(result), ["schema", "machine", "weights", "products", "bandwidth_gb_s", "phases"])
         self.assertEqual(result["schema"], "patchbay.bench/1")
         self.assertEqual(set(result["machine"]), {"cpu", "cores", "threads", "memory_bytes", "library", "dtype", "weights_gb_s"})
         for product in result["products"]:
             self.assertEqual(list(product), ["dtype", "m", "n", "k", "gflops"])
             self.assertGreater(product["gflops"], 0)
         for phase in result["phases"]:
-            self.assertEqual(list(phase), ["name", "seconds", "flop", "bytes", "bound_seconds"])
-            for key in ("seconds", "flop", "bytes", "bound_seconds"):
+            self.assertEqual(list(phase), ["name", "seconds", "flop", "bytes", "written", "bound_seconds"])
+            for key in ("seconds", "flop", "bytes", "written", "bound_seconds"):
                 self.assertGreaterEqual(phase[key], 0)
         self.assertGreater(result["bandwidth_gb_s"], 0)
 
@@ -53,7 +53,7 @@ class Bench(ProgramTest):
             self.assertLessEqual(set(works), set(WORKS))
             for work in works:
                 parts = [phases[f"{work}.{part}"] for part in PARTS]
-                for key in ("seconds", "flop", "bytes", "bound_seconds"):
+                for key in ("seconds", "flop", "bytes", "written", "bound_seconds"):
                     self.assertAlmostEqual(sum(p[key] for p in parts), phases[work][key], delta=1e-6 * phases[work][key])
             for work in ("ask", "trace", "edit"):
                 self.assertGreater(phases[f"{work}.products"]["flop"], 0)
@@ -94,6 +94,31 @@ class Bench(ProgramTest):
         self.assertAlmostEqual(work[0]["flop"] / work[1]["flop"], 1, delta=0.2)   # cells that are known may differ
         if "bf16" in {p["dtype"] for p in f32["products"]}:
             self.assertAlmostEqual(work[0]["bytes"] / work[1]["bytes"], 2, delta=0.4)
+
+    def test_weights_in_another_form(self):
+        """What is read of the file and made of it: once per layer and walk, and not for one token after the other."""
+        result = self.json("demo")
+        self.assertEqual([list(w) for w in result["weights"]], [["dtype", "matrices", "elements", "bytes", "made_bytes"]])
+        weights, phases = result["weights"][0], {p["name"]: p for p in result["phases"]}
+        self.assertEqual((weights["dtype"], weights["matrices"]), ("BF16", 8 * 7))
+        self.assertEqual((weights["bytes"], weights["made_bytes"]), (2 * weights["elements"], 4 * weights["elements"]))
+        loading = phases["first.loading"]                   # of the vectors, too
+        self.assertAlmostEqual(loading["written"] / weights["made_bytes"], 1, delta=0.02)
+        self.assertAlmostEqual(loading["written"] / loading["bytes"], 2, delta=0.02)
+        self.assertGreater(loading["bound_seconds"], 0)
+        for phase in phases.values():
+            if phase["name"].endswith((".products", ".attention", ".read_out", ".rest")):
+                self.assertEqual(phase["written"], 0)
+        if "bf16" in {p["dtype"] for p in result["products"]}:
+            lies = self.json("demo", "--dtype", "bf16")["weights"][0]
+            self.assertEqual((lies["bytes"], lies["made_bytes"]), (weights["bytes"], 0))
+            self.assertLess(phases["tokens.loading"]["written"], 0.1 * phases["tokens.products"]["bytes"])
+
+    def test_quantised_file(self):
+        """Each dtype of the file stands in the table with its bytes."""
+        text = self.succeeds(self.bench(DATA / "model/gguf/qwen2.gguf")).stdout
+        self.assertRegex(text, r"(?m)^weights +BF16 [0-9.]+ MB; a walk of many rows makes [0-9.]+ MB of f32 of them")
+        self.assertRegex(self.succeeds(self.bench(DATA / "model/gguf/llama.gguf")).stdout, r"(?m)^weights +F32 .* as they lie")
 
     def test_threads(self):
         self.assertEqual(self.json(LLAMA, "--threads", 2)["machine"]["threads"], 2)
