@@ -198,22 +198,34 @@ typedef struct stored_rows {
     const unsigned char *at[WIDE];
     const dtype_block *block;
     block_reader *read;
+    size_t bytes; /* of a row */
 } stored_rows;
 
 static stored_rows open_rows(const few_rows_product *p, size_t n, size_t outs)
 {
     stored_rows s = {.block = dtype_find(p->stored->type), .read = dtype_reader(p->stored->type)};
+    s.bytes = p->in / s.block->elements * s.block->bytes;
     for (size_t i = 0; i < WIDE; i++)
         s.at[i] = tensor_row(p->stored, p->stored_first + n + (i < outs ? i : outs - 1));
     return s;
+}
+
+/* Asks for the piece after the next: behind a row's end, where rows stand in order, for the next sixteen's. No address is wrong. */
+static void ask_for_piece(const stored_rows *s, size_t row, size_t begin, size_t bytes)
+{
+    size_t ahead = begin + 2 * bytes < s->bytes ? begin + 2 * bytes : begin + 2 * bytes + (WIDE - 1) * s->bytes;
+    for (size_t line = 0; line < bytes; line += 64)
+        _mm_prefetch((const char *)s->at[row] + ahead + line, _MM_HINT_T0);
 }
 
 /* piece[16][APART] = elements first .. first + count - 1 of each row. */
 static void widen_piece(float *piece, const stored_rows *s, size_t first, size_t count)
 {
     size_t begin = first / s->block->elements * s->block->bytes, blocks = count / s->block->elements;
-    for (size_t i = 0; i < WIDE; i++)
+    for (size_t i = 0; i < WIDE; i++) {
+        ask_for_piece(s, i, begin, blocks * s->block->bytes);
         s->read(s->at[i] + begin, blocks, piece + i * APART);
+    }
 }
 
 static void widen_piece_f32(float *piece, const stored_rows *s, size_t first, size_t count)
