@@ -1,5 +1,6 @@
 """The program's runs: sweeps, which go on where they stopped by themselves, and reports."""
 import json
+import os
 import subprocess
 import sys
 
@@ -25,7 +26,9 @@ class Program:
         return self.run([self.path, "report", *stores, *(["--contrast"] if contrast else []), "--out", out], f"report {name}")
 
     def ranks(self):
-        return ["mpirun", "-n", self.options.jobs] if self.options.jobs > 1 else []
+        """Not bound to cores, so that each may have --threads; Open MPI wants to be told that root means it."""
+        root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
+        return ["mpirun", "-n", self.options.jobs, "--bind-to", "none", *root] if self.options.jobs > 1 else []
 
     def run(self, line, what):
         say(what)
@@ -36,7 +39,7 @@ class Program:
             self.problems.append(f"{what}: {error}")
             return False
         if done.returncode:
-            lines = [line for line in (done.stderr or "").splitlines() if line.strip() and not line.startswith("hint:")]
+            lines = [line for line in (done.stderr or "").splitlines() if line.strip("- ") and not line.startswith("hint:")]
             self.problems.append(f"{what}: " + (lines[-1] if lines else f"exit code {done.returncode}"))
             say(self.problems[-1])
         return done.returncode == 0
