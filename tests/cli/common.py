@@ -1,7 +1,7 @@
 """What the tests of the program share: running it, tiny checkpoints to damage, pictures made by hand.
 
 The standard library only. PATCHBAY names the program, PATCHBAY_TEST_DATA the folder tests/data; PATCHBAY_EXACT=0 says
-that the program was built with CBLAS.
+that the program was built with CBLAS, PATCHBAY_FEW_ROWS=0 that its own products of few rows were left out.
 """
 import json
 import os
@@ -16,6 +16,7 @@ from pathlib import Path
 
 PROGRAM = os.environ["PATCHBAY"]
 EXACT = os.environ.get("PATCHBAY_EXACT", "1") == "1"       # whether equal computations give equal bits
+FEW_ROWS = os.environ.get("PATCHBAY_FEW_ROWS", "1") == "1" # whether such a product reads the matrix as the file has it
 DATA = Path(os.environ["PATCHBAY_TEST_DATA"])
 LLAVA, LLAMA, IMAGES = DATA / "model/llava", DATA / "model/llama", DATA / "image"
 QUESTION, CONSTRAINT = "What is the capital of this country?", "this country"

@@ -473,8 +473,9 @@ static void stored_matrices_are_read_in_place(void **state)
     swapped.swapped = true;
     assert_false(matmul_reads_stored((weight){.stored = &t}, 96, 512)); /* no product has met this shape */
     check_stored(&t, 96 - STORED_FIRST, false);
+    const char *isa = getenv("DNNL_MAX_CPU_ISA"); /* older kernels' sums are not those of few_rows.h */
     assert_int_equal(matmul_reads_stored((weight){.stored = &t}, 96 - STORED_FIRST, 512),
-                     few_rows_f32_runs() && matmul_row_invariant());
+                     few_rows_f32_runs() && matmul_row_invariant() && (!isa || strncmp(isa, "AVX512", 6) == 0));
     assert_false(matmul_reads_stored((weight){.stored = &odd}, 96 - STORED_FIRST, 512));
     assert_false(matmul_reads_stored((weight){.stored = &swapped}, 96 - STORED_FIRST, 512));
     free(data);
