@@ -129,8 +129,8 @@ class Numbers(Folder):
     def found(self):
         """results.json of a study of which only two figures and an edit are there."""
         edit = {"method": "ft", "layer": "3", "metric": "efficacy_exact", "edits": 7, "value": [1.0, None, None]}
-        return {"model": "m", "layers": L, "dataset": "d", "questions": {"visual": 1, "textual": 0, "edits": 1}, "limit": 100,
-                "grid_limit": 30, "edit_limit": 40, "seed": 0, "claims": [statistics.judge(c, {}) for c in settings.CLAIMS], "problems": ["x: y"],
+        return {"model": "m", "layers": L, "dataset": "d", "questions": {"visual": 1, "textual": 0, "edits": 1}, "ask_limit": 1000,
+                "limit": 100, "grid_limit": 30, "edit_limit": 40, "seed": 0, "claims": [statistics.judge(c, {}) for c in settings.CLAIMS], "problems": ["x: y"],
                 "answers": {"visual": {"capital": [10, 4], "": [2, 1]}}, "figures": [["flow-visual", "flows.svg"], ["edits", "edits-layers.svg"]],
                 "edits": [edit], "reports": ["flow-visual"]}
 

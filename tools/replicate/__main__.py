@@ -98,8 +98,9 @@ def collect(program, parts, layers, options):
         say(f"claim {claim.key}")
         claims.append(statistics.judge(claim, stores))
     return {"schema": "patchbay.replicate/1", "model": options.model.name or str(options.model), "layers": layers,
-            "dataset": options.dataset.name, "questions": {name: len(rows) for name, rows in parts.items()}, "limit": options.limit,
-            "grid_limit": options.grid_limit, "edit_limit": options.edit_limit, "seed": options.seed, "claims": claims, "answers": answers(options),
+            "dataset": options.dataset.name, "questions": {name: len(rows) for name, rows in parts.items()}, "ask_limit": options.ask_limit,
+            "limit": options.limit, "grid_limit": options.grid_limit, "edit_limit": options.edit_limit, "seed": options.seed,
+            "claims": claims, "answers": answers(options),
             "figures": [[f.report, f.file] for f in settings.FIGURES if (options.out / "reports" / f.report / f.file).exists()],
             "edits": edits(options.out / "reports/edits/edit.csv"), "problems": program.problems}
 
@@ -127,7 +128,7 @@ def read_options():
     parser.add_argument("dataset", type=Path, help="a file of questions; requests.jsonl beside it, where it is, holds those of edits")
     parser.add_argument("--out", type=Path, default=Path("replicate"), help="stores, reports, README.md [replicate]")
     parser.add_argument("--limit", type=int, default=100, help="questions of each other sweep; 0: all [100]")
-    parser.add_argument("--ask-limit", type=int, default=1000, help="questions asked to find those that are answered rightly [1000]")
+    parser.add_argument("--ask-limit", type=int, default=1000, help="questions asked to find those that are answered rightly, and flows [1000]")
     parser.add_argument("--grid-limit", type=int, default=30, help="the same of full grids, which cost many times what others do [30]")
     parser.add_argument("--edit-limit", type=int, default=40, help="the same of edits [40]")
     parser.add_argument("--seed", type=int, default=settings.SEED)

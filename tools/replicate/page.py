@@ -48,8 +48,9 @@ def asked(found):
     about = f"""
 Model: `{found['model']}`, {found['layers']} layers. Questions: `{found['dataset']}`: {found['questions']['visual']} with a picture and one
 constraint, {found['questions']['textual']} in words alone; requests for edits: {found['questions']['edits']}. At most
-{found['limit'] or 'all'} of each were swept, {found['grid_limit'] or 'all'} of full grids, {found['edit_limit'] or 'all'} of edits;
-seed {found['seed']}. Only questions that are answered rightly are traced, one of every subject before a second of any."""
+{found['ask_limit'] or 'all'} of each part were asked, and their flows followed, at most {found['limit'] or 'all'} taken by each other sweep,
+{found['grid_limit'] or 'all'} by full grids, {found['edit_limit'] or 'all'} by edits; seed {found['seed']}. Only questions that are answered
+rightly are traced, one of every subject before a second of any."""
     relations = sorted({name for part in found["answers"].values() for name in part})
     if not relations:
         return about

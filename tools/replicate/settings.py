@@ -42,7 +42,8 @@ def sweeps(layers, phrase, target):
         out += [Sweep(f"trace-{part}-w{window}", f"right-{part}",
                       ("--method", "trace", "--corrupt", "swap:Paris", "--sites", SITES, "--window", window,
                        *grouped("constraint", "last", "control"))) for part in ("visual", "textual")]
-    out.append(Sweep("flow-visual", "visual", ("--method", "flow", "--per-position", "--include-wrong")))
+    # As many as are asked: wrong answers are foretold from them, and they cost little more than an answer.
+    out.append(Sweep("flow-visual", "visual", ("--method", "flow", "--per-position", "--include-wrong"), "ask_limit"))
     out.append(Sweep("flow-textual", "textual", ("--method", "flow", "--from", "constraint", "--to", "last", "--include-wrong")))
     for direction in ("denoise", "noise"):
         out.append(Sweep(f"image-{direction}", "right-visual",
