@@ -1,6 +1,6 @@
 /* test_stop.c: sweeps that are told to stop, at any of the moments at which they look: what is finished by then is handed over as it
  * always is, of what is in hand nothing is said, and what is left comes to the same bytes when it is done afterwards. */
-#include "tests/method/asked.h"
+#include "tests/sweep/swept.h"
 
 #include <omp.h>
 #include <signal.h>
@@ -25,30 +25,9 @@ enum { QUESTIONS = 7 };
 
 static const size_t all_questions[QUESTIONS] = {0, 1, 2, 3, 4, 5, 6};
 
-typedef struct scene {
-    char *folder, *path;
-    model *m;
-} scene;
-
 static int begin(void **state)
 {
-    scene *s = mem_new(1, sizeof *s);
-    s->folder = folder_new();
-    s->path = path_join(s->folder, "rows.jsonl");
-    assert_ok(file_write_all(s->path, DATASET, strlen(DATASET), err));
-    s->m = tiny_open(LLAVA);
-    *state = s;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene *s = *state;
-    model_free(s->m);
-    free(s->path);
-    folder_remove(s->folder);
-    free(s);
-    return 0;
+    return swept_begin(state, DATASET);
 }
 
 /* ---- results ---- */
@@ -98,7 +77,7 @@ static void assert_part_of(const kept_results *part, const kept_results *whole)
 /* ---- sweeping ---- */
 
 /* As one command does it, from the start. */
-static void run_some(scene *s, const pb_sweep_options *o, const size_t *questions, size_t count, kept_results *out)
+static void run_some(swept *s, const pb_sweep_options *o, const size_t *questions, size_t count, kept_results *out)
 {
     const sweep_sink sink = {keep, out};
     sweep_job *j;
@@ -108,7 +87,7 @@ static void run_some(scene *s, const pb_sweep_options *o, const size_t *question
 }
 
 /* Those that have no result, as the same command does when it is started again. */
-static void run_missing(scene *s, const pb_sweep_options *o, kept_results *out)
+static void run_missing(swept *s, const pb_sweep_options *o, kept_results *out)
 {
     size_t missing[QUESTIONS], count = 0;
     for (size_t i = 0; i < QUESTIONS; i++)
@@ -119,7 +98,7 @@ static void run_missing(scene *s, const pb_sweep_options *o, kept_results *out)
 }
 
 /* Stops it at one of its looks. */
-static void stop_once(scene *s, const pb_sweep_options *o, size_t at, kept_results *part)
+static void stop_once(swept *s, const pb_sweep_options *o, size_t at, kept_results *part)
 {
     stopping told;
     stop_at(&told, at);
@@ -130,7 +109,7 @@ static void stop_once(scene *s, const pb_sweep_options *o, size_t at, kept_resul
 }
 
 /* Stops it at about `points` of its looks, the first and the last among them. */
-static void stop_everywhere(scene *s, const pb_sweep_options *o, size_t points)
+static void stop_everywhere(swept *s, const pb_sweep_options *o, size_t points)
 {
     kept_results whole = {0};
     stopping counted;
@@ -150,7 +129,7 @@ static void stop_everywhere(scene *s, const pb_sweep_options *o, size_t points)
     kept_free(&whole);
 }
 
-static void on_threads(scene *s, const pb_sweep_options *o, size_t points)
+static void on_threads(swept *s, const pb_sweep_options *o, size_t points)
 {
     int threads = omp_get_max_threads();
     for (int t = 1; t <= 2; t++) {
@@ -214,7 +193,7 @@ static void ignore(int signal)
 /* A signal that comes with a batch's first result: the batch's others are finished, too, and kept; nothing else is begun. */
 static void what_is_finished_is_kept(void **state)
 {
-    scene *s = *state;
+    swept *s = *state;
     static const size_t some[] = {0, 3, 1, 5, 6};
     pb_sweep_options o = {.method = PB_SWEEP_FLOW, .include_wrong = true};
     kept_results all = {.raises = 1};
@@ -232,12 +211,12 @@ static void what_is_finished_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(answers, begin, end),
-        cmocka_unit_test_setup_teardown(flows, begin, end),
-        cmocka_unit_test_setup_teardown(knockouts, begin, end),
-        cmocka_unit_test_setup_teardown(traces, begin, end),
-        cmocka_unit_test_setup_teardown(edits, begin, end),
-        cmocka_unit_test_setup_teardown(what_is_finished_is_kept, begin, end),
+        cmocka_unit_test_setup_teardown(answers, begin, swept_end),
+        cmocka_unit_test_setup_teardown(flows, begin, swept_end),
+        cmocka_unit_test_setup_teardown(knockouts, begin, swept_end),
+        cmocka_unit_test_setup_teardown(traces, begin, swept_end),
+        cmocka_unit_test_setup_teardown(edits, begin, swept_end),
+        cmocka_unit_test_setup_teardown(what_is_finished_is_kept, begin, swept_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

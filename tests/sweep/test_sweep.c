@@ -1,6 +1,6 @@
 /* test_sweep.c: a sweep's numbers are those of single questions, to the bit; what fails, what is marked and what is wrong is
  * recorded; results do not depend on how the questions are cut into units. */
-#include "tests/method/asked.h"
+#include "tests/sweep/swept.h"
 
 #include "base/interrupt.h"
 #include "method/flow.h"
@@ -114,30 +114,9 @@ static void assert_numbers(const kept_result *k, const char *name, const double 
 
 /* ---- sweeping ---- */
 
-typedef struct swept {
-    char *folder, *path;
-    model *m;
-} swept;
-
 static int begin(void **state)
 {
-    swept *s = mem_new(1, sizeof *s);
-    s->folder = folder_new();
-    s->path = path_join(s->folder, "rows.jsonl");
-    assert_ok(file_write_all(s->path, DATASET, strlen(DATASET), err));
-    s->m = tiny_open(LLAVA);
-    *state = s;
-    return 0;
-}
-
-static int end(void **state)
-{
-    swept *s = *state;
-    model_free(s->m);
-    free(s->path);
-    folder_remove(s->folder);
-    free(s);
-    return 0;
+    return swept_begin(state, DATASET);
 }
 
 /* All units, at most `most` questions of one at a time. */
@@ -525,16 +504,16 @@ static void units_and_shards(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(traces_are_single_traces, begin, end),
-        cmocka_unit_test_setup_teardown(other_pictures_are_the_counterparts, begin, end),
-        cmocka_unit_test_setup_teardown(options_reach_every_question, begin, end),
-        cmocka_unit_test_setup_teardown(flows_and_knockouts_are_single_ones, begin, end),
-        cmocka_unit_test_setup_teardown(cutting_changes_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(edits_are_asked_once, begin, end),
-        cmocka_unit_test_setup_teardown(edits_are_single_edits, begin, end),
-        cmocka_unit_test_setup_teardown(wrong_answers_end_there, begin, end),
-        cmocka_unit_test_setup_teardown(a_signal_ends_it_after_the_question, begin, end),
-        cmocka_unit_test_setup_teardown(units_and_shards, begin, end),
+        cmocka_unit_test_setup_teardown(traces_are_single_traces, begin, swept_end),
+        cmocka_unit_test_setup_teardown(other_pictures_are_the_counterparts, begin, swept_end),
+        cmocka_unit_test_setup_teardown(options_reach_every_question, begin, swept_end),
+        cmocka_unit_test_setup_teardown(flows_and_knockouts_are_single_ones, begin, swept_end),
+        cmocka_unit_test_setup_teardown(cutting_changes_nothing, begin, swept_end),
+        cmocka_unit_test_setup_teardown(edits_are_asked_once, begin, swept_end),
+        cmocka_unit_test_setup_teardown(edits_are_single_edits, begin, swept_end),
+        cmocka_unit_test_setup_teardown(wrong_answers_end_there, begin, swept_end),
+        cmocka_unit_test_setup_teardown(a_signal_ends_it_after_the_question, begin, swept_end),
+        cmocka_unit_test_setup_teardown(units_and_shards, begin, swept_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
