@@ -39,11 +39,6 @@ void asking_free(asking *a)
 
 /* ---- families ---- */
 
-static size_t head_rows(const question *q)
-{
-    return q->prompt.image_count ? q->prompt.image_first + q->prompt.image_count : 0;
-}
-
 static bool same_rows(const question *a, const question *b, size_t first, size_t end)
 {
     size_t D = a->model->decoder.config.d_model;
@@ -54,8 +49,8 @@ static bool same_rows(const question *a, const question *b, size_t first, size_t
  * once). */
 static bool of_one_family(const asking *a, const asking *b)
 {
-    size_t head = head_rows(a->q), seen = a->q->prompt.image_first;
-    return a->terms == b->terms && a->term_count == b->term_count && head == head_rows(b->q) &&
+    size_t head = prompt_picture_end(&a->q->prompt), seen = a->q->prompt.image_first;
+    return a->terms == b->terms && a->term_count == b->term_count && head == prompt_picture_end(&b->q->prompt) &&
            (head == 0 || (seen == b->q->prompt.image_first && same_rows(a->q, b->q, seen, head) &&
                           same_rows(a->q, b->q, 0, seen)));
 }

@@ -26,15 +26,10 @@ size_t ask_plan_tokens(size_t max_tokens)
 
 /* ---- families ---- */
 
-static size_t head_rows(const prompt *p)
-{
-    return p->image_count ? p->image_first + p->image_count : 0;
-}
-
 static bool of_one_family(const ask_planned *a, const ask_planned *b)
 {
     bool same_image = a->image == b->image || (a->image && b->image && strcmp(a->image, b->image) == 0);
-    return a->change == b->change && same_image && head_rows(a->prompt) == head_rows(b->prompt);
+    return a->change == b->change && same_image && prompt_picture_end(a->prompt) == prompt_picture_end(b->prompt);
 }
 
 static size_t family_length(const ask_planned *list, size_t n)

@@ -170,8 +170,7 @@ static void add_steps(edit_planning *p)
     add_forks(p, p->count);
     replay_plan_add_backward(&p->plan->forks, p->m, p->forks, p->count, question_budget(p->s.memory));
     replay_plan_repeat(&p->plan->forks, &before, p->s.steps - 1);
-    for (size_t i = 0; i < p->s.steps; i++)
-        add_loss_reads(p, p->count);
+    add_loss_reads(p, p->s.steps * p->count);
 }
 
 /* A range of layers is spread over one by one: each needs the runs up to the keys, with the layers below it edited. */

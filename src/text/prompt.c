@@ -335,3 +335,8 @@ void prompt_free(prompt *p)
     free(p->end);
     *p = (prompt){0};
 }
+
+size_t prompt_picture_end(const prompt *p)
+{
+    return p->image_count ? p->image_first + p->image_count : 0;
+}

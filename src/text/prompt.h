@@ -57,6 +57,9 @@ typedef struct prompt {
 pb_status prompt_build(prompt *out, const tokenizer *t, const prompt_request *request, pb_error *err);
 void prompt_free(prompt *p);
 
+/* Rows from the first to the end of the picture; 0 where there is none. */
+size_t prompt_picture_end(const prompt *p);
+
 /* Whether a position is an image row; whether it is a text row that covers any of the code points [start, end). */
 bool prompt_is_image(const prompt *p, size_t position);
 bool prompt_overlaps(const prompt *p, size_t position, uint32_t start, uint32_t end);
