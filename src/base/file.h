@@ -34,6 +34,8 @@ pb_status file_map_check_at(const void *at, pb_error *err);
 /* Asks the system to have these bytes of a mapping in memory soon. Costs next to nothing where they are; of memory that is
  * no mapping's it does nothing. */
 void file_map_ahead(const void *data, size_t size);
+/* Asks the system to have them in memory no longer, so that others stay that are needed sooner. */
+void file_map_leave(const void *data, size_t size);
 
 bool file_exists(const char *path); /* a regular file, or a link to one */
 bool dir_exists(const char *path);

@@ -3,6 +3,7 @@
 #include "base/file_ahead.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -19,6 +20,7 @@ typedef struct wish {
     int fd;
     const unsigned char *map;
     size_t at, end; /* in bytes of the map */
+    bool leave;     /* what is to be done with them */
 } wish;
 
 enum { WISHES = 256, STRETCH = 2 << 20 };
@@ -52,11 +54,19 @@ static void bring(const wish *w, size_t size)
         madvise(from, w->at + size - begin, MADV_WILLNEED);
 }
 
+/* The system keeps a file's pages while they are mapped: so first they are no more. */
+static void let_go(const wish *w, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), begin = (w->at + page - 1) / page * page, end = (w->at + size) / page * page;
+    if (begin < end && madvise((void *)(size_t)(w->map + begin), end - begin, MADV_DONTNEED) == 0)
+        posix_fadvise(w->fd, (off_t)begin, (off_t)(end - begin), POSIX_FADV_DONTNEED);
+}
+
 /* The next stretch of the oldest wish. */
 static wish next_stretch(size_t *size)
 {
     wish *w = &queue[first], taken = *w;
-    *size = w->end - w->at < STRETCH ? w->end - w->at : STRETCH;
+    *size = w->leave || w->end - w->at < STRETCH ? w->end - w->at : STRETCH;
     w->at += *size;
     if (w->at == w->end) {
         first = (first + 1) % WISHES;
@@ -76,7 +86,7 @@ static void *work(void *unused)
         wish w = next_stretch(&size);
         busy = w.map;
         pthread_mutex_unlock(&lock);
-        bring(&w, size);
+        (w.leave ? let_go : bring)(&w, size);
         pthread_mutex_lock(&lock);
         busy = NULL;
         pthread_cond_broadcast(&idle);
@@ -100,7 +110,7 @@ static bool start(void)
     return there;
 }
 
-void ahead_ask(int fd, const unsigned char *map, size_t from, size_t size)
+static void enqueue(wish next)
 {
     pthread_mutex_lock(&lock);
     if (!owner)
@@ -110,10 +120,20 @@ void ahead_ask(int fd, const unsigned char *map, size_t from, size_t size)
             first = (first + 1) % WISHES;
             count--;
         }
-        queue[(first + count++) % WISHES] = (wish){fd, map, from, from + size};
+        queue[(first + count++) % WISHES] = next;
         pthread_cond_signal(&wished);
     }
     pthread_mutex_unlock(&lock);
+}
+
+void ahead_ask(int fd, const unsigned char *map, size_t from, size_t size)
+{
+    enqueue((wish){fd, map, from, from + size, false});
+}
+
+void ahead_leave(int fd, const unsigned char *map, size_t from, size_t size)
+{
+    enqueue((wish){fd, map, from, from + size, true});
 }
 
 void ahead_forget(const file_map *map)

@@ -238,9 +238,20 @@ void file_map_close(file_map *map)
     *map = (file_map){0};
 }
 
-void file_map_ahead(const void *data, size_t size)
+/* The stretch, as bytes of the mapping in which it lies; does nothing where that is none. */
+static void pass_stretch(void (*to)(int fd, const unsigned char *map, size_t first, size_t size), const void *data, size_t size)
 {
     const file_watch *w = watch_of(data);
     if (w && size)
-        ahead_ask(w->fd, atomic_load(&w->data), (size_t)((const unsigned char *)data - atomic_load(&w->data)), size);
+        to(w->fd, atomic_load(&w->data), (size_t)((const unsigned char *)data - atomic_load(&w->data)), size);
+}
+
+void file_map_ahead(const void *data, size_t size)
+{
+    pass_stretch(ahead_ask, data, size);
+}
+
+void file_map_leave(const void *data, size_t size)
+{
+    pass_stretch(ahead_leave, data, size);
 }

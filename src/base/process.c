@@ -15,17 +15,17 @@ double clock_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* A line of /proc/self/status, in bytes; 0 where there is none. */
-static size_t status_bytes(const char *name)
+/* The line "name: N kB" of one of /proc's files, in bytes; 0 where there is none. */
+static size_t kernel_bytes(const char *path, const char *name)
 {
-    FILE *status = fopen("/proc/self/status", "r");
+    FILE *file = fopen(path, "r");
     size_t kilobytes = 0, n = strlen(name);
     char line[256];
-    while (status && fgets(line, sizeof line, status))
+    while (file && fgets(line, sizeof line, file))
         if (strncmp(line, name, n) == 0 && line[n] == ':' && sscanf(line + n + 1, "%zu kB", &kilobytes) == 1)
             break;
-    if (status)
-        fclose(status);
+    if (file)
+        fclose(file);
     return kilobytes * 1024;
 }
 
@@ -51,13 +51,18 @@ size_t process_machine_bytes(void)
     return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
 }
 
+size_t process_available_bytes(void)
+{
+    return kernel_bytes("/proc/meminfo", "MemAvailable");
+}
+
 /* From /proc, not getrusage: the latter's figure begins with that of the program which started this one. */
 size_t process_peak_bytes(void)
 {
-    return status_bytes("VmHWM");
+    return kernel_bytes("/proc/self/status", "VmHWM");
 }
 
 size_t process_anonymous_bytes(void)
 {
-    return status_bytes("RssAnon");
+    return kernel_bytes("/proc/self/status", "RssAnon");
 }

@@ -16,5 +16,7 @@ size_t process_anonymous_bytes(void);
 char *process_cpu(void);
 /* Bytes of memory that this machine has. */
 size_t process_machine_bytes(void);
+/* Of these, what programs may still have, for what files hold of it is given up for them; 0 when the system does not tell. */
+size_t process_available_bytes(void);
 
 #endif

@@ -407,6 +407,11 @@ void tensor_ahead(const tensor *t)
     file_map_ahead(t->data, tensor_bytes(t));
 }
 
+void tensor_leave(const tensor *t)
+{
+    file_map_leave(t->data, tensor_bytes(t));
+}
+
 /* ---- look-up ---- */
 
 size_t checkpoint_files(const checkpoint *c, const checkpoint_file **files)

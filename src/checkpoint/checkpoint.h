@@ -91,6 +91,8 @@ pb_status tensor_check(const tensor *t, pb_error *err);
 size_t tensor_bytes(const tensor *t);
 /* Asks the system to have t's bytes in memory soon: it is the next to be used. */
 void tensor_ahead(const tensor *t);
+/* Or no longer: others are needed sooner. */
+void tensor_leave(const tensor *t);
 
 size_t checkpoint_files(const checkpoint *c, const checkpoint_file **files);
 size_t checkpoint_tensors(const checkpoint *c, const tensor **tensors);

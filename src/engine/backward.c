@@ -450,6 +450,7 @@ static pb_status back_layer(back_walk *b, size_t layer, lane *lanes, size_t coun
         TRY(stop_check(err));
         TRY(back_chunk_run(b, &step, lanes + i, n, err));
     }
+    decoder_layer_leave(b->m, layer);
     return decoder_check_layer(b->m, layer, err);
 }
 

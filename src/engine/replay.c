@@ -172,6 +172,7 @@ static pb_status walk_layer(walk *k, size_t layer, lane *lanes, size_t count, pb
     k->work->loading += clock_now() - begin;
     size_t most = rows_apart(k, lanes, count);
     TRY(most ? run_chunks_apart(k, &step, lanes, count, most, err) : run_chunks(k, &step, lanes, count, err));
+    decoder_layer_leave(k->m, layer);
     return decoder_check_layer(k->m, layer, err);
 }
 

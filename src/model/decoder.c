@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/meter.h"
+#include "base/process.h"
 #include "model/decoder_change.h"
 
 /* Parts in the store begin at multiples of a cache line. */
@@ -64,6 +65,19 @@ static bool is_same(const tensor *a, const tensor *b)
     return a->data == b->data && a->type == b->type && a->swapped == b->swapped && alike;
 }
 
+/* The first layers, as many as memory has room for (of an unknown size: all). */
+static size_t count_kept(const decoder *m, size_t available)
+{
+    size_t all = 0, bytes = 0, kept = 0;
+    for (size_t l = 0; l < m->config.layers; l++)
+        all += decoder_layer_bytes(m, l);
+    if (!available || all <= available / 8 * 7)
+        return m->config.layers;
+    while ((bytes += decoder_layer_bytes(m, kept)) <= available / 4 * 3)
+        kept++;
+    return kept;
+}
+
 static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *names, pb_error *err)
 {
     size_t table[2] = {m->config.vocab, m->config.d_model};
@@ -81,6 +95,7 @@ static pb_status find_all(decoder *m, const checkpoint *c, const decoder_names *
     m->layers = mem_new(m->config.layers, sizeof *m->layers);
     for (size_t l = 0; l < m->config.layers; l++)
         TRY(find_layer(m, c, names, l, err));
+    m->kept = count_kept(m, process_available_bytes());
     decoder_size_store(m);
     return PB_OK;
 }
@@ -236,6 +251,13 @@ void decoder_layer_ahead(const decoder *m, size_t layer)
 void decoder_head_ahead(const decoder *m)
 {
     tensor_ahead(m->head);
+}
+
+void decoder_layer_leave(const decoder *m, size_t layer)
+{
+    for (decoder_part part = 0; layer >= m->kept && part < PART_COUNT; part++)
+        if (m->layers[layer].part[part])
+            tensor_leave(m->layers[layer].part[part]);
 }
 
 size_t decoder_layer_bytes(const decoder *m, size_t layer)

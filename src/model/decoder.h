@@ -89,6 +89,7 @@ typedef struct decoder {
     const tensor *embedding, *head; /* head may be the embedding */
     const tensor *end[END_COUNT];   /* NULL where this model has none */
     decoder_layer *layers;          /* [L] */
+    size_t kept;                    /* the first so many stay in memory (decoder_layer_leave) */
     bool head_checked;  /* likewise */
     weight_form form;   /* of its matrices; vectors are f32 */
     void *store;        /* one layer's weights, where the file's cannot be used as they lie */
@@ -122,6 +123,10 @@ pb_status decoder_read_parts(decoder *m, size_t layer, const decoder_part *parts
 /* Asks for a layer's weights, or for the unembedding's, so that they are in memory when they are read. */
 void decoder_layer_ahead(const decoder *m, size_t layer);
 void decoder_head_ahead(const decoder *m);
+/* A walk is through with the layer. Of a model that is larger than the memory, walk after walk, the system gives up what was used
+ * longest ago: the very layer that comes next. So where layers take more than seven eighths of the memory that was there for them
+ * when the model was opened, they stay as far as three quarters of it go, and those behind leave at once. */
+void decoder_layer_leave(const decoder *m, size_t layer);
 /* How many bytes of the file they are. */
 size_t decoder_layer_bytes(const decoder *m, size_t layer);
 size_t decoder_head_file_bytes(const decoder *m);

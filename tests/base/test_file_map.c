@@ -175,6 +175,31 @@ static void asking_ahead_is_harmless(void **state)
     file_map_close(&map);
 }
 
+static void what_has_left_comes_back(void **state)
+{
+    (void)state;
+    watch_again();
+    file_map map;
+    int mine = 3;
+    write_file();
+    assert_ok(file_map_open(&map, path, err));
+    for (size_t i = 0; i < 3; i++) {
+        file_map_leave(map.data + 5, 10); /* no whole page */
+        file_map_leave(map.data + PAGE - 1, SIZE - PAGE + 1);
+        file_map_leave(map.data, 0);
+        file_map_leave(&mine, sizeof mine);
+        assert_int_equal(sum(map.data, map.size), 7 * SIZE);
+        file_map_ahead(map.data, map.size);
+    }
+    assert_int_equal(mine, 3);
+    assert_int_equal(truncate(path, PAGE), 0);
+    file_map_leave(map.data, map.size);
+    assert_int_equal(sum(map.data, map.size), 7 * PAGE);
+    assert_fails(file_map_check(&map, err), PB_EIO, "became shorter");
+    file_map_leave(map.data, map.size);
+    file_map_close(&map);
+}
+
 int main(void)
 {
     struct sigaction ours = {.sa_handler = theirs};
@@ -191,6 +216,7 @@ int main(void)
         in_folder(a_file_put_in_its_place_is_another),
         in_folder(a_copy_does_not_change),
         in_folder(asking_ahead_is_harmless),
+        in_folder(what_has_left_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,12 +7,16 @@ import json
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
 import unittest
 import zlib
 from pathlib import Path
+
+# A shell that starts something in the background has it ignore Ctrl-C, and so would every program that is started from here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROGRAM = os.environ["PATCHBAY"]
 EXACT = os.environ.get("PATCHBAY_EXACT", "1") == "1"       # whether equal computations give equal bits

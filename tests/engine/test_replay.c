@@ -245,6 +245,25 @@ static void waves_and_threads_do_not_show(void **state)
     free(c);
 }
 
+/* A model that memory has no room for: layers leave it, walk after walk, and come back from the file. */
+static void layers_that_leave_memory_do_not_show(void **state)
+{
+    (void)state;
+    const scene *s = ready();
+    size_t all = s->m->kept;
+    crowd *c = crowd_new(10);
+    assert_int_equal(all, s->L); /* of so small a model all stay */
+    float **stay = run_forks(s->m, c->forks, FORKS, 5000, NULL);
+    for (s->m->kept = 0; s->m->kept < 2; s->m->kept++) {
+        float **leave = run_forks(s->m, c->forks, FORKS, 5000, NULL);
+        assert_same_rows(c, stay, leave, "layers that leave");
+        rows_free(leave, FORKS);
+    }
+    s->m->kept = all;
+    rows_free(stay, FORKS);
+    free(c);
+}
+
 /* Two more orders in which the same forks may be handed over. */
 static void the_order_of_forks_does_not_show(void **state)
 {
@@ -350,6 +369,7 @@ int main(void)
         cmocka_unit_test(given_rows_are_put_in_as_a_recordings_are),
         cmocka_unit_test(a_replay_is_its_plain_form),
         cmocka_unit_test(waves_and_threads_do_not_show),
+        cmocka_unit_test(layers_that_leave_memory_do_not_show),
         cmocka_unit_test(the_order_of_forks_does_not_show),
         cmocka_unit_test(a_plain_runs_work_is_what_layers_cost),
         cmocka_unit_test(a_joining_layer_costs_what_its_edit_reaches),
