@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/meter.h"
+#include "base/on_threads.h"
 #include "base/process.h"
 #include "math/low_rank.h"
 
@@ -133,9 +134,9 @@ static pb_status gather_normed(const layer_walk *k, const chunk *c, bool (*wante
     for (size_t i = 0; i < c->count; i++)
         if (wanted(&c->rows[i]))
             from[at++] = c->rows[i].x;
-#pragma omp parallel for if (n > 32)
-    for (size_t i = 0; i < n; i++)
-        decoder_norm(k->c, *y + i * D, from[i], k->w[w].f32, k->w[bias].f32, 1);
+    ON_THREADS(n > 32, schedule(static),
+        for (size_t i = 0; i < n; i++)
+            decoder_norm(k->c, *y + i * D, from[i], k->w[w].f32, k->w[bias].f32, 1);)
     return PB_OK;
 }
 

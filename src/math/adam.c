@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/on_threads.h"
 #include "math/multiversion.h"
 
 #define BETA1 0.9
@@ -22,7 +23,7 @@ void adam_step(float *w, const float *g, float *m, float *v, size_t n, size_t t,
 {
     enum { SOME = 1 << 14 };
     float rate = (float)(lr / (1 - pow(BETA1, (double)t))), root = (float)sqrt(1 - pow(BETA2, (double)t));
-#pragma omp parallel for if (n > SOME)
-    for (size_t i = 0; i < n; i += SOME)
-        step_some(w + i, g + i, m + i, v + i, n - i < SOME ? n - i : SOME, rate, root);
+    ON_THREADS(n > SOME, schedule(static),
+        for (size_t i = 0; i < n; i += SOME)
+            step_some(w + i, g + i, m + i, v + i, n - i < SOME ? n - i : SOME, rate, root);)
 }

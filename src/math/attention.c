@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/on_threads.h"
 #include "math/exp.h"
 #include "math/multiversion.h"
 
@@ -45,9 +46,9 @@ static void append_columns(float *kt, size_t held, const float *k, size_t rows, 
 
 void kv_append(float *kt, size_t held, const float *k, size_t rows, size_t width, size_t stride)
 {
-#pragma omp parallel for if (rows * width > SMALL_STORE)
-    for (size_t c = 0; c < width; c += LINE)
-        append_columns(kt + c * stride, held, k + c, rows, width, width - c < LINE ? width - c : LINE, stride);
+    ON_THREADS(rows * width > SMALL_STORE, schedule(static),
+        for (size_t c = 0; c < width; c += LINE)
+            append_columns(kt + c * stride, held, k + c, rows, width, width - c < LINE ? width - c : LINE, stride);)
 }
 
 void kv_transpose(float *kt, const float *k, size_t rows, size_t width, size_t stride)
@@ -479,9 +480,9 @@ void attention(const attention_job *jobs, size_t count)
     job_row *rows = list_rows(jobs, count, &row_count);
     unit *list = list_units(rows, row_count, &units);
     bool wide = wide_vectors();
-#pragma omp parallel for schedule(dynamic, 4) if (units > 4)
-    for (size_t i = 0; i < units; i++)
-        attend_unit(&list[i], wide);
+    ON_THREADS(units > 4, schedule(dynamic, 4),
+        for (size_t i = 0; i < units; i++)
+            attend_unit(&list[i], wide);)
     free(list);
     free(rows);
 }
@@ -519,9 +520,9 @@ void attention_shares(const attention_job *job, float *p, size_t stride)
     job_row *rows = list_rows(job, 1, &row_count);
     unit *list = list_units(rows, row_count, &units);
     bool wide = wide_vectors();
-#pragma omp parallel for schedule(dynamic, 4) if (units > 4)
-    for (size_t i = 0; i < units; i++)
-        share_unit(&list[i], p, stride, wide);
+    ON_THREADS(units > 4, schedule(dynamic, 4),
+        for (size_t i = 0; i < units; i++)
+            share_unit(&list[i], p, stride, wide);)
     free(list);
     free(rows);
 }
@@ -682,9 +683,9 @@ void attention_backward(const attention_job *jobs, const attention_gradient *gra
         pairs += jobs[j].rows * jobs[j].heads * all_keys(&jobs[j]);
     }
     bool wide = wide_vectors();
-#pragma omp parallel for collapse(2) schedule(dynamic) if (pairs > SMALL_PAIRS)
-    for (size_t h = 0; h < most_heads; h++)
-        for (size_t j = 0; j < count; j++)
-            if (h < jobs[j].kv_heads && jobs[j].rows)
-                attend_unit_backward(&jobs[j], &gradients[j], h, wide);
+    ON_THREADS(pairs > SMALL_PAIRS, collapse(2) schedule(dynamic),
+        for (size_t h = 0; h < most_heads; h++)
+            for (size_t j = 0; j < count; j++)
+                if (h < jobs[j].kv_heads && jobs[j].rows)
+                    attend_unit_backward(&jobs[j], &gradients[j], h, wide);)
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/on_threads.h"
 #include "math/multiversion.h"
 
 enum { BLOCK = 1 << 14 }; /* elements that a thread rounds at a time */
@@ -33,9 +34,9 @@ MULTIVERSION static void round_block(uint16_t *out, const float *in, size_t n)
 
 void bf16_round(uint16_t *out, const float *in, size_t n)
 {
-#pragma omp parallel for if (n > 4 * BLOCK)
-    for (size_t i = 0; i < n; i += BLOCK)
-        round_block(out + i, in + i, n - i < BLOCK ? n - i : BLOCK);
+    ON_THREADS(n > 4 * BLOCK, schedule(static),
+        for (size_t i = 0; i < n; i += BLOCK)
+            round_block(out + i, in + i, n - i < BLOCK ? n - i : BLOCK);)
 }
 
 MULTIVERSION void bf16_widen(float *out, const uint16_t *in, size_t n)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/on_threads.h"
 #include "math/multiversion.h"
 
 enum {
@@ -71,9 +72,9 @@ pb_status contribution_add(const contribution_block *b, float *norm, size_t norm
     size_t room = (b->heads + b->rows) * COLUMNS;
     float *squares;
     TRY(mem_try(&squares, tiles, (cells + room) * sizeof *squares, "contributions of a block of sources", err));
-#pragma omp parallel for if (tiles > 1)
-    for (size_t i = 0; i < tiles; i++)
-        add_tile(b, i * COLUMNS, squares + tiles * cells + i * room, squares + i * cells, total);
+    ON_THREADS(tiles > 1, schedule(static),
+        for (size_t i = 0; i < tiles; i++)
+            add_tile(b, i * COLUMNS, squares + tiles * cells + i * room, squares + i * cells, total);)
     for (size_t r = 0; r < b->rows; r++)
         for (size_t s = 0; s < b->sources; s++) {
             double sum = 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/on_threads.h"
 #include "math/exp.h"
 #include "math/multiversion.h"
 
@@ -92,9 +93,9 @@ MULTIVERSION static void norm_weight_block(float *dw, const float *dy, const flo
 
 static void norm_weight_backward(float *dw, const float *dy, const float *x, const row_norm *of, size_t rows, size_t d)
 {
-#pragma omp parallel for if (rows > 32)
-    for (size_t i = 0; i < d; i += COLUMN_BLOCK)
-        norm_weight_block(dw + i, dy + i, x + i, of, rows, d, d - i < COLUMN_BLOCK ? d - i : COLUMN_BLOCK);
+    ON_THREADS(rows > 32, schedule(static),
+        for (size_t i = 0; i < d; i += COLUMN_BLOCK)
+            norm_weight_block(dw + i, dy + i, x + i, of, rows, d, d - i < COLUMN_BLOCK ? d - i : COLUMN_BLOCK);)
 }
 
 MULTIVERSION static void rms_norm_row(float *y, const float *x, const float *w, float eps, size_t d)
@@ -106,9 +107,9 @@ MULTIVERSION static void rms_norm_row(float *y, const float *x, const float *w, 
 
 void rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t d)
 {
-#pragma omp parallel for if (rows > 32)
-    for (size_t r = 0; r < rows; r++)
-        rms_norm_row(y + r * d, x + r * d, w, eps, d);
+    ON_THREADS(rows > 32, schedule(static),
+        for (size_t r = 0; r < rows; r++)
+            rms_norm_row(y + r * d, x + r * d, w, eps, d);)
 }
 
 /* Backward of `y = w (x scale)`, where scale is a function of x too. */
@@ -126,9 +127,9 @@ void rms_norm_backward(float *dx, float *dw, const float *dy, const float *x, co
                        size_t d)
 {
     row_norm *of = mem_new(rows + 1, sizeof *of);
-#pragma omp parallel for if (rows > 32)
-    for (size_t r = 0; r < rows; r++)
-        of[r] = rms_norm_row_backward(dx + r * d, dy + r * d, x + r * d, w, eps, d);
+    ON_THREADS(rows > 32, schedule(static),
+        for (size_t r = 0; r < rows; r++)
+            of[r] = rms_norm_row_backward(dx + r * d, dy + r * d, x + r * d, w, eps, d);)
     if (dw)
         norm_weight_backward(dw, dy, x, of, rows, d);
     free(of);
@@ -144,9 +145,9 @@ MULTIVERSION static void layer_norm_row(float *y, const float *x, const float *w
 
 void layer_norm(float *y, const float *x, const float *w, const float *b, float eps, size_t rows, size_t d)
 {
-#pragma omp parallel for if (rows > 32)
-    for (size_t r = 0; r < rows; r++)
-        layer_norm_row(y + r * d, x + r * d, w, b, eps, d);
+    ON_THREADS(rows > 32, schedule(static),
+        for (size_t r = 0; r < rows; r++)
+            layer_norm_row(y + r * d, x + r * d, w, b, eps, d);)
 }
 
 /* Backward of `y = (x - mean) scale w + b`, where mean and scale are functions of x too. */
@@ -166,9 +167,9 @@ void layer_norm_backward(float *dx, float *dw, float *db, const float *dy, const
                          size_t rows, size_t d)
 {
     row_norm *of = mem_new(rows + 1, sizeof *of);
-#pragma omp parallel for if (rows > 32)
-    for (size_t r = 0; r < rows; r++)
-        of[r] = layer_norm_row_backward(dx + r * d, dy + r * d, x + r * d, w, eps, d);
+    ON_THREADS(rows > 32, schedule(static),
+        for (size_t r = 0; r < rows; r++)
+            of[r] = layer_norm_row_backward(dx + r * d, dy + r * d, x + r * d, w, eps, d);)
     if (dw)
         norm_weight_backward(dw, dy, x, of, rows, d);
     if (db)
@@ -334,41 +335,41 @@ enum { BLOCK = 4096 }; /* elements that one thread takes at a time; they stay in
 
 void activate(activation f, float *x, size_t n)
 {
-#pragma omp parallel for if (n > 4 * BLOCK)
-    for (size_t i = 0; i < n; i += BLOCK)
-        activate_block(f, x + i, n - i < BLOCK ? n - i : BLOCK);
+    ON_THREADS(n > 4 * BLOCK, schedule(static),
+        for (size_t i = 0; i < n; i += BLOCK)
+            activate_block(f, x + i, n - i < BLOCK ? n - i : BLOCK);)
 }
 
 void activate_backward(activation f, float *dy, const float *x, size_t n)
 {
-#pragma omp parallel for if (n > 4 * BLOCK)
-    for (size_t i = 0; i < n; i += BLOCK)
-        activate_block_backward(f, dy + i, x + i, n - i < BLOCK ? n - i : BLOCK);
+    ON_THREADS(n > 4 * BLOCK, schedule(static),
+        for (size_t i = 0; i < n; i += BLOCK)
+            activate_block_backward(f, dy + i, x + i, n - i < BLOCK ? n - i : BLOCK);)
 }
 
 void activate_gated(activation f, float *gate, const float *up, size_t n)
 {
-#pragma omp parallel for if (n > 4 * BLOCK)
-    for (size_t i = 0; i < n; i += BLOCK) {
-        size_t m = n - i < BLOCK ? n - i : BLOCK;
-        activate_block(f, gate + i, m);
-        multiply(gate + i, up + i, m);
-    }
+    ON_THREADS(n > 4 * BLOCK, schedule(static),
+        for (size_t i = 0; i < n; i += BLOCK) {
+            size_t m = n - i < BLOCK ? n - i : BLOCK;
+            activate_block(f, gate + i, m);
+            multiply(gate + i, up + i, m);
+        })
 }
 
 void activate_gated_backward(activation f, float *dgate, float *dup, const float *dy, const float *gate,
                              const float *up, size_t n)
 {
-#pragma omp parallel for if (n > 4 * BLOCK)
-    for (size_t i = 0; i < n; i += BLOCK) {
-        size_t m = n - i < BLOCK ? n - i : BLOCK;
-        memcpy(dup + i, gate + i, m * sizeof *dup);
-        activate_block(f, dup + i, m);
-        multiply(dup + i, dy + i, m);
-        memcpy(dgate + i, dy + i, m * sizeof *dgate);
-        multiply(dgate + i, up + i, m);
-        activate_block_backward(f, dgate + i, gate + i, m);
-    }
+    ON_THREADS(n > 4 * BLOCK, schedule(static),
+        for (size_t i = 0; i < n; i += BLOCK) {
+            size_t m = n - i < BLOCK ? n - i : BLOCK;
+            memcpy(dup + i, gate + i, m * sizeof *dup);
+            activate_block(f, dup + i, m);
+            multiply(dup + i, dy + i, m);
+            memcpy(dgate + i, dy + i, m * sizeof *dgate);
+            multiply(dgate + i, up + i, m);
+            activate_block_backward(f, dgate + i, gate + i, m);
+        })
 }
 
 /* ---- softmax in parts ---- */
@@ -418,9 +419,9 @@ MULTIVERSION static void add_block(float *x, const float *y, size_t n)
 
 void add_rows(float *x, const float *y, size_t n)
 {
-#pragma omp parallel for if (n > 4 * BLOCK)
-    for (size_t i = 0; i < n; i += BLOCK)
-        add_block(x + i, y + i, n - i < BLOCK ? n - i : BLOCK);
+    ON_THREADS(n > 4 * BLOCK, schedule(static),
+        for (size_t i = 0; i < n; i += BLOCK)
+            add_block(x + i, y + i, n - i < BLOCK ? n - i : BLOCK);)
 }
 
 MULTIVERSION static void add_column_block(float *sum, const float *x, size_t rows, size_t d, size_t columns)
@@ -432,7 +433,7 @@ MULTIVERSION static void add_column_block(float *sum, const float *x, size_t row
 
 void add_column_sums(float *sum, const float *x, size_t rows, size_t d)
 {
-#pragma omp parallel for if (rows > 32)
-    for (size_t i = 0; i < d; i += COLUMN_BLOCK)
-        add_column_block(sum + i, x + i, rows, d, d - i < COLUMN_BLOCK ? d - i : COLUMN_BLOCK);
+    ON_THREADS(rows > 32, schedule(static),
+        for (size_t i = 0; i < d; i += COLUMN_BLOCK)
+            add_column_block(sum + i, x + i, rows, d, d - i < COLUMN_BLOCK ? d - i : COLUMN_BLOCK);)
 }

@@ -5,6 +5,7 @@
  * two bf16. */
 #include "math/few_rows.h"
 
+#include "base/on_threads.h"
 #include "math/bf16.h"
 
 void few_rows_mix(void *to, const void *from, size_t rows, size_t words)
@@ -291,9 +292,9 @@ enum {
 static void share_out(const word_product *q, void (*range)(const word_product *q, size_t first, size_t end))
 {
     size_t out = q->p->out;
-#pragma omp parallel for schedule(static) if (out * q->words > SMALL_WORDS)
-    for (size_t n = 0; n < out; n += OUTPUTS)
-        range(q, n, out - n < OUTPUTS ? out : n + OUTPUTS);
+    ON_THREADS(out * q->words > SMALL_WORDS, schedule(static),
+        for (size_t n = 0; n < out; n += OUTPUTS)
+            range(q, n, out - n < OUTPUTS ? out : n + OUTPUTS);)
 }
 
 void few_rows_f32(const few_rows_product *p)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/on_threads.h"
 #include "math/low_rank.h"
 
 enum { BAND = 32 }; /* rows of a matrix to which a thread adds terms at a time */
@@ -99,11 +100,11 @@ static bool add_to_rows(const decoder_changes *c, const tensor *t, size_t first,
 static pb_status add_terms(const decoder *m, const tensor *t, size_t first, size_t rows, float *out, pb_error *err)
 {
     bool finite = true;
-#pragma omp parallel for reduction(&& : finite) if (rows > BAND)
-    for (size_t i = 0; i < rows; i += BAND) {
-        size_t n = rows - i < BAND ? rows - i : BAND;
-        finite = add_to_rows(m->changes, t, first + i, n, out + i * t->shape[1]) && finite;
-    }
+    ON_THREADS(rows > BAND, reduction(&& : finite),
+        for (size_t i = 0; i < rows; i += BAND) {
+            size_t n = rows - i < BAND ? rows - i : BAND;
+            finite = add_to_rows(m->changes, t, first + i, n, out + i * t->shape[1]) && finite;
+        })
     if (!finite)
         return fail(err, PB_EINVAL, "%s: tensor %s is not finite any more with its changes added", t->file, t->name);
     return PB_OK;

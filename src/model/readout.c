@@ -2,6 +2,7 @@
  *
  * Logits are made a block of the vocabulary at a time, and stored only where asked for: the backward form makes them
  * anew. */
+#include "base/on_threads.h"
 #include "model/decoder.h"
 
 #include <math.h>
@@ -54,9 +55,9 @@ static void take_block(readout *row, const float *logits, const vocab_block *b, 
 
 static void take_blocks(readout *rows, size_t n, const vocab_block *b)
 {
-#pragma omp parallel for if (n > 1)
-    for (size_t i = 0; i < n; i++)
-        take_block(&rows[i], b->logits + i * b->count, b, &b->highest[i], &b->sum[i]);
+    ON_THREADS(n > 1, schedule(static),
+        for (size_t i = 0; i < n; i++)
+            take_block(&rows[i], b->logits + i * b->count, b, &b->highest[i], &b->sum[i]);)
 }
 
 /* Tokens in the largest block of the vocabulary. */
@@ -92,12 +93,12 @@ static pb_status readout_prepare(decoder *m, readout_work *work, const readout *
     TRY(mem_try(&work->logits, n * largest_block(m), sizeof(float), "logits", err));
     TRY(mem_try(&work->highest, n, sizeof(float), "logits", err));
     TRY(mem_try(&work->sum, n, sizeof(double), "logits", err));
-#pragma omp parallel for if (n > 32)
-    for (size_t i = 0; i < n; i++) {
-        decoder_norm(&m->config, work->x + i * D, rows[i].x, work->end[END_NORM], work->end[END_NORM_BIAS], 1);
-        work->highest[i] = -INFINITY;
-        work->sum[i] = 0;
-    }
+    ON_THREADS(n > 32, schedule(static),
+        for (size_t i = 0; i < n; i++) {
+            decoder_norm(&m->config, work->x + i * D, rows[i].x, work->end[END_NORM], work->end[END_NORM_BIAS], 1);
+            work->highest[i] = -INFINITY;
+            work->sum[i] = 0;
+        })
     return PB_OK;
 }
 
@@ -152,13 +153,13 @@ size_t decoder_readout_bytes(const decoder *m, size_t n)
  * probabilities. */
 static void logit_gradients(const readout *rows, size_t n, const vocab_block *b, float *logits)
 {
-#pragma omp parallel for if (n > 1)
-    for (size_t i = 0; i < n; i++) {
-        float *d = logits + i * b->count;
-        take_shares_off(d, rows[i].log_sum_exp, b->count);
-        if ((size_t)rows[i].want[0] - b->first < b->count)
-            d[(size_t)rows[i].want[0] - b->first] += 1.0f;
-    }
+    ON_THREADS(n > 1, schedule(static),
+        for (size_t i = 0; i < n; i++) {
+            float *d = logits + i * b->count;
+            take_shares_off(d, rows[i].log_sum_exp, b->count);
+            if ((size_t)rows[i].want[0] - b->first < b->count)
+                d[(size_t)rows[i].want[0] - b->first] += 1.0f;
+        })
 }
 
 /* d_normed[n][D] += what one block's logits give; their head's gradient likewise. `more` [n][D] is working memory. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/on_threads.h"
 #include "math/bf16.h"
 
 enum { BLOCK = 1 << 16 }; /* elements that a thread takes at a time: so few that threads share small matrices evenly */
@@ -54,9 +55,9 @@ weight weights_lie(const tensor *t, weight_form form)
 pb_status weights_read(const tensor *t, size_t first, size_t count, float *out, pb_error *err)
 {
     bool finite = true;
-#pragma omp parallel for reduction(&& : finite) if (count > BLOCK)
-    for (size_t i = 0; i < count; i += BLOCK)
-        finite = tensor_read(t, first + i, count - i < BLOCK ? count - i : BLOCK, out + i) && finite;
+    ON_THREADS(count > BLOCK, reduction(&& : finite),
+        for (size_t i = 0; i < count; i += BLOCK)
+            finite = tensor_read(t, first + i, count - i < BLOCK ? count - i : BLOCK, out + i) && finite;)
     TRY(tensor_check(t, err));
     return finite ? PB_OK : tensor_not_finite(t, err);
 }
@@ -86,9 +87,9 @@ static pb_status not_finite_in_bf16(const tensor *t, pb_error *err)
 static pb_status read_bf16(const tensor *t, size_t first, size_t count, uint16_t *out, pb_error *err)
 {
     bool finite = true;
-#pragma omp parallel for reduction(&& : finite) if (count > BLOCK)
-    for (size_t i = 0; i < count; i += BLOCK)
-        finite = read_rounded(t, first + i, count - i < BLOCK ? count - i : BLOCK, out + i) && finite;
+    ON_THREADS(count > BLOCK, reduction(&& : finite),
+        for (size_t i = 0; i < count; i += BLOCK)
+            finite = read_rounded(t, first + i, count - i < BLOCK ? count - i : BLOCK, out + i) && finite;)
     TRY(tensor_check(t, err));
     return finite ? PB_OK : not_finite_in_bf16(t, err);
 }
@@ -97,12 +98,12 @@ static pb_status read_widened(const tensor *t, size_t first, size_t count, float
 {
     bool finite = true;
     TRY(weights_read(t, first, count, out, err));
-#pragma omp parallel for reduction(&& : finite) if (count > BLOCK)
-    for (size_t i = 0; i < count; i += BLOCK) {
-        size_t n = count - i < BLOCK ? count - i : BLOCK;
-        bf16_round_float(out + i, n);
-        finite = all_finite(out + i, n) && finite;
-    }
+    ON_THREADS(count > BLOCK, reduction(&& : finite),
+        for (size_t i = 0; i < count; i += BLOCK) {
+            size_t n = count - i < BLOCK ? count - i : BLOCK;
+            bf16_round_float(out + i, n);
+            finite = all_finite(out + i, n) && finite;
+        })
     return finite ? PB_OK : not_finite_in_bf16(t, err);
 }
 
@@ -134,9 +135,9 @@ pb_status weights_check(const tensor *t, pb_error *err)
         return PB_OK;
     }
     bool finite = true;
-#pragma omp parallel for reduction(&& : finite) if (t->count > BLOCK)
-    for (size_t i = 0; i < t->count; i += BLOCK)
-        finite = lies_finite(t, i, t->count - i < BLOCK ? t->count - i : BLOCK) && finite;
+    ON_THREADS(t->count > BLOCK, reduction(&& : finite),
+        for (size_t i = 0; i < t->count; i += BLOCK)
+            finite = lies_finite(t, i, t->count - i < BLOCK ? t->count - i : BLOCK) && finite;)
     TRY(tensor_check(t, err));
     return finite ? PB_OK : tensor_not_finite(t, err);
 }
