@@ -1,4 +1,4 @@
-/* layer.h: what the walks over the layers, chunk.c and backward.c, do with one layer's matrices. */
+/* layer.h: what the walks over the layers, chunk.c and backward*.c, do with one layer's matrices. */
 #ifndef ENGINE_LAYER_H
 #define ENGINE_LAYER_H
 
