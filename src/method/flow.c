@@ -222,7 +222,7 @@ static transfer_request request_of(flow_list *l)
 }
 
 /* The runs, and looking at them. */
-static void foresee(together_list *all, run_plan *plan)
+static size_t foresee(together_list *all, run_plan *plan)
 {
     flow_list *l = (flow_list *)all;
     const decoder *m = &l->runs[0]->own.q->model->decoder;
@@ -230,19 +230,7 @@ static void foresee(together_list *all, run_plan *plan)
     *plan = (run_plan){.question = l->runs[0]->own.q, .wave_bytes = SIZE_MAX, .working_bytes = bytes_of(l, all->count)};
     clean_runs_foresee(plan, l->runs, all->count, SIZE_MAX);
     transfer_foresee(&plan->forks, m, &request);
-}
-
-/* What all of it will take is said before. */
-static pb_status announce(flow_list *l, pb_error *err)
-{
-    const pb_run_options *o = &l->jobs[0].options->run;
-    run_plan plan;
-    if (!o->progress)
-        return PB_OK;
-    foresee(&l->all, &plan);
-    pb_status status = run_plan_announce(&plan, l->jobs[0].f->layer_count * l->pair_count, "point", o, err);
-    run_plan_free(&plan);
-    return status;
+    return l->jobs[0].f->layer_count * l->pair_count;
 }
 
 /* What the looking took is shared out by how many sources give to how many destinations. */
@@ -277,7 +265,7 @@ static pb_status run(together_list *all, pb_error *err)
     flow_list *l = (flow_list *)all;
     replay_work work = {0};
     transfer_request request = request_of(l);
-    TRY(announce(l, err));
+    TRY(together_announce(all, &l->jobs[0].options->run, err));
     TRY(clean_runs_make(l->runs, all->count, SIZE_MAX, err)); /* in one wave: a list is made so */
     for (size_t i = 0; i < all->count; i++)
         l->jobs[i].f->run_flop = l->runs[i]->own.work.flop;
@@ -299,7 +287,8 @@ static void forget(together_list *all, size_t job)
 
 static const together_method looking = {
     .one_size = sizeof(flowing), .list_size = sizeof(flow_list), .open = open_list, .close = close_list,
-    .has_room = has_room, .prepare = prepare, .join = join, .foresee = foresee, .run = run, .release = release, .forget = forget,
+    .has_room = has_room, .prepare = prepare, .join = join, .foresee = foresee, .unit = "point", .run = run,
+    .release = release, .forget = forget,
 };
 
 size_t flow_some(flowing *list, size_t n)

@@ -80,7 +80,7 @@ static pb_status join(together_list *all, pb_error *err)
 }
 
 /* The runs and points. */
-static void foresee(together_list *all, run_plan *plan)
+static size_t foresee(together_list *all, run_plan *plan)
 {
     const knockout_list *l = (const knockout_list *)all;
     const decoder *m = &l->jobs[0].q->model->decoder;
@@ -89,19 +89,7 @@ static void foresee(together_list *all, run_plan *plan)
     knockout_points_foresee(l, plan);
     plan->working_bytes = question_budget(l->jobs[0].options->run.memory) - l->wave_bytes +
                           plan->forks.largest * m->config.d_model * sizeof(float);
-}
-
-/* What all of it will take is said before. */
-static pb_status announce(knockout_list *l, pb_error *err)
-{
-    const pb_run_options *o = &l->jobs[0].options->run;
-    run_plan plan;
-    if (!o->progress)
-        return PB_OK;
-    foresee(&l->all, &plan);
-    pb_status status = run_plan_announce(&plan, knockout_point_total(l, l->all.count), "point", o, err);
-    run_plan_free(&plan);
-    return status;
+    return knockout_point_total(l, all->count);
 }
 
 static void fill_costs(knockout_list *l)
@@ -119,7 +107,7 @@ static pb_status run(together_list *all, pb_error *err)
 {
     knockout_list *l = (knockout_list *)all;
     TRY(divide(l, all->count, err)); /* another one may have been turned away */
-    TRY(announce(l, err));
+    TRY(together_announce(all, &l->jobs[0].options->run, err));
     TRY(clean_runs_make(l->runs, all->count, l->wave_bytes, err));
     for (size_t i = 0; i < all->count; i++) {
         knockout *k = l->jobs[i].k;
@@ -143,7 +131,8 @@ static void forget(together_list *all, size_t job)
 
 static const together_method cutting = {
     .one_size = sizeof(knocking_out), .list_size = sizeof(knockout_list), .open = open_list, .close = close_list,
-    .has_room = has_room, .prepare = prepare, .join = join, .foresee = foresee, .run = run, .release = release, .forget = forget,
+    .has_room = has_room, .prepare = prepare, .join = join, .foresee = foresee, .unit = "point", .run = run,
+    .release = release, .forget = forget,
 };
 
 size_t knockout_some(knocking_out *list, size_t n)

@@ -9,6 +9,7 @@
 static together_list *list_new(const together_method *m, size_t most)
 {
     together_list *l = mem_new(1, m->list_size);
+    l->method = m;
     l->of = mem_new(most, sizeof *l->of);
     l->owners = mem_new(most, sizeof *l->owners);
     l->began = clock_now();
@@ -91,6 +92,17 @@ pb_status together_foresee(const together_method *m, together_one *one, run_plan
     }
     list_free(m, l);
     return together_status(one, err);
+}
+
+pb_status together_announce(together_list *l, const pb_run_options *run, pb_error *err)
+{
+    run_plan plan;
+    if (!run->progress)
+        return PB_OK;
+    size_t count = l->method->foresee(l, &plan);
+    pb_status status = run_plan_announce(&plan, count, l->method->unit, run, err);
+    run_plan_free(&plan);
+    return status;
 }
 
 double together_seconds(const together_list *l, size_t i)

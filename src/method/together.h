@@ -21,6 +21,7 @@ typedef struct together_one {
 
 /* What a method's list begins with. */
 typedef struct together_list {
+    const struct together_method *method;
     together_one **of;   /* [count] the jobs' questions */
     fork_owner **owners; /* [count] and what their runs are counted to: filled in by `join` */
     size_t count;
@@ -38,8 +39,9 @@ typedef struct together_method {
     pb_status (*prepare)(together_list *l, together_one *one, pb_error *err);
     /* It joins the others, as far as memory holds them all; else the list is as it was. */
     pb_status (*join)(together_list *l, pb_error *err);
-    /* Adds to a plan what running the jobs will take. */
-    void (*foresee)(together_list *l, run_plan *plan);
+    /* Plans what running the jobs will take; returns how many units that is. */
+    size_t (*foresee)(together_list *l, run_plan *plan);
+    const char *unit; /* the name of one: "cell", "point" */
     pb_status (*run)(together_list *l, pb_error *err);
     /* Frees what a job holds, prepared or run, but for the result; and the result. */
     void (*release)(together_list *l, size_t job);
@@ -52,6 +54,9 @@ size_t together_some(const together_method *m, together_one *first, size_t n);
 pb_status together_status(const together_one *one, pb_error *err);
 /* What running the question will take; run_plan_free. */
 pb_status together_foresee(const together_method *m, together_one *one, run_plan *plan, pb_error *err);
+
+/* For `run`: says before what running the jobs will take, where the first one's options tell progress. */
+pb_status together_announce(together_list *l, const pb_run_options *run, pb_error *err);
 
 /* Seconds since the i-th job's question was opened; of those since the list began its part, by the operations of its runs. */
 double together_seconds(const together_list *l, size_t i);

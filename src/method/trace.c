@@ -137,22 +137,9 @@ static pb_status join(together_list *all, pb_error *err)
     return PB_OK;
 }
 
-static void foresee(together_list *all, run_plan *plan)
+static size_t foresee(together_list *all, run_plan *plan)
 {
-    trace_plan_jobs(plan, ((trace_list *)all)->jobs, all->count);
-}
-
-/* What tracing will take is said before. */
-static pb_status announce(trace_job *jobs, size_t count, pb_error *err)
-{
-    const pb_run_options *run = &jobs[0].options->run;
-    run_plan plan;
-    if (!run->progress)
-        return PB_OK;
-    size_t cells = trace_plan_jobs(&plan, jobs, count);
-    pb_status status = run_plan_announce(&plan, cells, "cell", run, err);
-    run_plan_free(&plan);
-    return status;
+    return trace_plan_jobs(plan, ((trace_list *)all)->jobs, all->count);
 }
 
 /* The tower's part of a job: forks of its own runs. */
@@ -168,7 +155,7 @@ static pb_status run_tower(trace_job *j, pb_error *err)
 static pb_status run(together_list *all, pb_error *err)
 {
     trace_job *jobs = ((trace_list *)all)->jobs;
-    TRY(announce(jobs, all->count, err));
+    TRY(together_announce(all, &jobs[0].options->run, err));
     TRY(trace_references(jobs, all->count, err));
     TRY(trace_cells(jobs, all->count, err));
     for (size_t i = 0; i < all->count; i++)
@@ -190,7 +177,8 @@ static void forget(together_list *all, size_t job)
 
 static const together_method traces = {
     .one_size = sizeof(tracing), .list_size = sizeof(trace_list), .open = open_list, .close = close_list,
-    .has_room = has_room, .prepare = prepare, .join = join, .foresee = foresee, .run = run, .release = release, .forget = forget,
+    .has_room = has_room, .prepare = prepare, .join = join, .foresee = foresee, .unit = "cell", .run = run,
+    .release = release, .forget = forget,
 };
 
 size_t trace_some(tracing *list, size_t n)
