@@ -1,7 +1,7 @@
 /* ask.c: see ask.h.
  *
  * Questions whose prompts begin with the same rows under the same weights are a family: what they have in common is one
- * recording, and each question's own rows rest on it. A batch (ask_batch.c) is what memory holds of them at a time. */
+ * recording, and each question's own rows rest on it. What memory holds of them at a time (ask_layout.c) is a batch (ask_batch.c). */
 #include "method/ask.h"
 
 #include <math.h>
@@ -108,26 +108,12 @@ static void share_rows(speaker *members, size_t count, const earlier_runs *earli
     }
 }
 
-size_t ask_family_length(const speaker *s, size_t n)
-{
-    size_t count = 1;
-    while (count < n && s[count].kin == s[0].kin)
-        count++;
-    return count;
-}
-
 static void share_all_rows(speaker *s, size_t n, const earlier_runs *earlier)
 {
     for (size_t i = 0, count; i < n; i += count) {
         count = ask_family_length(s + i, n - i);
         share_rows(s + i, count, earlier);
     }
-}
-
-static speaker speaker_of(const model *m, asking *a, size_t kin, size_t max_tokens)
-{
-    size_t end = a->q->last + 1, room = m->decoder.config.max_positions - end + 1; /* for the tokens after the prompt */
-    return (speaker){.a = a, .kin = kin, .end = end, .most = max_tokens < room ? max_tokens : room};
 }
 
 /* The questions family by family, in the order of each one's first. free() */
@@ -142,7 +128,8 @@ static speaker *families(const model *m, asking *list, size_t n, size_t max_toke
             continue;
         for (size_t k = i; k < n; k++)
             if (k == i || (!taken[k] && of_one_family(&list[i], &list[k]))) {
-                s[count++] = speaker_of(m, &list[k], kin, max_tokens);
+                s[count] = ask_speaker(&m->decoder, kin, list[k].q->last + 1, max_tokens);
+                s[count++].a = &list[k];
                 taken[k] = true;
             }
         find_common_rows(s + first, count - first);
@@ -153,24 +140,6 @@ static speaker *families(const model *m, asking *list, size_t n, size_t max_toke
 }
 
 /* ---- batches ---- */
-
-/* What a question takes: its own rows while they run, the keys and values of what its answer rests on. */
-static size_t speaker_bytes(const decoder_config *c, const speaker *s)
-{
-    size_t end = ask_run_end(s), recorded = ask_is_recorded(s) ? recording_bytes(c, s->shared, end, end) : 0;
-    return (s->end - s->shared) * c->d_model * sizeof(float) + recorded;
-}
-
-static size_t shared_bytes(const decoder_config *c, const speaker *s)
-{
-    bool runs = s->shared && !s->base;
-    return runs ? s->shared * c->d_model * sizeof(float) + recording_bytes(c, 0, s->shared, s->shared) : 0;
-}
-
-static size_t takes(const decoder_config *c, const speaker *s)
-{
-    return speaker_bytes(c, s) + shared_bytes(c, s);
-}
 
 /* What does not depend on the number of questions, where the longest has so many rows. */
 static size_t fixed_bytes(const decoder *m, size_t n, size_t longest)
@@ -193,7 +162,7 @@ static pb_status find_room(const model *m, const speaker *s, size_t n, const ask
     *room = (batch_room){0};
     for (size_t i = 0; i < n; i++) {
         size_t end = s[i].end + s[i].most;
-        room->largest = takes(c, &s[i]) > room->largest ? takes(c, &s[i]) : room->largest;
+        room->largest = ask_bytes(c, &s[i]) > room->largest ? ask_bytes(c, &s[i]) : room->largest;
         longest = end > longest ? end : longest;
     }
     size_t fixed = options->taken + fixed_bytes(&m->decoder, n, longest);
@@ -213,19 +182,6 @@ static size_t bytes_left(const batch_room *room, earlier_runs *earlier)
     return room->bytes - earlier->bytes;
 }
 
-/* How many of the questions fit, at least one. */
-static size_t batch_length(const decoder_config *c, const speaker *s, size_t n, size_t bytes)
-{
-    size_t count = 0, used = 0;
-    for (; count < n; count++) {
-        bool new_family = count == 0 || s[count].kin != s[count - 1].kin;
-        used += speaker_bytes(c, &s[count]) + (new_family ? shared_bytes(c, &s[count]) : 0);
-        if (count && used > bytes)
-            break;
-    }
-    return count;
-}
-
 /* ---- asking ---- */
 
 static pb_status run_batches(model *m, speaker *s, size_t n, const ask_options *options, replay_work *work,
@@ -238,9 +194,9 @@ static pb_status run_batches(model *m, speaker *s, size_t n, const ask_options *
     for (size_t i = 0, count; i < n; i += count) {
         size_t bytes = bytes_left(&room, options->earlier);
         share_all_rows(s + i, n - i, options->earlier);
-        if (takes(c, &s[i]) > bytes) /* no room for a run that is to be kept */
+        if (ask_bytes(c, &s[i]) > bytes) /* no room for a run that is to be kept */
             share_all_rows(s + i, n - i, NULL);
-        count = batch_length(c, s + i, n - i, bytes);
+        count = ask_batch_length(c, s + i, n - i, bytes);
         ask_batch b = {.m = m, .options = options, .work = work, .speakers = s + i, .count = count, .asked = (double)i};
         TRY(ask_batch_run(&b, err));
     }
@@ -284,11 +240,10 @@ void answer_keep_top(answer *a, const next_token *next, size_t vocab, size_t top
 static pb_status announce(question *q, size_t max_tokens, const pb_run_options *run, pb_error *err)
 {
     const decoder *m = &q->model->decoder;
-    asking one = {.q = q};
-    speaker s = speaker_of(q->model, &one, 0, max_tokens);
+    speaker s = ask_speaker(m, 0, q->last + 1, max_tokens);
     ask_planned planned = {.prompt = &q->prompt, .image = q->image_path};
     run_plan plan = {.question = q, .wave_bytes = SIZE_MAX,
-                     .working_bytes = takes(&m->config, &s) + fixed_bytes(m, 1, s.end + s.most)};
+                     .working_bytes = ask_bytes(&m->config, &s) + fixed_bytes(m, 1, s.end + s.most)};
     ask_plan_add(&plan, &planned, 1, ask_plan_tokens(max_tokens), run->memory);
     pb_status status = run_plan_announce(&plan, 1, "question", run, err);
     run_plan_free(&plan);

@@ -12,16 +12,6 @@
 
 enum { READ_BYTES = 64 << 20 }; /* logits held at a time: rows enough to read the unembedding seldom */
 
-bool ask_is_recorded(const speaker *s)
-{
-    return s->most > 1;
-}
-
-size_t ask_run_end(const speaker *s)
-{
-    return s->end + s->most - 1;
-}
-
 size_t ask_rows_at_once(const decoder *m)
 {
     size_t rows = READ_BYTES / (m->config.vocab * sizeof(float));

@@ -1,23 +1,22 @@
-/* ask_plan.c: see ask_plan.h. */
+/* ask_plan.c: see ask_plan.h. Families are found by prompts' tokens and pictures' names, as no question is open; from there on
+ * speakers lie in batches as those that are asked do (ask_layout.c), and leave forks' shapes. */
 #include "method/ask_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "method/ask_parts.h"
 
 enum { USUAL_TOKENS = 6 }; /* of an answer, about */
 
-/* Questions that go through the layers together. */
-typedef struct planned_batch {
+typedef struct ask_planning {
     run_plan *plan;
     const decoder *m;
+    speaker *speakers;  /* [count] family by family */
+    size_t count;
     replay_fork *forks; /* [2 count]: of what families share, and of each question */
-    size_t fork_count;
-    size_t *ends;       /* [count] prompts' rows */
-    size_t count, bytes;
-    size_t tokens, room; /* room: bytes for all of a batch */
-} planned_batch;
+} ask_planning;
 
 size_t ask_plan_tokens(size_t max_tokens)
 {
@@ -41,7 +40,7 @@ static size_t family_length(const ask_planned *list, size_t n)
 }
 
 /* What all of one family begin with: never the last row, which is read. */
-static void find_shared(ask_planned *kin, size_t count)
+static size_t common_rows(const ask_planned *kin, size_t count)
 {
     const prompt *a = kin[0].prompt;
     size_t rows = a->length - 1;
@@ -51,84 +50,70 @@ static void find_shared(ask_planned *kin, size_t count)
         for (rows = 0; rows < most && a->ids[rows] == b->ids[rows];)
             rows++;
     }
-    for (size_t i = 0; i < count; i++)
-        kin[i].shared = rows;
+    return rows;
+}
+
+static void add_family(ask_planning *p, ask_planned *kin, size_t count, size_t number, size_t tokens)
+{
+    size_t rows = common_rows(kin, count);
+    for (size_t i = 0; i < count; i++) {
+        speaker *s = &p->speakers[p->count++];
+        *s = ask_speaker(p->m, number, kin[i].prompt->length, tokens);
+        s->common = kin[i].shared = rows;
+        s->shared = count > 1 ? rows : 0;
+    }
 }
 
 /* ---- batches ---- */
 
-/* Tokens that an answer to so long a prompt has room for. */
-static size_t tokens_after(const planned_batch *b, size_t end)
+/* Prompts of speakers s[n]: of one family, a fork of what they share, and one of each. */
+static void add_prompts(ask_planning *p, const speaker *s, size_t n)
 {
-    size_t room = b->m->config.max_positions - end + 1;
-    return b->tokens < room ? b->tokens : room;
-}
-
-static void add_tokens(planned_batch *b)
-{
-    const float *input = b->plan->question->input;
-    for (size_t said = 1; said < b->tokens; said++) {
-        size_t count = 0;
-        for (size_t i = 0; i < b->count; i++) {
-            size_t at = b->ends[i] + said - 1;
-            if (said < tokens_after(b, b->ends[i]))
-                b->forks[count++] = (replay_fork){.first = at, .end = at + 1, .input = input, .read_first = at};
-        }
-        replay_plan_add(&b->plan->forks, b->m, b->forks, count, SIZE_MAX);
-        b->plan->reads += count;
+    const float *input = p->plan->question->input;
+    size_t forks = 0;
+    for (size_t i = 0, count; i < n; i += count) {
+        count = ask_family_length(s + i, n - i);
+        size_t shared = count > 1 ? s[i].shared : 0;
+        if (shared)
+            p->forks[forks++] = (replay_fork){.end = shared, .input = input, .read_first = shared};
+        for (size_t k = i; k < i + count; k++)
+            p->forks[forks++] = (replay_fork){.first = shared, .end = s[k].end, .input = input, .read_first = s[k].end - 1};
     }
+    replay_plan_add(&p->plan->forks, p->m, p->forks, forks, SIZE_MAX);
+    p->plan->reads += n;
 }
 
-static void end_batch(planned_batch *b)
+/* Their answers, a token at a time of all that go on. */
+static void add_answers(ask_planning *p, const speaker *s, size_t n)
 {
-    replay_plan_add(&b->plan->forks, b->m, b->forks, b->fork_count, SIZE_MAX);
-    b->plan->reads += b->count;
-    add_tokens(b);
-    b->fork_count = b->count = b->bytes = 0;
-}
-
-static size_t bytes_of(const planned_batch *b, size_t first, size_t end)
-{
-    const decoder_config *c = &b->m->config;
-    return (end - first) * c->d_model * sizeof(float) + (b->tokens > 1 ? recording_bytes(c, first, end, end) : 0);
-}
-
-static void add_question(planned_batch *b, size_t shared, size_t end)
-{
-    const float *input = b->plan->question->input;
-    b->forks[b->fork_count++] = (replay_fork){.first = shared, .end = end, .input = input, .read_first = end - 1};
-    b->ends[b->count++] = end;
-    b->bytes += bytes_of(b, shared, end);
-}
-
-static void add_family(planned_batch *b, const ask_planned *kin, size_t count)
-{
-    size_t shared = count > 1 ? kin[0].shared : 0, bytes = bytes_of(b, 0, shared);
-    for (size_t i = 0; i < count; i++)
-        bytes += bytes_of(b, shared, kin[i].prompt->length);
-    if (b->count && b->bytes + bytes > b->room)
-        end_batch(b);
-    if (shared)
-        b->forks[b->fork_count++] = (replay_fork){.end = shared, .input = b->plan->question->input, .read_first = shared};
-    b->bytes += bytes_of(b, 0, shared);
-    for (size_t i = 0; i < count; i++)
-        add_question(b, shared, kin[i].prompt->length);
+    const float *input = p->plan->question->input;
+    for (size_t said = 1, forks = n; forks; said++) {
+        forks = 0;
+        for (size_t i = 0; i < n; i++) {
+            size_t at = s[i].end + said - 1;
+            if (said < s[i].most)
+                p->forks[forks++] = (replay_fork){.first = at, .end = at + 1, .input = input, .read_first = at};
+        }
+        replay_plan_add(&p->plan->forks, p->m, p->forks, forks, SIZE_MAX);
+        p->plan->reads += forks;
+    }
 }
 
 void ask_plan_add(run_plan *plan, ask_planned *list, size_t n, size_t tokens, size_t memory)
 {
-    planned_batch b = {.plan = plan, .m = &plan->question->model->decoder, .forks = mem_new(2 * n, sizeof *b.forks),
-                       .ends = mem_new(n, sizeof *b.ends), .tokens = tokens, .room = question_budget(memory) / 4 * 3};
+    ask_planning p = {.plan = plan, .m = &plan->question->model->decoder, .speakers = mem_new(n, sizeof *p.speakers),
+                      .forks = mem_new(2 * n, sizeof *p.forks)};
+    size_t room = question_budget(memory) / 4 * 3; /* beside what the caller holds and what does not grow with the questions */
     for (size_t i = 0, count; i < n; i += count) {
-        count = 1;
-        if (list[i].prompt->length == 0)
-            continue;
-        count = family_length(list + i, n - i);
-        find_shared(list + i, count);
-        add_family(&b, list + i, count);
+        count = list[i].prompt->length ? family_length(list + i, n - i) : 1;
+        if (list[i].prompt->length)
+            add_family(&p, list + i, count, i, tokens);
     }
-    if (b.count)
-        end_batch(&b);
-    free(b.forks);
-    free(b.ends);
+    for (size_t i = 0, count; i < p.count; i += count) {
+        count = ask_batch_length(&p.m->config, p.speakers + i, p.count - i, room);
+        add_prompts(&p, p.speakers + i, count);
+        add_answers(&p, p.speakers + i, count);
+    }
+    free(p.speakers);
+    free(p.forks);
 }

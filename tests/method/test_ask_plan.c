@@ -65,6 +65,18 @@ static void check(crowd *c, size_t first, size_t n, size_t tokens, double within
     run_plan_free(&plan);
 }
 
+/* Of answers of one token. *waves may be NULL. */
+static double planned_flop(crowd *c, size_t first, size_t n, size_t memory, size_t *waves)
+{
+    run_plan plan = {.question = &c->questions[first]};
+    ask_plan_add(&plan, c->planned + first, n, 1, memory);
+    double flop = plan.forks.flop;
+    if (waves)
+        *waves = plan.forks.waves;
+    run_plan_free(&plan);
+    return flop;
+}
+
 static void operations_are_those_that_are_counted(void **state)
 {
     (void)state;
@@ -98,15 +110,29 @@ static void a_prompt_that_cannot_be_built_takes_nothing(void **state)
     crowd_close(&c);
 }
 
+/* From one question at a time to all of them; what a family shares is counted once in each batch that has some of it. */
 static void memory_makes_batches(void **state)
 {
     (void)state;
     crowd c;
     crowd_open(&c, LLAVA);
-    run_plan plan = {.question = &c.questions[0]};
-    ask_plan_add(&plan, c.planned, c.count, 1, 1);
-    assert_int_equal(plan.forks.waves, 4); /* a family each */
-    run_plan_free(&plan);
+    double alone = 0, flop = 0;
+    for (size_t i = 0; i < c.count; i++)
+        alone += planned_flop(&c, i, 1, 0, NULL);
+    size_t waves = c.count, changes = 0;
+    for (size_t memory = 1; memory < (size_t)1 << 26; memory += memory / 8 + 1) {
+        size_t now;
+        flop = planned_flop(&c, 0, c.count, memory, &now);
+        assert_true(now <= waves && flop <= alone * (1 + 1e-9));
+        changes += now != waves;
+        waves = now;
+        if (memory == 1) {
+            assert_int_equal(now, c.count);
+            assert_close(flop, alone, 1e-9 * alone, "operations, each by itself", 0);
+        }
+    }
+    assert_int_equal(waves, 1);
+    assert_true(changes > 2 && flop < 0.7 * alone);
     crowd_close(&c);
 }
 
