@@ -15,33 +15,39 @@ typedef struct request {
     const pb_span_pair *pairs;
     size_t pair_count;
     const char *answer;
+    size_t window; /* of cuts */
+    bool together;
 } request;
 
 /* What differs among the questions: two about one picture, another picture, none. */
 static const request different[] = {
-    {PICTURE, "What is the capital of this country?", usual, 3, NULL},
-    {PICTURE, "What is the name of this country?", usual, 3, "a river in Japan"},
-    {OTHER_PICTURE, "What is the capital of this country?", usual, 3, NULL},
-    {NULL, "Where is this country?", textual, 2, NULL},
-    {PICTURE, "Where is this country?", middle, 1, NULL},
+    {PICTURE, "What is the capital of this country?", usual, 3, .window = 1},
+    {PICTURE, "What is the name of this country?", usual, 3, "a river in Japan", .window = 2},
+    {OTHER_PICTURE, "What is the capital of this country?", usual, 3, .window = 3, .together = true},
+    {NULL, "Where is this country?", textual, 2, .window = 1},
+    {PICTURE, "Where is this country?", middle, 1, .window = 2},
 };
 
 /* Four about one picture: its rows are run once, and what they give is projected once. */
 static const request alike[] = {
-    {PICTURE, "What is it in this country?", whole, 1, NULL},
-    {PICTURE, "Where is this country?", whole, 1, NULL},
-    {PICTURE, "Who is this country?", whole, 1, NULL},
-    {PICTURE, "Which one is this country?", whole, 1, NULL},
+    {PICTURE, "What is it in this country?", whole, 1, .window = 1},
+    {PICTURE, "Where is this country?", whole, 1, .window = 1},
+    {PICTURE, "Who is this country?", whole, 1, .window = 1},
+    {PICTURE, "Which one is this country?", whole, 1, .window = 1},
 };
 
 enum { DIFFERENT = sizeof different / sizeof *different, ALIKE = sizeof alike / sizeof *alike };
 
 static const char *const words_of_failures[DIFFERENT] = {[1] = "nonsense", [3] = "NaN or infinite"};
 
-static void open_one(question *q, model *m, const request *r)
+static pb_question question_of(const request *r)
 {
-    const pb_question p = {.image = r->picture, .question = r->words, .constraints = &the_constraint, .constraint_count = 1};
-    assert_ok(question_open(q, m, &p, err));
+    return (pb_question){.image = r->picture, .question = r->words};
+}
+
+static pb_answer_choice answer_of(const request *r)
+{
+    return (pb_answer_choice){.text = r->answer, .whole = true};
 }
 
 static void assert_same_runs(const run_says *a, const run_says *b)
@@ -54,60 +60,28 @@ static void assert_same_runs(const run_says *a, const run_says *b)
 
 /* ---- flows ---- */
 
-typedef struct flow_list {
-    size_t count;
-    question questions[DIFFERENT];
-    pb_flow_options options[DIFFERENT];
-    flowing flows[DIFFERENT];
-} flow_list;
-
-static void *ask_flows(model *m, size_t memory, const request *requests, size_t count)
+static pb_question ask_flow(together_one *one, void *options, const void *asked, size_t memory)
 {
-    flow_list *a = mem_new(1, sizeof *a);
-    for (a->count = 0; a->count < count; a->count++) {
-        const request *r = &requests[a->count];
-        pb_flow_options *o = &a->options[a->count];
-        open_one(&a->questions[a->count], m, r);
-        *o = (pb_flow_options){.pairs = r->pairs, .pair_count = r->pair_count, .answer = {.text = r->answer, .whole = true},
-                               .run.memory = memory};
-        a->flows[a->count] = (flowing){.one.q = &a->questions[a->count], .options = o};
-    }
-    return a;
+    const request *r = asked;
+    pb_flow_options *o = options;
+    *o = (pb_flow_options){.pairs = r->pairs, .pair_count = r->pair_count, .answer = answer_of(r), .run.memory = memory};
+    ((flowing *)one)->options = o;
+    return question_of(r);
 }
 
-static void *ask_different_flows(model *m, size_t memory)
+static size_t some_flows(together_one *first, size_t n)
 {
-    return ask_flows(m, memory, different, DIFFERENT);
+    return flow_some((flowing *)first, n);
 }
 
-static void *ask_alike_flows(model *m, size_t memory)
+static flow *flow_of(const together_one *one)
 {
-    return ask_flows(m, memory, alike, ALIKE);
+    return &((flowing *)one)->flow;
 }
 
-static void free_flows(void *list)
+static void assert_same_flows(const together_one *x, const together_one *y)
 {
-    flow_list *a = list;
-    for (size_t i = 0; i < a->count; i++) {
-        flow_free(&a->flows[i].flow);
-        question_free(&a->questions[i]);
-    }
-    free(a);
-}
-
-static together_one *one_flow(void *list, size_t i)
-{
-    return &((flow_list *)list)->flows[i].one;
-}
-
-static size_t some_flows(void *list, size_t first, size_t n)
-{
-    return flow_some(((flow_list *)list)->flows + first, n);
-}
-
-static void assert_same_flows(void *x, void *y, size_t i)
-{
-    const flow *a = &((flow_list *)x)->flows[i].flow, *b = &((flow_list *)y)->flows[i].flow;
+    const flow *a = flow_of(x), *b = flow_of(y);
     size_t L = a->layer_count;
     assert_same_runs(&a->clean, &b->clean);
     assert_int_equal(a->pairs.count, b->pairs.count);
@@ -124,38 +98,43 @@ static void assert_same_flows(void *x, void *y, size_t i)
     }
 }
 
-static bool no_flow(void *list, size_t i)
+static bool no_flow(const together_one *one)
 {
-    return !((flow_list *)list)->flows[i].flow.curves;
+    return !flow_of(one)->curves;
 }
 
-static double running_flop(void *list, size_t i)
+static void free_flow(together_one *one)
 {
-    return ((flow_list *)list)->flows[i].flow.run_flop;
+    flow_free(flow_of(one));
 }
 
-static double looking_flop(void *list, size_t i)
+static double running_flop(const together_one *one)
 {
-    flow_list *a = list;
-    return a->flows[i].flow.cost.flop - a->flows[i].flow.run_flop - question_vision_flop(&a->questions[i]);
+    return flow_of(one)->run_flop;
 }
 
-static double flow_flop(void *list, size_t i)
+static double flow_flop(const together_one *one)
 {
-    return running_flop(list, i) + looking_flop(list, i);
+    return flow_of(one)->cost.flop - question_vision_flop(one->q);
 }
 
-static void spoil_flows(void *list)
+static double looking_flop(const together_one *one)
 {
-    flow_list *a = list;
-    a->options[1].pairs = wrong;
-    a->options[1].pair_count = 1;
-    a->questions[3].input[40] = INFINITY; /* which is seen when the questions have been run */
+    return flow_flop(one) - running_flop(one);
 }
 
-static const many different_flows = {DIFFERENT, 1, ask_different_flows, free_flows, one_flow, some_flows, assert_same_flows, no_flow,
-                                     flow_flop};
-static const many alike_flows = {ALIKE, 1, ask_alike_flows, free_flows, one_flow, some_flows, assert_same_flows, no_flow, flow_flop};
+static void spoil_flows(many_list *list)
+{
+    pb_flow_options *o = list->options;
+    o[1].pairs = wrong;
+    o[1].pair_count = 1;
+    list->questions[3].input[40] = INFINITY; /* which is seen when the questions have been run */
+}
+
+static const many different_flows = {DIFFERENT, 1, different, sizeof *different, sizeof(pb_flow_options), sizeof(flowing), ask_flow,
+                                     some_flows, assert_same_flows, no_flow, free_flow, flow_flop};
+static const many alike_flows = {ALIKE, 1, alike, sizeof *alike, sizeof(pb_flow_options), sizeof(flowing), ask_flow,
+                                 some_flows, assert_same_flows, no_flow, free_flow, flow_flop};
 
 static void flows_together_are_as_apart(void **state)
 {
@@ -184,49 +163,29 @@ static void failures_of_flows_are_their_own(void **state)
 
 /* ---- cuts ---- */
 
-typedef struct knockout_list {
-    question questions[DIFFERENT];
-    pb_knockout_options options[DIFFERENT];
-    knocking_out knockouts[DIFFERENT];
-} knockout_list;
-
-static void *ask_knockouts(model *m, size_t memory)
+static pb_question ask_knockout(together_one *one, void *options, const void *asked, size_t memory)
 {
-    knockout_list *a = mem_new(1, sizeof *a);
-    for (size_t i = 0; i < DIFFERENT; i++) {
-        const request *r = &different[i];
-        open_one(&a->questions[i], m, r);
-        a->options[i] = (pb_knockout_options){.pairs = r->pairs, .pair_count = r->pair_count,
-                                              .answer = {.text = r->answer, .whole = true}, .window = 1 + i % 3,
-                                              .together = i == 2, .run.memory = memory};
-        a->knockouts[i] = (knocking_out){.one.q = &a->questions[i], .options = &a->options[i]};
-    }
-    return a;
+    const request *r = asked;
+    pb_knockout_options *o = options;
+    *o = (pb_knockout_options){.pairs = r->pairs, .pair_count = r->pair_count, .answer = answer_of(r), .window = r->window,
+                               .together = r->together, .run.memory = memory};
+    ((knocking_out *)one)->options = o;
+    return question_of(r);
 }
 
-static void free_knockouts(void *list)
+static size_t some_knockouts(together_one *first, size_t n)
 {
-    knockout_list *a = list;
-    for (size_t i = 0; i < DIFFERENT; i++) {
-        knockout_free(&a->knockouts[i].knockout);
-        question_free(&a->questions[i]);
-    }
-    free(a);
+    return knockout_some((knocking_out *)first, n);
 }
 
-static together_one *one_knockout(void *list, size_t i)
+static knockout *knockout_of(const together_one *one)
 {
-    return &((knockout_list *)list)->knockouts[i].one;
+    return &((knocking_out *)one)->knockout;
 }
 
-static size_t some_knockouts(void *list, size_t first, size_t n)
+static void assert_same_knockouts(const together_one *x, const together_one *y)
 {
-    return knockout_some(((knockout_list *)list)->knockouts + first, n);
-}
-
-static void assert_same_knockouts(void *x, void *y, size_t i)
-{
-    const knockout *a = &((knockout_list *)x)->knockouts[i].knockout, *b = &((knockout_list *)y)->knockouts[i].knockout;
+    const knockout *a = knockout_of(x), *b = knockout_of(y);
     assert_same_runs(&a->clean, &b->clean);
     assert_int_equal(a->curve_count, b->curve_count);
     assert_int_equal(a->cost.cells_skipped, b->cost.cells_skipped);
@@ -238,27 +197,31 @@ static void assert_same_knockouts(void *x, void *y, size_t i)
     }
 }
 
-static bool no_knockout(void *list, size_t i)
+static bool no_knockout(const together_one *one)
 {
-    return !((knockout_list *)list)->knockouts[i].knockout.curves;
+    return !knockout_of(one)->curves;
 }
 
-static double knockout_flop(void *list, size_t i)
+static void free_knockout(together_one *one)
 {
-    knockout_list *a = list;
-    return a->knockouts[i].knockout.cost.flop - question_vision_flop(&a->questions[i]);
+    knockout_free(knockout_of(one));
 }
 
-static void spoil_knockouts(void *list)
+static double knockout_flop(const together_one *one)
 {
-    knockout_list *a = list;
-    a->options[1].pairs = wrong;
-    a->options[1].pair_count = 1;
-    a->questions[3].input[40] = INFINITY;
+    return knockout_of(one)->cost.flop - question_vision_flop(one->q);
 }
 
-static const many knockouts = {DIFFERENT, 1, ask_knockouts, free_knockouts, one_knockout, some_knockouts, assert_same_knockouts,
-                               no_knockout, knockout_flop};
+static void spoil_knockouts(many_list *list)
+{
+    pb_knockout_options *o = list->options;
+    o[1].pairs = wrong;
+    o[1].pair_count = 1;
+    list->questions[3].input[40] = INFINITY;
+}
+
+static const many knockouts = {DIFFERENT, 1, different, sizeof *different, sizeof(pb_knockout_options), sizeof(knocking_out),
+                               ask_knockout, some_knockouts, assert_same_knockouts, no_knockout, free_knockout, knockout_flop};
 
 static void knockouts_together_are_as_apart(void **state)
 {

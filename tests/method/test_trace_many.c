@@ -30,13 +30,6 @@ static const request alike[] = {
 
 enum { DIFFERENT = sizeof different / sizeof *different, ALIKE = sizeof alike / sizeof *alike };
 
-typedef struct trace_list {
-    size_t count;
-    question questions[DIFFERENT];
-    pb_trace_options options[DIFFERENT];
-    tracing traces[DIFFERENT];
-} trace_list;
-
 static pb_trace_options options_of(const request *r, size_t memory)
 {
     pb_trace_options o = pb_trace_defaults();
@@ -56,52 +49,28 @@ static pb_trace_options options_of(const request *r, size_t memory)
     return o;
 }
 
-static void *ask(model *m, size_t memory, const request *requests, size_t count)
+static pb_question ask(together_one *one, void *options, const void *asked, size_t memory)
 {
-    trace_list *a = mem_new(1, sizeof *a);
-    for (a->count = 0; a->count < count; a->count++) {
-        const request *r = &requests[a->count];
-        pb_question p = {.image = r->picture, .question = r->words, .constraints = &the_constraint, .constraint_count = 1};
-        assert_ok(question_open(&a->questions[a->count], m, &p, err));
-        a->options[a->count] = options_of(r, memory);
-        a->traces[a->count] = (tracing){.one.q = &a->questions[a->count], .options = &a->options[a->count]};
-    }
-    return a;
+    const request *r = asked;
+    pb_trace_options *o = options;
+    *o = options_of(r, memory);
+    ((tracing *)one)->options = o;
+    return (pb_question){.image = r->picture, .question = r->words};
 }
 
-static void *ask_different(model *m, size_t memory)
+static size_t some(together_one *first, size_t n)
 {
-    return ask(m, memory, different, DIFFERENT);
+    return trace_some((tracing *)first, n);
 }
 
-static void *ask_alike(model *m, size_t memory)
+static trace *trace_of(const together_one *one)
 {
-    return ask(m, memory, alike, ALIKE);
+    return &((tracing *)one)->trace;
 }
 
-static void free_list(void *list)
+static void assert_same_traces(const together_one *a, const together_one *b)
 {
-    trace_list *a = list;
-    for (size_t i = 0; i < a->count; i++) {
-        trace_free(&a->traces[i].trace);
-        question_free(&a->questions[i]);
-    }
-    free(a);
-}
-
-static together_one *one(void *list, size_t i)
-{
-    return &((trace_list *)list)->traces[i].one;
-}
-
-static size_t some(void *list, size_t first, size_t n)
-{
-    return trace_some(((trace_list *)list)->traces + first, n);
-}
-
-static void assert_same_traces(void *a, void *b, size_t i)
-{
-    const trace *x = &((trace_list *)a)->traces[i].trace, *y = &((trace_list *)b)->traces[i].trace;
+    const trace *x = trace_of(a), *y = trace_of(b);
     assert_same_grids(x, y);
     assert_int_equal(x->clean.top_id[0], y->clean.top_id[0]);
     assert_same(x->corrupted.top_prob[0], y->corrupted.top_prob[0], "corrupted top");
@@ -114,45 +83,53 @@ static void assert_same_traces(void *a, void *b, size_t i)
                             x->vision[g].layer_count * x->vision[g].cell_count, "vision");
 }
 
-static bool is_empty(void *list, size_t i)
+static bool is_empty(const together_one *one)
 {
-    return !((trace_list *)list)->traces[i].trace.sites;
+    return !trace_of(one)->sites;
 }
 
-static double flop(void *list, size_t i)
+static void free_trace(together_one *one)
 {
-    return ((trace_list *)list)->traces[i].trace.cost.flop;
+    trace_free(trace_of(one));
 }
 
-static double decoder_flop(void *list, size_t i)
+static double flop(const together_one *one)
 {
-    return flop(list, i) - question_vision_flop(&((trace_list *)list)->questions[i]);
+    return trace_of(one)->cost.flop;
+}
+
+static double decoder_flop(const together_one *one)
+{
+    return flop(one) - question_vision_flop(one->q);
 }
 
 /* What the largest of the questions needs by itself, as its plan says. */
 static size_t least_memory(const many *k, model *m)
 {
-    trace_list *a = k->ask(m, 0);
+    many_list *a = many_ask(k, m, 0);
+    const pb_trace_options *options = a->options;
     size_t memory = 0;
-    for (size_t i = 0; i < a->count; i++) {
+    for (size_t i = 0; i < k->count; i++) {
         trace_plan plan;
-        assert_ok(trace_plan_question(&plan, &a->questions[i], &a->options[i], err));
+        assert_ok(trace_plan_question(&plan, &a->questions[i], &options[i], err));
         memory = plan.working_bytes > memory ? plan.working_bytes : memory;
     }
-    free_list(a);
+    many_free(k, a);
     return memory;
 }
 
-static void spoil(void *list)
+static void spoil(many_list *list)
 {
-    trace_list *a = list;
-    a->options[1].sites = "nothing";
-    a->options[8].positions = "nowhere";
-    a->questions[3].input[40] = INFINITY; /* which is seen when the questions have been run */
+    pb_trace_options *o = list->options;
+    o[1].sites = "nothing";
+    o[8].positions = "nowhere";
+    list->questions[3].input[40] = INFINITY; /* which is seen when the questions have been run */
 }
 
-static const many traces = {DIFFERENT, DIFFERENT / 2 - 1, ask_different, free_list, one, some, assert_same_traces, is_empty, flop};
-static const many alike_traces = {ALIKE, 1, ask_alike, free_list, one, some, assert_same_traces, is_empty, flop};
+static const many traces = {DIFFERENT, DIFFERENT / 2 - 1, different, sizeof *different, sizeof(pb_trace_options), sizeof(tracing), ask,
+                            some, assert_same_traces, is_empty, free_trace, flop};
+static const many alike_traces = {ALIKE, 1, alike, sizeof *alike, sizeof(pb_trace_options), sizeof(tracing), ask,
+                                  some, assert_same_traces, is_empty, free_trace, flop};
 
 static void together_is_as_apart(void **state)
 {
