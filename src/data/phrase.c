@@ -60,15 +60,6 @@ static bool is_boundary(const char *text, size_t point)
     return !point || !is_word_point(phrase_at(text, point)) || !is_word_point(phrase_at(text, point - 1));
 }
 
-static size_t find_words(const char *text, const char *phrase)
-{
-    size_t n = phrase_length(phrase), first = phrase_find(text, phrase, 0);
-    for (size_t at = first; at != PHRASE_NOWHERE; at = phrase_find(text, phrase, at + 1))
-        if (is_boundary(text, at) && is_boundary(text, at + n))
-            return at;
-    return first;
-}
-
 /* What may stand around a phrase by mistake: blanks; then commas and the like; then any punctuation. */
 static bool is_blank(uint32_t point)
 {
@@ -116,14 +107,53 @@ static char *stripped(const char *phrase, bool (*goes)(uint32_t))
     return b.data;
 }
 
+/* Moves behind the blanks at `at`; how many there are. */
+static size_t skip_blanks(const char *text, size_t *at)
+{
+    size_t count = 0;
+    for (size_t next = *at; text[next] && is_blank(utf8_next(text, &next)); *at = next)
+        count++;
+    return count;
+}
+
+/* How many code points of the text the phrase takes, folded; a space of it takes all blanks there. 0: the text begins otherwise. */
+static size_t taken_by(const char *text, const char *phrase)
+{
+    size_t t = 0, p = 0, count = 0;
+    while (phrase[p]) {
+        size_t blanks = phrase[p] == ' ' ? skip_blanks(text, &t) : 0;
+        if (blanks)
+            p++;
+        else if (!text[t] || unicode_fold((int32_t)utf8_next(text, &t)) != unicode_fold((int32_t)utf8_next(phrase, &p)))
+            return 0;
+        count += blanks ? blanks : 1;
+    }
+    return count;
+}
+
+static size_t find_words(const char *text, const char *phrase, size_t *length)
+{
+    size_t first = PHRASE_NOWHERE, at = 0;
+    for (const char *here = text; *here; here = phrase_at(here, 1), at++) {
+        size_t n = taken_by(here, phrase);
+        bool whole = n && is_boundary(text, at) && is_boundary(text, at + n);
+        if (whole || (n && first == PHRASE_NOWHERE)) {
+            first = at;
+            *length = n;
+        }
+        if (whole)
+            break;
+    }
+    return first;
+}
+
 size_t phrase_place(const char *text, const char *phrase, size_t *length)
 {
     static bool (*const around[])(uint32_t) = {is_blank, is_comma, is_mark};
     size_t at = PHRASE_NOWHERE;
     for (size_t i = 0; i < sizeof around / sizeof *around && at == PHRASE_NOWHERE; i++) {
         char *clean = stripped(phrase, around[i]);
-        *length = phrase_length(clean);
-        at = find_words(text, clean);
+        at = find_words(text, clean, length);
         free(clean);
     }
     return at;

@@ -83,6 +83,14 @@ class Tables(DatasetTest):
             [("visual", "this movie")], [("textual", "Agnès Varda")]])
         self.assertEqual(rows[2]["director"], "黒澤明")
 
+    def test_blanks_in_a_phrase(self):
+        """However many stand between its words, here or there; the row gets the question's own."""
+        told, rows = self.imported(self.write("blanks.csv", ",question,main_entity,image_url\n"
+                                              "0,What is this  bird called?,this  bird,\n1,What is this  bird fed?,this bird,\n"
+                                              "2,What is this bird named?,this  bird,\n"))
+        self.assertEqual(told["marked"], {"no picture": 3})
+        self.assertEqual([row["constraints"][0]["text"] for row in rows], ["this  bird", "this  bird", "this bird"])
+
     def test_okvqa(self):
         told, rows = self.imported("okvqa.csv", "--images", SETS / "coco")
         self.assertEqual((told["form"], told["kept"]), ("okvqa", 2))

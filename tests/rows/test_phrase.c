@@ -31,6 +31,11 @@ static void written_phrases_are_placed(void **state)
     assert_placed("Is this castle old?", "this castle\u3002", 3, 11);
     assert_placed("Is this \"castle\" old?", "this \"castle\",", 3, 13);
     assert_placed("Is this castle old?", "\"this castle\"", 3, 11);
+    assert_placed("Is this  castle old?", "this  castle", 3, 12);
+    assert_placed("Is this \u00a0 castle old?", "this castle,", 3, 13);
+    assert_placed("Is this\r\ncastle  old?", "this castle", 3, 12);
+    assert_placed("Is this  ", "this ,castle", PHRASE_NOWHERE, 0);
+    assert_placed("Is thiscastle old?", "this castle", PHRASE_NOWHERE, 0);
     assert_placed("Is this castle old?", "the castle", PHRASE_NOWHERE, 0);
     assert_placed("Is this castle old?", " ,", PHRASE_NOWHERE, 0);
     assert_placed("Is this castle old?", "", PHRASE_NOWHERE, 0);
