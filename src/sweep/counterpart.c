@@ -58,13 +58,19 @@ static void add_row(subject *s, const row *r, size_t number)
     }
 }
 
+/* A question that names no subject is about its picture, as in averages (store_subject). NULL: about neither. */
+static const char *subject_of(const row *r)
+{
+    return r->subject ? r->subject : r->asked.image;
+}
+
 /* The rows[count] of one kind, by subject. */
 static group group_of(const rows *r, const size_t *members, size_t count)
 {
     const char **names = mem_new(count, sizeof *names);
     size_t *number = mem_new(count, sizeof *number);
     for (size_t i = 0; i < count; i++)
-        names[i] = r->items[members[i]].subject;
+        names[i] = subject_of(&r->items[members[i]]);
     group g = {.count = subjects_number(names, count, number)};
     g.subjects = mem_new(g.count, sizeof *g.subjects);
     for (size_t i = 0; i < count; i++)

@@ -11,7 +11,8 @@
  * counted round from random_below(n), that mends i and harms none; where there is none, i goes with the next one so counted that has
  * other answers, whoever else goes with it. Row k of a subject, among those of its kind, goes with row k mod n of the other's n.
  *
- * A row without a subject is a subject of its own. Rows that are marked, or have a problem, take no part. */
+ * Where a row names no subject, its picture stands for it; a row without either is a subject of its own. Rows that are marked, or
+ * have a problem, take no part. */
 #ifndef SWEEP_COUNTERPART_H
 #define SWEEP_COUNTERPART_H
 

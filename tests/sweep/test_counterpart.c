@@ -123,9 +123,29 @@ static void there_may_be_none(void **state)
     buffer_free(&lines);
 }
 
+/* Questions about one picture never get it back as the other one's. */
+static void a_picture_stands_for_a_subject(void **state)
+{
+    static const char *const pictures[] = {GOLDEN("data/image/gamma.png"), GOLDEN("data/image/grey.jpg")};
+    (void)state;
+    buffer lines = {0};
+    for (int i = 0; i < 6; i++)
+        buffer_printf(&lines, "{\"question\": \"What?\", \"answers\": [\"%d\"], \"image\": \"%s\"}\n", i, pictures[i / 3]);
+    rows r = read_lines(lines.data);
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        size_t *other = counterparts_draw(&r, seed);
+        for (size_t i = 0; i < r.count; i++)
+            assert_int_equal(other[i], (i + 3) % 6);
+        free(other);
+    }
+    rows_free(&r);
+    buffer_free(&lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(others_differ), cmocka_unit_test(the_seed_decides),
-                                       cmocka_unit_test(rows_go_in_turn), cmocka_unit_test(there_may_be_none)};
+                                       cmocka_unit_test(rows_go_in_turn), cmocka_unit_test(there_may_be_none),
+                                       cmocka_unit_test(a_picture_stands_for_a_subject)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
