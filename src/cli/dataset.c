@@ -41,7 +41,7 @@ static int run_import(const settings *s)
     return dataset_finish("dataset import", s, d, status, &err);
 }
 
-static const char *const import_options[] = {"format", "answers", "images", "out", "json", NULL};
+static const char *const import_options[] = {"format", "answers", "images", "out", "json", "quiet", NULL};
 
 static const command command_import = {
     "dataset import",
@@ -106,7 +106,7 @@ static int run_stats(const settings *s)
     return dataset_finish("dataset stats", s, d, status, &err);
 }
 
-static const char *const stats_options[] = {"json", NULL};
+static const char *const stats_options[] = {"json", "quiet", NULL};
 
 static const command command_stats = {
     "dataset stats",
@@ -130,7 +130,7 @@ static int run_annotate(const settings *s)
     return dataset_finish("dataset annotate", s, d, status, &err);
 }
 
-static const char *const annotate_options[] = {"out", "json", NULL};
+static const char *const annotate_options[] = {"out", "json", "quiet", NULL};
 
 static const command command_annotate = {
     "dataset annotate",

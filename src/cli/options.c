@@ -138,7 +138,7 @@ static const option table[] = {
     {"out", VALUE_TEXT, FIELD(out), 0, 0, "DIR|FILE", "folder for the results [patchbay-COMMAND]; of dataset import and "
      "annotate the new file"},
     {"json", VALUE_NONE, FIELD(json), 0, 0, NULL, "the result as JSON on standard output (files only with --out; a dump's always)"},
-    {"quiet", VALUE_NONE, FIELD(quiet), 0, 0, NULL, "no progress"},
+    {"quiet", VALUE_NONE, FIELD(quiet), 0, 0, NULL, "no progress, no remarks"},
     {"help", VALUE_NONE, FIELD(help), 0, 0, NULL, "this text"},
 };
 

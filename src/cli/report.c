@@ -36,13 +36,13 @@ static void print_counts(const pb_report_counts *c)
 }
 
 /* The page of a single result again. */
-static int report_result(const char *path, const char *out)
+static int report_result(const settings *s, const char *out)
 {
     pb_error err;
     char *notes;
-    if (pb_result_report(path, out, &notes, &err))
+    if (pb_result_report(s->positional.items[0], out, &notes, &err))
         return command_failed("report", &err);
-    for (char *line = notes, *end; (end = strchr(line, '\n')); line = end + 1)
+    for (char *line = notes, *end; !s->quiet && (end = strchr(line, '\n')); line = end + 1)
         fprintf(stderr, "patchbay report: %.*s\n", (int)(end - line), line);
     free(notes);
     printf("see %s\n", out);
@@ -59,7 +59,7 @@ static int run(const settings *s)
     if (wrong)
         return command_misused("report", wrong);
     if (is_result(s->positional.items[0]))
-        return report_result(s->positional.items[0], out);
+        return report_result(s, out);
     if (pb_report_open(&report, s->positional.items, s->positional.count, &options, &err))
         return command_failed("report", &err);
     pb_status status = pb_report_write(report, out, &err);
@@ -74,7 +74,7 @@ static int run(const settings *s)
     return EXIT_DONE;
 }
 
-static const char *const options[] = {"contrast", "by", "out", "threads", NULL};
+static const char *const options[] = {"contrast", "by", "out", "threads", "quiet", NULL};
 
 const command command_report = {
     "report",

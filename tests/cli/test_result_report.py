@@ -80,6 +80,7 @@ class ResultReportTest(ProgramTest):
         self.assertIn(f"patchbay report: the picture {picture} is not there: the page is without it\n", result.stderr)
         self.assertIn("patchbay report: the file has no numbers of heads (flow --per-head)", result.stderr)
         self.assertIn("(not embedded)", (self.out / "flow.html").read_text())
+        self.assertEqual(self.succeeds(self.again(path, "--quiet")).stderr, "")
 
     def test_what_is_wrong_is_said_by_name(self):
         path = self.made("knockout")

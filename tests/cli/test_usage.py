@@ -105,6 +105,11 @@ class Help(ProgramTest):
                 self.assertIn(f"usage: patchbay {name}", result.stdout)
                 self.assertEqual(result.stderr, "")
 
+    def test_each_command_can_be_quiet(self):
+        for name in (*COMMANDS, "knockout", "sweep", "report", *(f"dataset {part}" for part in (
+                "import", "check", "stats", "annotate", "generate"))):
+            self.assertRegex(self.program(*name.split(), "--help").stdout, "(?m)^  --quiet ", name)
+
     def test_help_wins_over_what_is_missing(self):
         self.succeeds(self.program("trace", "--window", 3, "--help"))
 
