@@ -8,13 +8,13 @@
 #include "base/on_threads.h"
 #include "math/bf16.h"
 
-void few_rows_mix(void *to, const void *from, size_t rows, size_t words)
+void few_rows_interleave(void *to, const void *from, size_t rows, size_t words)
 {
     const uint32_t *x = from;
-    uint32_t *mixed = to;
+    uint32_t *y = to;
     for (size_t k = 0; k < words; k++)
         for (size_t r = 0; r < rows; r++)
-            mixed[k * rows + r] = x[r * words + k];
+            y[k * rows + r] = x[r * words + k];
 }
 
 #if defined __x86_64__ && defined __GNUC__ && !defined __SANITIZE_ADDRESS__ && !defined PATCHBAY_BASELINE

@@ -24,7 +24,7 @@ enum { FEW_ROWS = 16 }; /* at most */
 
 typedef struct few_rows_product {
     float *y;            /* [rows][out] */
-    const void *x;       /* [in][rows] of floats, or [in/2][rows][2] of bf16: few_rows_mix makes it */
+    const void *x;       /* [in][rows] of floats, or [in/2][rows][2] of bf16: few_rows_interleave makes it */
     const void *w;       /* [out][in], as x */
     const float *bias;   /* [out], or NULL */
     size_t rows, out, in; /* in: even, of bf16 */
@@ -38,7 +38,7 @@ bool few_rows_f32_runs(void);
 bool few_rows_bf16_runs(void);
 
 /* to[word][row] = from[row][word] of words of four bytes: a float, or two bf16. */
-void few_rows_mix(void *to, const void *from, size_t rows, size_t words);
+void few_rows_interleave(void *to, const void *from, size_t rows, size_t words);
 
 void few_rows_f32(const few_rows_product *p);
 void few_rows_bf16(const few_rows_product *p);

@@ -363,14 +363,14 @@ static void few_rows_are_chains(void **state)
             for (size_t block = 32; block < 3000; block *= 4) {
                 size_t out = shapes[c].out, in = shapes[c].in;
                 float *x = gaussians(rows * in, 1), *w = gaussians(out * in, 2), *b = gaussians(out, 3);
-                float *y = zeros(rows * out), *expected = zeros(rows * out), *mixed = zeros(rows * in);
-                few_rows_mix(mixed, x, rows, in);
-                few_rows_f32(&(few_rows_product){.y = y, .x = mixed, .w = w, .bias = b, .rows = rows, .out = out, .in = in,
-                                                 .block = block});
+                float *y = zeros(rows * out), *expected = zeros(rows * out), *interleaved = zeros(rows * in);
+                few_rows_interleave(interleaved, x, rows, in);
+                few_rows_f32(&(few_rows_product){.y = y, .x = interleaved, .w = w, .bias = b, .rows = rows, .out = out,
+                                                 .in = in, .block = block});
                 for (size_t i = 0; i < rows * out; i++)
                     expected[i] = chain(x + i / out * in, w + i % out * in, in, block) + b[i % out];
                 assert_same_bits(y, expected, rows * out, "few rows");
-                free(x), free(w), free(b), free(y), free(expected), free(mixed);
+                free(x), free(w), free(b), free(y), free(expected), free(interleaved);
             }
 }
 
