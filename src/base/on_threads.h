@@ -11,10 +11,6 @@
 
 #include <omp.h>
 
-#include "base/on_threads.h"
-
-#include "base/on_threads.h"
-
 #define ON_THREADS_PRAGMA(text) _Pragma(#text)
 /* enough: a condition; clauses: those of OpenMP's `parallel for`; then the loop. */
 #define ON_THREADS(enough, clauses, ...)                                                                               \

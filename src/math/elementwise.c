@@ -10,9 +10,22 @@
 #include "math/exp.h"
 #include "math/multiversion.h"
 
-/* Sums over a row are kept in this many lanes, which are then added in order: wide enough for the compiler to
- * vectorise, and the same for every machine. */
+/* So many rows are one thread's: it is done before others have woken. */
+enum { ROWS_ALONE = 32 };
+
+/* ---- sums over a row ---- */
+
+/* They are kept in this many lanes, which are then added in order to what did not fill them: wide enough for the
+ * compiler to vectorise, and the same for every machine. */
 enum { LANES = 16 };
+
+/* total + the lanes, in order */
+INLINE double with_lanes(double total, const float lane[LANES])
+{
+    for (size_t j = 0; j < LANES; j++)
+        total += (double)lane[j];
+    return total;
+}
 
 INLINE double sum_of_squares(const float *x, float centre, size_t d)
 {
@@ -24,9 +37,7 @@ INLINE double sum_of_squares(const float *x, float centre, size_t d)
     double total = 0;
     for (; i < d; i++)
         total += (double)(x[i] - centre) * (double)(x[i] - centre);
-    for (size_t j = 0; j < LANES; j++)
-        total += (double)lane[j];
-    return total;
+    return with_lanes(total, lane);
 }
 
 INLINE double sum(const float *x, size_t d)
@@ -39,12 +50,10 @@ INLINE double sum(const float *x, size_t d)
     double total = 0;
     for (; i < d; i++)
         total += (double)x[i];
-    for (size_t j = 0; j < LANES; j++)
-        total += (double)lane[j];
-    return total;
+    return with_lanes(total, lane);
 }
 
-/* sum of w dy (x - centre), and of w dy: what the norms' gradients share. */
+/* Of w dy (x - centre), and of w dy: what the norms' gradients share. */
 INLINE double weighted_sum(const float *w, const float *dy, const float *x, float centre, size_t d)
 {
     float lane[LANES] = {0};
@@ -55,9 +64,7 @@ INLINE double weighted_sum(const float *w, const float *dy, const float *x, floa
     double total = 0;
     for (; i < d; i++)
         total += (double)w[i] * (double)dy[i] * (double)(x[i] - centre);
-    for (size_t j = 0; j < LANES; j++)
-        total += (double)lane[j];
-    return total;
+    return with_lanes(total, lane);
 }
 
 INLINE double weighted_total(const float *w, const float *dy, size_t d)
@@ -70,10 +77,10 @@ INLINE double weighted_total(const float *w, const float *dy, size_t d)
     double total = 0;
     for (; i < d; i++)
         total += (double)w[i] * (double)dy[i];
-    for (size_t j = 0; j < LANES; j++)
-        total += (double)lane[j];
-    return total;
+    return with_lanes(total, lane);
 }
+
+/* ---- norms ---- */
 
 /* A norm's n = (x - mean) scale of a row: what its backward form finds on its way, and the weights' gradient needs. */
 typedef struct row_norm {
@@ -93,9 +100,24 @@ MULTIVERSION static void norm_weight_block(float *dw, const float *dy, const flo
 
 static void norm_weight_backward(float *dw, const float *dy, const float *x, const row_norm *of, size_t rows, size_t d)
 {
-    ON_THREADS(rows > 32, schedule(static),
+    ON_THREADS(rows > ROWS_ALONE, schedule(static),
         for (size_t i = 0; i < d; i += COLUMN_BLOCK)
             norm_weight_block(dw + i, dy + i, x + i, of, rows, d, d - i < COLUMN_BLOCK ? d - i : COLUMN_BLOCK);)
+}
+
+/* A norm's backward form of one row. */
+typedef row_norm norm_row_backward(float *dx, const float *dy, const float *x, const float *w, float eps, size_t d);
+
+static void norm_backward(norm_row_backward *row, float *dx, float *dw, const float *dy, const float *x, const float *w,
+                          float eps, size_t rows, size_t d)
+{
+    row_norm *of = mem_new(rows + 1, sizeof *of);
+    ON_THREADS(rows > ROWS_ALONE, schedule(static),
+        for (size_t r = 0; r < rows; r++)
+            of[r] = row(dx + r * d, dy + r * d, x + r * d, w, eps, d);)
+    if (dw)
+        norm_weight_backward(dw, dy, x, of, rows, d);
+    free(of);
 }
 
 MULTIVERSION static void rms_norm_row(float *y, const float *x, const float *w, float eps, size_t d)
@@ -107,7 +129,7 @@ MULTIVERSION static void rms_norm_row(float *y, const float *x, const float *w, 
 
 void rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t d)
 {
-    ON_THREADS(rows > 32, schedule(static),
+    ON_THREADS(rows > ROWS_ALONE, schedule(static),
         for (size_t r = 0; r < rows; r++)
             rms_norm_row(y + r * d, x + r * d, w, eps, d);)
 }
@@ -126,13 +148,7 @@ MULTIVERSION static row_norm rms_norm_row_backward(float *dx, const float *dy, c
 void rms_norm_backward(float *dx, float *dw, const float *dy, const float *x, const float *w, float eps, size_t rows,
                        size_t d)
 {
-    row_norm *of = mem_new(rows + 1, sizeof *of);
-    ON_THREADS(rows > 32, schedule(static),
-        for (size_t r = 0; r < rows; r++)
-            of[r] = rms_norm_row_backward(dx + r * d, dy + r * d, x + r * d, w, eps, d);)
-    if (dw)
-        norm_weight_backward(dw, dy, x, of, rows, d);
-    free(of);
+    norm_backward(rms_norm_row_backward, dx, dw, dy, x, w, eps, rows, d);
 }
 
 MULTIVERSION static void layer_norm_row(float *y, const float *x, const float *w, const float *b, float eps, size_t d)
@@ -145,7 +161,7 @@ MULTIVERSION static void layer_norm_row(float *y, const float *x, const float *w
 
 void layer_norm(float *y, const float *x, const float *w, const float *b, float eps, size_t rows, size_t d)
 {
-    ON_THREADS(rows > 32, schedule(static),
+    ON_THREADS(rows > ROWS_ALONE, schedule(static),
         for (size_t r = 0; r < rows; r++)
             layer_norm_row(y + r * d, x + r * d, w, b, eps, d);)
 }
@@ -166,16 +182,12 @@ MULTIVERSION static row_norm layer_norm_row_backward(float *dx, const float *dy,
 void layer_norm_backward(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, float eps,
                          size_t rows, size_t d)
 {
-    row_norm *of = mem_new(rows + 1, sizeof *of);
-    ON_THREADS(rows > 32, schedule(static),
-        for (size_t r = 0; r < rows; r++)
-            of[r] = layer_norm_row_backward(dx + r * d, dy + r * d, x + r * d, w, eps, d);)
-    if (dw)
-        norm_weight_backward(dw, dy, x, of, rows, d);
+    norm_backward(layer_norm_row_backward, dx, dw, dy, x, w, eps, rows, d);
     if (db)
         add_column_sums(db, dy, rows, d);
-    free(of);
 }
+
+/* ---- rotary embedding ---- */
 
 MULTIVERSION static void rotate_head(float *x, const float *cosine, const float *sine, size_t half)
 {
@@ -275,30 +287,39 @@ MULTIVERSION static void quick_gelu_backward(float *dy, const float *x, size_t n
         dy[i] *= swish_slope(x[i], 1.702f * x[i], 1.702f);
 }
 
+/* u of gelu's (1 + tanh(u)) / 2, which is sigmoid(2 u), and its slope; SQRT_2_PI is the root of 2 / pi. */
+#define SQRT_2_PI 0.7978845608f
+
+INLINE float tanh_argument(float x)
+{
+    return SQRT_2_PI * (x + 0.044715f * x * x * x);
+}
+
+INLINE float tanh_argument_slope(float x)
+{
+    return SQRT_2_PI * (1.0f + 0.134145f * x * x);
+}
+
 MULTIVERSION static void gelu_tanh(float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        float inner = 0.7978845608f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
-        x[i] = x[i] * sigmoid(2.0f * inner); /* (1 + tanh(u)) / 2 = sigmoid(2u) */
-    }
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] * sigmoid(2.0f * tanh_argument(x[i]));
 }
 
 MULTIVERSION static void gelu_tanh_backward(float *dy, const float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        float inner = 0.7978845608f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
-        float slope = 0.7978845608f * (1.0f + 0.134145f * x[i] * x[i]);
-        dy[i] *= swish_slope(x[i], 2.0f * inner, 2.0f * slope);
-    }
+    for (size_t i = 0; i < n; i++)
+        dy[i] *= swish_slope(x[i], 2.0f * tanh_argument(x[i]), 2.0f * tanh_argument_slope(x[i]));
 }
 
+/* x Phi(x), Phi(x) = (1 + erf(x / sqrt(2))) / 2. Not MULTIVERSION: erff is a call for each number. */
 static void gelu(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678f));
 }
 
-/* (x Phi(x))' = Phi(x) + x phi(x), phi the normal density */
+/* (x Phi(x))' = Phi(x) + x phi(x), phi the normal density, 0.39894228 exp(-x^2 / 2) */
 static void gelu_backward(float *dy, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -411,6 +432,8 @@ MULTIVERSION void take_shares_off(float *x, double log_sum, size_t n)
         x[i] = (float)-exp_fast_double((double)x[i] - log_sum);
 }
 
+/* ---- rows added ---- */
+
 MULTIVERSION static void add_block(float *x, const float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -433,7 +456,7 @@ MULTIVERSION static void add_column_block(float *sum, const float *x, size_t row
 
 void add_column_sums(float *sum, const float *x, size_t rows, size_t d)
 {
-    ON_THREADS(rows > 32, schedule(static),
+    ON_THREADS(rows > ROWS_ALONE, schedule(static),
         for (size_t i = 0; i < d; i += COLUMN_BLOCK)
             add_column_block(sum + i, x + i, rows, d, d - i < COLUMN_BLOCK ? d - i : COLUMN_BLOCK);)
 }

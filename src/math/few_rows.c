@@ -1,12 +1,13 @@
 /* few_rows.c: see few_rows.h.
  *
- * Sixteen outputs stand in a vector. Sixteen elements of each of their rows are loaded and transposed in registers, so
- * that one fused step adds an element of all; the matrix is read once, along its rows. A word is four bytes: a float, or
- * two bf16. */
+ * Sixteen outputs, a group, stand in a vector. Sixteen words of each of their rows, a tile, are loaded and transposed
+ * in registers, so that one fused step adds a word of all; the matrix is read once, along its rows. A word is four
+ * bytes: a float, or two bf16. The loops over a group stand in few_rows_group.h. */
 #include "math/few_rows.h"
 
 #include "base/on_threads.h"
 #include "math/bf16.h"
+#include "math/multiversion.h"
 
 void few_rows_interleave(void *to, const void *from, size_t rows, size_t words)
 {
@@ -44,8 +45,7 @@ typedef struct word_product {
 } word_product;
 
 /* c[i] = word i of all sixteen rows; words from `count` on are not there. */
-static inline __attribute__((always_inline)) WITH_F32 void transpose(__m512 c[WIDE], const float *const row[WIDE],
-                                                                     size_t at, size_t count)
+INLINE WITH_F32 void transpose(__m512 c[WIDE], const float *const row[WIDE], size_t at, size_t count)
 {
     __m512 a[WIDE], b[WIDE];
     __mmask16 mask = (__mmask16)((1u << count) - 1);
@@ -72,22 +72,22 @@ static inline __attribute__((always_inline)) WITH_F32 void transpose(__m512 c[WI
 }
 
 /* One step of a chain. */
-static inline __attribute__((always_inline)) WITH_F32 __m512 step_f32(__m512 sum, const float *x, __m512 w)
+INLINE WITH_F32 __m512 step_f32(__m512 sum, const float *x, __m512 w)
 {
     return _mm512_fmadd_ps(_mm512_set1_ps(*x), w, sum);
 }
 
-static inline __attribute__((always_inline)) WITH_BF16 __m512 step_bf16(__m512 sum, const float *x, __m512 w)
+INLINE WITH_BF16 __m512 step_bf16(__m512 sum, const float *x, __m512 w)
 {
     return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_ps(*x), (__m512bh)w);
 }
 
-/* Words ahead that a row's are asked for, into the second level: matrices' rows often lie a power of two apart, where the
- * first level has room for half of sixteen. For the same reason the tiles below begin where a line of it does, so that each
+/* Words ahead that a row's are asked for, into the second level: matrices' rows often lie a power of two apart, where
+ * the first level has room for half of sixteen. For the same reason tiles begin where a line of it does, so that each
  * line is loaded once. Behind a row's end stand those of the next sixteen. */
 enum { AHEAD = 512 };
 
-static inline __attribute__((always_inline)) void ask_for(const float *const row[WIDE], size_t at, size_t words)
+INLINE void ask_for(const float *const row[WIDE], size_t at, size_t words)
 {
     size_t ahead = at + AHEAD < words ? at + AHEAD : at + AHEAD + (WIDE - 1) * words;
     for (size_t i = 0; i < WIDE; i++)
@@ -95,24 +95,42 @@ static inline __attribute__((always_inline)) void ask_for(const float *const row
 }
 
 /* How many words from row[0][at] on lie in one line, at most `left`. */
-static inline size_t words_of_line(const float *at, size_t left)
+INLINE size_t words_of_line(const float *at, size_t left)
 {
     size_t words = WIDE - (uintptr_t)at / sizeof *at % WIDE;
     return left < words ? left : words;
 }
 
-/* Up to this many rows, a tile's words stay in registers. */
-enum { ROWS_BESIDE_TILE = 4 };
+/* Up to this many rows, the loop over a tile's words is unrolled, so that these stay in registers. */
+enum { ROWS_BESIDE_TILE = 3 };
 
-/* A tile's first `count` words, added to the sums of `rows` rows. */
-#define ADD_WORDS(count, step)                                                                                         \
-    for (size_t i = 0; i < (count); i++)                                                                               \
-        for (size_t r = 0; r < rows; r++)                                                                              \
-            sum[r] = step(sum[r], q->x + (t + i) * rows + r, c[i])
+/* Outputs from n on that are there, of sixteen. */
+INLINE size_t outputs_at(const word_product *q, size_t n)
+{
+    return q->p->out - n < WIDE ? q->p->out - n : WIDE;
+}
+
+/* Where the block ends that begins at word k. */
+INLINE size_t block_end(const word_product *q, size_t k)
+{
+    return q->words - k < q->block ? q->words : k + q->block;
+}
+
+INLINE WITH_F32 void clear(__m512 *sum, size_t rows)
+{
+    for (size_t r = 0; r < rows; r++)
+        sum[r] = _mm512_setzero_ps();
+}
+
+/* total += the sums of a block; of the first one they are the totals, since 0 + -0 would be 0. */
+INLINE WITH_F32 void add_block(__m512 *total, const __m512 *sum, size_t rows, bool first)
+{
+    for (size_t r = 0; r < rows; r++)
+        total[r] = first ? sum[r] : _mm512_add_ps(total[r], sum[r]);
+}
 
 /* y[r][n ...] = the totals of `outs` outputs, with their biases. */
-static inline __attribute__((always_inline)) WITH_F32 void put_outputs(const few_rows_product *p, size_t n, size_t outs,
-                                                                       size_t rows, const __m512 *total)
+INLINE WITH_F32 void put_outputs(const few_rows_product *p, size_t n, size_t outs, size_t rows, const __m512 *total)
 {
     __mmask16 there = (__mmask16)((1u << outs) - 1);
     for (size_t r = 0; r < rows; r++) {
@@ -121,77 +139,10 @@ static inline __attribute__((always_inline)) WITH_F32 void put_outputs(const few
     }
 }
 
-/* The outputs n .. n+15, as far as they are there, of `rows` rows. */
-#define DEFINE_GROUP(name, TARGET, step)                                                                               \
-    static inline __attribute__((always_inline)) TARGET void name(const word_product *q, size_t n, size_t rows)        \
-    {                                                                                                                  \
-        const few_rows_product *p = q->p;                                                                              \
-        size_t outs = p->out - n < WIDE ? p->out - n : WIDE;                                                           \
-        const float *row[WIDE];                                                                                        \
-        __m512 total[FEW_ROWS], sum[FEW_ROWS], c[WIDE];                                                                \
-        for (size_t r = 0; r < rows; r++)                                                                              \
-            total[r] = _mm512_setzero_ps();                                                                            \
-        for (size_t i = 0; i < WIDE; i++)                                                                              \
-            row[i] = q->w + (n + (i < outs ? i : outs - 1)) * q->words;                                                \
-        for (size_t k = 0; k < q->words; k += q->block) {                                                              \
-            size_t end = q->words - k < q->block ? q->words : k + q->block;                                            \
-            for (size_t r = 0; r < rows; r++)                                                                          \
-                sum[r] = _mm512_setzero_ps();                                                                          \
-            for (size_t t = k, count; t < end; t += count) {                                                           \
-                count = words_of_line(row[0] + t, end - t);                                                            \
-                if (count == WIDE) {                                                                                   \
-                    ask_for(row, t, q->words);                                                                         \
-                    transpose(c, row, t, WIDE);                                                                        \
-                    if (rows <= ROWS_BESIDE_TILE) {                                                                    \
-                        ADD_WORDS(WIDE, step);                                                                         \
-                    } else {                                                                                           \
-                        _Pragma("GCC unroll 1") ADD_WORDS(WIDE, step);                                                 \
-                    }                                                                                                  \
-                } else {                                                                                               \
-                    transpose(c, row, t, count);                                                                       \
-                    _Pragma("GCC unroll 1") ADD_WORDS(count, step);                                                    \
-                }                                                                                                      \
-            }                                                                                                          \
-            for (size_t r = 0; r < rows; r++)                                                                          \
-                total[r] = k ? _mm512_add_ps(total[r], sum[r]) : sum[r];                                               \
-        }                                                                                                              \
-        put_outputs(p, n, outs, rows, total);                                                                          \
-    }
-
-/* The outputs first .. end - 1, sixteen at a time. */
-#define DEFINE_RANGE(name, TARGET)                                                                                     \
-    TARGET static void name##_range(const word_product *q, size_t first, size_t end)                                   \
-    {                                                                                                                  \
-        for (size_t n = first; n < end; n += WIDE)                                                                     \
-            switch (q->p->rows) {                                                                                      \
-            case 1: name(q, n, 1); break;                                                                              \
-            case 2: name(q, n, 2); break;                                                                              \
-            case 3: name(q, n, 3); break;                                                                              \
-            case 4: name(q, n, 4); break;                                                                              \
-            case 5: name(q, n, 5); break;                                                                              \
-            case 6: name(q, n, 6); break;                                                                              \
-            case 7: name(q, n, 7); break;                                                                              \
-            case 8: name(q, n, 8); break;                                                                              \
-            case 9: name(q, n, 9); break;                                                                              \
-            case 10: name(q, n, 10); break;                                                                            \
-            case 11: name(q, n, 11); break;                                                                            \
-            case 12: name(q, n, 12); break;                                                                            \
-            case 13: name(q, n, 13); break;                                                                            \
-            case 14: name(q, n, 14); break;                                                                            \
-            case 15: name(q, n, 15); break;                                                                            \
-            default: name(q, n, FEW_ROWS); break;                                                                      \
-            }                                                                                                          \
-    }
-
-DEFINE_GROUP(group_f32, WITH_F32, step_f32)
-DEFINE_RANGE(group_f32, WITH_F32)
-DEFINE_GROUP(group_bf16, WITH_BF16, step_bf16)
-DEFINE_RANGE(group_bf16, WITH_BF16)
-
 /* ---- matrices as their files have them ---- */
 
-/* Elements of each of sixteen rows that are widened at a time: whole blocks of every dtype, 17 KB of floats. The rows of such
- * a piece stand a line further apart, so that they lie in different sets of the cache. */
+/* Elements of each of sixteen rows that are widened at a time: whole blocks of every dtype, 17 KB of floats. The rows of
+ * such a piece stand a line further apart, so that they lie in different sets of the cache. */
 enum { PIECE = 256, APART = PIECE + WIDE };
 
 /* Sixteen rows of a file's matrix, and how to read them. */
@@ -211,7 +162,8 @@ static stored_rows open_rows(const few_rows_product *p, size_t n, size_t outs)
     return s;
 }
 
-/* Asks for the piece after the next: behind a row's end, where rows stand in order, for the next sixteen's. No address is wrong. */
+/* Asks for the piece after the next: behind a row's end, where rows stand in order, for the next sixteen's. An address
+ * that is nothing's does no harm. */
 static void ask_for_piece(const stored_rows *s, size_t row, size_t begin, size_t bytes)
 {
     size_t ahead = begin + 2 * bytes < s->bytes ? begin + 2 * bytes : begin + 2 * bytes + (WIDE - 1) * s->bytes;
@@ -243,46 +195,46 @@ static void widen_piece_bf16(float *piece, const stored_rows *s, size_t first, s
         bf16_round((uint16_t *)(void *)(piece + i * APART), wide + i * APART, count);
 }
 
-/* As DEFINE_GROUP's; `each` elements stand in a word. */
-#define DEFINE_STORED_GROUP(name, TARGET, step, widen, each)                                                           \
-    static inline __attribute__((always_inline)) TARGET void name(const word_product *q, size_t n, size_t rows)        \
+/* ---- sixteen outputs at a time ---- */
+
+#define NUMBER f32
+#define TARGET WITH_F32
+#define EACH 1
+#include "math/few_rows_group.h"
+#define NUMBER bf16
+#define TARGET WITH_BF16
+#define EACH 2
+#include "math/few_rows_group.h"
+
+/* The outputs first .. end - 1 of all rows, whose number becomes a constant of a group. */
+#define DEFINE_RANGE(name, TARGET)                                                                                     \
+    TARGET static void name##_range(const word_product *q, size_t first, size_t end)                                   \
     {                                                                                                                  \
-        const few_rows_product *p = q->p;                                                                              \
-        size_t outs = p->out - n < WIDE ? p->out - n : WIDE;                                                           \
-        stored_rows from = open_rows(p, n, outs);                                                                      \
-        _Alignas(64) float piece[WIDE * APART];                                                                        \
-        const float *row[WIDE];                                                                                        \
-        __m512 total[FEW_ROWS], sum[FEW_ROWS], c[WIDE];                                                                \
-        for (size_t r = 0; r < rows; r++)                                                                              \
-            total[r] = _mm512_setzero_ps();                                                                            \
-        for (size_t i = 0; i < WIDE; i++)                                                                              \
-            row[i] = piece + i * APART;                                                                                \
-        for (size_t k = 0; k < q->words; k += q->block) {                                                              \
-            size_t end = q->words - k < q->block ? q->words : k + q->block;                                            \
-            for (size_t r = 0; r < rows; r++)                                                                          \
-                sum[r] = _mm512_setzero_ps();                                                                          \
-            for (size_t begin = k, words; begin < end; begin += words) {                                               \
-                words = end - begin < PIECE / each ? end - begin : PIECE / each;                                       \
-                widen(piece, &from, begin * each, words * each);                                                       \
-                for (size_t t = begin; t < begin + words; t += WIDE) {                                                 \
-                    transpose(c, row, t - begin, WIDE);                                                                \
-                    if (rows <= ROWS_BESIDE_TILE) {                                                                    \
-                        ADD_WORDS(WIDE, step);                                                                         \
-                    } else {                                                                                           \
-                        _Pragma("GCC unroll 1") ADD_WORDS(WIDE, step);                                                 \
-                    }                                                                                                  \
-                }                                                                                                      \
+        for (size_t n = first; n < end; n += WIDE)                                                                     \
+            switch (q->p->rows) {                                                                                      \
+            case 1: name(q, n, 1); break;                                                                              \
+            case 2: name(q, n, 2); break;                                                                              \
+            case 3: name(q, n, 3); break;                                                                              \
+            case 4: name(q, n, 4); break;                                                                              \
+            case 5: name(q, n, 5); break;                                                                              \
+            case 6: name(q, n, 6); break;                                                                              \
+            case 7: name(q, n, 7); break;                                                                              \
+            case 8: name(q, n, 8); break;                                                                              \
+            case 9: name(q, n, 9); break;                                                                              \
+            case 10: name(q, n, 10); break;                                                                            \
+            case 11: name(q, n, 11); break;                                                                            \
+            case 12: name(q, n, 12); break;                                                                            \
+            case 13: name(q, n, 13); break;                                                                            \
+            case 14: name(q, n, 14); break;                                                                            \
+            case 15: name(q, n, 15); break;                                                                            \
+            default: name(q, n, FEW_ROWS); break;                                                                      \
             }                                                                                                          \
-            for (size_t r = 0; r < rows; r++)                                                                          \
-                total[r] = k ? _mm512_add_ps(total[r], sum[r]) : sum[r];                                               \
-        }                                                                                                              \
-        put_outputs(p, n, outs, rows, total);                                                                          \
     }
 
-DEFINE_STORED_GROUP(stored_f32, WITH_F32, step_f32, widen_piece_f32, 1)
-DEFINE_RANGE(stored_f32, WITH_F32)
-DEFINE_STORED_GROUP(stored_bf16, WITH_BF16, step_bf16, widen_piece_bf16, 2)
-DEFINE_RANGE(stored_bf16, WITH_BF16)
+DEFINE_RANGE(group_f32, WITH_F32)
+DEFINE_RANGE(group_bf16, WITH_BF16)
+DEFINE_RANGE(stored_group_f32, WITH_F32)
+DEFINE_RANGE(stored_group_bf16, WITH_BF16)
 
 enum {
     OUTPUTS = 64,          /* that a thread takes at a time */
@@ -309,12 +261,12 @@ void few_rows_bf16(const few_rows_product *p)
 
 void few_rows_stored_f32(const few_rows_product *p)
 {
-    share_out(&(word_product){p, p->x, NULL, p->in, p->block}, stored_f32_range);
+    share_out(&(word_product){p, p->x, NULL, p->in, p->block}, stored_group_f32_range);
 }
 
 void few_rows_stored_bf16(const few_rows_product *p)
 {
-    share_out(&(word_product){p, p->x, NULL, p->in / 2, p->block / 2 + p->block % 2}, stored_bf16_range);
+    share_out(&(word_product){p, p->x, NULL, p->in / 2, p->block / 2 + p->block % 2}, stored_group_bf16_range);
 }
 
 #else

@@ -55,7 +55,7 @@ MULTIVERSION static void merge_tile(float *w, const float *left, const float *ri
     float packed[TILE_RANK][TILE] = {0};
     for (size_t r = 0; r < rank; r++)
         memcpy(packed[r], right + r * in, n * sizeof *right);
-    if (n == TILE)
+    if (n == TILE) /* a constant, by which the row is vectorised to its end */
         for (size_t i = 0; i < rows; i++)
             merge_row(w + i * in, left + i * left_rank, packed, rank, TILE);
     else
