@@ -5,7 +5,8 @@
  *             norm_row(y + r * d, x + r * d, d);)
  *
  * Why not `#pragma omp parallel for if (rows > 32)`: GCC's OpenMP makes a team of one thread as it makes any other, with memory from
- * malloc and a call of the kernel at its end. A small model's layers have many short loops: it was a fifth of their time. */
+ * malloc and a call of the kernel at its end. A small model's layers have many short loops: it was a fifth of their time.
+ * (A loop with directives inside cannot be written so: a macro's arguments have none.) */
 #ifndef BASE_ON_THREADS_H
 #define BASE_ON_THREADS_H
 

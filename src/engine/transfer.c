@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/interrupt.h"
+#include "base/on_threads.h"
 #include "base/process.h"
 #include "engine/layer.h"
 #include "engine/transfer_block.h"
@@ -280,10 +281,10 @@ static pb_status read_layer(transfer_walk *w, size_t layer, pb_error *err)
     bool bf16 = from[PART_O].bf16 != NULL;
     size_t part = d * (bf16 ? sizeof(uint16_t) : sizeof(float));
     const char *o = bf16 ? (const char *)from[PART_O].bf16 : (const char *)from[PART_O].f32;
-#pragma omp parallel for if (D * d * H > 100000)
-    for (size_t h = 0; h < H; h++)
-        for (size_t n = 0; n < D; n++)
-            memcpy((char *)w->o + (h * D + n) * part, o + (n * H + h) * part, part);
+    ON_THREADS(D * d * H > 100000, schedule(static),
+        for (size_t h = 0; h < H; h++)
+            for (size_t n = 0; n < D; n++)
+                memcpy((char *)w->o + (h * D + n) * part, o + (n * H + h) * part, part);)
     w->layer.work->loading += clock_now() - begin;
     return PB_OK;
 }
