@@ -196,15 +196,11 @@ static pb_status project(const transfer_walk *w, source_block *s, pb_error *err)
             memcpy(s->values + (h * n + j) * d, row + h * d, d * sizeof *row);
     }
     double begin = clock_now();
-#pragma omp parallel for schedule(dynamic) if (n * d * c->d_model > 100000)
-    for (size_t h = 0; h < c->heads; h++) {
-        pb_error failure;
-        pb_status one = project_head(w, s, h, &failure);
-        if (one) {
-#pragma omp critical
-            status = fail(err, one, "%s", failure.message);
-        }
-    }
+    ON_THREADS(n * d * c->d_model > 100000, schedule(dynamic),
+        for (size_t h = 0; h < c->heads; h++) {
+            pb_error failure;
+            tell_failure(&status, err, project_head(w, s, h, &failure), &failure);
+        })
     k->work->products += clock_now() - begin;
     k->work->flop += 2.0 * (double)(n * c->d_model) * (double)(c->heads * d);
     return status;

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/meter.h"
+#include "base/on_threads.h"
 #include "math/matmul.h"
 
 enum {
@@ -42,10 +43,7 @@ pb_status rows_in_parts(rows_part part, const void *job, size_t rows, pb_error *
         pb_status one = left ? part(job, first, left < most ? left : most, &failure) : PB_OK;
         if (helps)
             meter_stop();
-        if (one) {
-#pragma omp critical(rows_in_parts)
-            *err = failure, status = one;
-        }
+        tell_failure(&status, err, one, &failure);
     }
     for (size_t i = 1; helpers && i < threads; i++)
         meter_add_help(&helpers[i]);

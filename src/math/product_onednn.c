@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/on_threads.h"
 #include "math/elementwise.h"
 #include "math/matmul.h"
 
@@ -212,16 +213,13 @@ static pb_status multiply_tiles(const product *p, pb_error *err)
 {
     size_t across = (p->columns + TILE_COLUMNS - 1) / TILE_COLUMNS, down = (p->rows + TILE_ROWS - 1) / TILE_ROWS;
     pb_status status = PB_OK;
-    /* always in parallel, even for one tile: inside, the library works on one thread */
-#pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < across * down; i++) {
-        pb_error failure;
-        pb_status one = multiply_tile(p, i / across * TILE_ROWS, i % across * TILE_COLUMNS, &failure);
-        if (one) {
-#pragma omp critical
-            status = fail(err, one, "%s", failure.message);
-        }
-    }
+    /* on threads, even for one tile: inside, the library works on one */
+    ON_THREADS(true, schedule(dynamic),
+        for (size_t i = 0; i < across * down; i++) {
+            pb_error failure;
+            pb_status one = multiply_tile(p, i / across * TILE_ROWS, i % across * TILE_COLUMNS, &failure);
+            tell_failure(&status, err, one, &failure);
+        })
     return status;
 }
 
