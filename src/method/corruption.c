@@ -1,16 +1,13 @@
-/* corruption.c: see corruption.h. */
+/* corruption.c: see corruption.h. What is to be made wrong is parsed, prepared for the question, and applied sample by sample. */
 #include "method/corruption.h"
 
-#include <dirent.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "base/npy.h"
+#include "method/corruption_parts.h"
 
 /* ---- parsing ---- */
 
@@ -101,107 +98,11 @@ static pb_status prepare_swap(corruption *c, const question *q, const span *s, p
     return PB_OK;
 }
 
-/* Sums over the embedding rows of one data set row's constraint tokens. */
-typedef struct moments {
-    double sum, squares, n;
-} moments;
-
-static void add_row(moments *m, const float *row, size_t D)
-{
-    for (size_t i = 0; i < D; i++) {
-        m->sum += (double)row[i];
-        m->squares += (double)row[i] * (double)row[i];
-    }
-    m->n += (double)D;
-}
-
-/* The constraint texts of a data set row, as given or cut out of the question by start and end. */
-static size_t row_constraints(const json_t *row, const char **texts, size_t most)
-{
-    size_t count = 0, i;
-    const json_t *constraint;
-    json_array_foreach(json_object_get(row, "constraints"), i, constraint)
-    {
-        const char *text = json_string_value(json_object_get(constraint, "text"));
-        if (text && *text && count < most)
-            texts[count++] = text;
-    }
-    return count;
-}
-
-/* A data set's prompt that cannot be built is told with its line. */
-static pb_status build_dataset_prompt(prompt *p, const question *q, const prompt_request *request, const char *name,
-                                      pb_error *err)
-{
-    pb_error why;
-    if (prompt_build(p, q->model->tokenizer, request, &why) == PB_OK)
-        return PB_OK;
-    return fail(err, why.code, "%s: %s", name, why.message);
-}
-
-static pb_status add_dataset_row(moments *m, const question *q, const json_t *row, const char *name, pb_error *err)
-{
-    enum { MOST = 16 };
-    const char *texts[MOST], *asked = NULL;
-    TRY(json_get_text(row, "question", &asked, name, err));
-    size_t count = row_constraints(row, texts, MOST);
-    if (!asked || count == 0)
-        return PB_OK;
-    prompt p;
-    prompt_request request = {.question = asked, .template_name = "plain", .constraints = texts,
-                              .constraint_count = count, .image_token = -1};
-    TRY(build_dataset_prompt(&p, q, &request, name, err));
-    size_t D = q->model->decoder.config.d_model;
-    float *e = mem_new(D, sizeof *e);
-    pb_status status = PB_OK;
-    for (size_t i = 0; i < p.constraint_count && !status; i++)
-        for (size_t j = 0; j < p.constraints[i].count && !status; j++) {
-            status = decoder_embed(&q->model->decoder, &p.ids[p.constraints[i].positions[j]], 1, e, err);
-            add_row(m, e, D);
-        }
-    free(e);
-    prompt_free(&p);
-    return status;
-}
-
-/* The standard deviation over all elements of the embeddings of a data set's constraint tokens (n - 1, as ROME's
- * torch.std). */
-static pb_status dataset_sd(const question *q, const char *path, double *sd, pb_error *err)
-{
-    file_map map;
-    moments m = {0};
-    size_t line = 1;
-    TRY(file_map_copy(&map, path, err));
-    pb_status status = PB_OK;
-    const char *text = (const char *)map.data, *end = text + map.size;
-    for (const char *next; text && text < end && !status; text = next, line++) {
-        const char *stop = memchr(text, '\n', (size_t)(end - text));
-        next = stop ? stop + 1 : end;
-        size_t length = (size_t)((stop ? stop : end) - text);
-        if (length == 0 || (length == 1 && *text == '\r'))
-            continue;
-        char name[512];
-        json_t *row;
-        snprintf(name, sizeof name, "%s: line %zu", path, line);
-        status = json_parse_object(&row, text, length, name, err);
-        if (!status) {
-            status = add_dataset_row(&m, q, row, name, err);
-            json_decref(row);
-        }
-    }
-    file_map_close(&map);
-    if (!status && m.n < 2)
-        status = fail(err, PB_EINVAL, "%s: holds no questions with constraints", path);
-    if (!status)
-        *sd = sqrt((m.squares - m.sum * m.sum / m.n) / (m.n - 1));
-    return status;
-}
-
 static pb_status prepare_noise(corruption *c, const question *q, pb_error *err)
 {
     double sd = 1;
     if (c->argument)
-        TRY(dataset_sd(q, c->argument, &sd, err));
+        TRY(corruption_dataset_sd(q, c->argument, &sd, err));
     else if (c->in_sd)
         TRY(decoder_embedding_sd(&q->model->decoder, &sd, err));
     c->amount *= sd;
@@ -214,63 +115,10 @@ static pb_status rows_try(corruption *c, const question *q, pb_error *err)
                    "another picture's rows", err);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Paths of the regular files in a folder, by name; hidden ones are left out. */
-static pb_status list_files(const char *directory, char ***paths, size_t *count, pb_error *err)
-{
-    DIR *d = opendir(directory);
-    *paths = NULL;
-    *count = 0;
-    if (!d)
-        return fail(err, PB_EIO, "%s: is not a folder that can be read", directory);
-    for (struct dirent *entry; (entry = readdir(d));) {
-        char *path = path_join(directory, entry->d_name);
-        if (entry->d_name[0] == '.' || !file_exists(path)) {
-            free(path);
-            continue;
-        }
-        *paths = mem_resize(*paths, *count + 1, sizeof **paths);
-        (*paths)[(*count)++] = path;
-    }
-    closedir(d);
-    if (*count)
-        qsort(*paths, *count, sizeof **paths, by_name);
-    return PB_OK;
-}
-
-/* rows = mean over the files' rows. */
-static pb_status mean_rows(const question *q, char *const *paths, size_t count, float *rows, pb_error *err)
-{
-    size_t n = q->prompt.image_count * q->model->decoder.config.d_model;
-    double *sum = mem_new(n, sizeof *sum);
-    pb_status status = PB_OK;
-    for (size_t f = 0; f < count && !status; f++) {
-        status = question_encode_file(q, paths[f], rows, err);
-        for (size_t i = 0; i < n; i++)
-            sum[i] += (double)rows[i];
-    }
-    for (size_t i = 0; i < n; i++)
-        rows[i] = (float)(sum[i] / (double)count);
-    free(sum);
-    return status;
-}
-
 static pb_status prepare_mean(corruption *c, const question *q, pb_error *err)
 {
-    char **paths;
-    size_t count;
     TRY(rows_try(c, q, err));
-    TRY(list_files(c->argument, &paths, &count, err));
-    pb_status status = count ? mean_rows(q, paths, count, c->rows, err)
-                             : fail(err, PB_EINVAL, "%s: holds no pictures", c->argument);
-    for (size_t i = 0; i < count; i++)
-        free(paths[i]);
-    free(paths);
-    return status;
+    return corruption_mean_rows(q, c->argument, c->rows, err);
 }
 
 static pb_status prepare_rowmean(corruption *c, const question *q, pb_error *err)
