@@ -1,7 +1,7 @@
-/* attention_tile.h: the inner loops of attention.c, which includes this once for every shape of a tile: HELD queries by
- * two vectors of VECTOR floats are held in registers. Both end the functions' names: score_tile_16x8, mix_tile_8x4.
- * Scores and mixes are functions of their own, not part of who calls them: there the loop's pointers do not fit into
- * registers, which took 5 % longer. */
+/* attention_tile.h: the inner loops of attention, which attention_inner.h includes once for every shape of a tile: HELD
+ * queries by two vectors of VECTOR floats are held in registers. Both end the functions' names: score_tile_16x8,
+ * mix_tile_8x4. Scores and mixes are functions of their own, not part of who calls them: there the loop's pointers do not
+ * fit into registers, which took 5 % longer. */
 
 #define CAT_(name, vector, held) name##_##vector##x##held
 #define CAT(name, vector, held) CAT_(name, vector, held)
