@@ -157,16 +157,19 @@ static void find_duplicate(import_job *j, const import_row *r, const char *id, m
     buffer_free(&key);
 }
 
-/* The row's id, or one behind it that no row before has. free() */
+/* The row's id, or one behind it that no row before has: the first that is free, looked for from where it was found last. free() */
 static char *own_id(import_job *j, const char *id)
 {
     buffer own = {0};
+    json_int_t n = json_integer_value(json_object_get(j->ids, id));
     buffer_text(&own, id);
-    for (size_t n = 2; json_object_get(j->ids, own.data); n++) {
+    for (; json_object_get(j->ids, own.data); n++) {
         buffer_free(&own);
-        buffer_printf(&own, "%s-%zu", id, n);
+        buffer_printf(&own, "%s-%" JSON_INTEGER_FORMAT, id, n);
     }
-    json_object_set_new(j->ids, own.data, json_true());
+    if (n)
+        json_object_set_new(j->ids, id, json_integer(n));
+    json_object_set_new(j->ids, own.data, json_integer(2));
     return own.data;
 }
 

@@ -53,7 +53,7 @@ typedef struct import_job {
     const char *to;        /* the output */
     char *to_folder;
     file_writer out;
-    json_t *ids, *asked;   /* of the rows so far: {id: true}, {what is asked: id} */
+    json_t *ids, *asked;   /* of the rows so far: {id: what to try behind it first}, {what is asked: id} */
 } import_job;
 
 typedef pb_status import_read(import_job *j, const char *text, size_t size, pb_error *err);

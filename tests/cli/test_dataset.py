@@ -144,6 +144,12 @@ class Json(DatasetTest):
         self.assertEqual(rows[1]["answers"], ["France", "in France"])
         self.assertNotIn("marked", rows[6])
 
+    def test_ids_that_come_again(self):
+        """Each gets the first that is free behind it; many of them take no longer than others."""
+        ids = ["a", "a-2", "a", "a", "a-3", "a-2"] + 50_000 * ["a"]
+        _, rows = self.imported(self.write("ids.jsonl", "".join(json.dumps({"id": id}) + "\n" for id in ids)), timeout=60)
+        self.assertEqual([row["id"] for row in rows[:8]], ["a", "a-2", "a-3", "a-4", "a-3-2", "a-2-2", "a-5", "a-6"])
+
     def test_importing_again_changes_nothing(self):
         for file in ("known.csv", "movies.csv", "known_1000.json", "lines.jsonl"):
             first, _ = self.imported(file)
