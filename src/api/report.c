@@ -107,12 +107,12 @@ static pb_status write_failures(const pb_report *r, const file_set *set, pb_erro
     buffer scores = {0}, layers = {0};
     size_t figures = 0;
     pb_status status = PB_OK;
-    failure_csv_open(&scores, &layers);
+    failure_csv_open(r->count, &scores, &layers);
     for (size_t i = 0; i < r->count && !status; i++) {
         buffer figure = {0}, name = {0};
         if (!r->has_failure[i])
             continue;
-        failure_csv(&r->failures[i], r->summaries[i].label, &scores, &layers);
+        failure_csv(&r->failures[i], r->count > 1 ? r->summaries[i].label : NULL, &scores, &layers);
         failure_svg(&r->failures[i], &figure);
         if (++figures == 1)
             buffer_text(&name, "failure.svg");

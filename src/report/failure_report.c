@@ -206,10 +206,19 @@ void failure_layers_name(const failure_report *r, buffer *out)
         run_name(r, &r->failure.runs[r->failure.chosen], out);
 }
 
-void failure_csv_open(buffer *scores, buffer *layers)
+void failure_csv_open(size_t stores, buffer *scores, buffer *layers)
 {
-    csv_fields(scores, "store,signal,half,relation,layers,questions,right,wrong,subjects,auroc,low,high,verdict");
-    csv_fields(layers, "store,layers,auroc,chosen");
+    buffer_text(scores, "signal,half,relation,layers,questions,right,wrong,subjects,auroc,low,high,verdict");
+    buffer_text(layers, "layers,auroc,chosen");
+    csv_fields(scores, stores > 1 ? ",store" : "");
+    csv_fields(layers, stores > 1 ? ",store" : "");
+}
+
+static void end_line(buffer *out, const char *label)
+{
+    if (label)
+        csv_text(out, label);
+    csv_end(out);
 }
 
 static void add_scores(const failure_report *r, const char *label, buffer *out)
@@ -218,7 +227,6 @@ static void add_scores(const failure_report *r, const char *label, buffer *out)
     failure_layers_name(r, &layers);
     for (size_t i = 0; i < r->failure.count; i++) {
         const failure_score *s = &r->failure.scores[i];
-        csv_text(out, label);
         csv_text(out, failure_signal_name(s->signal));
         csv_text(out, failure_half_name(s->half));
         csv_text(out, s->relation);
@@ -231,7 +239,7 @@ static void add_scores(const failure_report *r, const char *label, buffer *out)
         csv_number(out, s->auroc.low);
         csv_number(out, s->auroc.high);
         csv_text(out, failure_verdict(s));
-        csv_end(out);
+        end_line(out, label);
     }
     buffer_free(&layers);
 }
@@ -242,11 +250,10 @@ void failure_csv(const failure_report *r, const char *label, buffer *scores, buf
     for (size_t i = 0; i < r->failure.run_count; i++) {
         buffer name = {0};
         run_name(r, &r->failure.runs[i], &name);
-        csv_text(layers, label);
         csv_text(layers, name.data);
         csv_number(layers, r->failure.runs[i].auroc);
         csv_count(layers, (long)i == r->failure.chosen);
-        csv_end(layers);
+        end_line(layers, label);
         buffer_free(&name);
     }
 }

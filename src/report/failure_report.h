@@ -4,7 +4,7 @@
  *     bool any;
  *     TRY(failure_of_store(&r, &any, s, err));
  *     if (any) {
- *         failure_csv(&r, "", &scores, &layers);   // rows of failure.csv and failure_layers.csv
+ *         failure_csv(&r, NULL, &scores, &layers);   // rows of failure.csv and failure_layers.csv
  *         failure_svg(&r, &svg);                   // failure.svg
  *         failure_section(&r, &page);              // <section> of a page, its figure inside
  *         failure_report_free(&r);
@@ -40,8 +40,9 @@ void failure_report_free(failure_report *r);
 /* "16-17" of the layers that were chosen, "16" of one; nothing where none were. */
 void failure_layers_name(const failure_report *r, buffer *out);
 
-/* failure.csv and failure_layers.csv (docs/formats.md): their headers, and a store's rows under its label. */
-void failure_csv_open(buffer *scores, buffer *layers);
+/* failure.csv and failure_layers.csv (docs/formats.md): their headers, and a store's rows. label: of several stores which one it is;
+ * NULL of one, as its tables depend on the work alone. */
+void failure_csv_open(size_t stores, buffer *scores, buffer *layers);
 void failure_csv(const failure_report *r, const char *label, buffer *scores, buffer *layers);
 
 /* The ROC curves and the areas by layer, side by side in one <g> at (x, y) and so wide; returns its height. */

@@ -35,11 +35,11 @@ def store_of(case, method="flow", **options):
 
 
 class FailureTables(ProgramTest):
-    def report(self, *contents, **kwargs):
+    def report(self, *contents, named="store-{}.db", **kwargs):
         paths = []
         for i, content in enumerate(contents):
             (self.folder / "store.json").write_text(json.dumps(content))
-            paths.append(self.folder / f"store-{i}.db")
+            paths.append(self.folder / named.format(i))
             paths[-1].unlink(missing_ok=True)
             subprocess.run([os.environ["STORE_OF_JSON"], self.folder / "store.json", paths[-1]], check=True)
         out = self.folder / f"out-{int(self.out.name[4:]) + 1}"
@@ -91,6 +91,16 @@ class FailureTables(ProgramTest):
         self.report(store_of(CASES[0], "ask", max_tokens=16), store_of(CASES[1], "ask", max_tokens=8))
         self.assertEqual(len({row["store"] for row in self.table("failure.csv")}), 2)
         self.assertTrue((self.out / "failure.svg").exists() and (self.out / "failure-2.svg").exists())
+        for name in ("failure.csv", "failure_layers.csv"):
+            self.assertEqual((self.out / name).read_text().split("\n")[0].split(",")[-1], "store")
+
+    def test_the_store_s_name_is_not_in_it(self):
+        """Tables are of the work, whatever the file is called in which it lies."""
+        tables = []
+        for name in ("a.db", "b.db"):
+            self.report(store_of(CASES[0]), named=name)
+            tables.append([(self.out / table).read_bytes() for table in ("failure.csv", "failure_layers.csv")])
+        self.assertEqual(*tables)
 
     def test_where_nothing_can_be_said(self):
         for other in ({"id": None, "text": "Lisbon", "tokens": "first"}, {"id": 7, "text": None, "tokens": "first"},
