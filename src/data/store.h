@@ -22,6 +22,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -37,6 +38,15 @@ typedef struct store_about {
     const json_t *dataset; /* {"rows": n, "digest": "..."} of all its rows, those beyond --limit too; what else it says, where
                             * it lies, is kept as it first was, and not compared */
 } store_about;
+
+/* Where its draws start: the option "seed", all of its 64 bits. */
+static inline uint64_t store_seed(const store_about *about)
+{
+    const json_t *seed = json_object_get(about->options, "seed");
+    if (json_is_integer(seed))
+        return (uint64_t)json_integer_value(seed);
+    return json_is_real(seed) ? (uint64_t)json_real_value(seed) : 0;
+}
 
 /* What tells one work from another, as JSON: {"method", "model", "options", "dataset": {"rows", "digest"}}. A new reference. */
 json_t *store_identity(const store_about *about);

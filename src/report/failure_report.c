@@ -166,7 +166,7 @@ pb_status failure_of_store(failure_report *out, bool *any, store *s, pb_error *e
     *any = true;
     out->why = why_not(&c);
     out->layer_count = out->why ? 0 : c.layer_count;
-    out->failure = judge(&c, out->layer_count, (uint64_t)json_number_value(json_object_get(about->options, "seed")));
+    out->failure = judge(&c, out->layer_count, store_seed(about));
     out->unknown = c.unknown;
     out->layers = c.layers;
     out->texts = c.texts;

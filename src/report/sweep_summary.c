@@ -42,22 +42,13 @@ static size_t number_in(const json_t *object, const char *key, size_t otherwise)
     return json_is_number(number) && json_number_value(number) >= 0 ? (size_t)json_number_value(number) : otherwise;
 }
 
-/* A seed may have all of its 64 bits. */
-static uint64_t seed_of(const store_about *about)
-{
-    const json_t *seed = json_object_get(about->options, "seed");
-    if (json_is_integer(seed))
-        return (uint64_t)json_integer_value(seed);
-    return json_is_real(seed) ? (uint64_t)json_real_value(seed) : 0;
-}
-
 static void open_summary(sweep_summary *s, store *from, const char *path, const sweep_groups *groups)
 {
     *s = (sweep_summary){.path = mem_text(path), .label = mem_text(path_base(path)), .about = store_of(from)};
     s->model_layers = number_in(s->about->model, "layers", 0);
     s->rows = mem_new(1, sizeof *s->rows);
     s->rows->by = groups->by ? groups->by : "kind";
-    s->rows->seed = seed_of(s->about);
+    s->rows->seed = store_seed(s->about);
     s->rows->path = s->path;
 }
 
