@@ -99,7 +99,7 @@ static void add_meaning(buffer *out, const failure_report *r)
                       r->failure.left_out, r->unknown);
 }
 
-void failure_section(const failure_report *r, buffer *out)
+static void add_section(buffer *out, const failure_report *r)
 {
     buffer_text(out, "<section id=\"failure\">\n<h2>Can it be told that an answer is wrong?</h2>\n");
     add_figure(out, r);
@@ -107,4 +107,18 @@ void failure_section(const failure_report *r, buffer *out)
     add_fit(out, r);
     add_meaning(out, r);
     buffer_text(out, "</section>\n");
+}
+
+void failures_sections(const failure_report *r, const sweep_summary *s, size_t count, buffer *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!r[i].any)
+            continue;
+        if (count > 1) {
+            buffer_text(out, "<h2 class=\"of-store\">");
+            html_safe(out, s[i].label);
+            buffer_text(out, "</h2>\n");
+        }
+        add_section(out, &r[i]);
+    }
 }

@@ -53,8 +53,8 @@ void sweep_page_html(const sweep_page *p, buffer *out)
     add_figures(out, p);
     if (p->contrast)
         sweep_page_depths(out, p->contrast);
-    if (p->failure)
-        buffer_add(out, p->failure->data, p->failure->size);
+    if (p->failures)
+        failures_sections(p->failures, p->summaries, p->count, out);
     add_foot(&tail);
     buffer_text(&tail, "<script>\n");
     buffer_text(&tail, sweep_page_js);

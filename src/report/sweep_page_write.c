@@ -82,12 +82,12 @@ static pb_status add_files(const sweep_page *p, const file_set *set, pb_error *e
 }
 
 pb_status sweep_page_write(const sweep_summary *s, size_t count, store *const *stores, const sweep_contrast *c,
-                           const buffer *failure, const file_set *set, pb_error *err)
+                           const failure_report *f, const file_set *set, pb_error *err)
 {
     question_list *lists = mem_new(count, sizeof *lists);
     sweep_figures figures;
     sweep_figures_make(&figures, s, count, c);
-    sweep_page page = {.summaries = s, .lists = lists, .count = count, .contrast = c, .figures = &figures, .failure = failure};
+    sweep_page page = {.summaries = s, .lists = lists, .count = count, .contrast = c, .figures = &figures, .failures = f};
     pb_status status = fill_lists(lists, s, count, stores, err);
     if (!status)
         status = add_files(&page, set, err);

@@ -53,7 +53,8 @@ static void add_row(sweep_rows *r, const store_result *result)
 {
     const store_question *q = &result->question;
     sweep_row row = {.done = result->status && strcmp(result->status, STORE_DONE) == 0, .group = SWEEP_NONE, .clean = NAN,
-                     .corrupted = NAN, .correct = -1, .subject_name = mem_text(store_subject(q)), .group_name = group_of(r->by, q)};
+                     .corrupted = NAN, .correct = -1, .subject_name = mem_text(store_subject(q)), .group_name = group_of(r->by, q),
+                     .relation = mem_text(q->relation)};
     if (result->status) {
         row.clean = result->clean_prob;
         row.corrupted = result->corrupted_prob;
@@ -219,6 +220,7 @@ void sweep_rows_free(sweep_rows *r)
     for (size_t i = 0; i < r->count; i++) {
         free(r->items[i].subject_name);
         free(r->items[i].group_name);
+        free(r->items[i].relation);
     }
     for (size_t i = 0; i < r->curve_count; i++) {
         free(r->curves[i].name);

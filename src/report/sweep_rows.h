@@ -16,7 +16,7 @@ typedef struct sweep_row {
     double clean, corrupted; /* P(answer); NAN: none */
     bool weak;             /* clean - corrupted < 0.1 */
     int correct;           /* 1, 0; -1: not known */
-    char *subject_name, *group_name; /* NULL: none */
+    char *subject_name, *group_name, *relation; /* NULL: none */
 } sweep_row;
 
 /* One of a store's curves, of all rows that have it. */
