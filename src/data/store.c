@@ -1,4 +1,4 @@
-/* store.c: a store's schema; how it is made, opened, checked and closed (store.h).
+/* store.c: how a store is opened, checked, made and closed (store.h).
  *
  * Journal. While it is filled the file is in WAL mode, so readers never wait for the writer nor it for them. With
  * synchronous=NORMAL a commit is handed to the system but not waited for: a result that is put in survives the end of the
@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,344 +18,7 @@
 #include "base/file.h"
 #include "data/store_parts.h"
 
-enum { APPLICATION = 0x50427374 }; /* "PBst" */
-
-/* No STRICT tables and no generated columns, so that SQLite from 3.8.2 on reads it: what old clusters have. */
-static const char schema[] =
-    "PRAGMA application_id = 1346532212;\n" /* APPLICATION */
-    "PRAGMA user_version = 1;\n"            /* STORE_VERSION */
-    "CREATE TABLE about (\n"
-    "  key   TEXT PRIMARY KEY, -- method, model, options, dataset\n"
-    "  value TEXT NOT NULL     -- JSON\n"
-    ") WITHOUT ROWID;\n"
-    "CREATE TABLE question ( -- the rows of the data set that were taken on\n"
-    "  number   INTEGER PRIMARY KEY,  -- its place in the data set, from 0\n"
-    "  id       TEXT NOT NULL UNIQUE, -- the row's, or line-N\n"
-    "  subject  TEXT,\n"
-    "  source   TEXT,\n"
-    "  relation TEXT,\n"
-    "  question TEXT,\n"
-    "  image    TEXT, -- the picture's path\n"
-    "  row      TEXT  -- all of the row, JSON\n"
-    ");\n"
-    "CREATE TABLE result ( -- one row a question that is done, whichever way it ended\n"
-    "  question       INTEGER PRIMARY KEY REFERENCES question(number),\n"
-    "  status         TEXT NOT NULL CHECK (status IN ('done', 'wrong', 'marked', 'failed')),\n"
-    "  reason         TEXT,    -- why it is not done\n"
-    "  answer         TEXT,    -- the model's own\n"
-    "  correct        INTEGER, -- 1, 0; NULL: not known\n"
-    "  clean_prob     REAL,    -- of the answer that is followed\n"
-    "  corrupted_prob REAL,\n"
-    "  detail         TEXT,    -- the result's JSON without its arrays\n"
-    "  seconds        REAL,    -- what it took\n"
-    "  flop           REAL\n"
-    ");\n"
-    "CREATE TABLE value ( -- further numbers of a result\n"
-    "  question INTEGER NOT NULL REFERENCES result(question),\n"
-    "  name     TEXT NOT NULL,\n"
-    "  value    REAL, -- NULL: there is none\n"
-    "  PRIMARY KEY (question, name)\n"
-    ") WITHOUT ROWID;\n"
-    "CREATE TABLE curve ( -- a number a layer\n"
-    "  question INTEGER NOT NULL REFERENCES result(question),\n"
-    "  name     TEXT NOT NULL, -- attn_out/prob, image>constraint, ...\n"
-    "  class    TEXT NOT NULL, -- a class of tokens, or which measure\n"
-    "  data     TEXT NOT NULL, -- JSON: [0.25, null, ...]\n"
-    "  PRIMARY KEY (question, name, class)\n"
-    ");\n"
-    "CREATE TABLE grid ( -- arrays\n"
-    "  question INTEGER NOT NULL REFERENCES result(question),\n"
-    "  name     TEXT NOT NULL, -- attn_out/prob, ...\n"
-    "  shape    TEXT NOT NULL, -- JSON: [24, 12]\n"
-    "  data     BLOB NOT NULL, -- little-endian float64, row-major\n"
-    "  PRIMARY KEY (question, name)\n"
-    ");\n";
-
-#define QUESTION_COLUMNS "q.number, q.id, q.subject, q.source, q.relation, q.question, q.image"
-#define RESULT_COLUMNS "r.status, r.reason, r.answer, r.correct, r.clean_prob, r.corrupted_prob, r.seconds, r.flop"
-/* q.row and r.detail are large and rarely wanted: ?1 and ?2 say whether they are */
-#define QUESTIONS_WITH_RESULTS                                                                                       \
-    "SELECT " QUESTION_COLUMNS ", " RESULT_COLUMNS ", CASE WHEN ?1 THEN q.row END, CASE WHEN ?2 THEN r.detail END "  \
-    "FROM question q LEFT JOIN result r ON r.question = q.number "
-
-static const char *const statements[SQL_STATEMENTS] = {
-    [SQL_BEGIN] = "BEGIN IMMEDIATE",
-    [SQL_COMMIT] = "COMMIT",
-    [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_ADD_QUESTION] = "INSERT INTO question VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [SQL_GET_QUESTION] = "SELECT * FROM question WHERE number = ?1",
-    [SQL_PUT_RESULT] = "INSERT INTO result VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
-                       "ON CONFLICT (question) DO NOTHING",
-    [SQL_PUT_VALUE] = "INSERT INTO value VALUES (?1, ?2, ?3)",
-    [SQL_PUT_CURVE] = "INSERT INTO curve VALUES (?1, ?2, ?3, ?4)",
-    [SQL_PUT_GRID] = "INSERT INTO grid VALUES (?1, ?2, ?3, ?4)",
-    [SQL_COUNT] = "SELECT (SELECT count(*) FROM question), (SELECT count(*) FROM result)",
-    [SQL_DONE] = "SELECT question FROM result",
-    [SQL_ALL] = QUESTIONS_WITH_RESULTS "ORDER BY q.number",
-    [SQL_BY_ID] = QUESTIONS_WITH_RESULTS "WHERE q.id = ?3",
-    [SQL_BY_NUMBER] = QUESTIONS_WITH_RESULTS "WHERE q.number = ?3",
-    [SQL_VALUES] = "SELECT name, value FROM value WHERE question = ?1 ORDER BY name",
-    [SQL_CURVES] = "SELECT name, class, data FROM curve WHERE question = ?1 ORDER BY name, class",
-    [SQL_GRIDS] = "SELECT name, shape, data FROM grid WHERE question = ?1 ORDER BY name",
-};
-
-/* ---- failures and statements ---- */
-
-pb_status store_trouble(const store *s, const char *doing, pb_error *err)
-{
-    int system = errno ? errno : sqlite3_system_errno(s->db); /* store_sql cleared it; SQLite does not keep each */
-    switch (sqlite3_errcode(s->db)) {
-    case SQLITE_FULL:
-        fail(err, PB_EIO, "%s: cannot %s: the disk is full", s->path, doing);
-        return fail_hint(err, "make room and start again: what is done is kept");
-    case SQLITE_IOERR:
-        fail(err, PB_EIO, "%s: cannot %s: %s", s->path, doing,
-             system ? strerror(system) : sqlite3_errmsg(s->db));
-        return fail_hint(err, "start again when that is mended: what is done is kept");
-    case SQLITE_CORRUPT:
-        return fail(err, PB_EFORMAT, "%s: is damaged: %s", s->path, sqlite3_errmsg(s->db));
-    case SQLITE_NOTADB:
-        return fail(err, PB_EFORMAT, "%s: is no store of results (no SQLite file)", s->path);
-    case SQLITE_NOMEM:
-        return fail(err, PB_ENOMEM, "%s: cannot %s: no memory left", s->path, doing);
-    case SQLITE_BUSY:
-        return fail(err, PB_EIO, "%s: cannot %s: another program keeps it locked", s->path, doing);
-    case SQLITE_CONSTRAINT:
-        return fail(err, PB_EINVAL, "%s: cannot %s: %s", s->path, doing, sqlite3_errmsg(s->db));
-    default:
-        return fail(err, PB_EIO, "%s: cannot %s: %s", s->path, doing, sqlite3_errmsg(s->db));
-    }
-}
-
-pb_status store_sql(store *s, int which, sqlite3_stmt **out, pb_error *err)
-{
-    sqlite3_stmt **statement = &s->statements[which];
-    if (!*statement &&
-        sqlite3_prepare_v3(s->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) != SQLITE_OK)
-        return store_trouble(s, "be read", err);
-    sqlite3_reset(*statement);
-    sqlite3_clear_bindings(*statement);
-    errno = 0;
-    *out = *statement;
-    return PB_OK;
-}
-
-pb_status store_run(store *s, int which, pb_error *err)
-{
-    sqlite3_stmt *statement;
-    TRY(store_sql(s, which, &statement, err));
-    pb_status status = sqlite3_step(statement) == SQLITE_DONE ? PB_OK : store_trouble(s, "be written", err);
-    sqlite3_reset(statement);
-    return status;
-}
-
-pb_status store_end(store *s, pb_status status, pb_error *err)
-{
-    if (!status)
-        status = store_run(s, SQL_COMMIT, err);
-    if (status && !sqlite3_get_autocommit(s->db)) /* SQLite may have rolled back by itself */
-        store_run(s, SQL_ROLLBACK, NULL);
-    return status;
-}
-
-static pb_status run_text(const store *s, const char *sql, const char *doing, pb_error *err)
-{
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? PB_OK : store_trouble(s, doing, err);
-}
-
-/* The first column of the first row, as text (free()), NULL when there is none. */
-static pb_status get_text(const store *s, const char *sql, char **out, pb_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    *out = NULL;
-    if (sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL) != SQLITE_OK)
-        return store_trouble(s, "be read", err);
-    int step = sqlite3_step(statement);
-    const char *text = step == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    if (text)
-        *out = mem_text(text);
-    pb_status status = step == SQLITE_ROW || step == SQLITE_DONE ? PB_OK : store_trouble(s, "be read", err);
-    sqlite3_finalize(statement);
-    return status;
-}
-
-static pb_status get_number(const store *s, const char *sql, long long *out, pb_error *err)
-{
-    char *text;
-    TRY(get_text(s, sql, &text, err));
-    *out = text ? atoll(text) : 0;
-    free(text);
-    return PB_OK;
-}
-
-/* ---- what it is of ---- */
-
-enum { ABOUT_KEYS = 4 };
-static const char *const about_keys[ABOUT_KEYS] = {"method", "model", "options", "dataset"};
-
-/* The text by which two are compared: of one work it is always the same. free() */
-static char *canonical(const json_t *value)
-{
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-    char *copy = mem_text(text ? text : "null");
-    free(text);
-    return copy;
-}
-
-json_t *store_identity(const store_about *about)
-{
-    json_t *dataset = json_object();
-    json_object_set(dataset, "rows", json_object_get(about->dataset, "rows"));
-    json_object_set(dataset, "digest", json_object_get(about->dataset, "digest"));
-    return json_pack("{s:s, s:O, s:O, s:o}", "method", about->method, "model", about->model, "options", about->options,
-                     "dataset", dataset);
-}
-
-/* What the error says of two values that differ: of objects the first member that does. */
-static pb_status differ(const char *path, const char *what, const json_t *theirs, const json_t *ours, pb_error *err)
-{
-    static const char none[] = "none";
-    const char *key, *name = what;
-    json_t *value, *all = NULL; /* whose keys `name` may be */
-    const json_t *a = theirs, *b = ours;
-    if (json_is_object(theirs) && json_is_object(ours)) {
-        all = json_copy((json_t *)(size_t)theirs);
-        json_object_update_missing(all, (json_t *)(size_t)ours);
-        json_object_foreach(all, key, value) {
-            a = json_object_get(theirs, key), b = json_object_get(ours, key), name = key;
-            char *left = canonical(a), *right = canonical(b);
-            int order = strcmp(left, right);
-            free(left);
-            free(right);
-            if (order != 0)
-                break;
-        }
-    }
-    char *left = a ? canonical(a) : mem_text(none), *right = b ? canonical(b) : mem_text(none);
-    bool inside = name != what;
-    fail(err, PB_EINVAL, "%s: holds results of another %s: its %s%s%s is %.200s, here it is %.200s", path, what,
-         inside ? "\"" : "", name, inside ? "\"" : "", left, right);
-    free(left);
-    free(right);
-    json_decref(all);
-    return fail_hint(err, "give another --store, or ask for the same work as before");
-}
-
-pb_status store_same_work(const store_about *theirs, const store_about *ours, const char *path, pb_error *err)
-{
-    static const char *const words[ABOUT_KEYS] = {"method", "model", "work: other options", "data set"};
-    json_t *left = store_identity(theirs), *right = store_identity(ours);
-    pb_status status = PB_OK;
-    for (int i = 0; i < ABOUT_KEYS && !status; i++) {
-        const json_t *a = json_object_get(left, about_keys[i]), *b = json_object_get(right, about_keys[i]);
-        if (!json_equal(a, b))
-            status = differ(path, words[i], a, b, err);
-    }
-    json_decref(left);
-    json_decref(right);
-    return status;
-}
-
-static pb_status write_about(const store *s, const store_about *about, pb_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(s->db, "INSERT INTO about VALUES (?1, ?2)", -1, &statement, NULL) != SQLITE_OK)
-        return store_trouble(s, "be made", err);
-    json_t *all = json_pack("{s:s, s:O, s:O, s:O}", "method", about->method, "model", about->model, "options",
-                            about->options, "dataset", about->dataset);
-    pb_status status = PB_OK;
-    for (int i = 0; i < ABOUT_KEYS && !status; i++) {
-        char *text = canonical(json_object_get(all, about_keys[i]));
-        sqlite3_bind_text(statement, 1, about_keys[i], -1, SQLITE_STATIC);
-        sqlite3_bind_text(statement, 2, text, -1, SQLITE_TRANSIENT);
-        if (sqlite3_step(statement) != SQLITE_DONE)
-            status = store_trouble(s, "be made", err);
-        sqlite3_reset(statement);
-        free(text);
-    }
-    json_decref(all);
-    sqlite3_finalize(statement);
-    return status;
-}
-
-static pb_status read_about(store *s, pb_error *err)
-{
-    s->about_json = json_object();
-    for (int i = 0; i < ABOUT_KEYS; i++) {
-        buffer sql = {0};
-        char *text;
-        buffer_printf(&sql, "SELECT value FROM about WHERE key = '%s'", about_keys[i]);
-        pb_status status = get_text(s, sql.data, &text, err);
-        buffer_free(&sql);
-        TRY(status);
-        json_t *value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-        free(text);
-        if (!value || !(i == 0 ? json_is_string(value) : json_is_object(value))) {
-            json_decref(value);
-            return fail(err, PB_EFORMAT, "%s: is damaged: it does not say of which %s it is", s->path, about_keys[i]);
-        }
-        json_object_set_new(s->about_json, about_keys[i], value);
-    }
-    s->about = (store_about){.method = json_string_value(json_object_get(s->about_json, "method")),
-                             .model = json_object_get(s->about_json, "model"),
-                             .options = json_object_get(s->about_json, "options"),
-                             .dataset = json_object_get(s->about_json, "dataset")};
-    return PB_OK;
-}
-
-/* ---- opening ---- */
-
-static pb_status connect_to(store *s, const char *file, int flags, pb_error *err)
-{
-    if (sqlite3_open_v2(file, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-        return s->db ? store_trouble(s, "be opened", err) : fail(err, PB_ENOMEM, "%s: no memory left", s->path);
-    sqlite3_busy_timeout(s->db, 10000); /* of people who look at it with sqlite3 while it is closed */
-    return PB_OK;
-}
-
-static pb_status check_kind(const store *s, pb_error *err)
-{
-    long long application, version;
-    TRY(get_number(s, "PRAGMA application_id", &application, err));
-    TRY(get_number(s, "PRAGMA user_version", &version, err));
-    if (application != APPLICATION)
-        return fail(err, PB_EFORMAT, "%s: is no store of results, but an SQLite file of something else", s->path);
-    if (version > STORE_VERSION) {
-        fail(err, PB_EUNSUPPORTED, "%s: is a store of version %lld, this program knows versions up to %d", s->path,
-             version, STORE_VERSION);
-        return fail_hint(err, "a newer patchbay wrote it: use that one");
-    }
-    if (version < 1)
-        return fail(err, PB_EFORMAT, "%s: is damaged: a store of version %lld", s->path, version);
-    return PB_OK;
-}
-
-/* SQLite takes the missing end of a file's last page for zeros. Beside a WAL, which may hold that page, that is right. */
-static pb_status check_end(const store *s, const char *file, pb_error *err)
-{
-    struct stat info;
-    long long page;
-    buffer wal = {0};
-    buffer_printf(&wal, "%s-wal", file);
-    bool whole = file_exists(wal.data);
-    buffer_free(&wal);
-    TRY(get_number(s, "PRAGMA page_size", &page, err));
-    if (!whole && page > 0 && stat(file, &info) == 0 && info.st_size % page != 0)
-        return fail(err, PB_EFORMAT, "%s: is damaged: it ends within a page, after %lld bytes", s->path,
-                    (long long)info.st_size);
-    return PB_OK;
-}
-
-static pb_status check_sound(const store *s, pb_error *err)
-{
-    char *text;
-    TRY(get_text(s, "PRAGMA quick_check(1)", &text, err));
-    pb_status status = text && strcmp(text, "ok") == 0
-                           ? PB_OK
-                           : fail(err, PB_EFORMAT, "%s: is damaged: %s", s->path, text ? text : "it cannot be checked");
-    free(text);
-    return status;
-}
+/* ---- the file ---- */
 
 /* What can be told of a path before SQLite opens it. *there: whether anything has that name. */
 static pb_status look_at(const char *path, bool *there, pb_error *err)
@@ -391,12 +53,12 @@ static pb_status real_path(const char *path, char **out, pb_error *err)
     return real ? PB_OK : fail(err, PB_EIO, "%s: cannot be opened: %s", path, strerror(errno ? errno : ENOENT));
 }
 
-static store *store_new(const char *path)
+static pb_status connect_to(store *s, const char *file, int flags, pb_error *err)
 {
-    store *s = mem_new(1, sizeof *s);
-    s->path = mem_text(path);
-    s->numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    return s;
+    if (sqlite3_open_v2(file, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return s->db ? store_trouble(s, "be opened", err) : fail(err, PB_ENOMEM, "%s: no memory left", s->path);
+    sqlite3_busy_timeout(s->db, 10000); /* of people who look at it with sqlite3 while it is closed */
+    return PB_OK;
 }
 
 static void disconnect(store *s)
@@ -407,6 +69,60 @@ static void disconnect(store *s)
     }
     sqlite3_close(s->db);
     s->db = NULL;
+}
+
+/* ---- checks ---- */
+
+static pb_status check_kind(const store *s, pb_error *err)
+{
+    long long application, version;
+    TRY(store_get_number(s, "PRAGMA application_id", &application, err));
+    TRY(store_get_number(s, "PRAGMA user_version", &version, err));
+    if (application != STORE_APPLICATION)
+        return fail(err, PB_EFORMAT, "%s: is no store of results, but an SQLite file of something else", s->path);
+    if (version > STORE_VERSION) {
+        fail(err, PB_EUNSUPPORTED, "%s: is a store of version %lld, this program knows versions up to %d", s->path,
+             version, STORE_VERSION);
+        return fail_hint(err, "a newer patchbay wrote it: use that one");
+    }
+    if (version < 1)
+        return fail(err, PB_EFORMAT, "%s: is damaged: a store of version %lld", s->path, version);
+    return PB_OK;
+}
+
+/* SQLite takes the missing end of a file's last page for zeros. Beside a WAL, which may hold that page, that is right. */
+static pb_status check_end(const store *s, const char *file, pb_error *err)
+{
+    struct stat info;
+    long long page;
+    buffer wal = {0};
+    buffer_printf(&wal, "%s-wal", file);
+    bool whole = file_exists(wal.data);
+    buffer_free(&wal);
+    TRY(store_get_number(s, "PRAGMA page_size", &page, err));
+    if (!whole && page > 0 && stat(file, &info) == 0 && info.st_size % page != 0)
+        return fail(err, PB_EFORMAT, "%s: is damaged: it ends within a page, after %lld bytes", s->path,
+                    (long long)info.st_size);
+    return PB_OK;
+}
+
+static pb_status check_sound(const store *s, pb_error *err)
+{
+    char *text;
+    TRY(store_get_text(s, "PRAGMA quick_check(1)", &text, err));
+    pb_status status = text && strcmp(text, "ok") == 0
+                           ? PB_OK
+                           : fail(err, PB_EFORMAT, "%s: is damaged: %s", s->path, text ? text : "it cannot be checked");
+    free(text);
+    return status;
+}
+
+static pb_status check_all(store *s, const char *file, pb_error *err)
+{
+    TRY(check_kind(s, err));
+    TRY(check_end(s, file, err));
+    TRY(check_sound(s, err));
+    return store_about_read(s, err);
 }
 
 /* ---- making ---- */
@@ -433,10 +149,10 @@ static void sync_folder_of(const char *file)
 static pb_status fill_new(store *s, const char *file, const store_about *about, pb_error *err)
 {
     TRY(connect_to(s, file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err));
-    TRY(run_text(s, "BEGIN", "be made", err));
-    TRY(run_text(s, schema, "be made", err));
-    TRY(write_about(s, about, err));
-    return run_text(s, "COMMIT", "be made", err);
+    TRY(store_exec(s, "BEGIN", "be made", err));
+    TRY(store_exec(s, store_schema, "be made", err));
+    TRY(store_about_write(s, about, err));
+    return store_exec(s, "COMMIT", "be made", err);
 }
 
 /* An empty store under another name, which gets its own when it is whole; the caller holds the lock. */
@@ -461,12 +177,14 @@ static pb_status make(store *s, const char *file, const store_about *about, pb_e
     return status;
 }
 
-static pb_status check_all(store *s, const char *file, pb_error *err)
+/* ---- opening and closing ---- */
+
+static store *store_new(const char *path)
 {
-    TRY(check_kind(s, err));
-    TRY(check_end(s, file, err));
-    TRY(check_sound(s, err));
-    return read_about(s, err);
+    store *s = mem_new(1, sizeof *s);
+    s->path = mem_text(path);
+    s->numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    return s;
 }
 
 static pb_status open_to_write(store *s, const char *file, const store_about *about, pb_error *err)
@@ -484,8 +202,8 @@ static pb_status open_to_write(store *s, const char *file, const store_about *ab
         return fail(err, PB_EIO, "%s: cannot be written: it is read-only", s->path);
     /* A file system without shared memory keeps the plain journal: as safe, but readers and the writer wait for each
      * other. */
-    TRY(run_text(s, "PRAGMA journal_mode = WAL", "be written", err));
-    TRY(run_text(s, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON", "be written", err));
+    TRY(store_exec(s, "PRAGMA journal_mode = WAL", "be written", err));
+    TRY(store_exec(s, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON", "be written", err));
     s->filling = true;
     return PB_OK;
 }
@@ -514,7 +232,7 @@ static pb_status open_to_read(store *s, const char *file, pb_error *err)
         return fail(err, PB_EIO, "%s: there is no such file", s->path);
     /* writing allowed where it may be, to mend what a killed writer left; see query_only */
     TRY(connect_to(s, file, SQLITE_OPEN_READWRITE, err));
-    TRY(run_text(s, "PRAGMA query_only = ON", "be read", err));
+    TRY(store_exec(s, "PRAGMA query_only = ON", "be read", err));
     return check_all(s, file, err);
 }
 
