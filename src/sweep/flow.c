@@ -92,9 +92,7 @@ size_t sweep_flow(sweep_job *j, sweep_item *const *items, size_t count, size_t m
     }
     size_t taken = flow_some(list, count);
     for (size_t i = 0; i < taken; i++) {
-        out[i].status = list[i].one.status;
-        out[i].why = list[i].one.why;
-        if (!list[i].one.status)
+        if (outcome_of(&out[i], &list[i].one))
             keep_flow(&out[i].result, &list[i].flow, items[i], &options[i]);
         flow_free(&list[i].flow);
     }

@@ -88,9 +88,7 @@ size_t sweep_knockout(sweep_job *j, sweep_item *const *items, size_t count, size
     }
     size_t taken = knockout_some(list, count);
     for (size_t i = 0; i < taken; i++) {
-        out[i].status = list[i].one.status;
-        out[i].why = list[i].one.why;
-        if (!list[i].one.status)
+        if (outcome_of(&out[i], &list[i].one))
             keep_knockout(&out[i].result, &list[i].knockout, items[i]);
         knockout_free(&list[i].knockout);
     }

@@ -40,6 +40,13 @@ report_about item_about(const sweep_item *item)
     return about_of(item->q.model, &item->q);
 }
 
+bool outcome_of(sweep_outcome *out, const together_one *one)
+{
+    out->status = one->status;
+    out->why = one->why;
+    return !one->status;
+}
+
 double decoder_rows_flop(const sweep_job *j, double n)
 {
     const decoder_config *c = &j->model->decoder.config;

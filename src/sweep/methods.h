@@ -2,6 +2,7 @@
 #ifndef SWEEP_METHODS_H
 #define SWEEP_METHODS_H
 
+#include "method/together.h"
 #include "sweep/job.h"
 
 sweep_work sweep_trace, sweep_flow, sweep_knockout, sweep_edit, sweep_ask_question;
@@ -39,6 +40,8 @@ json_t *option_pairs(const pb_span_pair *pairs, size_t count);
 pb_run_options item_run_options(const sweep_job *j, size_t memory);
 /* What a question's result is about. */
 report_about item_about(const sweep_item *item);
+/* How a question fared that was run together with others; whether there is a result to keep. */
+bool outcome_of(sweep_outcome *out, const together_one *one);
 
 /* Floating-point operations of so many rows through the whole decoder. */
 double decoder_rows_flop(const sweep_job *j, double n);

@@ -159,9 +159,7 @@ size_t sweep_trace(sweep_job *j, sweep_item *const *items, size_t count, size_t 
     }
     size_t taken = trace_some(list, count);
     for (size_t i = 0; i < taken; i++) {
-        out[i].status = list[i].one.status;
-        out[i].why = list[i].one.why;
-        if (!list[i].one.status)
+        if (outcome_of(&out[i], &list[i].one))
             keep_trace(&out[i].result, &list[i].trace, items[i]);
         trace_free(&list[i].trace);
     }
