@@ -1,10 +1,9 @@
-/* edit.c: the public functions for edits.
- *
- * What is handed in lives as long as the call, what an edit reports does longer: so it is copied. */
+/* edit.c: the public functions for edits (patchbay.h). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/edit_copies.h"
 #include "api/parts.h"
 #include "base/memory.h"
 #include "method/edit_choice.h"
@@ -14,12 +13,6 @@
 #include "model/merged.h"
 #include "report/edit_report.h"
 
-/* A picture's file, and how the first question that shows it spells its path. */
-typedef struct known_picture {
-    char *resolved;
-    const char *path, *subject; /* subject: what a question says that it shows, or NULL */
-} known_picture;
-
 struct pb_edit {
     model *model;
     char *preset;
@@ -28,102 +21,13 @@ struct pb_edit {
     measure_request *requests;    /* [request_count] */
     measure_question *evaluation; /* [evaluation_count] */
     size_t request_count, evaluation_count;
-    known_picture *pictures;      /* [picture_count] */
-    size_t picture_count;
-    void **kept;                  /* [kept_count] what the copies are made of */
-    size_t kept_count;
+    edit_copies copies;           /* what requests and evaluation are made of */
 };
 
 pb_edit_options pb_edit_defaults(void)
 {
     return (pb_edit_options){.lr = NAN, .weight_decay = NAN, .clamp = NAN, .lambda = NAN, .epsilon = NAN,
                              .keep_lambda = NAN, .neighbours = 10};
-}
-
-/* ---- copies ---- */
-
-static void *keep(pb_edit *e, void *block)
-{
-    e->kept = mem_resize(e->kept, e->kept_count + 1, sizeof *e->kept);
-    return e->kept[e->kept_count++] = block;
-}
-
-static const char *keep_text(pb_edit *e, const char *text)
-{
-    return text ? keep(e, mem_text(text)) : NULL;
-}
-
-static const char *const *keep_texts(pb_edit *e, const char *const *texts, size_t count)
-{
-    const char **list = keep(e, mem_new(count, sizeof *list));
-    for (size_t i = 0; i < count; i++)
-        list[i] = keep_text(e, texts[i]);
-    return list;
-}
-
-/* One file, one spelling: what is drawn for neighbours must not be the request's own picture by another name. */
-static known_picture *know_picture(pb_edit *e, const char *path)
-{
-    char *resolved = realpath(path, NULL);
-    if (!resolved)
-        resolved = mem_text(path); /* it will be missed when it is opened */
-    for (size_t i = 0; i < e->picture_count; i++)
-        if (strcmp(e->pictures[i].resolved, resolved) == 0) {
-            free(resolved);
-            return &e->pictures[i];
-        }
-    e->pictures = mem_resize(e->pictures, e->picture_count + 1, sizeof *e->pictures);
-    known_picture *p = &e->pictures[e->picture_count++];
-    *p = (known_picture){.resolved = resolved, .path = keep_text(e, path)};
-    return p;
-}
-
-static pb_question keep_question(pb_edit *e, const pb_question *q, const pb_edit_options *o)
-{
-    pb_question copy = *q;
-    copy.image = q->image ? know_picture(e, q->image)->path : NULL;
-    copy.question = keep_text(e, q->question);
-    copy.prefill = keep_text(e, q->prefill);
-    copy.prompt = keep_text(e, q->prompt);
-    copy.image_order = keep_text(e, q->image_order);
-    copy.template_name = keep_text(e, q->template_name || q->prompt ? q->template_name : o->template_name);
-    copy.constraints = keep_texts(e, q->constraints, q->constraint_count);
-    if (q->constraint_starts) {
-        size_t *starts = keep(e, mem_new(q->constraint_count, sizeof *starts));
-        memcpy(starts, q->constraint_starts, q->constraint_count * sizeof *starts);
-        copy.constraint_starts = starts;
-    }
-    return copy;
-}
-
-static void keep_evaluation(pb_edit *e, const pb_eval_question *eval, size_t count, const pb_edit_options *o)
-{
-    e->evaluation = mem_new(count, sizeof *e->evaluation);
-    for (size_t i = 0; i < count; i++) {
-        const pb_eval_question *q = &eval[i];
-        e->evaluation[e->evaluation_count++] = (measure_question){
-            .asked = keep_question(e, &q->question, o), .name = keep_text(e, q->name), .id = keep_text(e, q->id),
-            .subject = keep_text(e, q->subject), .answers = keep_texts(e, q->answers, q->answer_count),
-            .answer_count = q->answer_count};
-        if (q->subject && q->question.image)
-            know_picture(e, q->question.image)->subject = e->evaluation[i].subject;
-    }
-}
-
-static measure_request keep_request(pb_edit *e, const pb_edit_request *q, const pb_edit_options *o)
-{
-    measure_request r = {.target = keep_text(e, q->target), .rephrasing_count = q->rephrasing_count};
-    measure_question *others = keep(e, mem_new(q->rephrasing_count, sizeof *others));
-    r.question = (measure_question){.asked = keep_question(e, &q->question, o), .name = keep_text(e, q->name),
-                                    .id = keep_text(e, q->id), .subject = keep_text(e, q->subject),
-                                    .answers = keep_texts(e, q->answers, q->answer_count),
-                                    .answer_count = q->answer_count};
-    if (!r.question.subject && q->question.image)
-        r.question.subject = know_picture(e, q->question.image)->subject;
-    for (size_t i = 0; i < q->rephrasing_count; i++)
-        others[i] = (measure_question){.asked = keep_question(e, &q->rephrasings[i], o), .subject = r.question.subject};
-    r.rephrasings = others;
-    return r;
 }
 
 /* ---- what is wrong with the requests ---- */
@@ -288,11 +192,12 @@ pb_status pb_edit_run(pb_edit **out, pb_model *pm, const pb_edit_request *reques
     pb_edit *e = mem_new(1, sizeof *e);
     e->model = pm->m;
     e->preset = mem_text(options->preset ? options->preset : "default");
-    settings.key = keep_text(e, settings.key);
-    keep_evaluation(e, eval, eval_count, options);
+    settings.key = edit_copy_text(&e->copies, settings.key);
+    e->evaluation = edit_copy_evaluation(&e->copies, eval, eval_count, options);
+    e->evaluation_count = eval_count;
     e->requests = mem_new(request_count, sizeof *e->requests);
     for (; e->request_count < request_count; e->request_count++)
-        e->requests[e->request_count] = keep_request(e, &requests[e->request_count], options);
+        e->requests[e->request_count] = edit_copy_request(&e->copies, &requests[e->request_count], options);
     pb_status status = run(e, &settings, options, err);
     if (status)
         pb_edit_free(e);
@@ -308,13 +213,7 @@ void pb_edit_free(pb_edit *e)
     edit_run_free(&e->run);
     edit_factors_free(&e->factors);
     free(e->requests);
-    free(e->evaluation);
-    for (size_t i = 0; i < e->picture_count; i++)
-        free(e->pictures[i].resolved);
-    free(e->pictures);
-    for (size_t i = 0; i < e->kept_count; i++)
-        free(e->kept[i]);
-    free(e->kept);
+    edit_copies_free(&e->copies);
     free(e->preset);
     free(e);
 }
