@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/edit_read_measures.h"
 #include "report/edit_words.h"
 #include "report/result_read.h"
 
@@ -16,35 +17,15 @@ static void *hold(edit_read *r, size_t count, size_t size)
     return block;
 }
 
-/* NULL where there is none. */
-static pb_status read_text_if_there(const json_at *of, const char *key, const char **text, pb_error *err)
-{
-    json_at value = json_at_key(of, key);
-    *text = NULL;
-    return json_at_is_there(&value) ? json_at_text(&value, text, err) : PB_OK;
-}
-
-static pb_status read_number(const json_at *of, const char *key, double *value, pb_error *err)
-{
-    json_at number = json_at_key(of, key);
-    return json_at_number(&number, value, err);
-}
-
-static pb_status read_size(const json_at *of, const char *key, size_t most, size_t *value, pb_error *err)
-{
-    json_at number = json_at_key(of, key);
-    return json_at_size(&number, most, value, err);
-}
-
 /* ---- questions and answers ---- */
 
 static pb_status read_asked(const json_at *of, measure_question *q, pb_error *err)
 {
     TRY(json_at_object(of, err));
-    TRY(read_text_if_there(of, "id", &q->id, err));
-    TRY(read_text_if_there(of, "subject", &q->subject, err));
-    TRY(read_text_if_there(of, "image", &q->asked.image, err));
-    TRY(read_text_if_there(of, "image_order", &q->asked.image_order, err));
+    TRY(json_at_text_of(of, "id", &q->id, err));
+    TRY(json_at_text_of(of, "subject", &q->subject, err));
+    TRY(json_at_text_of(of, "image", &q->asked.image, err));
+    TRY(json_at_text_of(of, "image_order", &q->asked.image_order, err));
     json_at words = json_at_key(of, "question");
     return json_at_text(&words, &q->asked.question, err);
 }
@@ -54,7 +35,7 @@ static pb_status read_answer(const json_at *of, const char *key, const char *rig
 {
     json_at said = json_at_key(of, key), prob = json_at_key(&said, "prob"), exact = json_at_key(&said, right);
     TRY(json_at_object(&said, err));
-    TRY(read_text_if_there(&said, "answer", &a->text, err));
+    TRY(json_at_text_of(&said, "answer", &a->text, err));
     TRY(json_at_bool(&exact, &a->right, err));
     a->prob = NAN;
     return strcmp(right, "exact") == 0 ? json_at_number(&prob, &a->prob, err) : PB_OK;
@@ -112,11 +93,11 @@ static pb_status read_scope(edit_settings *s, const json_at *of, pb_error *err)
 
 static pb_status read_multedit(edit_settings *s, const json_at *of, pb_error *err)
 {
-    TRY(read_number(of, "weight_decay", &s->weight_decay, err));
-    TRY(read_number(of, "clamp", &s->clamp, err));
-    TRY(read_number(of, "lambda", &s->lambda, err));
-    TRY(read_size(of, "kept_questions", SIZE_MAX, &s->keep_count, err));
-    TRY(read_text_if_there(of, "key", &s->key, err));
+    TRY(json_at_number_of(of, "weight_decay", &s->weight_decay, err));
+    TRY(json_at_number_of(of, "clamp", &s->clamp, err));
+    TRY(json_at_number_of(of, "lambda", &s->lambda, err));
+    TRY(json_at_size_of(of, "kept_questions", SIZE_MAX, &s->keep_count, err));
+    TRY(json_at_text_of(of, "key", &s->key, err));
     if (s->key && strcmp(s->key, "constraint:0") == 0)
         s->key = NULL;
     return PB_OK;
@@ -132,12 +113,12 @@ static pb_status read_settings(edit_read *r, const json_at *root, pb_error *err)
     TRY(json_at_text(&preset, &r->report.preset, err));
     TRY(json_at_text(&tokens, &word, err));
     r->run.whole_target = strcmp(word, "all") == 0;
-    TRY(read_number(&of, "lr", &s->lr, err));
-    TRY(read_size(&of, "steps", MOST_STEPS, &s->steps, err));
+    TRY(json_at_number_of(&of, "lr", &s->lr, err));
+    TRY(json_at_size_of(&of, "steps", MOST_STEPS, &s->steps, err));
     if (s->method == EDIT_MULTEDIT)
         return read_multedit(s, &of, err);
     TRY(read_scope(s, &of, err));
-    return s->method == EDIT_FT_CONSTRAINED ? read_number(&of, "epsilon", &s->epsilon, err) : PB_OK;
+    return s->method == EDIT_FT_CONSTRAINED ? json_at_number_of(&of, "epsilon", &s->epsilon, err) : PB_OK;
 }
 
 /* A layer, or [a, b] of a range a:b. */
@@ -170,7 +151,7 @@ static pb_status read_target(edit_read *r, const json_at *request, size_t i, pb_
         json_at id = json_at_item(&ids, k);
         TRY(json_at_id(&id, &r->run.targets[i][k], err));
     }
-    TRY(read_size(request, "target_token_count", MOST_STEPS, &r->run.target_counts[i], err));
+    TRY(json_at_size_of(request, "target_token_count", MOST_STEPS, &r->run.target_counts[i], err));
     json_at whole = json_at_key(request, "target_token_count");
     bool fits = r->run.whole_target ? r->run.target_counts[i] == count : r->run.target_counts[i] >= 1;
     return fits ? PB_OK : json_at_wrong(&whole, "the number of target_ids", err);
@@ -184,7 +165,7 @@ static pb_status read_wanted(edit_read *r, const json_at *request, size_t i, pb_
     const char **constraint = hold(r, 1, sizeof *constraint);
     *m = (measured){.question = &q->question, .kl = NAN, .key_cosine = NAN};
     TRY(read_asked(request, &q->question, err));
-    TRY(read_text_if_there(request, "constraint", constraint, err));
+    TRY(json_at_text_of(request, "constraint", constraint, err));
     q->question.asked.constraints = constraint;
     q->question.asked.constraint_count = *constraint != NULL;
     TRY(read_target(r, request, i, err));
@@ -207,7 +188,7 @@ static pb_status read_request(edit_read *r, const json_at *request, size_t i, pb
     TRY(json_at_numbers(&loss, found->loss, steps, err));
     TRY(json_at_numbers(&prob, found->prob, steps, err));
     TRY(read_layer(&r->run.settings, request, err));
-    TRY(read_number(request, "delta_norm", &found->delta_norm, err));
+    TRY(json_at_number_of(request, "delta_norm", &found->delta_norm, err));
     TRY(read_answer(request, "after", "exact", &result->edited.after, err));
     TRY(read_list(r, request, "rephrasings", &result->rephrasings, err));
     return read_list(r, request, "pictures", &result->pictures, err);
@@ -235,104 +216,7 @@ static pb_status read_requests(edit_read *r, const json_at *root, bool swept, pb
     return PB_OK;
 }
 
-/* ---- measures ---- */
-
-static pb_status read_ends(const json_at *ends, interval *i, pb_error *err)
-{
-    double both[2];
-    TRY(json_at_numbers(ends, both, 2, err));
-    i->low = both[0];
-    i->high = both[1];
-    return PB_OK;
-}
-
-/* {"mean", "interval"} under key.when. */
-static pb_status read_mean(const json_at *success, const char *key, const char *when, size_t questions, size_t subjects, interval *i,
-                           pb_error *err)
-{
-    json_at of = json_at_key(success, key), at = json_at_key(&of, when), ends = json_at_key(&at, "interval");
-    TRY(json_at_object(&at, err));
-    i->questions = questions;
-    i->subjects = subjects;
-    TRY(read_number(&at, "mean", &i->mean, err));
-    return read_ends(&ends, i, err);
-}
-
-static pb_status read_counts(const json_at *of, size_t *questions, size_t *subjects, pb_error *err)
-{
-    TRY(json_at_object(of, err));
-    TRY(read_size(of, "questions", SIZE_MAX, questions, err));
-    return read_size(of, "subjects", SIZE_MAX, subjects, err);
-}
-
-static pb_status read_success(const json_at *of, const char *key, measure_success *s, pb_error *err)
-{
-    json_at success = json_at_key(of, key);
-    size_t questions, subjects;
-    if (!json_at_is_there(&success))
-        return PB_OK;
-    TRY(read_counts(&success, &questions, &subjects, err));
-    TRY(read_mean(&success, "prob", "before", questions, subjects, &s->before_prob, err));
-    TRY(read_mean(&success, "prob", "after", questions, subjects, &s->after_prob, err));
-    TRY(read_mean(&success, "exact", "before", questions, subjects, &s->before_right, err));
-    return read_mean(&success, "exact", "after", questions, subjects, &s->after_right, err);
-}
-
-/* A mean under its name, its ends under another. */
-static pb_status read_named(const json_at *of, const char *mean, const char *ends_key, size_t questions, size_t subjects, interval *i,
-                            pb_error *err)
-{
-    json_at ends = json_at_key(of, ends_key);
-    i->questions = questions;
-    i->subjects = subjects;
-    TRY(read_number(of, mean, &i->mean, err));
-    return read_ends(&ends, i, err);
-}
-
-static pb_status read_neighbourhood(const json_at *root, measure_summary *s, pb_error *err)
-{
-    json_at of = json_at_key(root, "neighbourhood"), cosine = json_at_key(&of, "key_cosine");
-    size_t questions, subjects;
-    if (!json_at_is_there(&of))
-        return PB_OK;
-    TRY(read_counts(&of, &questions, &subjects, err));
-    TRY(read_named(&of, "kept", "kept_interval", questions, subjects, &s->neighbourhood.kept, err));
-    TRY(read_named(&of, "target_change", "target_change_interval", questions, subjects, &s->neighbourhood.target_change, err));
-    if (!json_at_is_there(&cosine))
-        return PB_OK;
-    s->neighbourhood.key_cosine.questions = 1; /* how many have one is not said, nor asked */
-    return json_at_number(&cosine, &s->neighbourhood.key_cosine.mean, err);
-}
-
-static pb_status read_specificity(const json_at *root, measure_summary *s, pb_error *err)
-{
-    json_at of = json_at_key(root, "specificity"), change = json_at_key(&of, "change_interval");
-    size_t questions, subjects;
-    if (!json_at_is_there(&of))
-        return PB_OK;
-    TRY(read_counts(&of, &questions, &subjects, err));
-    TRY(read_named(&of, "before", "before_interval", questions, subjects, &s->specificity.before, err));
-    TRY(read_named(&of, "after", "after_interval", questions, subjects, &s->specificity.after, err));
-    TRY(read_named(&of, "kl", "kl_interval", questions, subjects, &s->specificity.kl, err));
-    s->specificity.change = (interval){.mean = s->specificity.after.mean - s->specificity.before.mean, .questions = questions,
-                                       .subjects = subjects};
-    TRY(read_ends(&change, &s->specificity.change, err));
-    TRY(read_size(&of, "gained", SIZE_MAX, &s->specificity.gained_count, err));
-    return read_size(&of, "lost", SIZE_MAX, &s->specificity.lost_count, err);
-}
-
-static pb_status read_measures(const json_at *of, measure_summary *s, pb_error *err)
-{
-    json_at general = json_at_key(of, "generalisation");
-    TRY(read_success(of, "efficacy", &s->edited, err));
-    TRY(json_at_object(&general, err));
-    TRY(read_success(&general, "rephrasings", &s->rephrasings, err));
-    TRY(read_success(&general, "pictures", &s->pictures, err));
-    TRY(read_neighbourhood(of, s, err));
-    return read_specificity(of, s, err);
-}
-
-/* ---- the questions behind two of them, which stand under their measure, request after request ---- */
+/* ---- the questions behind two measures, which stand under them, request after request ---- */
 
 typedef pb_status read_one(edit_read *r, const json_at *of, measured *m, pb_error *err);
 
@@ -341,7 +225,7 @@ static pb_status read_neighbour(edit_read *r, const json_at *of, measured *m, pb
     json_at kept = json_at_key(of, "kept");
     TRY(read_measured(r, of, "exact", m, err));
     TRY(json_at_bool(&kept, &m->kept, err));
-    return read_number(of, "key_cosine", &m->key_cosine, err);
+    return json_at_number_of(of, "key_cosine", &m->key_cosine, err);
 }
 
 static pb_status read_evaluated(edit_read *r, const json_at *of, measured *m, pb_error *err)
@@ -349,7 +233,7 @@ static pb_status read_evaluated(edit_read *r, const json_at *of, measured *m, pb
     json_at kept = json_at_key(of, "kept");
     TRY(read_measured(r, of, "right", m, err));
     TRY(json_at_bool(&kept, &m->kept, err));
-    return read_number(of, "kl", &m->kl, err);
+    return json_at_number_of(of, "kl", &m->kl, err);
 }
 
 static measured_list *list_of(edit_read *r, size_t request, bool neighbours)
@@ -390,11 +274,11 @@ static pb_status read_outcomes(edit_read *r, const json_at *one, edit_at_layer *
     for (size_t i = 0; i < r->run.count; i++) {
         json_at item = json_at_item(&list, i), exact = json_at_key(&item, "exact");
         struct edit_outcome *of = &at->outcomes[i];
-        TRY(read_number(&item, "prob", &of->prob, err));
+        TRY(json_at_number_of(&item, "prob", &of->prob, err));
         TRY(json_at_bool(&exact, &of->right, err));
-        TRY(read_number(&item, "delta_norm", &of->delta_norm, err));
-        TRY(read_number(&item, "generalisation", &of->rephrased, err));
-        TRY(read_number(&item, "kept", &of->kept, err));
+        TRY(json_at_number_of(&item, "delta_norm", &of->delta_norm, err));
+        TRY(json_at_number_of(&item, "generalisation", &of->rephrased, err));
+        TRY(json_at_number_of(&item, "kept", &of->kept, err));
     }
     return PB_OK;
 }
@@ -410,8 +294,8 @@ static pb_status read_sweep(edit_read *r, const json_at *root, pb_error *err)
     r->run.layer_count = count;
     for (size_t i = 0; i < count; i++) {
         json_at one = json_at_item(&list, i);
-        TRY(read_size(&one, "layer", MOST_STEPS, &r->run.layers[i].layer, err));
-        TRY(read_measures(&one, &r->run.layers[i].summary, err));
+        TRY(json_at_size_of(&one, "layer", MOST_STEPS, &r->run.layers[i].layer, err));
+        TRY(edit_measures_read(&one, &r->run.layers[i].summary, err));
         TRY(read_outcomes(r, &one, &r->run.layers[i], err));
     }
     r->run.settings.first_layer = r->run.layers[0].layer;
@@ -429,18 +313,18 @@ static pb_status read_together(edit_read *r, const json_at *root, pb_error *err)
     if (!r->run.settings.together)
         return PB_OK;
     TRY(json_at_object(&together, err));
-    return read_number(&together, "largest_key_cosine", &r->run.e.largest_key_cosine, err);
+    return json_at_number_of(&together, "largest_key_cosine", &r->run.e.largest_key_cosine, err);
 }
 
 static pb_status read_cost(edit_cost *c, const json_at *root, pb_error *err)
 {
     json_at cost = json_at_key(root, "cost");
     TRY(json_at_object(&cost, err));
-    TRY(read_number(&cost, "seconds", &c->seconds, err));
-    TRY(read_number(&cost, "finding", &c->finding, err));
-    TRY(read_number(&cost, "asking", &c->asking, err));
-    TRY(read_number(&cost, "flop", &c->flop, err));
-    return read_size(&cost, "peak_rss_bytes", SIZE_MAX, &c->peak_rss_bytes, err);
+    TRY(json_at_number_of(&cost, "seconds", &c->seconds, err));
+    TRY(json_at_number_of(&cost, "finding", &c->finding, err));
+    TRY(json_at_number_of(&cost, "asking", &c->asking, err));
+    TRY(json_at_number_of(&cost, "flop", &c->flop, err));
+    return json_at_size_of(&cost, "peak_rss_bytes", SIZE_MAX, &c->peak_rss_bytes, err);
 }
 
 static pb_status read_all(edit_read *r, const json_at *root, pb_error *err)
@@ -453,7 +337,7 @@ static pb_status read_all(edit_read *r, const json_at *root, pb_error *err)
     if (swept) {
         TRY(read_sweep(r, root, err));
     } else {
-        TRY(read_measures(root, &r->run.summary, err));
+        TRY(edit_measures_read(root, &r->run.summary, err));
         TRY(read_behind(r, root, "neighbourhood", true, read_neighbour, err));
         TRY(read_behind(r, root, "specificity", false, read_evaluated, err));
         TRY(read_together(r, root, err));

@@ -133,6 +133,25 @@ pb_status json_at_numbers(const json_at *a, double *values, size_t count, pb_err
     return PB_OK;
 }
 
+pb_status json_at_text_of(const json_at *a, const char *key, const char **text, pb_error *err)
+{
+    json_at value = json_at_key(a, key);
+    *text = NULL;
+    return json_at_is_there(&value) ? json_at_text(&value, text, err) : PB_OK;
+}
+
+pb_status json_at_number_of(const json_at *a, const char *key, double *value, pb_error *err)
+{
+    json_at number = json_at_key(a, key);
+    return json_at_number(&number, value, err);
+}
+
+pb_status json_at_size_of(const json_at *a, const char *key, size_t most, size_t *value, pb_error *err)
+{
+    json_at number = json_at_key(a, key);
+    return json_at_size(&number, most, value, err);
+}
+
 static pb_status read_positions(const json_at *a, size_t end, size_t *positions, size_t count, pb_error *err)
 {
     for (size_t i = 0; i < count; i++) {

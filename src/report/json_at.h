@@ -48,6 +48,10 @@ pb_status json_at_id(const json_at *a, int32_t *id, pb_error *err);
 pb_status json_at_number(const json_at *a, double *value, pb_error *err);
 /* Exactly so many numbers. */
 pb_status json_at_numbers(const json_at *a, double *values, size_t count, pb_error *err);
+/* The value under a key: a text, NULL where there is none; a number; a size. */
+pb_status json_at_text_of(const json_at *a, const char *key, const char **text, pb_error *err);
+pb_status json_at_number_of(const json_at *a, const char *key, double *value, pb_error *err);
+pb_status json_at_size_of(const json_at *a, const char *key, size_t most, size_t *value, pb_error *err);
 /* Ascending whole numbers below `end`, without repeats; *positions: free(), NULL on failure. */
 pb_status json_at_positions(const json_at *a, size_t end, size_t **positions, size_t *count, pb_error *err);
 
