@@ -145,3 +145,18 @@ void about_page_header(buffer *out, const report_about *a, const char *method)
     buffer_text(out, "</h1>\n");
     buffer_free(&name);
 }
+
+void about_page_lead(buffer *out, const report_about *a, const int32_t *answer, size_t count, const run_says *clean,
+                     const char *followed)
+{
+    buffer label = {0};
+    about_answer_label(a, answer, count, &label);
+    if (count && clean->top_id[0] == answer[0])
+        buffer_text(out, "<p class=\"lead\">The model answers <b>");
+    else
+        buffer_printf(out, "<p class=\"lead\">The answer %s is <b>", followed);
+    text_markup(out, label.data, label.size);
+    buffer_text(out, "</b>, with probability ");
+    html_prob(out, clean->prob);
+    buffer_free(&label);
+}

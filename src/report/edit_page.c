@@ -175,8 +175,7 @@ static void add_curve(buffer *out, const edit_report *r, curve_fn *draw, const c
     b.x = curve_left(&b);
     b.y = edit_curves_above(&b);
     double width = b.x + b.width + 8, height = b.y + b.height + curve_below(&b);
-    buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
-                  "aria-label=\"%s\">\n", width, height, width, height, label);
+    html_open_drawing(out, width, height, label);
     draw(out, r, &b);
     buffer_text(out, "</svg>\n");
 }

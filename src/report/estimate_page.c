@@ -85,10 +85,8 @@ static void add_scatter(buffer *out, const trace *t)
     scatter_box box = {.x = scatter_left(font), .y = scatter_above(font), .size = size, .font = font,
                        .paint = HEAT_CLASSES};
     double width = box.x + size + scatter_right(font), height = box.y + size + scatter_below(font);
-    buffer_printf(out, "<section>\n<h2>Estimated and exact</h2>\n<svg width=\"%.0f\" height=\"%.0f\" "
-                  "viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
-                  "aria-label=\"Estimated against exact changes of log p, a point a cell\">\n",
-                  width, height, width, height);
+    buffer_text(out, "<section>\n<h2>Estimated and exact</h2>\n");
+    html_open_drawing(out, width, height, "Estimated against exact changes of log p, a point a cell");
     scatter_draw(out, t, &box);
     buffer_text(out, "</svg>\n");
     if (t->estimates.exact == trace_cell_total(t))

@@ -9,8 +9,8 @@ static void add_figure(buffer *out, const failure_report *r)
 {
     buffer body = {0};
     double width = r->layer_count ? 980 : 560, height = failure_figure(r, 0, 0, width, 12.5, HEAT_CLASSES, &body);
-    buffer_printf(out, "<div class=\"scroll\"><svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
-                  "aria-label=\"ROC curves, and areas by layer\">\n", width, height, width, height);
+    buffer_text(out, "<div class=\"scroll\">");
+    html_open_drawing(out, width, height, "ROC curves, and areas by layer");
     buffer_add(out, body.data, body.size);
     buffer_text(out, "</svg></div>\n");
     buffer_free(&body);

@@ -32,19 +32,11 @@ static void add_pair(buffer *out, const flow_report *r, size_t pair)
     buffer_free(&name);
 }
 
-/* "The model answers Lisbon, with probability 0.999." */
 static void add_lead(buffer *out, const flow_report *r)
 {
     const flow *f = r->flow;
-    buffer answer = {0};
-    about_answer_label(&r->about, f->answer, f->answer_count, &answer);
-    bool own = f->answer_count && f->clean.top_id[0] == f->answer[0];
-    buffer_text(out, own ? "<p class=\"lead\">The model answers <b>" : "<p class=\"lead\">The answer looked at is <b>");
-    text_markup(out, answer.data, answer.size);
-    buffer_text(out, "</b>, with probability ");
-    html_prob(out, f->clean.prob);
+    about_page_lead(out, &r->about, f->answer, f->answer_count, &f->clean, "looked at");
     buffer_text(out, ". How much do rows give each other through attention on the way there?</p>\n");
-    buffer_free(&answer);
 }
 
 static void add_header(buffer *out, const flow_report *r)
@@ -66,10 +58,12 @@ static void add_curves(buffer *out, const flow_report *r)
         b.x = curve_left(&b);
         b.y = curve_above(&p.panel[m], &b);
         double width = b.x + b.width + 12, height = b.y + b.height + curve_below(&b);
-        buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s, layer "
-                      "by layer\">\n", width, height, width, height, p.panel[m].title);
+        buffer label = {0};
+        buffer_printf(&label, "%s, layer by layer", p.panel[m].title);
+        html_open_drawing(out, width, height, label.data);
         curve_draw(out, &p.panel[m], &b);
         buffer_text(out, "</svg>\n");
+        buffer_free(&label);
     }
     buffer_text(out, "</div>\n</section>\n");
     flow_panels_free(&p);
@@ -119,8 +113,7 @@ static void add_heads(buffer *out, const flow_report *r)
         m.x = grid_map_left(&m);
         m.y = grid_map_above(&m);
         double width = m.x + m.width + grid_map_right(&m), height = m.y + m.height + grid_map_below(&m);
-        buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"Heat map of "
-                      "layers by heads\">\n", width, height, width, height);
+        html_open_drawing(out, width, height, "Heat map of layers by heads");
         grid_map_draw(out, &m);
         buffer_text(out, "</svg>\n");
         buffer_free(&title);

@@ -43,6 +43,14 @@ void html_si(buffer *out, double value)
     buffer_printf(out, "%.3g %s", value, steps[i]);
 }
 
+void html_open_drawing(buffer *out, double width, double height, const char *label)
+{
+    buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", width,
+                  height, width, height);
+    html_safe(out, label);
+    buffer_text(out, "\">\n");
+}
+
 static void add_levels(buffer *out, const palette *p, const uint32_t *points)
 {
     for (int level = 0; level < PALETTE_LEVELS; level++)

@@ -23,6 +23,9 @@ void html_palette(buffer *out, const palette *p);
 void html_open_fact(buffer *out, const char *name);
 void html_close_fact(buffer *out);
 
+/* A drawing inside the page, in pixels, and what it is to those who hear it: its parts follow, then "</svg>". */
+void html_open_drawing(buffer *out, double width, double height, const char *label);
+
 /* A figure: the picture inside the page, where picture.h can have it there, and a caption that is opened with its name:
  * add more and close with html_close_picture. */
 void html_open_picture(buffer *out, const char *path);

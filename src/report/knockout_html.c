@@ -16,14 +16,6 @@ static void add_head(buffer *out, const knockout_report *r)
     buffer_text(out, "</style>\n</head>\n<body>\n");
 }
 
-static void add_answer(buffer *out, const knockout_report *r)
-{
-    buffer label = {0};
-    about_answer_label(&r->about, r->knockout->answer, r->knockout->answer_count, &label);
-    text_markup(out, label.data, label.size);
-    buffer_free(&label);
-}
-
 static void add_name(buffer *out, const knockout *k, size_t which)
 {
     buffer name = {0};
@@ -46,12 +38,8 @@ static size_t deepest(const knockout *k)
 static void add_lead(buffer *out, const knockout_report *r)
 {
     const knockout *k = r->knockout;
-    bool own = k->answer_count && k->clean.top_id[0] == k->answer[0];
     size_t which = deepest(k), point = knockout_lowest(k, which);
-    buffer_text(out, own ? "<p class=\"lead\">The model answers <b>" : "<p class=\"lead\">The answer followed is <b>");
-    add_answer(out, r);
-    buffer_text(out, "</b>, with probability ");
-    html_prob(out, k->clean.prob);
+    about_page_lead(out, &r->about, k->answer, k->answer_count, &k->clean, "followed");
     buffer_text(out, ". Which attention edges does it need? Without those of <b>");
     add_name(out, k, which);
     buffer_text(out, "</b> in ");
@@ -79,8 +67,7 @@ static void add_panel(buffer *out, const curve_panel *p, const char *label)
     b.x = curve_left(&b);
     b.y = curve_above(p, &b);
     double width = b.x + b.width * 1.15, height = b.y + b.height + curve_below(&b);
-    buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n",
-                  width, height, width, height, label);
+    html_open_drawing(out, width, height, label);
     curve_draw(out, p, &b);
     buffer_text(out, "</svg>\n");
 }

@@ -191,8 +191,8 @@ static void add_curves(buffer *out, const lens_report *r)
     b.x = curve_left(&b);
     b.y = curve_above(&p, &b);
     double width = b.x + b.width + 24, height = b.y + b.height + curve_below(&b);
-    buffer_printf(out, "<section>\n<div class=\"curves-beside\"><svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
-                  "role=\"img\" aria-label=\"Probabilities at the last row over layers\">\n", width, height, width, height);
+    buffer_text(out, "<section>\n<div class=\"curves-beside\">");
+    html_open_drawing(out, width, height, "Probabilities at the last row over layers");
     curve_draw(out, &p, &b);
     buffer_text(out, "</svg></div>\n</section>\n");
     free(answer);

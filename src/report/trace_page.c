@@ -51,12 +51,8 @@ static void add_loss(buffer *out, const trace_report *r)
 static void add_lead(buffer *out, const trace_report *r)
 {
     const trace *t = r->trace;
-    bool own = t->answer_count && t->clean.top_id[0] == t->answer[0];
     buffer corruption = {0};
-    buffer_text(out, own ? "<p class=\"lead\">The model answers <b>" : "<p class=\"lead\">The answer traced is <b>");
-    html_answer(out, r);
-    buffer_text(out, "</b>, with probability ");
-    html_prob(out, t->clean.prob);
+    about_page_lead(out, &r->about, t->answer, t->answer_count, &t->clean, "traced");
     buffer_text(out, ". Under the corruption <b>");
     trace_corruption(r, &corruption);
     markup(out, corruption.data);
