@@ -228,7 +228,8 @@ void api_trace_name(pb_trace *t)
                                            : row_text(&t->question, t->trace.cells[i].positions[0]);
 }
 
-pb_status api_trace_open(pb_trace **out, pb_model *pm, const pb_question *asked, const pb_run_options *run, pb_error *err)
+pb_status api_trace_open(pb_trace **out, pb_model *pm, const pb_question *asked, const pb_run_options *run,
+                         pb_error *err)
 {
     api_set_threads(run);
     *out = mem_new(1, sizeof **out);

@@ -26,8 +26,8 @@ static pb_status hand_out(pb_dataset **out, const tally *t, pb_status status)
     return status;
 }
 
-pb_status pb_dataset_import(pb_dataset **out, const char *path, const pb_dataset_import_options *options, const char *to,
-                            pb_error *err)
+pb_status pb_dataset_import(pb_dataset **out, const char *path, const pb_dataset_import_options *options,
+                            const char *to, pb_error *err)
 {
     tally t;
     return hand_out(out, &t, import_run(&t, path, options, to, err));

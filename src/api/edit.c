@@ -148,8 +148,9 @@ static void make_factors(pb_edit *e)
 static pb_status find_edits(pb_edit *e, edit_settings *s, const pb_edit_options *o, pb_error *err)
 {
     const measure_plan plan = {.requests = e->requests, .request_count = e->request_count, .evaluation = e->evaluation,
-                               .evaluation_count = e->evaluation_count, .neighbours = o->neighbours, .seed = o->run.seed,
-                               .memory = o->run.memory, .progress = o->run.progress, .context = o->run.context};
+                               .evaluation_count = e->evaluation_count, .neighbours = o->neighbours,
+                               .seed = o->run.seed, .memory = o->run.memory, .progress = o->run.progress,
+                               .context = o->run.context};
     if (o->each_layer)
         return edit_run_layers(&e->run, e->model, &plan, s, o->whole_target, err);
     TRY(edit_run(&e->run, e->model, &plan, s, o->whole_target, err));

@@ -66,15 +66,16 @@ static pb_question keep_question(edit_copies *c, const pb_question *q, const pb_
     return copy;
 }
 
-measure_question *edit_copy_evaluation(edit_copies *c, const pb_eval_question *eval, size_t count, const pb_edit_options *o)
+measure_question *edit_copy_evaluation(edit_copies *c, const pb_eval_question *eval, size_t count,
+                                       const pb_edit_options *o)
 {
     measure_question *copies = keep(c, mem_new(count, sizeof *copies));
     for (size_t i = 0; i < count; i++) {
         const pb_eval_question *q = &eval[i];
         copies[i] = (measure_question){
-            .asked = keep_question(c, &q->question, o), .name = edit_copy_text(c, q->name), .id = edit_copy_text(c, q->id),
-            .subject = edit_copy_text(c, q->subject), .answers = keep_texts(c, q->answers, q->answer_count),
-            .answer_count = q->answer_count};
+            .asked = keep_question(c, &q->question, o), .name = edit_copy_text(c, q->name),
+            .id = edit_copy_text(c, q->id), .subject = edit_copy_text(c, q->subject),
+            .answers = keep_texts(c, q->answers, q->answer_count), .answer_count = q->answer_count};
         if (q->subject && q->question.image)
             know_picture(c, q->question.image)->subject = copies[i].subject;
     }

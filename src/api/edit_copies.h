@@ -1,5 +1,5 @@
-/* edit_copies.h: what an edit is asked for lives as long as the call, what it reports does longer: so requests and questions
- * are copied.
+/* edit_copies.h: what an edit is asked for lives as long as the call, what it reports does longer: so requests and
+ * questions are copied.
  *
  *     edit_copies c = {0};
  *     measure_request r = edit_copy_request(&c, &request, &options);
@@ -22,7 +22,8 @@ typedef struct edit_copies {
 /* NULL of NULL. */
 const char *edit_copy_text(edit_copies *c, const char *text);
 /* [count]; before the requests, which take from them what a picture shows. */
-measure_question *edit_copy_evaluation(edit_copies *c, const pb_eval_question *eval, size_t count, const pb_edit_options *o);
+measure_question *edit_copy_evaluation(edit_copies *c, const pb_eval_question *eval, size_t count,
+                                       const pb_edit_options *o);
 measure_request edit_copy_request(edit_copies *c, const pb_edit_request *q, const pb_edit_options *o);
 
 void edit_copies_free(edit_copies *c);

@@ -26,7 +26,8 @@ static flow_report report_of(const pb_flow *pf)
                          .per_position = pf->per_position};
 }
 
-pb_status pb_flow_run(pb_flow **out, pb_model *pm, const pb_question *asked, const pb_flow_options *options, pb_error *err)
+pb_status pb_flow_run(pb_flow **out, pb_model *pm, const pb_question *asked, const pb_flow_options *options,
+                      pb_error *err)
 {
     *out = NULL;
     api_set_threads(&options->run);

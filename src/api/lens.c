@@ -16,7 +16,8 @@ pb_lens_options pb_lens_defaults(void)
     return (pb_lens_options){0};
 }
 
-pb_status pb_lens_run(pb_lens **out, pb_model *pm, const pb_question *asked, const pb_lens_options *options, pb_error *err)
+pb_status pb_lens_run(pb_lens **out, pb_model *pm, const pb_question *asked, const pb_lens_options *options,
+                      pb_error *err)
 {
     *out = NULL;
     api_set_threads(&options->run);

@@ -24,7 +24,8 @@ struct pb_trace {
 };
 
 /* A trace that is still to be made of an open question: pb_trace_free frees it in any state. */
-pb_status api_trace_open(pb_trace **out, pb_model *model, const pb_question *asked, const pb_run_options *run, pb_error *err);
+pb_status api_trace_open(pb_trace **out, pb_model *model, const pb_question *asked, const pb_run_options *run,
+                         pb_error *err);
 /* Finds its words, once it is made. */
 void api_trace_name(pb_trace *t);
 trace_report api_trace_report(const pb_trace *t);

@@ -8,7 +8,8 @@ pb_sweep_options pb_sweep_defaults(void)
     return (pb_sweep_options){.edit = pb_edit_defaults()};
 }
 
-pb_status pb_sweep_run(pb_model *pm, const char *dataset, const pb_sweep_options *options, pb_sweep_summary *summary, pb_error *err)
+pb_status pb_sweep_run(pb_model *pm, const char *dataset, const pb_sweep_options *options, pb_sweep_summary *summary,
+                       pb_error *err)
 {
     sweep_job *j;
     *summary = (pb_sweep_summary){0};
@@ -19,7 +20,8 @@ pb_status pb_sweep_run(pb_model *pm, const char *dataset, const pb_sweep_options
     return status;
 }
 
-pb_status pb_sweep_merge(const char *path, const char *const *stores, size_t count, pb_sweep_summary *summary, pb_error *err)
+pb_status pb_sweep_merge(const char *path, const char *const *stores, size_t count, pb_sweep_summary *summary,
+                         pb_error *err)
 {
     return sweep_merge(path, stores, count, summary, err);
 }

@@ -38,8 +38,8 @@ static json_t *constraint_of(const char *question, const proposal *p)
 {
     const char *from = phrase_at(question, p->start), *end = phrase_at(from, p->end - p->start);
     json_t *one = json_pack("{s:s, s:o, s:I, s:I, s:b}", "kind", p->textual ? "textual" : "visual", "text",
-                            json_stringn(from, (size_t)(end - from)), "start", (json_int_t)p->start, "end", (json_int_t)p->end,
-                            "proposed", 1);
+                            json_stringn(from, (size_t)(end - from)), "start", (json_int_t)p->start,
+                            "end", (json_int_t)p->end, "proposed", 1);
     return one;
 }
 
@@ -74,7 +74,8 @@ static bool known_spans(const row *r, proposal *spans)
         size_t start = q->starts[i] == ROWS_ANYWHERE ? phrase_find(q->question, q->constraints[i], 0) : q->starts[i];
         if (start == PHRASE_NOWHERE || json_is_true(json_object_get(json_array_get(list, i), "proposed")))
             return false;
-        spans[i] = (proposal){q->kinds[i] && strcmp(q->kinds[i], "textual") == 0, start, start + phrase_length(q->constraints[i])};
+        spans[i] = (proposal){q->kinds[i] && strcmp(q->kinds[i], "textual") == 0, start,
+                              start + phrase_length(q->constraints[i])};
     }
     return true;
 }
@@ -130,8 +131,10 @@ static json_t *share(size_t part, size_t whole)
 
 static json_t *score_json(const score *s)
 {
-    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "known", (json_int_t)s->known, "proposed", (json_int_t)s->proposed,
-                     "exact", (json_int_t)s->exact, "precision", share(s->exact, s->proposed), "recall", share(s->exact, s->known),
+    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "known", (json_int_t)s->known,
+                     "proposed", (json_int_t)s->proposed,
+                     "exact", (json_int_t)s->exact, "precision", share(s->exact, s->proposed),
+                     "recall", share(s->exact, s->known),
                      "overlap_precision", share(s->overlapping_proposed, s->proposed), "overlap_recall",
                      share(s->overlapping_known, s->known));
 }
@@ -153,12 +156,15 @@ static void tell_score(buffer *out, const char *name, const score *s)
 static void hand_over(const annotator *a)
 {
     static const char *const names[] = {"visual", "textual", "both"};
-    score all[3] = {a->kinds[0], a->kinds[1], {a->kinds[0].known + a->kinds[1].known, a->kinds[0].proposed + a->kinds[1].proposed,
-                    a->kinds[0].exact + a->kinds[1].exact, a->kinds[0].overlapping_known + a->kinds[1].overlapping_known,
+    score all[3] = {a->kinds[0], a->kinds[1], {a->kinds[0].known + a->kinds[1].known,
+                                               a->kinds[0].proposed + a->kinds[1].proposed,
+                    a->kinds[0].exact + a->kinds[1].exact,
+                    a->kinds[0].overlapping_known + a->kinds[1].overlapping_known,
                     a->kinds[0].overlapping_proposed + a->kinds[1].overlapping_proposed}};
     json_t *known = json_pack("{s:I}", "questions", (json_int_t)a->judged);
     buffer *words = &a->tally->words;
-    buffer_printf(words, "proposed %zu spans for %zu questions; found none for %zu\n", a->spans, a->annotated, a->nothing);
+    buffer_printf(words, "proposed %zu spans for %zu questions; found none for %zu\n", a->spans, a->annotated,
+                  a->nothing);
     if (a->judged)
         buffer_printf(words, "where the spans are known (questions: %zu):\n", a->judged);
     for (size_t i = 0; i < 3; i++) {
@@ -167,7 +173,8 @@ static void hand_over(const annotator *a)
             tell_score(words, names[i], &all[i]);
     }
     json_object_set_new(a->tally->more, "annotate",
-                        json_pack("{s:I, s:I, s:I, s:o}", "questions", (json_int_t)a->annotated, "spans", (json_int_t)a->spans,
+                        json_pack("{s:I, s:I, s:I, s:o}", "questions", (json_int_t)a->annotated,
+                                  "spans", (json_int_t)a->spans,
                                   "questions_without", (json_int_t)a->nothing, "known", known));
     buffer_printf(words, "written to %s\n", a->to);
 }

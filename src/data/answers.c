@@ -96,7 +96,8 @@ static pb_status read_table(json_t *book, const char *text, size_t size, const c
         id = "";
     pb_status status = PB_OK;
     if (!answer || (!id && !csv_has(&c, "question")))
-        status = fail(err, PB_EFORMAT, "%s: has no column %s", name, answer ? "\"id\" or \"question\"" : "\"answer\" or \"answers\"");
+        status = fail(err, PB_EFORMAT, "%s: has no column %s", name,
+                      answer ? "\"id\" or \"question\"" : "\"answer\" or \"answers\"");
     while (!status && csv_next(&c)) {
         const char *value = csv_get(&c, answer), *of = csv_get(&c, id ? id : "question");
         if (c.problem) {

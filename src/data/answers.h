@@ -3,9 +3,9 @@
  *     id,answer                                  {"id": "3", "answers": ["Lisbon"]}
  *     3,Lisbon                                   {"question": "What is this?", "image": "a.png", "answer": "a cat"}
  *
- * They belong to a question by its number ("id", "index" or "question_id"; a column without a name where there is no question
- * column either), or else by its text, and its picture's name where one is given. "answers" is a list (in a table as JSON or Python
- * write it), "answer" is one; more lines of one question add up. */
+ * They belong to a question by its number ("id", "index" or "question_id"; a column without a name where there is no
+ * question column either), or else by its text, and its picture's name where one is given. "answers" is a list (in a
+ * table as JSON or Python write it), "answer" is one; more lines of one question add up. */
 #ifndef DATA_ANSWERS_H
 #define DATA_ANSWERS_H
 

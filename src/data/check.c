@@ -66,7 +66,8 @@ static void check_row(checker *c, const row *r)
         tally_problem(c->tally, r->line, r->id, problem);
 }
 
-pb_status check_run(tally *t, const char *path, model *m, const char *template_name, const pb_run_options *run, pb_error *err)
+pb_status check_run(tally *t, const char *path, model *m, const char *template_name, const pb_run_options *run,
+                    pb_error *err)
 {
     rows r;
     tally_open(t, path);
@@ -78,7 +79,9 @@ pb_status check_run(tally *t, const char *path, model *m, const char *template_n
             run->progress(run->context, "checking", (double)(i + 1), (double)r.count);
     }
     size_t wrong = json_array_size(t->problems);
-    buffer_printf(&t->words, wrong ? "%zu of the %zu rows kept have a problem\n" : "nothing is wrong with the rows kept\n", wrong, t->kept);
+    buffer_printf(&t->words,
+                  wrong ? "%zu of the %zu rows kept have a problem\n" : "nothing is wrong with the rows kept\n", wrong,
+                  t->kept);
     json_decref(c.pictures);
     rows_free(&r);
     return PB_OK;

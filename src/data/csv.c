@@ -144,7 +144,8 @@ bool csv_next(csv *c)
     else if (c->overlong)
         c->problem = "is longer than 4 MiB";
     else if (!c->problem && c->field_count != c->column_count)
-        c->problem = c->field_count < c->column_count ? "has fewer fields than the header" : "has more fields than the header";
+        c->problem = c->field_count < c->column_count ? "has fewer fields than the header"
+                                                      : "has more fields than the header";
     return true;
 }
 

@@ -1,5 +1,5 @@
-/* csv.h: tables as spreadsheets and pandas write them (RFC 4180): fields between commas, quoted where they hold commas, quotes
- * (doubled) or line breaks, records ended by LF, CRLF or CR.
+/* csv.h: tables as spreadsheets and pandas write them (RFC 4180): fields between commas, quoted where they hold commas,
+ * quotes (doubled) or line breaks, records ended by LF, CRLF or CR.
  *
  *     csv c;
  *     TRY(csv_open(&c, text, size, "known.csv", err));     // reads the header
@@ -7,9 +7,10 @@
  *         ... csv_get(&c, "question") ... c.line ... c.problem ...
  *     csv_close(&c);
  *
- * A byte order mark and blank lines are passed over. As pandas does, a quote inside of a field that began without one is a
- * character like any other, and what follows a closing quote belongs to the field. A record that is no record (of too many
- * fields, too long, not UTF-8, a quote that is never closed) has a problem, and the fields that could be read. */
+ * A byte order mark and blank lines are passed over. As pandas does, a quote inside of a field that began without one
+ * is a character like any other, and what follows a closing quote belongs to the field. A record that is no record (of
+ * too many fields, too long, not UTF-8, a quote that is never closed) has a problem, and the fields that could be
+ * read. */
 #ifndef DATA_CSV_H
 #define DATA_CSV_H
 

@@ -1,5 +1,5 @@
-/* import_csv.c: the three tables that VQA-Constraints was released as (docs/datasets.md). They differ in one column: what the
- * picture shows (known), who directed the film (movies), or nothing (okvqa). */
+/* import_csv.c: the three tables that VQA-Constraints was released as (docs/datasets.md). They differ in one column:
+ * what the picture shows (known), who directed the film (movies), or nothing (okvqa). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,9 +46,9 @@ static bool is_column(const char *name, const char *const *names)
 /* What other columns say, as it is; but not under a name that means something else to readers of rows. */
 static json_t *other_columns(const csv *c)
 {
-    static const char *const taken[] = {"", "Unnamed: 0", "id", "question", "subject", "main_entity", "image_url", "image",
-                                        "constraints", "answers", "rephrasings", "target", "source", "relation", "prefill",
-                                        "marked", "unplaced", NULL};
+    static const char *const taken[] = {"", "Unnamed: 0", "id", "question", "subject", "main_entity", "image_url",
+                                        "image", "constraints", "answers", "rephrasings", "target", "source",
+                                        "relation", "prefill", "marked", "unplaced", NULL};
     json_t *more = json_object();
     for (size_t i = 0; i < c->column_count && i < c->field_count; i++)
         if (!is_column(c->columns[i], taken) && import_text(c->fields[i]))
@@ -103,8 +103,8 @@ static pb_status put_record(import_job *j, const csv *c, size_t index, pb_error 
     buffer_printf(&id, "%s-%s", j->form->name, number);
     import_row r = {.line = c->line, .broken = c->problem, .id = id.data, .number = number,
                     .question = csv_get(c, "question"), .image = image, .wants_image = true,
-                    .subject = import_text(subject) ? subject : picture, .constraints = constraints_of(c), .wants_span = true,
-                    .more = other_columns(c)};
+                    .subject = import_text(subject) ? subject : picture, .constraints = constraints_of(c),
+                    .wants_span = true, .more = other_columns(c)};
     pb_status status = import_put(j, &r, err);
     free(picture);
     buffer_free(&id);
@@ -119,8 +119,8 @@ static pb_status read_table(import_job *j, const char *text, size_t size, pb_err
     pb_status status = PB_OK;
     for (size_t i = 0; i < sizeof needed / sizeof *needed && !status; i++)
         if (!csv_has(&c, needed[i]))
-            status = fail(err, PB_EFORMAT, "%s: has no column \"%s\" in its header, which the form %s needs", j->name, needed[i],
-                          j->form->name);
+            status = fail(err, PB_EFORMAT, "%s: has no column \"%s\" in its header, which the form %s needs", j->name,
+                          needed[i], j->form->name);
     for (size_t i = 0; !status && csv_next(&c); i++)
         status = put_record(j, &c, i, err);
     csv_close(&c);

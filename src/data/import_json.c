@@ -2,7 +2,8 @@
  *
  *     questions    {"data_type": "mscoco", "data_subtype": "val2014",
  *                   "questions": [{"image_id", "question", "question_id"}, ...], ...}
- *     annotations  {"annotations": [{"question_id", "question_type", "answers": [{"answer", "raw_answer", ...}, ...]}, ...],
+ *     annotations  {"annotations": [{"question_id", "question_type", "answers": [{"answer", "raw_answer", ...}, ...]},
+ *                                   ...],
  *                   "question_types": {"one": "Vehicles and Transportation", ...} of OK-VQA, ...}
  *     facts        [{"known_id", "subject", "attribute", "template", "prompt", "prediction", "relation_id"}, ...] */
 #include <stdlib.h>
@@ -64,10 +65,12 @@ static pb_status read_annotations(json_t *known, const char *text, size_t size, 
     pb_status status = json_items_open(&it, text, size, "annotations", name, err);
     while (!status && json_items_next(&it)) {
         json_t *one = parsed(&it), *accepted, *votes;
-        const char *id = written(json_object_get(one, "question_id"), room, sizeof room), *type = plain(one, "question_type");
+        const char *id = written(json_object_get(one, "question_id"), room, sizeof room),
+                   *type = plain(one, "question_type");
         const char *meaning = type ? plain(types, type) : NULL;
         if (!id) {
-            status = fail(err, PB_EFORMAT, "%s: line %zu: an annotation is no object with a \"question_id\"", name, it.line);
+            status = fail(err, PB_EFORMAT, "%s: line %zu: an annotation is no object with a \"question_id\"", name,
+                          it.line);
         } else {
             votes_count(json_object_get(one, "answers"), &accepted, &votes);
             json_t *entry = json_pack("{s:o, s:o}", "accepted", accepted, "votes", votes);
@@ -108,7 +111,8 @@ static bool is_coco(const question_file *f)
 }
 
 /* The picture of a number: COCO's, or abstract_v002_train2015_000000000025.png. */
-static void look_for_picture(const import_job *j, const question_file *f, const json_t *number, import_row *r, char **first)
+static void look_for_picture(const import_job *j, const question_file *f, const json_t *number, import_row *r,
+                             char **first)
 {
     const char *subset = json_string_value(f->subset);
     buffer name = {0};
@@ -156,7 +160,8 @@ static pb_status put_question(import_job *j, const question_file *f, const json_
 static pb_status read_questions(import_job *j, const char *text, size_t size, pb_error *err)
 {
     json_items it;
-    question_file f = {.type = json_items_member(text, size, "data_type"), .subset = json_items_member(text, size, "data_subtype")};
+    question_file f = {.type = json_items_member(text, size, "data_type"),
+                       .subset = json_items_member(text, size, "data_subtype")};
     pb_status status = open_annotations(&f.known, j->answers, err);
     if (!status)
         status = json_items_open(&it, text, size, "questions", j->name, err);
@@ -214,8 +219,9 @@ static size_t subject_start(const char *template, const char *prompt, const char
 
 static json_t *fact_extras(json_t *one)
 {
-    static const char *const used[] = {"known_id", "subject", "attribute", "prompt", "relation_id", "id", "image", "question",
-                                       "constraints", "answers", "source", "relation", "prefill", "target", "rephrasings", "marked"};
+    static const char *const used[] = {"known_id", "subject", "attribute", "prompt", "relation_id", "id", "image",
+                                       "question", "constraints", "answers", "source", "relation", "prefill",
+                                       "target", "rephrasings", "marked"};
     json_t *more = json_deep_copy(one);
     for (size_t i = 0; i < sizeof used / sizeof *used; i++)
         json_object_del(more, used[i]);
@@ -227,15 +233,17 @@ static pb_status put_fact(import_job *j, const json_items *it, size_t index, pb_
     char room[32];
     buffer id = {0};
     json_t *one = parsed(it);
-    const char *number = written(json_object_get(one, "known_id"), room, sizeof room), *prompt = import_text(plain(one, "prompt"));
+    const char *number = written(json_object_get(one, "known_id"), room, sizeof room),
+               *prompt = import_text(plain(one, "prompt"));
     const char *subject = import_text(plain(one, "subject")), *attribute = plain(one, "attribute");
     if (number)
         buffer_printf(&id, "%s-%s", j->form->name, number);
     else
         buffer_printf(&id, "%s-row-%zu", j->form->name, index);
     import_row r = {.line = it->line, .broken = broken_by(one, it), .id = id.data, .number = number,
-                    .question = prompt, .subject = subject, .relation = plain(one, "relation_id"), .constraints = json_array(),
-                    .answers = json_array(), .wants_span = true, .more = one ? fact_extras(one) : NULL};
+                    .question = prompt, .subject = subject, .relation = plain(one, "relation_id"),
+                    .constraints = json_array(), .answers = json_array(), .wants_span = true,
+                    .more = one ? fact_extras(one) : NULL};
     if (subject)
         import_add_constraint(r.constraints, "textual", subject,
                               prompt ? subject_start(plain(one, "template"), prompt, subject) : PHRASE_NOWHERE);

@@ -1,5 +1,5 @@
-/* import_lines.c: JSON lines of our own: looked over anew, so that a row that was mended loses its mark, and one that became wrong
- * gets one. What a row says beyond the fields that are checked goes on as it is. */
+/* import_lines.c: JSON lines of our own: looked over anew, so that a row that was mended loses its mark, and one that
+ * became wrong gets one. What a row says beyond the fields that are checked goes on as it is. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +51,8 @@ static json_t *list_member(const json_t *object, const char *key, buffer *broken
 /* Constraints that could not be placed before get another try. */
 static json_t *all_constraints(const json_t *object, buffer *broken)
 {
-    json_t *list = list_member(object, "constraints", broken), *unplaced = list_member(object, "unplaced", broken), *one;
+    json_t *list = list_member(object, "constraints", broken), *unplaced = list_member(object, "unplaced", broken),
+           *one;
     size_t i;
     if (!list)
         list = json_array();
@@ -83,8 +84,8 @@ static bool is(const char *marked, const char *mark)
 static json_t *other_members(const import_job *j, json_t *object)
 {
     char *folder = mem_text_n(j->name, (size_t)(path_base(j->name) - j->name));
-    static const char *const checked[] = {"id", "image", "question", "constraints", "unplaced", "answers", "source", "subject",
-                                          "relation", "prefill", "marked"};
+    static const char *const checked[] = {"id", "image", "question", "constraints", "unplaced", "answers", "source",
+                                          "subject", "relation", "prefill", "marked"};
     json_t *more = json_deep_copy(object);
     for (size_t i = 0; i < sizeof checked / sizeof *checked; i++)
         json_object_del(more, checked[i]);
@@ -117,11 +118,14 @@ static pb_status put_line(import_job *j, const char *text, size_t size, size_t l
     else if (!json_is_object(object))
         buffer_text(&broken, "is no JSON object");
     const char *id = text_member(object, "id", &broken), *marked = text_member(object, "marked", &broken);
-    import_row r = {.line = line, .id = id ? id : counted, .number = id, .question = text_member(object, "question", &broken),
+    import_row r = {.line = line, .id = id ? id : counted, .number = id,
+                    .question = text_member(object, "question", &broken),
                     .image = text_member(object, "image", &broken), .source = text_member(object, "source", &broken),
-                    .subject = text_member(object, "subject", &broken), .relation = text_member(object, "relation", &broken),
+                    .subject = text_member(object, "subject", &broken),
+                    .relation = text_member(object, "relation", &broken),
                     .prefill = text_member(object, "prefill", &broken), .constraints = all_constraints(object, &broken),
-                    .answers = list_member(object, "answers", &broken), .marked = marked && !is_found_anew(marked) ? marked : NULL,
+                    .answers = list_member(object, "answers", &broken),
+                    .marked = marked && !is_found_anew(marked) ? marked : NULL,
                     .wants_image = is(marked, MARK_NO_PICTURE), .wants_answers = is(marked, MARK_NO_ANSWER),
                     .wants_span = is(marked, MARK_NO_SPAN),
                     .more = json_is_object(object) ? other_members(j, object) : NULL};

@@ -71,7 +71,8 @@ static const char *find_member(const char *text, const char *end, const char *ke
     }
 }
 
-pb_status json_items_open(json_items *it, const char *text, size_t size, const char *key, const char *name, pb_error *err)
+pb_status json_items_open(json_items *it, const char *text, size_t size, const char *key, const char *name,
+                          pb_error *err)
 {
     const char *end = text + size, *at = key ? find_member(text, end, key) : skip_blanks(skip_mark(text, end), end);
     *it = (json_items){.end = end, .counted = text, .counted_line = 1, .name = name};
@@ -112,7 +113,8 @@ bool json_items_next(json_items *it)
 
 pb_status json_items_ended(const json_items *it, pb_error *err)
 {
-    return it->ended ? PB_OK : fail(err, PB_EFORMAT, "%s: breaks off inside of its list: is the file cut off?", it->name);
+    return it->ended ? PB_OK
+                     : fail(err, PB_EFORMAT, "%s: breaks off inside of its list: is the file cut off?", it->name);
 }
 
 json_t *json_items_member(const char *text, size_t size, const char *key)

@@ -1,5 +1,5 @@
-/* json_items.h: the items of a long JSON list, one at a time: files of hundreds of megabytes need no tree of the whole, and a
- * broken item does not take the others with it.
+/* json_items.h: the items of a long JSON list, one at a time: files of hundreds of megabytes need no tree of the whole,
+ * and a broken item does not take the others with it.
  *
  *     json_items it;
  *     TRY(json_items_open(&it, text, size, "annotations", "annotations.json", err));
@@ -26,9 +26,10 @@ typedef struct json_items {
     bool ended;
 } json_items;
 
-/* The list that is the member `key` of the object that the text is; key NULL: the text is the list. text and name must outlive
- * it. PB_EFORMAT: there is no such list. */
-pb_status json_items_open(json_items *it, const char *text, size_t size, const char *key, const char *name, pb_error *err);
+/* The list that is the member `key` of the object that the text is; key NULL: the text is the list. text and name must
+ * outlive it. PB_EFORMAT: there is no such list. */
+pb_status json_items_open(json_items *it, const char *text, size_t size, const char *key, const char *name,
+                          pb_error *err);
 /* Moves on to the next item; false behind the last, or where the text breaks off. */
 bool json_items_next(json_items *it);
 /* PB_EFORMAT when the list did not end with its bracket: the file is cut off, or damaged. */

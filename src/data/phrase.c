@@ -68,8 +68,8 @@ static bool is_blank(uint32_t point)
 
 static bool is_comma(uint32_t point)
 {
-    static const uint32_t commas[] = {',', ';', '.', 0x3001 /* ideographic ones */, 0x3002, 0xff0c /* full-width ones */, 0xff0e, 0xff1b,
-                                      0x060c /* Arabic */};
+    static const uint32_t commas[] = {',', ';', '.', 0x3001 /* ideographic ones */, 0x3002,
+                                      0xff0c /* full-width ones */, 0xff0e, 0xff1b, 0x060c /* Arabic */};
     for (size_t i = 0; i < sizeof commas / sizeof *commas; i++)
         if (commas[i] == point)
             return true;
@@ -116,7 +116,8 @@ static size_t skip_blanks(const char *text, size_t *at)
     return count;
 }
 
-/* How many code points of the text the phrase takes, folded; a space of it takes all blanks there. 0: the text begins otherwise. */
+/* How many code points of the text the phrase takes, folded; a space of it takes all blanks there.
+ * 0: the text begins otherwise. */
 static size_t taken_by(const char *text, const char *phrase)
 {
     size_t t = 0, p = 0, count = 0;

@@ -15,13 +15,13 @@
 size_t phrase_length(const char *text);
 /* Where code point n begins, n at most the length. */
 const char *phrase_at(const char *text, size_t n);
-/* The code point of the first place at or behind `from` where the phrase stands; PHRASE_NOWHERE: there is none, or the phrase is
- * empty. */
+/* The code point of the first place at or behind `from` where the phrase stands; PHRASE_NOWHERE: there is none, or the
+ * phrase is empty. */
 size_t phrase_find(const char *text, const char *phrase, size_t from);
 
-/* Where people who wrote the phrase down beside the text may have meant it: as it is, without blanks around it, without commas,
- * without any punctuation; however many blanks stand between words here or there; at a place where it is made of whole words, or
- * else anywhere. PHRASE_NOWHERE: nowhere. *length: how many code points of the text it takes. */
+/* Where people who wrote the phrase down beside the text may have meant it: as it is, without blanks around it, without
+ * commas, without any punctuation; however many blanks stand between words here or there; at a place where it is made
+ * of whole words, or else anywhere. PHRASE_NOWHERE: nowhere. *length: how many code points of the text it takes. */
 size_t phrase_place(const char *text, const char *phrase, size_t *length);
 
 #endif

@@ -1,4 +1,5 @@
-/* propose.c: see propose.h. The question becomes a list of words; rules look at words and at what stands between them. */
+/* propose.c: see propose.h. The question becomes a list of words; rules look at words and at what
+ * stands between them. */
 #include "data/propose.h"
 
 #include <stdio.h>
@@ -104,38 +105,43 @@ static bool in(const char *small, const char *list)
 }
 
 static const char be[] = " is are was were be been being isn't aren't wasn't weren't ";
-static const char helpers[] = " do does did can could will would should may might must shall don't doesn't didn't can't couldn't "
-                              "won't wouldn't ";
+static const char helpers[] =
+    " do does did can could will would should may might must shall don't doesn't didn't can't couldn't "
+    "won't wouldn't ";
 static const char small_words[] =
-    " a an the and or but nor so yet if then than as at by for from in into inside of off on onto over out outside up down to toward "
-    "towards with within without under above below behind beside between near next about across after against along among around "
-    "before during since through throughout until upon via per like unlike "
-    "i you he she it we they me him her us them my your his its our their mine yours hers theirs who whom whose what which when where "
-    "why how this that these those there here some any no none each every both all either neither much many more most less least few "
-    "several other another such same own "
-    "not n't also too very just only even still already ever never always often usually sometimes now today currently then originally "
-    "first last once again else away back together apart ago "
+    " a an the and or but nor so yet if then than as at by for from in into inside of off on onto over out outside up "
+    "down to toward towards with within without under above below behind beside between near next about across after "
+    "against along among around before during since through throughout until upon via per like unlike "
+    "i you he she it we they me him her us them my your his its our their mine yours hers theirs who whom whose what "
+    "which when where why how this that these those there here some any no none each every both all either neither "
+    "much many more most less least few several other another such same own "
+    "not n't also too very just only even still already ever never always often usually sometimes now today currently "
+    "then originally first last once again else away back together apart ago "
     "have has had having haven't hasn't hadn't ";
 
 /* Verbs as questions have them behind a noun, in the forms that the endings do not tell. */
 static const char verbs[] =
-    " say says said mean means meant stand stands stood play plays come comes came go goes went gone make makes made get gets got take "
-    "takes took taken give gives gave given use uses need needs eat eats ate eaten drink drinks drank live lives grow grows grew grown "
-    "find finds found see sees saw seen show shows shown wear wears wore worn hold holds held keep keeps kept sell sells sold buy buys "
-    "bought build builds built begin begins began begun become becomes became know knows knew known think thinks thought look looks "
-    "seem seems belong belongs represent represents contain contains consist consists include includes occur occurs happen happens "
-    "originate originates die dies win wins won lose loses lost run runs ran sit sits sat sleep sleeps fly flies flew flown swim swims "
-    "swam travel travels weigh weighs cost costs last lasts serve serves work works fall falls fell fallen lead leads led write writes "
-    "wrote written draw draws drew drawn sing sings sang sung speak speaks spoke spoken tell tells told feel feels felt cut cuts put "
-    "puts set sets let lets hit hits meet meets met pay pays paid read reads ride rides rode ridden rise rises rose risen send sends "
-    "sent spend spends spent teach teaches taught throw throws threw thrown border borders share shares hunt hunts migrate migrates "
-    "flow flows reach reaches cross crosses turn turns move moves help helps cause causes provide provides produce produces require "
-    "requires function functions operate operates appear appears exist exists depict depicts symbolize symbolizes symbolise symbolises "
-    "bear bears bore born hang hangs hung lie lies lay feed feeds fed breed breeds bred ";
+    " say says said mean means meant stand stands stood play plays come comes came go goes went gone make makes made "
+    "get gets got take takes took taken give gives gave given use uses need needs eat eats ate eaten drink drinks "
+    "drank live lives grow grows grew grown find finds found see sees saw seen show shows shown wear wears wore worn "
+    "hold holds held keep keeps kept sell sells sold buy buys bought build builds built begin begins began begun "
+    "become becomes became know knows knew known think thinks thought look looks seem seems belong belongs represent "
+    "represents contain contains consist consists include includes occur occurs happen happens originate originates "
+    "die dies win wins won lose loses lost run runs ran sit sits sat sleep sleeps fly flies flew flown swim swims swam "
+    "travel travels weigh weighs cost costs last lasts serve serves work works fall falls fell fallen lead leads led "
+    "write writes wrote written draw draws drew drawn sing sings sang sung speak speaks spoke spoken tell tells told "
+    "feel feels felt cut cuts put puts set sets let lets hit hits meet meets met pay pays paid read reads ride rides "
+    "rode ridden rise rises rose risen send sends sent spend spends spent teach teaches taught throw throws threw "
+    "thrown border borders share shares hunt hunts migrate migrates flow flows reach reaches cross crosses turn turns "
+    "move moves help helps cause causes provide provides produce produces require requires function functions operate "
+    "operates appear appears exist exists depict depicts symbolize symbolizes symbolise symbolises bear bears bore "
+    "born hang hangs hung lie lies lay feed feeds fed breed breeds bred ";
 
-static const char picture_words[] = " picture pictures image images photo photos photograph photographs pic snapshot scene ";
-static const char kinds[] = " type kind sort style breed species brand make piece pair group set kinds types breeds variety form "
-                            "model bunch number part ";
+static const char picture_words[] =
+    " picture pictures image images photo photos photograph photographs pic snapshot scene ";
+static const char kinds[] =
+    " type kind sort style breed species brand make piece pair group set kinds types breeds variety form "
+    "model bunch number part ";
 static const char shown_words[] = " shown seen pictured depicted displayed featured visible ";
 
 static bool is_small(const word *w)
@@ -158,14 +164,15 @@ static bool looks_verbal(const word *w)
 
 static bool looks_plural(const word *w)
 {
-    return strlen(w->small) > 3 && ends_with(w->small, "s") && !ends_with(w->small, "ss") && !ends_with(w->small, "us") &&
-           !ends_with(w->small, "is") && !ends_with(w->small, "'s");
+    return strlen(w->small) > 3 && ends_with(w->small, "s") && !ends_with(w->small, "ss") &&
+           !ends_with(w->small, "us") && !ends_with(w->small, "is") && !ends_with(w->small, "'s");
 }
 
 /* ---- demonstratives ---- */
 
-/* The last word of the noun phrase whose first is number i: nouns go on up to a small word, a verb, punctuation. In the singular a
- * second word in -s is taken for a verb (this animal eats), in the plural the first one in -s is the noun (these animals eat). */
+/* The last word of the noun phrase whose first is number i: nouns go on up to a small word, a verb, punctuation. In the
+ * singular a second word in -s is taken for a verb (this animal eats), in the plural the first one in -s is the noun
+ * (these animals eat). */
 static size_t noun_phrase_end(const words *all, size_t i, bool plural, bool *at_verb)
 {
     enum { MOST = 4 };
@@ -236,15 +243,18 @@ static size_t find_the(const words *all, size_t i)
 static size_t shown_start(const words *all, size_t i)
 {
     const word *w = all->items;
-    if (in(w[i].small, picture_words) && i >= 4 && w[i].joined && w[i - 1].joined && in(w[i - 1].small, " the this that these ") &&
-        in(w[i - 2].small, " in on of from within inside ") && w[i - 2].joined) {
+    if (in(w[i].small, picture_words) && i >= 4 && w[i].joined && w[i - 1].joined &&
+        in(w[i - 1].small, " the this that these ") && in(w[i - 2].small, " in on of from within inside ") &&
+        w[i - 2].joined) {
         size_t noun = i - 3;
         noun -= in(w[noun].small, shown_words) && noun > 0 && w[noun].joined;
         return find_the(all, noun);
     }
-    if (in(w[i].small, " here above below ") && i >= 3 && w[i].joined && in(w[i - 1].small, shown_words) && w[i - 1].joined)
+    if (in(w[i].small, " here above below ") && i >= 3 && w[i].joined && in(w[i - 1].small, shown_words) &&
+        w[i - 1].joined)
         return find_the(all, i - 2);
-    if (in(w[i].small, " pictured shown depicted ") && i >= 2 && w[i].joined && (i + 1 == all->count || !w[i + 1].joined))
+    if (in(w[i].small, " pictured shown depicted ") && i >= 2 && w[i].joined &&
+        (i + 1 == all->count || !w[i + 1].joined))
         return find_the(all, i - 1);
     return SIZE_MAX;
 }
@@ -331,7 +341,8 @@ static bool capitals_tell(const words *all)
     return others == 0 || 2 * capitals < others;
 }
 
-/* The last word of a name that begins with word i: capitals, with small words between two of them (Lord of the Rings). */
+/* The last word of a name that begins with word i: capitals, with small words between two of them (Lord
+ * of the Rings). */
 static size_t name_end(const words *all, size_t i)
 {
     static const char inner[] = " of the and de la le du des von van der den di da del y e al el & ";

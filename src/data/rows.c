@@ -196,7 +196,8 @@ static pb_status read_row(row *r, const char *file, rows_use use, pb_error *err)
 
 /* ---- rows that need not be whole ---- */
 
-/* The first problem of a row stays, without the row's name, and whole characters of it. Returns whether this was none. */
+/* The first problem of a row stays, without the row's name, and whole characters of it.
+ * Returns whether this was none. */
 static bool well(row *r, pb_status status, const pb_error *err)
 {
     if (status && !r->problem) {
@@ -215,8 +216,8 @@ static pb_status check_words(const row_question *q, const char *name, pb_error *
     for (size_t i = 0; i < q->constraint_count; i++)
         if (q->starts[i] == ROWS_ANYWHERE && phrase_find(q->question, q->constraints[i], 0) == PHRASE_NOWHERE &&
             (!q->prefill || phrase_find(q->prefill, q->constraints[i], 0) == PHRASE_NOWHERE))
-            return fail(err, PB_EFORMAT, "%s: \"constraints\"[%zu]: \"%s\" does not occur in the question \"%s\"", name, i,
-                        q->constraints[i], q->question);
+            return fail(err, PB_EFORMAT, "%s: \"constraints\"[%zu]: \"%s\" does not occur in the question \"%s\"", name,
+                        i, q->constraints[i], q->question);
     return PB_OK;
 }
 

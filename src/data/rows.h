@@ -69,10 +69,11 @@ typedef enum rows_use {
 /* Reads all rows, or none: PB_EFORMAT names the file, the line and the field. A picture that is not there is an error
  * of its line too. A file without rows is an error.
  *
- * With ROWS_ALL no line is an error. What an error would have said is the row's `problem` (the first one found), what can be
- * read beside it is read: so question may be NULL, and image names a file that need not be there. A constraint whose words stand
- * neither in question nor prefill is a problem; no answers, or no target, is none. Rows that are marked have a problem too, as
- * a rule. Every row has an id, all different: one without any, or with that of a row before it (a problem), is "line-N". */
+ * With ROWS_ALL no line is an error. What an error would have said is the row's `problem` (the first one found), what
+ * can be read beside it is read: so question may be NULL, and image names a file that need not be there. A constraint
+ * whose words stand neither in question nor prefill is a problem; no answers, or no target, is none. Rows that are
+ * marked have a problem too, as a rule. Every row has an id, all different: one without any, or with that of a row
+ * before it (a problem), is "line-N". */
 pb_status rows_read(rows *out, const char *path, rows_use use, pb_error *err);
 void rows_free(rows *r);
 

@@ -153,8 +153,8 @@ static void tell_constraints(const stats *s, buffer *out)
     json_t *kind;
     json_object_foreach(s->kinds, name, kind)
     {
-        buffer_printf(out, "constraints  %s: %" JSON_INTEGER_FORMAT " in %" JSON_INTEGER_FORMAT " questions; words: ", name,
-                      json_integer_value(json_object_get(kind, "spans")),
+        buffer_printf(out, "constraints  %s: %" JSON_INTEGER_FORMAT " in %" JSON_INTEGER_FORMAT " questions; words: ",
+                      name, json_integer_value(json_object_get(kind, "spans")),
                       json_integer_value(json_object_get(kind, "questions")));
         const char *words, *comma = "";
         const json_t *n;
@@ -174,9 +174,10 @@ static void tell_constraints(const stats *s, buffer *out)
 static void tell(const stats *s, const json_t *most, buffer *out)
 {
     size_t different = json_object_size(s->questions);
-    buffer_printf(out, "questions    %zu, %zu of them duplicates (same words, same picture)\n", s->asked, s->asked - different);
-    buffer_printf(out, "pictures     %zu, %zu of them missing; %zu rows without\n", json_object_size(s->images), s->missing,
-                  s->without_image);
+    buffer_printf(out, "questions    %zu, %zu of them duplicates (same words, same picture)\n", s->asked,
+                  s->asked - different);
+    buffer_printf(out, "pictures     %zu, %zu of them missing; %zu rows without\n", json_object_size(s->images),
+                  s->missing, s->without_image);
     tell_constraints(s, out);
     buffer_printf(out, "answers      %zu rows with, %zu different%s", s->answered, json_object_size(s->answers),
                   s->answered ? ": " : "");
@@ -206,7 +207,8 @@ static void hand_over(const stats *s, tally *t)
         "questions", "count", in_json(s->asked), "duplicates", in_json(s->asked - json_object_size(s->questions)),
         "images", "count", in_json(json_object_size(s->images)), "missing", in_json(s->missing), "rows_without",
         in_json(s->without_image),
-        "constraints", "kinds", s->kinds, "proposed", in_json(s->proposed), "questions_without", in_json(s->unconstrained),
+        "constraints", "kinds", s->kinds, "proposed", in_json(s->proposed),
+        "questions_without", in_json(s->unconstrained),
         "answers", "rows_with", in_json(s->answered), "different", in_json(json_object_size(s->answers)), "most", most,
         "subjects", in_json(json_object_size(s->subjects)), "relations", s->relations, "sources", s->sources);
     json_object_update(t->more, more);

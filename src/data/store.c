@@ -1,11 +1,11 @@
 /* store.c: how a store is opened, checked, made and closed (store.h).
  *
  * Journal. While it is filled the file is in WAL mode, so readers never wait for the writer nor it for them. With
- * synchronous=NORMAL a commit is handed to the system but not waited for: a result that is put in survives the end of the
- * process, kill -9 too, and the loss of power costs at most the results of the last moments, which the next run computes
- * again, and never the store. (FULL would wait for the disk after every result, some milliseconds each, to save work that
- * takes no longer to do again.) Closing the file turns it back into a plain one, which can be copied, and read where
- * nothing may be written. */
+ * synchronous=NORMAL a commit is handed to the system but not waited for: a result that is put in survives the end of
+ * the process, kill -9 too, and the loss of power costs at most the results of the last moments, which the next run
+ * computes again, and never the store. (FULL would wait for the disk after every result, some milliseconds each, to
+ * save work that takes no longer to do again.) Closing the file turns it back into a plain one, which can be copied,
+ * and read where nothing may be written. */
 #include "data/store.h"
 
 #include <errno.h>
@@ -90,7 +90,8 @@ static pb_status check_kind(const store *s, pb_error *err)
     return PB_OK;
 }
 
-/* SQLite takes the missing end of a file's last page for zeros. Beside a WAL, which may hold that page, that is right. */
+/* SQLite takes the missing end of a file's last page for zeros. Beside a WAL, which may hold that page,
+ * that is right. */
 static pb_status check_end(const store *s, const char *file, pb_error *err)
 {
     struct stat info;

@@ -1,4 +1,5 @@
-/* store_about.c: what a store is of: written into it, read back, and compared with the work that is to go into it (store.h). */
+/* store_about.c: what a store is of: written into it, read back, and compared with the work that is to go
+ * into it (store.h). */
 #include <stdlib.h>
 #include <string.h>
 

@@ -44,8 +44,8 @@ pb_status store_run(store *s, int which, pb_error *err);
 /* Ends the transaction: COMMIT when status is PB_OK, and else, or when that fails, ROLLBACK. */
 pb_status store_end(store *s, pb_status status, pb_error *err);
 
-/* SQL that is run once. What it finds is the first column of the first row: a text (free()), NULL where there is none, or
- * a number, 0 where there is none. */
+/* SQL that is run once. What it finds is the first column of the first row: a text (free()), NULL where there is none,
+ * or a number, 0 where there is none. */
 pb_status store_exec(const store *s, const char *sql, const char *doing, pb_error *err);
 pb_status store_get_text(const store *s, const char *sql, char **out, pb_error *err);
 pb_status store_get_number(const store *s, const char *sql, long long *out, pb_error *err);

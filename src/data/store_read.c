@@ -68,9 +68,9 @@ static bool eight_digits(const char *p, uint64_t *value)
 }
 #endif
 
-/* Exactly what strtod gives, several times faster, of the numbers that list_text usually writes; false: not one of them.
- * With a significand of 64 bits, one division (or product) of whole numbers that are exact in it is rounded once; rounding
- * that to a double gives the double nearest to the quotient unless it lies just between two. */
+/* Exactly what strtod gives, several times faster, of the numbers that list_text usually writes; false: not one of
+ * them. With a significand of 64 bits, one division (or product) of whole numbers that are exact in it is rounded once;
+ * rounding that to a double gives the double nearest to the quotient unless it lies just between two. */
 static bool read_plain(const char **at, double *out)
 {
 #if LDBL_MANT_DIG == 64
@@ -324,7 +324,8 @@ static pb_status read_all(reader *r, sqlite3_stmt *row, pb_error *err)
 /* Shows the rows of a statement of questions, whose ?3, if any, is bound. While it is at work SQLite keeps the moment
  * that its first row is of, for the other statements too. */
 static pb_status show(store *s, sqlite3_stmt *row, unsigned what, size_t *count,
-                      pb_status (*see)(void *context, const store_result *r, pb_error *err), void *context, pb_error *err)
+                      pb_status (*see)(void *context, const store_result *r, pb_error *err), void *context,
+                      pb_error *err)
 {
     reader r = {.s = s, .what = what};
     pb_status status = PB_OK;
@@ -358,7 +359,8 @@ pb_status store_each(store *s, unsigned what, pb_status (*see)(void *context, co
 }
 
 pb_status store_find(store *s, const char *id, unsigned what,
-                     pb_status (*see)(void *context, const store_result *r, pb_error *err), void *context, pb_error *err)
+                     pb_status (*see)(void *context, const store_result *r, pb_error *err), void *context,
+                     pb_error *err)
 {
     sqlite3_stmt *row;
     size_t count;

@@ -1,4 +1,5 @@
-/* store_sql.c: what a store says to SQLite: its schema, its statements, and what is told of their failures (store_parts.h). */
+/* store_sql.c: what a store says to SQLite: its schema, its statements,
+ * and what is told of their failures (store_parts.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

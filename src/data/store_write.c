@@ -43,7 +43,8 @@ static pb_status find_question(store *s, const store_question *q, bool *there, p
     for (int i = 1; *there && i < 8 && !status; i++)
         if (!same_text(texts[i], row, i)) {
             const char *has = (const char *)sqlite3_column_text(row, i);
-            status = fail(err, PB_EINVAL, "%s: question %zu of the data set has the %s \"%.200s\" there, here it is \"%.200s\"",
+            status = fail(err, PB_EINVAL,
+                          "%s: question %zu of the data set has the %s \"%.200s\" there, here it is \"%.200s\"",
                           s->path, q->number, names[i], has ? has : "", texts[i] ? texts[i] : "");
         }
     sqlite3_reset(row);

@@ -1,5 +1,5 @@
-/* tally.h: what became of a data set's rows: how many there are, how many were kept, which were marked and why, and what is
- * wrong on which line (docs/datasets.md).
+/* tally.h: what became of a data set's rows: how many there are, how many were kept, which were marked and why, and
+ * what is wrong on which line (docs/datasets.md).
  *
  *     tally t;
  *     tally_open(&t, "questions.jsonl");

@@ -9,9 +9,9 @@
 report_about about_of(const model *m, const question *q)
 {
     const decoder_config *c = &m->decoder.config;
-    report_about a = {.model_path = m->path, .family = m->family, .dtype = weight_form_name(m->decoder.form), .changes = m->changes,
-                      .change_count = m->change_count, .layers = c->layers, .d_model = c->d_model,
-                      .tokenizer = m->tokenizer};
+    report_about a = {.model_path = m->path, .family = m->family, .dtype = weight_form_name(m->decoder.form),
+                      .changes = m->changes, .change_count = m->change_count, .layers = c->layers,
+                      .d_model = c->d_model, .tokenizer = m->tokenizer};
     if (q) {
         a.prompt = &q->prompt;
         a.image_path = q->image_path;
@@ -232,8 +232,10 @@ json_t *report_changes_json(const model_change *changes, size_t count)
 
 json_t *about_model_json(const report_about *a)
 {
-    json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(a->model_path), "family", make_text(a->family),
-                               "layers", make_count(a->layers), "d_model", make_count(a->d_model), "dtype", make_text(a->dtype));
+    json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", make_text(a->model_path),
+                               "family", make_text(a->family),
+                               "layers", make_count(a->layers), "d_model", make_count(a->d_model),
+                               "dtype", make_text(a->dtype));
     if (a->change_count)
         json_object_set_new(object, "changes", report_changes_json(a->changes, a->change_count));
     return object;
@@ -243,7 +245,8 @@ json_t *about_image_json(const report_about *a)
 {
     if (!a->image_path)
         return json_null();
-    json_t *object = json_pack("{s:o, s:o, s:o, s:o}", "path", make_text(a->image_path), "width", make_count(a->image_width),
+    json_t *object = json_pack("{s:o, s:o, s:o, s:o}", "path", make_text(a->image_path),
+                               "width", make_count(a->image_width),
                                "height", make_count(a->image_height), "rows", make_count(a->prompt->image_count));
     if (a->image_order)
         json_object_set_new(object, "order", make_text(a->image_order));
@@ -263,8 +266,9 @@ json_t *about_tokens_json(const report_about *a)
         }
         buffer name = {0};
         about_span_name(p, at, &name);
-        json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:o}", "position", make_count(at), "id", p->ids[at], "text",
-                                              about_token_text_json(a, p->ids[at]), "span", make_text(name.data)));
+        json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:o}", "position", make_count(at), "id", p->ids[at],
+                                              "text", about_token_text_json(a, p->ids[at]),
+                                              "span", make_text(name.data)));
         buffer_free(&name);
     }
     return list;
@@ -299,7 +303,8 @@ json_t *about_areas_json(const image_area *areas, size_t count)
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         const image_area *r = &areas[i];
-        json_array_append_new(list, r->kind == AREA_PIXELS ? make_numbers((double[]){r->left, r->top, r->right, r->bottom}, 4)
+        json_array_append_new(list,
+                              r->kind == AREA_PIXELS ? make_numbers((double[]){r->left, r->top, r->right, r->bottom}, 4)
                                                            : json_string(words[r->kind]));
     }
     return list;
@@ -310,7 +315,8 @@ void about_json(const report_about *a, json_t *object)
     json_object_set_new(object, "model", about_model_json(a));
     json_object_set_new(object, "image", about_image_json(a));
     json_object_set_new(object, "prompt", make_text(a->prompt->text));
-    json_object_set_new(object, "question", make_positions((size_t[]){a->prompt->question_start, a->prompt->question_end}, 2));
+    json_object_set_new(object, "question",
+                        make_positions((size_t[]){a->prompt->question_start, a->prompt->question_end}, 2));
     json_object_set_new(object, "tokens", about_tokens_json(a));
     json_object_set_new(object, "constraints", about_constraints_json(a));
     if (a->image_path && a->image_areas)

@@ -38,7 +38,8 @@ json_t *about_tokens_json(const report_about *a);
 json_t *about_constraints_json(const report_about *a);
 /* The picture's pixels that rows show: [[left, top, right, bottom] or "padding" or "class", ...]. */
 json_t *about_areas_json(const image_area *areas, size_t count);
-/* Sets "model", "image", "prompt", "question", "tokens", "constraints" and, with a picture, "image_areas", in this order. */
+/* Sets "model", "image", "prompt", "question", "tokens", "constraints" and, with a picture, "image_areas",
+ * in this order. */
 void about_json(const report_about *a, json_t *object);
 json_t *about_token_text_json(const report_about *a, int32_t id);
 /* {"id", "text", "ids"} of an answer; id is the first of them. */
@@ -51,8 +52,8 @@ json_t *report_changes_json(const model_change *changes, size_t count);
 /* The most telling span that a position belongs to: "image", "bos", "constraint:N" (the first that has it), "last",
  * "question", else "text". */
 void about_span_name(const prompt *p, size_t position, buffer *out);
-/* What marks rows that all lie in constraint i: "*", with several constraints "*0", "*1"; "*" of rows that lie in several
- * of them together; nothing of others. */
+/* What marks rows that all lie in constraint i: "*", with several constraints "*0", "*1"; "*" of rows that lie in
+ * several of them together; nothing of others. */
 void about_constraint_mark(const prompt *p, const size_t *positions, size_t count, buffer *out);
 /* How a caption explains these marks, with the constraints' words, shortened. Nothing without constraints. */
 void about_constraint_key(const prompt *p, buffer *out);

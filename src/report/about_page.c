@@ -77,7 +77,8 @@ static void add_prompt_token(buffer *out, const report_about *a, size_t at)
     about_span_name(a->prompt, at, &name);
     about_token_text(a, id, &text);
     text_visible(&visible, text.data, text.size);
-    size_t class_size = strcspn(name.data, ":"), constraint = name.data[class_size] ? strtoul(name.data + class_size + 1, NULL, 10) : 0;
+    size_t class_size = strcspn(name.data, ":"),
+           constraint = name.data[class_size] ? strtoul(name.data + class_size + 1, NULL, 10) : 0;
     buffer_printf(out, "<span class=\"t %.*s", (int)class_size, name.data);
     if (constraint)
         buffer_printf(out, " c%zu", constraint % CONSTRAINT_COLOURS);

@@ -32,8 +32,10 @@ pb_status token_read(about_read *a, const json_at *entry, int32_t *id, pb_error 
 
 pb_status about_model_read(report_about *about, const json_at *root, pb_error *err)
 {
-    json_at object = json_at_key(root, "model"), path = json_at_key(&object, "path"), family_name = json_at_key(&object, "family");
-    json_at type = json_at_key(&object, "dtype"), layers = json_at_key(&object, "layers"), d_model = json_at_key(&object, "d_model");
+    json_at object = json_at_key(root, "model"), path = json_at_key(&object, "path"),
+            family_name = json_at_key(&object, "family");
+    json_at type = json_at_key(&object, "dtype"), layers = json_at_key(&object, "layers"),
+            d_model = json_at_key(&object, "d_model");
     TRY(json_at_object(&object, err));
     TRY(json_at_text(&path, &about->model_path, err));
     TRY(json_at_text(&family_name, &about->family, err));
@@ -82,7 +84,8 @@ pb_status areas_read(const json_at *list, size_t count, image_area **areas, pb_e
 static pb_status read_image(about_read *a, const json_at *root, pb_error *err)
 {
     json_at photo = json_at_key(root, "image"), path = json_at_key(&photo, "path"), rows = json_at_key(&photo, "rows");
-    json_at width = json_at_key(&photo, "width"), height = json_at_key(&photo, "height"), order = json_at_key(&photo, "order");
+    json_at width = json_at_key(&photo, "width"), height = json_at_key(&photo, "height"),
+            order = json_at_key(&photo, "order");
     json_at areas = json_at_key(root, "image_areas");
     if (!json_at_is_there(&photo))
         return a->prompt.image_count ? json_at_wrong(&photo, "a picture, as tokens has its rows", err) : PB_OK;
@@ -185,7 +188,8 @@ static pb_status read_constraints(prompt *p, const json_at *root, pb_error *err)
     p->constraint_texts = mem_new(count, sizeof *p->constraint_texts);
     for (; p->constraint_count < count; p->constraint_count++) {
         size_t i = p->constraint_count;
-        json_at item = json_at_item(&list, i), text = json_at_key(&item, "text"), rows = json_at_key(&item, "positions");
+        json_at item = json_at_item(&list, i), text = json_at_key(&item, "text"),
+                rows = json_at_key(&item, "positions");
         TRY(json_at_positions(&rows, p->length, &p->constraints[i].positions, &p->constraints[i].count, err));
         pb_status status = copy_text(&text, &p->constraint_texts[i], err);
         if (status) {
@@ -248,7 +252,8 @@ static pb_status read_ids(const json_at *list, int32_t *ids, size_t count, pb_er
 
 pb_status answer_read(about_read *a, const json_at *root, int32_t **ids, size_t *count, pb_error *err)
 {
-    json_at answer = json_at_key(root, "answer"), list = json_at_key(&answer, "ids"), text = json_at_key(&answer, "text");
+    json_at answer = json_at_key(root, "answer"), list = json_at_key(&answer, "ids"),
+            text = json_at_key(&answer, "text");
     const char *words;
     TRY(json_at_object(&answer, err));
     TRY(json_at_list(&list, count, err));
@@ -296,7 +301,8 @@ pb_status run_read(about_read *a, const json_at *run, run_says *says, pb_error *
 
 pb_status window_read(const json_at *root, window_kind *kind, size_t *size, pb_error *err)
 {
-    json_at window = json_at_key(root, "window"), name = json_at_key(&window, "kind"), number = json_at_key(&window, "size");
+    json_at window = json_at_key(root, "window"), name = json_at_key(&window, "kind"),
+            number = json_at_key(&window, "size");
     const char *word;
     TRY(json_at_object(&window, err));
     TRY(json_at_text(&name, &word, err));
@@ -308,7 +314,8 @@ pb_status window_read(const json_at *root, window_kind *kind, size_t *size, pb_e
 
 pb_status verify_read(const json_at *root, size_t *cells, double *max_rel_diff, pb_error *err)
 {
-    json_at verify = json_at_key(root, "verify"), number = json_at_key(&verify, "cells"), most = json_at_key(&verify, "max_rel_diff");
+    json_at verify = json_at_key(root, "verify"), number = json_at_key(&verify, "cells"),
+            most = json_at_key(&verify, "max_rel_diff");
     *cells = 0;
     *max_rel_diff = 0;
     if (!json_at_is_there(&verify))
@@ -340,7 +347,8 @@ pb_status layers_read(const json_at *root, size_t **layers, size_t *count, pb_er
 
 pb_status cost_read(const json_at *root, method_cost *cost, pb_error *err)
 {
-    json_at object = json_at_key(root, "cost"), seconds = json_at_key(&object, "seconds"), flop = json_at_key(&object, "flop");
+    json_at object = json_at_key(root, "cost"), seconds = json_at_key(&object, "seconds"),
+            flop = json_at_key(&object, "flop");
     json_at peak = json_at_key(&object, "peak_rss_bytes");
     TRY(json_at_object(&object, err));
     TRY(json_at_number(&seconds, &cost->seconds, err));

@@ -5,8 +5,8 @@
  *     ... &a.about ...
  *     about_read_free(&a);
  *
- * Of a prompt that was read back only what pages ask for is there: texts, spans, and which rows belong to the question; image
- * rows have no ids. */
+ * Of a prompt that was read back only what pages ask for is there: texts, spans, and which rows belong to the question;
+ * image rows have no ids. */
 #ifndef REPORT_ABOUT_READ_H
 #define REPORT_ABOUT_READ_H
 
@@ -47,7 +47,8 @@ pb_status window_read(const json_at *root, window_kind *kind, size_t *size, pb_e
 pb_status verify_read(const json_at *root, size_t *cells, double *max_rel_diff, pb_error *err);
 /* [[first, last], ...] of so many layers. *windows: free(). */
 pb_status windows_read(const json_at *list, size_t count, size_t (**windows)[2], pb_error *err);
-/* {"from", "to", "sources", "destinations"} of rows of the prompt; what was read until it failed is the caller's to free. */
+/* {"from", "to", "sources", "destinations"} of rows of the prompt; what was read until it failed is the
+ * caller's to free. */
 pb_status span_pair_read(const about_read *a, const json_at *pair, span_pair *out, pb_error *err);
 /* "layers": numbers of the layers looked at, ascending, one or more; *layers: free(), NULL on failure. */
 pb_status layers_read(const json_at *root, size_t **layers, size_t *count, pb_error *err);

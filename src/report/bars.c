@@ -61,8 +61,8 @@ static void open_shape(buffer *out, const curve_box *b, size_t series, size_t co
     else if (series == 0)
         buffer_printf(out, "<path fill=\"%s\" fill-opacity=\"0.55\"", curve_colour(of));
     else
-        buffer_printf(out, "<path fill=\"%s\" fill-opacity=\"0.18\" stroke=\"%s\" stroke-width=\"1.1\"", curve_colour(of),
-                      curve_colour(of));
+        buffer_printf(out, "<path fill=\"%s\" fill-opacity=\"0.18\" stroke=\"%s\" stroke-width=\"1.1\"",
+                      curve_colour(of), curve_colour(of));
     buffer_text(out, " d=\"");
 }
 
@@ -85,7 +85,8 @@ static void draw_notes(buffer *out, const bar_panel *p, const curve_box *b)
             if (p->series[s].notes)
                 buffer_printf(&note, "%s%s", note.size ? "\n" : "", p->series[s].notes[i]);
         if (note.size) {
-            buffer_printf(out, "<rect class=\"bin\" fill-opacity=\"0\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"><title>",
+            buffer_printf(out, "<rect class=\"bin\" fill-opacity=\"0\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" "
+                               "height=\"%.2f\"><title>",
                           x_of(p, b, (double)i), b->y, b->width / (double)p->bins, b->height);
             markup(out, note.data);
             buffer_text(out, "</title></rect>\n");
@@ -99,7 +100,8 @@ static void draw_key(buffer *out, const bar_panel *p, const curve_box *b)
     double x = b->x, y = b->y - b->font * 0.9;
     for (size_t s = 0; s < p->count && p->count > 1; s++) {
         open_shape(out, b, s, p->series[s].colour);
-        buffer_printf(out, "M%.2f %.2fh%.2fv%.2fh%.2fz\"/>\n", x, y - b->font * 0.7, b->font * 1.1, b->font * 0.75, -b->font * 1.1);
+        buffer_printf(out, "M%.2f %.2fh%.2fv%.2fh%.2fz\"/>\n", x, y - b->font * 0.7, b->font * 1.1, b->font * 0.75,
+                      -b->font * 1.1);
         heat_text(out, b->paint, x + b->font * 1.5, y, b->font, "start", "normal", p->series[s].name);
         x += b->font * (2.9 + 1.1 * text_width(p->series[s].name, strlen(p->series[s].name)));
     }

@@ -1,6 +1,7 @@
 /* bars.h: histograms in SVG: how often a number falls where, or a value for each of many numbered things.
  *
- *     bar_series two[] = {{.name = "right", .values = right, .colour = 1}, {.name = "wrong", .values = wrong, .colour = 3}};
+ *     bar_series two[] = {{.name = "right", .values = right, .colour = 1},
+ *                         {.name = "wrong", .values = wrong, .colour = 3}};
  *     bar_panel p = {.title = "P(answer)", .axis = "p", .bins = 20, .from = 0, .to = 1, .series = two, .count = 2};
  *     bar_fit(&p);
  *     curve_box b = {.width = 300, .height = 110, .font = 7, .paint = HEAT_ATTRIBUTES};
@@ -16,8 +17,8 @@ typedef struct bar_series {
     const char *name;
     const double *values;     /* [bins], at least 0 */
     const char *const *notes; /* [bins] what a reader sees who points at one; NULL: nothing */
-    size_t colour;            /* as a curve's; the second series and those after it are outlines with a pale inside, so that
-                               * what stands behind them shows */
+    size_t colour;            /* as a curve's; the second series and those after it are outlines with a pale inside, so
+                               * that what stands behind them shows */
 } bar_series;
 
 typedef struct bar_panel {

@@ -7,8 +7,9 @@
 static void add_machine(const bench *b, buffer *out)
 {
     const bench_machine *m = &b->machine;
-    buffer_printf(out, "machine    %s, %zu core%s, %.1f GB; %zu thread%s, %s\n", m->cpu, m->cores, m->cores == 1 ? "" : "s",
-                  (double)m->memory / 1e9, m->threads, m->threads == 1 ? "" : "s", m->library);
+    buffer_printf(out, "machine    %s, %zu core%s, %.1f GB; %zu thread%s, %s\n", m->cpu, m->cores,
+                  m->cores == 1 ? "" : "s", (double)m->memory / 1e9, m->threads, m->threads == 1 ? "" : "s",
+                  m->library);
     buffer_printf(out, "reading    %.1f GB/s from memory, %.1f GB/s of a stretch as long as the decoder's weights\n",
                   b->reading / 1e9, b->reading_weights / 1e9);
 }
@@ -102,8 +103,8 @@ void report_bench_text(const bench *b, buffer *out)
     add_machine(b, out);
     add_weights(b, out);
     add_products(b, out);
-    buffer_printf(out, "\n%s %14s %8s %9s %9s %10s %9s\n", bench_dtype_name(b->dtype), "seconds", "share", "GFLOP/s", "GB/s",
-                  "possible s", "reached");
+    buffer_printf(out, "\n%s %14s %8s %9s %9s %10s %9s\n", bench_dtype_name(b->dtype), "seconds", "share", "GFLOP/s",
+                  "GB/s", "possible s", "reached");
     for (size_t i = 0; i < b->phase_count; i++) {
         const bench_phase *whole = &b->phases[i - i % (METER_KINDS + 1)];
         add_phase(&b->phases[i], whole, out);

@@ -12,8 +12,8 @@
 
 /* A line as it stands: a header. */
 void csv_fields(buffer *out, const char *names);
-/* Fields of a line. A text is quoted where it has to be; NULL is empty. Numbers have 9 significant digits; NAN and infinities are
- * empty. */
+/* Fields of a line. A text is quoted where it has to be; NULL is empty. Numbers have 9 significant digits; NAN and
+ * infinities are empty. */
 void csv_text(buffer *out, const char *text);
 void csv_count(buffer *out, size_t n);
 void csv_number(buffer *out, double x);

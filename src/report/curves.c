@@ -44,8 +44,8 @@ static size_t key_entries(const curve_panel *p)
     return p->key ? p->count + has_level(p) : 0;
 }
 
-/* Where the key's entry number `entry` stands, from the box's left edge and in which line; key_entries gives how many lines
- * there are. Labels may reach over the box's right edge, as the last tick does. */
+/* Where the key's entry number `entry` stands, from the box's left edge and in which line; key_entries gives how many
+ * lines there are. Labels may reach over the box's right edge, as the last tick does. */
 static size_t key_line(const curve_panel *p, const curve_box *b, size_t entry, double *x)
 {
     double at = 0;
@@ -200,7 +200,8 @@ static void draw_point_axis(const drawing *d)
         snprintf(text, sizeof text, "%zu", p->first + k);
         heat_text(d->out, b->paint, x_of(d, k), b->y + b->height + b->font * 1.2, b->font, "middle", "soft", text);
     }
-    heat_text(d->out, b->paint, b->x + b->width / 2, b->y + b->height + b->font * 2.4, b->font, "middle", "soft", p->axis);
+    heat_text(d->out, b->paint, b->x + b->width / 2, b->y + b->height + b->font * 2.4, b->font, "middle", "soft",
+              p->axis);
 }
 
 /* ---- the curves ---- */
@@ -267,9 +268,10 @@ static void draw_mark(const drawing *d, const curve *c)
     if (d->b->paint == HEAT_CLASSES)
         buffer_printf(d->out, "<path class=\"curve mark k%zu\"", c->colour % CURVE_COLOURS);
     else
-        buffer_printf(d->out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"0.9\"", colours[c->colour % CURVE_COLOURS]);
-    buffer_printf(d->out, " stroke-dasharray=\"%g %g\" d=\"M%.2f %.2fV%.2f\"/>\n", d->b->font * 0.15, d->b->font * 0.25, x, y,
-                  d->b->y + d->b->height);
+        buffer_printf(d->out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"0.9\"",
+                      colours[c->colour % CURVE_COLOURS]);
+    buffer_printf(d->out, " stroke-dasharray=\"%g %g\" d=\"M%.2f %.2fV%.2f\"/>\n", d->b->font * 0.15, d->b->font * 0.25,
+                  x, y, d->b->y + d->b->height);
 }
 
 static void draw_line(const drawing *d, const curve *c)
@@ -278,7 +280,8 @@ static void draw_line(const drawing *d, const curve *c)
     bool begun = false;
     open_line(d, c->colour, c->faint);
     for (size_t k = 0; k < p->points; k++) {
-        bool there = isfinite(c->values[k]), alone = there && !begun && !(k + 1 < p->points && isfinite(c->values[k + 1]));
+        bool there = isfinite(c->values[k]),
+             alone = there && !begun && !(k + 1 < p->points && isfinite(c->values[k + 1]));
         if (there)
             buffer_printf(d->out, "%s%.2f %.2f", begun ? "L" : "M", x_of(d, k), y_of(d, c->values[k]));
         if (alone)
@@ -295,7 +298,8 @@ static void draw_notes(const drawing *d, const curve *c)
     for (size_t k = 0; c->notes && k < d->p->points; k++) {
         if (!isfinite(c->values[k]) || !c->notes[k])
             continue;
-        buffer_printf(d->out, "<circle class=\"point k%zu\" cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\" fill-opacity=\"0\"><title>",
+        buffer_printf(d->out, "<circle class=\"point k%zu\" cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\" "
+                              "fill-opacity=\"0\"><title>",
                       c->colour % CURVE_COLOURS, x_of(d, k), y_of(d, c->values[k]), fmax(radius, 2));
         markup(d->out, c->notes[k]);
         buffer_text(d->out, "</title></circle>\n");
@@ -311,7 +315,8 @@ static void draw_dots(const drawing *d, const curve *c)
             buffer_printf(d->out, "<circle class=\"dot k%zu\"", c->colour % CURVE_COLOURS);
         else
             buffer_printf(d->out, "<circle fill=\"%s\"", colours[c->colour % CURVE_COLOURS]);
-        buffer_printf(d->out, " cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"/>\n", x_of(d, k), y_of(d, c->values[k]), d->b->font * 0.28);
+        buffer_printf(d->out, " cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"/>\n", x_of(d, k), y_of(d, c->values[k]),
+                      d->b->font * 0.28);
     }
 }
 
@@ -319,7 +324,8 @@ static void draw_dots(const drawing *d, const curve *c)
 static void draw_dashes(const drawing *d, double x, double y, double length)
 {
     buffer_printf(d->out, "<path %s stroke-dasharray=\"%g %g\" d=\"M%.2f %.2fh%.2f\"/>\n",
-                  d->b->paint == HEAT_CLASSES ? "class=\"level\"" : "fill=\"none\" stroke=\"#555\" stroke-width=\"0.6\"",
+                  d->b->paint == HEAT_CLASSES ? "class=\"level\""
+                                              : "fill=\"none\" stroke=\"#555\" stroke-width=\"0.6\"",
                   d->b->font * 0.4, d->b->font * 0.3, x, y, length);
 }
 

@@ -28,7 +28,8 @@ typedef struct curve {
     const char *name;         /* in the key */
     const double *values;     /* [points]; NaN: there is none, and the curve is broken */
     const double *low, *high; /* [points] the ends of the interval around each value, drawn as a band; NULL: no band */
-    const double *mark;       /* a dotted line down from the curve at this point, which may lie between two; NULL: none */
+    const double *mark;       /* a dotted line down from the curve at this point,
+                               * which may lie between two; NULL: none */
     const bool *dots;         /* [points] where a dot stands on the line: of a curve through few points; NULL: none */
     const char *const *notes; /* [points] what a reader sees who points at them; NULL, or one of them NULL: nothing */
     size_t colour;
@@ -55,7 +56,8 @@ typedef struct curve_box {
     heat_paint paint;
 } curve_box;
 
-/* Space that labels take beside the box, whose width is known; above it the title and the key, which may take several lines. */
+/* Space that labels take beside the box, whose width is known; above it the title and the key,
+ * which may take several lines. */
 double curve_left(const curve_box *b);
 double curve_below(const curve_box *b);
 double curve_above(const curve_panel *p, const curve_box *b);

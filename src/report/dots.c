@@ -54,21 +54,24 @@ static void draw_axes(buffer *out, const dot_panel *p, const curve_box *b)
     double step = axis_step(p->to - p->from, 4);
     for (double k = ceil(p->from / step - 1e-9) + 0.0; k * step <= p->to + step * 1e-9; k++) {
         double x = x_of(p, b, k * step);
-        buffer_printf(out, "<path %s d=\"M%.2f %.2fv%.2f\"/>\n", fabs(k) < 0.5 ? axis_line(b->paint) : axis_thin(b->paint), x, b->y,
-                      b->height);
+        buffer_printf(out, "<path %s d=\"M%.2f %.2fv%.2f\"/>\n",
+                      fabs(k) < 0.5 ? axis_line(b->paint) : axis_thin(b->paint), x, b->y, b->height);
         axis_number(text, k * step);
         heat_text(out, b->paint, x, b->y + b->height + b->font * 1.2, b->font, "middle", "soft", text);
     }
     for (size_t r = 0; r < p->rows; r++)
-        heat_text(out, b->paint, b->x - b->font * 0.5, y_of(p, b, r) + b->font * 0.35, b->font, "end", "normal", p->names[r]);
+        heat_text(out, b->paint, b->x - b->font * 0.5, y_of(p, b, r) + b->font * 0.35, b->font, "end", "normal",
+                  p->names[r]);
     if (p->axis)
-        heat_text(out, b->paint, b->x + b->width / 2, b->y + b->height + b->font * 2.4, b->font, "middle", "soft", p->axis);
+        heat_text(out, b->paint, b->x + b->width / 2, b->y + b->height + b->font * 2.4, b->font, "middle", "soft",
+                  p->axis);
 }
 
 static void draw_dot(buffer *out, const dot_panel *p, const curve_box *b, const dot *d)
 {
     size_t of = d->colour % CURVE_COLOURS;
-    double x = x_of(p, b, d->value), y = y_of(p, b, d->row) + (d->hollow ? 0.22 : -0.22) * b->font, radius = b->font * 0.34;
+    double x = x_of(p, b, d->value), y = y_of(p, b, d->row) + (d->hollow ? 0.22 : -0.22) * b->font,
+           radius = b->font * 0.34;
     const char *colour = curve_colour(of);
     if (isfinite(d->low) && isfinite(d->high)) {
         if (b->paint == HEAT_CLASSES)
@@ -80,7 +83,8 @@ static void draw_dot(buffer *out, const dot_panel *p, const curve_box *b, const 
     if (b->paint == HEAT_CLASSES)
         buffer_printf(out, "<circle class=\"dot k%zu%s\"", of, d->hollow ? " hollow" : "");
     else
-        buffer_printf(out, "<circle fill=\"%s\" stroke=\"%s\" stroke-width=\"0.9\"", d->hollow ? "#fff" : colour, colour);
+        buffer_printf(out, "<circle fill=\"%s\" stroke=\"%s\" stroke-width=\"0.9\"", d->hollow ? "#fff" : colour,
+                      colour);
     buffer_printf(out, " cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\">", x, y, radius);
     if (d->note) {
         buffer_text(out, "<title>");

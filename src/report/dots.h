@@ -1,5 +1,5 @@
-/* dots.h: numbers with their intervals, one below the other, in SVG: a row for each thing that is compared, a dot for each
- * of its numbers, a stroke for the interval.
+/* dots.h: numbers with their intervals, one below the other, in SVG: a row for each thing that is compared, a dot for
+ * each of its numbers, a stroke for the interval.
  *
  *     dot all[] = {{.row = 0, .value = 0.1, .low = 0.05, .high = 0.2, .hollow = true}, {.row = 0, .value = 0.9, ...}};
  *     dot_panel p = {.title = "efficacy", .names = names, .rows = 4, .dots = all, .count = 8};

@@ -17,12 +17,15 @@ static void add_file_name(buffer *out, const dump_site *s)
 
 static json_t *make_site(const dump_site *s)
 {
-    static const char *const parts[] = {[DUMP_DECODER] = "decoder", [DUMP_TOWER] = "tower", [DUMP_PROJECTOR] = "projector"};
+    static const char *const parts[] = {[DUMP_DECODER] = "decoder", [DUMP_TOWER] = "tower",
+                                        [DUMP_PROJECTOR] = "projector"};
     buffer file = {0};
     add_file_name(&file, s);
-    json_t *object = json_pack("{s:o, s:s, s:s, s:o, s:[o, o, o], s:o}", "file", make_text(file.data), "hook", s->hook, "of",
-                               parts[s->part], "first_layer", s->part == DUMP_PROJECTOR ? json_null() : make_count(s->first),
-                               "shape", make_count(s->layers), make_count(s->rows), make_count(s->width), "not_finite", make_count(s->not_finite));
+    json_t *object = json_pack("{s:o, s:s, s:s, s:o, s:[o, o, o], s:o}", "file", make_text(file.data), "hook", s->hook,
+                               "of", parts[s->part],
+                               "first_layer", s->part == DUMP_PROJECTOR ? json_null() : make_count(s->first),
+                               "shape", make_count(s->layers), make_count(s->rows), make_count(s->width),
+                               "not_finite", make_count(s->not_finite));
     buffer_free(&file);
     return object;
 }

@@ -100,14 +100,14 @@ static double outcome_at(const edit_report *r, size_t request, size_t point)
 
 void edit_left_panel(buffer *out, const edit_report *r, const curve_box *b)
 {
-    lines search = {r->run->count > 1 ? "loss (of each, and their mean)" : "loss", "steps done", r->run->settings.steps, 0,
-                    r->run->count, NULL, loss_at};
+    lines search = {r->run->count > 1 ? "loss (of each, and their mean)" : "loss", "steps done", r->run->settings.steps,
+                    0, r->run->count, NULL, loss_at};
     if (!edit_is_sweep(r)) {
         draw(out, r, &search, false, b);
         return;
     }
-    lines sweep = {"share of answers right, or kept (neighbours)", "layer", r->run->layer_count, r->run->layers[0].layer,
-                   MEASURES, measures, measure_at};
+    lines sweep = {"share of answers right, or kept (neighbours)", "layer", r->run->layer_count,
+                   r->run->layers[0].layer, MEASURES, measures, measure_at};
     draw(out, r, &sweep, true, b);
 }
 

@@ -9,8 +9,8 @@
 double edit_curves_above(const curve_box *b);
 
 /* Two panels: of a search the loss of each step, on a logarithmic axis where it spans more than a decade, and
- * P(target), with a line for each request and, of several, their mean as a stronger one; of a sweep over layers what was
- * measured at each, and P(target) after. Each appends one <g>. */
+ * P(target), with a line for each request and, of several, their mean as a stronger one; of a sweep over layers what
+ * was measured at each, and P(target) after. Each appends one <g>. */
 void edit_left_panel(buffer *out, const edit_report *r, const curve_box *b);
 void edit_right_panel(buffer *out, const edit_report *r, const curve_box *b);
 

@@ -39,7 +39,8 @@ void report_edit_html(const edit_report *r, buffer *out)
     buffer_text(out, "<div class=\"beside\">\n");
     edit_page_facts(out, r);
     edit_page_meaning(out, r);
-    buffer_text(out, "</div>\n</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in edit.json");
+    buffer_text(out, "</div>\n</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in "
+                     "edit.json");
     buffer_text(out, r->factors ? " and edit.npz beside this file" : " beside this file");
     buffer_text(out, "; edit.svg is the figure for a paper.</footer>\n</body>\n</html>\n");
 }

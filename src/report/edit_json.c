@@ -1,4 +1,5 @@
-/* edit_json.c: an edit as JSON (docs/formats.md): the field names and their order are a contract with other programs. */
+/* edit_json.c: an edit as JSON (docs/formats.md): the field names and their order are a contract
+ * with other programs. */
 #include <math.h>
 
 #include "report/edit_report.h"
@@ -173,13 +174,14 @@ static json_t *make_success(const measure_success *s)
         return json_null();
     return json_pack("{s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o}}", "questions", make_count(s->before_prob.questions),
                      "subjects", make_count(s->before_prob.subjects), "prob", "before", make_interval(&s->before_prob),
-                     "after", make_interval(&s->after_prob), "exact", "before", make_interval(&s->before_right), "after",
-                     make_interval(&s->after_right));
+                     "after", make_interval(&s->after_prob), "exact", "before", make_interval(&s->before_right),
+                     "after", make_interval(&s->after_right));
 }
 
 static json_t *make_generalisation(const measure_summary *s)
 {
-    return json_pack("{s:o, s:o}", "rephrasings", make_success(&s->rephrasings), "pictures", make_success(&s->pictures));
+    return json_pack("{s:o, s:o}", "rephrasings", make_success(&s->rephrasings),
+                     "pictures", make_success(&s->pictures));
 }
 
 /* The neighbours of all requests. */
@@ -264,7 +266,8 @@ static json_t *make_together(const edit_report *r)
 
 static json_t *make_cost(const edit_cost *c)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "seconds", make_number(c->seconds), "finding", make_number(c->finding),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "seconds", make_number(c->seconds),
+                     "finding", make_number(c->finding),
                      "asking", make_number(c->asking), "flop", make_number(c->flop), "peak_rss_bytes",
                      make_count(c->peak_rss_bytes));
 }

@@ -190,7 +190,8 @@ void edit_page_search(buffer *out, const edit_report *r)
     }
     buffer_printf(out, "<div>\n<h2>%s</h2>\n<div class=\"curves-beside\">\n",
                   edit_is_sweep(r) ? "Where it works" : "How the search went");
-    add_curve(out, r, edit_left_panel, edit_is_sweep(r) ? "What was measured, layer by layer" : "The loss, step by step");
+    add_curve(out, r, edit_left_panel,
+              edit_is_sweep(r) ? "What was measured, layer by layer" : "The loss, step by step");
     add_curve(out, r, edit_right_panel, edit_is_sweep(r) ? "The probability of the target, layer by layer"
                                                          : "The probability of the target, step by step");
     buffer_text(out, "</div>\n</div>\n</section>\n");

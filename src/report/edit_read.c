@@ -106,7 +106,8 @@ static pb_status read_multedit(edit_settings *s, const json_at *of, pb_error *er
 static pb_status read_settings(edit_read *r, const json_at *root, pb_error *err)
 {
     edit_settings *s = &r->run.settings;
-    json_at of = json_at_key(root, "settings"), tokens = json_at_key(&of, "target_tokens"), preset = json_at_key(&of, "preset");
+    json_at of = json_at_key(root, "settings"), tokens = json_at_key(&of, "target_tokens"),
+            preset = json_at_key(&of, "preset");
     const char *word;
     TRY(read_method(r, root, err));
     TRY(json_at_object(&of, err));
@@ -172,7 +173,8 @@ static pb_status read_wanted(edit_read *r, const json_at *request, size_t i, pb_
     if (json_at_is_there(&key))
         TRY(json_at_size(&key, SIZE_MAX, &r->run.found[i].key_position, err));
     if (r->run.settings.method == EDIT_MULTEDIT && !r->run.settings.key && !*constraint)
-        return json_at_wrong(&(json_at){.from = request, .key = "constraint", .file = request->file}, "a string: the key is there", err);
+        return json_at_wrong(&(json_at){.from = request, .key = "constraint", .file = request->file},
+                             "a string: the key is there", err);
     return read_answer(request, "before", "exact", &m->before, err);
 }
 
@@ -242,7 +244,8 @@ static measured_list *list_of(edit_read *r, size_t request, bool neighbours)
     return neighbours ? &result->neighbours : &result->evaluation;
 }
 
-static pb_status read_behind(edit_read *r, const json_at *root, const char *key, bool neighbours, read_one *read, pb_error *err)
+static pb_status read_behind(edit_read *r, const json_at *root, const char *key, bool neighbours, read_one *read,
+                             pb_error *err)
 {
     json_at of = json_at_key(root, key), list = json_at_key(&of, "asked");
     size_t count, request, before = 0;

@@ -11,8 +11,8 @@ static pb_status read_ends(const json_at *ends, interval *i, pb_error *err)
 }
 
 /* {"mean", "interval"} under key.when. */
-static pb_status read_mean(const json_at *success, const char *key, const char *when, size_t questions, size_t subjects, interval *i,
-                           pb_error *err)
+static pb_status read_mean(const json_at *success, const char *key, const char *when, size_t questions, size_t subjects,
+                           interval *i, pb_error *err)
 {
     json_at of = json_at_key(success, key), at = json_at_key(&of, when), ends = json_at_key(&at, "interval");
     TRY(json_at_object(&at, err));
@@ -43,8 +43,8 @@ static pb_status read_success(const json_at *of, const char *key, measure_succes
 }
 
 /* A mean under its name, its ends under another. */
-static pb_status read_named(const json_at *of, const char *mean, const char *ends_key, size_t questions, size_t subjects, interval *i,
-                            pb_error *err)
+static pb_status read_named(const json_at *of, const char *mean, const char *ends_key, size_t questions,
+                            size_t subjects, interval *i, pb_error *err)
 {
     json_at ends = json_at_key(of, ends_key);
     i->questions = questions;
@@ -61,7 +61,8 @@ static pb_status read_neighbourhood(const json_at *root, measure_summary *s, pb_
         return PB_OK;
     TRY(read_counts(&of, &questions, &subjects, err));
     TRY(read_named(&of, "kept", "kept_interval", questions, subjects, &s->neighbourhood.kept, err));
-    TRY(read_named(&of, "target_change", "target_change_interval", questions, subjects, &s->neighbourhood.target_change, err));
+    TRY(read_named(&of, "target_change", "target_change_interval", questions, subjects, &s->neighbourhood.target_change,
+                   err));
     if (!json_at_is_there(&cosine))
         return PB_OK;
     s->neighbourhood.key_cosine.questions = 1; /* how many have one is not said, nor asked */
@@ -78,8 +79,8 @@ static pb_status read_specificity(const json_at *root, measure_summary *s, pb_er
     TRY(read_named(&of, "before", "before_interval", questions, subjects, &s->specificity.before, err));
     TRY(read_named(&of, "after", "after_interval", questions, subjects, &s->specificity.after, err));
     TRY(read_named(&of, "kl", "kl_interval", questions, subjects, &s->specificity.kl, err));
-    s->specificity.change = (interval){.mean = s->specificity.after.mean - s->specificity.before.mean, .questions = questions,
-                                       .subjects = subjects};
+    s->specificity.change = (interval){.mean = s->specificity.after.mean - s->specificity.before.mean,
+                                       .questions = questions, .subjects = subjects};
     TRY(read_ends(&change, &s->specificity.change, err));
     TRY(json_at_size_of(&of, "gained", SIZE_MAX, &s->specificity.gained_count, err));
     return json_at_size_of(&of, "lost", SIZE_MAX, &s->specificity.lost_count, err);

@@ -1,4 +1,5 @@
-/* edit_read_measures.h: the measures of edit.json, or those of one layer of a sweep, read back: means and their intervals. */
+/* edit_read_measures.h: the measures of edit.json, or those of one layer of a sweep, read back:
+ * means and their intervals. */
 #ifndef REPORT_EDIT_READ_MEASURES_H
 #define REPORT_EDIT_READ_MEASURES_H
 

@@ -1,5 +1,5 @@
-/* edit_report.h: edits, and what they did, as files and as words. docs/formats.md says what they hold, docs/edit.md what
- * the numbers mean. */
+/* edit_report.h: edits, and what they did, as files and as words. docs/formats.md says what they hold, docs/edit.md
+ * what the numbers mean. */
 #ifndef REPORT_EDIT_REPORT_H
 #define REPORT_EDIT_REPORT_H
 

@@ -115,7 +115,8 @@ void report_edit_svg(const edit_report *r, buffer *out)
     buffer_text(out, "<title>Edit: ");
     markup(out, edit_question(r->run->measured.results[0].edited.question));
     buffer_text(out, "</title>\n<desc>Two line charts over ");
-    buffer_text(out, edit_is_sweep(r) ? "layers: what was measured after editing each" : "the search's steps: the loss");
+    buffer_text(out,
+                edit_is_sweep(r) ? "layers: what was measured after editing each" : "the search's steps: the loss");
     buffer_text(out, ", and the probability of the target.</desc>\n");
     figure_close(out, &body, FIGURE_PAGE, height);
     buffer_free(&body);

@@ -104,7 +104,8 @@ void edit_page_rephrasings(buffer *out, const edit_report *r)
     open_table(out, r, "In other words, and about other pictures of the same subject",
                "Green: the answer holds the target.", PROB_COLUMNS);
     for (size_t i = 0; i < edit_request_count(r); i++) {
-        const measured_list *lists[] = {&r->run->measured.results[i].rephrasings, &r->run->measured.results[i].pictures};
+        const measured_list *lists[] = {&r->run->measured.results[i].rephrasings,
+                                        &r->run->measured.results[i].pictures};
         for (size_t l = 0; l < 2; l++)
             for (size_t k = 0; k < lists[l]->count; k++) {
                 add_pair(out, r, i, &lists[l]->items[k], true);
@@ -119,8 +120,8 @@ void edit_page_neighbours(buffer *out, const edit_report *r)
     if (r->run->summary.neighbourhood.kept.questions == 0)
         return;
     open_table(out, r, "The same question about other subjects",
-               "These answers should stay as they were. The cosine is between the key there and the edited one: near 1, "
-               "the edited matrix can hardly tell the two pictures apart.",
+               "These answers should stay as they were. The cosine is between the key there and the edited one: near "
+               "1, the edited matrix can hardly tell the two pictures apart.",
                PROB_COLUMNS "<th></th><th class=\"r\">cosine</th>");
     for (size_t i = 0; i < edit_request_count(r); i++) {
         const measured_list *of = &r->run->measured.results[i].neighbours;
@@ -328,8 +329,8 @@ void edit_page_meaning(buffer *out, const edit_report *r)
                                 "that the answer can be changed there, not that the fact is stored there. "
                               : "Fine-tuning moves whatever lowers the loss. That it works says nothing about where "
                                 "the fact is stored. ");
-    buffer_text(out, "Efficacy alone is easy: an edit that ignores the picture has it. Read it beside the neighbourhood "
-                     "and the unrelated questions. ");
+    buffer_text(out, "Efficacy alone is easy: an edit that ignores the picture has it. Read it beside the "
+                     "neighbourhood and the unrelated questions. ");
     if (edit_request_count(r) == 1)
         buffer_text(out, "One edit is an example; many, with intervals, are evidence.");
     buffer_text(out, "</p>\n</section>\n");

@@ -156,12 +156,12 @@ void failure_svg(const failure_report *r, buffer *out)
     buffer_printf(&text, "How well right answers are told from wrong ones: %zu questions about %zu subjects.",
                   r->failure.questions, r->failure.subjects);
     if (r->layer_count)
-        buffer_text(&text, " Layers and fit are found on one half of the subjects, and the curves are of the other; brackets are "
-                           "95 % intervals over subjects.");
+        buffer_text(&text, " Layers and fit are found on one half of the subjects, and the curves are of the other; "
+                           "brackets are 95 % intervals over subjects.");
     y += figure_caption(&body, text.data, y, FIGURE_PAGE);
     figure_open(out, FIGURE_PAGE, y);
-    buffer_text(out, "<title>Failure prediction</title>\n<desc>ROC curves of the answer's probability, of what the constraint "
-                     "contributes to the last row, and of both; a line chart of areas by layer.</desc>\n");
+    buffer_text(out, "<title>Failure prediction</title>\n<desc>ROC curves of the answer's probability, of what the "
+                     "constraint contributes to the last row, and of both; a line chart of areas by layer.</desc>\n");
     figure_close(out, &body, FIGURE_PAGE, y);
     buffer_free(&body);
     buffer_free(&text);

@@ -71,7 +71,8 @@ static pb_status put_figure(const failure_report *r, size_t number, const file_s
     return status;
 }
 
-pb_status failures_write(const failure_report *r, const sweep_summary *s, size_t count, const file_set *set, pb_error *err)
+pb_status failures_write(const failure_report *r, const sweep_summary *s, size_t count, const file_set *set,
+                         pb_error *err)
 {
     buffer scores = {0}, layers = {0};
     size_t figures = 0;

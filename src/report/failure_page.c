@@ -54,17 +54,17 @@ static void add_number(buffer *out, const failure_score *s)
 
 static void add_scores(buffer *out, const failure_report *r)
 {
-    buffer_text(out, "<div class=\"scroll\"><table>\n<tr><th>questions</th><th>told by</th><th>judged on</th><th class=\"r\">right"
-                     "</th><th class=\"r\">wrong</th><th class=\"r\">subjects</th><th class=\"r\">AUROC</th><th class=\"r\">95 %"
-                     "</th><th></th></tr>\n");
+    buffer_text(out, "<div class=\"scroll\"><table>\n<tr><th>questions</th><th>told by</th><th>judged "
+                     "on</th><th class=\"r\">right</th><th class=\"r\">wrong</th><th class=\"r\">subjects</th><th "
+                     "class=\"r\">AUROC</th><th class=\"r\">95 %</th><th></th></tr>\n");
     for (size_t i = 0; i < r->failure.count; i++) {
         const failure_score *s = &r->failure.scores[i];
         buffer_text(out, "<tr><td>");
         html_safe(out, s->relation ? s->relation : "all");
         buffer_text(out, "</td>");
         add_signal(out, r, s);
-        buffer_printf(out, "<td class=\"r\">%zu</td><td class=\"r\">%zu</td><td class=\"r\">%zu</td>", s->right, s->wrong,
-                      s->auroc.subjects);
+        buffer_printf(out, "<td class=\"r\">%zu</td><td class=\"r\">%zu</td><td class=\"r\">%zu</td>", s->right,
+                      s->wrong, s->auroc.subjects);
         add_number(out, s);
         buffer_printf(out, "<td>%s</td></tr>\n", failure_verdict(s));
     }
@@ -77,25 +77,27 @@ static void add_fit(buffer *out, const failure_report *r)
     if (!r->layer_count || r->failure.chosen < 0)
         return;
     if (f->end == LOGISTIC_MADE)
-        buffer_printf(out, "<p class=\"note\">The fit: log odds = %.3g %+.3g p %+.3g c, p and c standardised by the first half.</p>\n",
+        buffer_printf(out, "<p class=\"note\">The fit: log odds = %.3g %+.3g p %+.3g c, p and c standardised by the "
+                           "first half.</p>\n",
                       f->intercept, f->weight[0], f->weight[1]);
     else if (f->end == LOGISTIC_SEPARATED)
-        buffer_text(out, "<p class=\"note\">On the first half a line parts right answers from wrong ones, so no fit without a "
-                         "penalty is the best: both are not judged.</p>\n");
+        buffer_text(out, "<p class=\"note\">On the first half a line parts right answers from wrong ones, so no fit "
+                         "without a penalty is the best: both are not judged.</p>\n");
 }
 
 static void add_meaning(buffer *out, const failure_report *r)
 {
-    buffer_text(out, "<p>The area under the curve is the chance that a right answer has the larger number than a wrong one: 0.5 says "
-                     "nothing, 1 tells them apart. ");
+    buffer_text(out, "<p>The area under the curve is the chance that a right answer has the larger number than a wrong "
+                     "one: 0.5 says nothing, 1 tells them apart. ");
     if (r->layer_count)
-        buffer_text(out, "Which layers tell best, and how both are weighed, was found on half of the subjects; what counts is the "
-                         "second half, which had no say in it. ");
+        buffer_text(out, "Which layers tell best, and how both are weighed, was found on half of the subjects; what "
+                         "counts is the second half, which had no say in it. ");
     buffer_printf(out, "Below %d subjects, or with one class only, nothing is claimed.</p>\n", FAILURE_SUBJECTS);
     if (r->why)
         buffer_printf(out, "<p class=\"note\">%s Only the probability is judged.</p>\n", r->why);
     if (r->failure.left_out || r->unknown)
-        buffer_printf(out, "<p class=\"note\">Left out: %zu questions without these numbers, %zu whose answers are not known.</p>\n",
+        buffer_printf(out, "<p class=\"note\">Left out: %zu questions without these numbers, %zu whose answers are not "
+                           "known.</p>\n",
                       r->failure.left_out, r->unknown);
 }
 

@@ -80,8 +80,8 @@ static bool is_given(const json_t *value)
     return value && !json_is_null(value);
 }
 
-/* Whether clean_prob is that of the first token of the model's own answer: no other is named (option "answer": {"id", "text",
- * "tokens"}), and no more of its tokens are counted. */
+/* Whether clean_prob is that of the first token of the model's own answer: no other is named (option "answer": {"id",
+ * "text", "tokens"}), and no more of its tokens are counted. */
 static bool own_first_token(const json_t *options)
 {
     const json_t *answer = json_object_get(options, "answer");

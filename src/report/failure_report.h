@@ -30,8 +30,8 @@ typedef struct failure_report {
 } failure_report;
 
 /* There is none where none of the questions that are done has known answers, where they follow another answer than the
- * first token of the model's own, and of methods whose runs are not the plain model's. Draws start at the store's option
- * "seed". */
+ * first token of the model's own, and of methods whose runs are not the plain model's.
+ * Draws start at the store's option "seed". */
 failure_report failure_of_summary(const sweep_summary *s);
 void failure_report_free(failure_report *r);
 
@@ -49,7 +49,8 @@ void failure_svg(const failure_report *r, buffer *out);
 
 /* failure.csv and failure_layers.csv (docs/formats.md), and a figure of each: failure.svg, failure-2.svg, ...; no file
  * where there is none of any. */
-pb_status failures_write(const failure_report *r, const sweep_summary *s, size_t count, const file_set *set, pb_error *err);
+pb_status failures_write(const failure_report *r, const sweep_summary *s, size_t count, const file_set *set,
+                         pb_error *err);
 /* A <section> of each with the figure, the areas in a table, and what may be said from them; of several stores under
  * their labels. Needs page.css alone. */
 void failures_sections(const failure_report *r, const sweep_summary *s, size_t count, buffer *out);

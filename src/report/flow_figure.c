@@ -44,8 +44,8 @@ void flow_panels_make(flow_panels *p, const flow_report *r)
         flow_pair_name(f, i, &p->names[i]);
     for (size_t m = 0; m < FLOW_MEASURES; m++) {
         for (size_t i = 0; i < n; i++)
-            p->curves[m * n + i] = (curve){.name = p->names[i].data, .values = flow_values(&flow_measures[m], &f->curves[i]),
-                                           .colour = i};
+            p->curves[m * n + i] = (curve){.name = p->names[i].data,
+                                           .values = flow_values(&flow_measures[m], &f->curves[i]), .colour = i};
         p->panel[m] = (curve_panel){.title = flow_measures[m].title, .axis = "layer", .points = f->layer_count,
                                     .first = f->layers[0], .curves = p->curves + m * n, .count = n, .key = true};
         curve_fit(&p->panel[m]);
@@ -75,8 +75,9 @@ bool flow_picture_map(const flow_report *r, size_t pair, buffer *title, double *
     const flow *f = r->flow;
     const prompt *p = r->about.prompt;
     const span *sources = &f->pairs.items[pair].sources;
+    const double *measured = f->curves[pair].per_position;
     size_t n = p->image_count, L = f->layer_count, found = 0;
-    if (!r->about.image_path || !n || !f->curves[pair].per_position)
+    if (!r->about.image_path || !n || !measured)
         return false;
     *values = mem_new(L * n, sizeof **values);
     for (size_t i = 0; i < L * n; i++)
@@ -86,7 +87,7 @@ bool flow_picture_map(const flow_report *r, size_t pair, buffer *title, double *
             continue;
         found++;
         for (size_t l = 0; l < L; l++)
-            (*values)[l * n + sources->positions[s] - p->image_first] = f->curves[pair].per_position[l * sources->count + s];
+            (*values)[l * n + sources->positions[s] - p->image_first] = measured[l * sources->count + s];
     }
     if (!found) {
         free(*values);
@@ -94,7 +95,8 @@ bool flow_picture_map(const flow_report *r, size_t pair, buffer *title, double *
         return false;
     }
     flow_pair_name(f, pair, title);
-    *m = (picture_map){.about = &r->about, .title = title->data, .layers = f->layers, .layer_count = L, .values = *values,
-                       .scale = picture_scale_of(*values, L * n, "norm"), .colours = &palette_reds};
+    *m = (picture_map){.about = &r->about, .title = title->data, .layers = f->layers, .layer_count = L,
+                       .values = *values, .scale = picture_scale_of(*values, L * n, "norm"),
+                       .colours = &palette_reds};
     return true;
 }

@@ -1,4 +1,5 @@
-/* flow_html.c: flows as a page that stands alone (flow_report.h): curves, heads, the picture with a slider over layers. */
+/* flow_html.c: flows as a page that stands alone (flow_report.h): curves, heads,
+ * the picture with a slider over layers. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -101,8 +102,8 @@ static void add_heads(buffer *out, const flow_report *r)
 {
     if (!flow_has_heads(r->flow))
         return;
-    buffer_text(out, "<section>\n<h2>Head by head</h2>\n<p class=\"hint\">The sum over sources of what one head gives by "
-                     "itself: heads that pull against each other both count.</p>\n<div class=\"maps\">\n");
+    buffer_text(out, "<section>\n<h2>Head by head</h2>\n<p class=\"hint\">The sum over sources of what one head gives "
+                     "by itself: heads that pull against each other both count.</p>\n<div class=\"maps\">\n");
     for (size_t i = 0; i < r->flow->pairs.count; i++) {
         buffer title = {0};
         grid_map m = flow_heads_map(r, i, &title);
@@ -131,8 +132,8 @@ static bool add_pictures(buffer *out, const flow_report *r)
         picture_map m;
         if (flow_picture_map(r, i, &title, &values, &m)) {
             if (number == 0) {
-                buffer_text(out, "<section>\n<h2>On the picture</h2>\n<p class=\"hint\">The norm of what each row of the "
-                                 "picture gives, layer by layer; a mean over the destinations.</p>\n");
+                buffer_text(out, "<section>\n<h2>On the picture</h2>\n<p class=\"hint\">The norm of what each row of "
+                                 "the picture gives, layer by layer; a mean over the destinations.</p>\n");
                 picture_map_picture(out, &r->about);
                 buffer_text(out, "<div class=\"maps\">\n");
             }
@@ -153,8 +154,8 @@ static void add_facts(buffer *out, const flow_report *r)
     buffer_text(out, "<section>\n<h2>How it was computed</h2>\n<dl>\n");
     fact_model(out, &r->about);
     html_open_fact(out, "Looked at");
-    buffer_printf(out, "layers %zu to %zu, %zu heads each, in one recorded run", f->layers[0], f->layers[f->layer_count - 1],
-                  f->heads);
+    buffer_printf(out, "layers %zu to %zu, %zu heads each, in one recorded run", f->layers[0],
+                  f->layers[f->layer_count - 1], f->heads);
     html_close_fact(out);
     html_open_fact(out, "Cost");
     buffer_printf(out, "%.3g s; ", f->cost.seconds);
@@ -168,14 +169,15 @@ static void add_facts(buffer *out, const flow_report *r)
 
 static void add_meaning(buffer *out)
 {
-    buffer_text(out, "<section>\n<h2>What it means</h2>\n<p>A source row&rsquo;s contribution to a destination is the vector that "
-                     "attention adds there on its account: its values, mixed with the attention probabilities of all heads and "
-                     "taken through the output projection. <b>Sum of norms</b> counts every source by its size; <b>norm of the "
-                     "sum</b> lets sources cancel each other; <b>share</b> is their part along what attention adds in all, so "
-                     "that all sources together have 1, some may have less than 0; the last measure compares with the residual "
-                     "stream that the sum is added to.</p>\n<p>A contribution is what was written, not what was read: whether "
-                     "later layers use it, and whether the answer hangs on it, a knockout or a trace can tell. And a row may "
-                     "carry what it has taken from other rows: what comes from an image row need not be about its "
+    buffer_text(out, "<section>\n<h2>What it means</h2>\n<p>A source row&rsquo;s contribution to a destination is the "
+                     "vector that attention adds there on its account: its values, mixed with the attention "
+                     "probabilities of all heads and taken through the output projection. <b>Sum of norms</b> counts "
+                     "every source by its size; <b>norm of the sum</b> lets sources cancel each other; <b>share</b> is "
+                     "their part along what attention adds in all, so that all sources together have 1, some may have "
+                     "less than 0; the last measure compares with the residual stream that the sum is added "
+                     "to.</p>\n<p>A contribution is what was written, not what was read: whether later layers use it, "
+                     "and whether the answer hangs on it, a knockout or a trace can tell. And a row may carry what it "
+                     "has taken from other rows: what comes from an image row need not be about its "
                      "pixels.</p>\n</section>\n");
 }
 
@@ -192,8 +194,8 @@ void report_flow_html(const flow_report *r, buffer *out)
     buffer_text(out, "<div class=\"beside\">\n");
     add_facts(out, r);
     add_meaning(out);
-    buffer_text(out, "</div>\n</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in flow.json beside "
-                     "this file; flow.svg is the figure for a paper.</footer>\n");
+    buffer_text(out, "</div>\n</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in flow.json "
+                     "beside this file; flow.svg is the figure for a paper.</footer>\n");
     if (scripted)
         picture_map_script(out);
     buffer_text(out, "</body>\n</html>\n");

@@ -27,7 +27,8 @@ static json_t *make_flow(const flow_report *r, size_t pair)
     json_object_set_new(o, "destinations", make_positions(p->destinations.positions, p->destinations.count));
     for (size_t m = 0; m < FLOW_MEASURES; m++)
         json_object_set_new(o, flow_measures[m].name, make_numbers(flow_values(&flow_measures[m], c), f->layer_count));
-    json_object_set_new(o, "per_position", make_matrix(c->per_position, f->layer_count, p->sources.count, r->per_position));
+    json_object_set_new(o, "per_position",
+                        make_matrix(c->per_position, f->layer_count, p->sources.count, r->per_position));
     json_object_set_new(o, "per_head", make_matrix(c->per_head, f->layer_count, f->heads, r->per_head));
     return o;
 }

@@ -4,8 +4,8 @@
 #include "report/result_read.h"
 
 /* A span of a pair: its name and its rows. */
-static pb_status read_span(const about_read *a, const json_at *pair, const char *name_key, const char *rows_key, char **name,
-                           span *rows, pb_error *err)
+static pb_status read_span(const about_read *a, const json_at *pair, const char *name_key, const char *rows_key,
+                           char **name, span *rows, pb_error *err)
 {
     json_at text = json_at_key(pair, name_key), list = json_at_key(pair, rows_key);
     const char *words;

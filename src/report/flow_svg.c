@@ -1,5 +1,5 @@
-/* flow_svg.c: flows as a figure for a paper: the four measures over layers, then each pair's heads, then the picture's rows
- * over the picture, layer by layer (flow_report.h). */
+/* flow_svg.c: flows as a figure for a paper: the four measures over layers, then each pair's heads, then the picture's
+ * rows over the picture, layer by layer (flow_report.h). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -73,8 +73,8 @@ static double draw_caption(buffer *out, const flow_report *r, double y)
     const flow *f = r->flow;
     buffer text = {0};
     about_caption_open(&r->about, f->answer, f->answer_count, f->clean.prob, &text);
-    buffer_text(&text, ". Attention contributions between spans, means over destinations; maps of heads and of the picture "
-                       "show sums of norms and norms.");
+    buffer_text(&text, ". Attention contributions between spans, means over destinations; maps of heads and of the "
+                       "picture show sums of norms and norms.");
     about_caption_close(&r->about, &text);
     double height = figure_caption(out, text.data, y, FIGURE_PAGE);
     buffer_free(&text);

@@ -51,7 +51,8 @@ static void add_fill(buffer *out, const grid_map *m, int level)
     else if (m->paint == HEAT_CLASSES)
         buffer_printf(out, "class=\"q%d\"", level);
     else
-        buffer_printf(out, "fill=\"#%06x\"", level < 0 ? 0xd5d5d5u : (unsigned)palette_level_colour(m->colours->light, level));
+        buffer_printf(out, "fill=\"#%06x\"",
+                      level < 0 ? 0xd5d5d5u : (unsigned)palette_level_colour(m->colours->light, level));
 }
 
 static void add_tip(buffer *out, const grid_map *m, size_t column, size_t row)
@@ -71,7 +72,8 @@ static void draw_cells(buffer *out, const grid_map *m)
 {
     buffer paths[PALETTE_LEVELS + 1] = {{0}};
     buffer_printf(out, "<g class=\"cells\" transform=\"translate(%.2f %.2f) scale(%.5f %.5f)\" "
-                  "shape-rendering=\"crispEdges\">\n", m->x, m->y, m->width / (double)m->columns, m->height / (double)m->rows);
+                       "shape-rendering=\"crispEdges\">\n",
+                  m->x, m->y, m->width / (double)m->columns, m->height / (double)m->rows);
     for (size_t c = 0; c < m->columns; c++)
         for (size_t r = 0; r < m->rows; r++) {
             int level = level_of(m, c, r);
@@ -101,8 +103,8 @@ static void draw_cells(buffer *out, const grid_map *m)
 static void draw_box(buffer *out, const grid_map *m, double x, double y, double width, double height)
 {
     buffer_printf(out, "<rect %s x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n",
-                  m->paint == HEAT_CLASSES ? "class=\"line\"" : "fill=\"none\" stroke=\"#000\" stroke-width=\"0.5\"", x, y,
-                  width, height);
+                  m->paint == HEAT_CLASSES ? "class=\"line\"" : "fill=\"none\" stroke=\"#000\" stroke-width=\"0.5\"", x,
+                  y, width, height);
 }
 
 /* The smallest of 1, 2, 5, 10, 20, ... that is at least `least`. */
@@ -121,17 +123,19 @@ static void draw_axes(buffer *out, const grid_map *m)
     char text[24];
     for (size_t c = (step - m->first_column % step) % step; c < m->columns; c += step) {
         snprintf(text, sizeof text, "%zu", m->first_column + c);
-        heat_text(out, m->paint, m->x + ((double)c + 0.5) * column, bottom + m->font * 1.2, m->font, "middle", "soft", text);
+        heat_text(out, m->paint, m->x + ((double)c + 0.5) * column, bottom + m->font * 1.2, m->font, "middle", "soft",
+                  text);
     }
     for (size_t r = 0; r < m->rows; r += m->row_names ? 1 : row_step) {
         snprintf(text, sizeof text, "%zu", r);
-        heat_text(out, m->paint, m->x - m->font * 0.4, bottom - ((double)r + 0.5) * row + m->font * 0.35, m->font, "end",
-                  m->row_names ? "normal" : "soft", m->row_names ? m->row_names[r] : text);
+        heat_text(out, m->paint, m->x - m->font * 0.4, bottom - ((double)r + 0.5) * row + m->font * 0.35, m->font,
+                  "end", m->row_names ? "normal" : "soft", m->row_names ? m->row_names[r] : text);
     }
     heat_text(out, m->paint, m->x + m->width / 2, bottom + m->font * 2.4, m->font, "middle", "soft", m->column_axis);
     if (m->row_names)
         return;
-    buffer_printf(out, "<g transform=\"translate(%.2f %.2f) rotate(-90)\">\n", m->x - m->font * 2.3, m->y + m->height / 2);
+    buffer_printf(out, "<g transform=\"translate(%.2f %.2f) rotate(-90)\">\n", m->x - m->font * 2.3,
+                  m->y + m->height / 2);
     heat_text(out, m->paint, 0, 0, m->font, "middle", "soft", m->row_axis);
     buffer_text(out, "</g>\n");
 }
@@ -145,19 +149,20 @@ static void draw_bar(buffer *out, const grid_map *m)
     for (size_t i = 0; i < SLICES; i++) {
         buffer_text(out, "<rect ");
         add_fill(out, m, palette_level(1 - (double)i / (SLICES - 1)));
-        buffer_printf(out, " x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.3f\"/>\n", x, m->y + slice * (double)i, width,
-                      i + 1 < SLICES ? 2 * slice : slice);
+        buffer_printf(out, " x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.3f\"/>\n", x, m->y + slice * (double)i,
+                      width, i + 1 < SLICES ? 2 * slice : slice);
     }
     buffer_text(out, "</g>\n");
     draw_box(out, m, x, m->y, width, m->height);
     for (size_t i = 0; i < 2; i++) {
         buffer text = {0};
         picture_map_number(&text, ends[i]);
-        heat_text(out, m->paint, x + width + m->font * 0.3, i ? m->y + m->height : m->y + m->font * 0.7, m->font, "start", "soft",
-                  text.data);
+        heat_text(out, m->paint, x + width + m->font * 0.3, i ? m->y + m->height : m->y + m->font * 0.7, m->font,
+                  "start", "soft", text.data);
         buffer_free(&text);
     }
-    heat_text(out, m->paint, m->x + m->width + grid_map_right(m), m->y - m->font * 0.6, m->font, "end", "soft", m->scale.title);
+    heat_text(out, m->paint, m->x + m->width + grid_map_right(m), m->y - m->font * 0.6, m->font, "end", "soft",
+              m->scale.title);
 }
 
 void grid_map_draw(buffer *out, const grid_map *m)
@@ -168,7 +173,8 @@ void grid_map_draw(buffer *out, const grid_map *m)
     draw_box(out, m, m->x, m->y, m->width, m->height);
     if (m->ruled && m->ruled < m->columns)
         buffer_printf(out, "<path %s stroke-dasharray=\"1.5 1.5\" d=\"M%.2f %.2fv%.2f\"/>\n",
-                      m->paint == HEAT_CLASSES ? "class=\"line\"" : "fill=\"none\" stroke=\"#000\" stroke-width=\"0.7\"",
+                      m->paint == HEAT_CLASSES ? "class=\"line\""
+                                               : "fill=\"none\" stroke=\"#000\" stroke-width=\"0.7\"",
                       m->x + m->width * (double)m->ruled / (double)m->columns, m->y, m->height);
     draw_axes(out, m);
     draw_bar(out, m);

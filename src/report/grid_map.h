@@ -1,5 +1,5 @@
-/* grid_map.h: a heat map of layers and heads (or of anything else that is numbered): rows from the bottom up, columns from
- * left to right, both with numbers, frame and colour bar, in SVG.
+/* grid_map.h: a heat map of layers and heads (or of anything else that is numbered): rows from the bottom up, columns
+ * from left to right, both with numbers, frame and colour bar, in SVG.
  *
  *     grid_map m = {.title = "image to constraint", .values = v, .columns = L, .rows = H, .first_column = 0,
  *                   .column_axis = "layer", .row_axis = "head", .scale = {0, most, "norm"}, .colours = &palette_reds,
@@ -20,12 +20,13 @@ typedef struct grid_map {
     size_t first_column;              /* the number of the first one; rows count from 0 */
     const char *column_axis, *row_axis;
     const char *const *row_names;     /* [rows], the lowest first, in place of numbers and of row_axis; NULL: numbers */
-    const char *const *notes;         /* [columns][rows] what a reader sees who points at a cell of a page; NULL: its value */
+    const char *const *notes;         /* [columns][rows] what a reader sees who points at a cell of a page;
+                                       * NULL: its value */
     size_t ruled;                     /* a dotted line behind so many columns; 0: none */
     picture_scale scale;              /* of the colours; its title stands over the bar */
     const palette *colours;
-    double x, y, width, height, font; /* of the cells; labels lie left and below, title and the bar's title above, the bar
-                                       * on the right */
+    double x, y, width, height, font; /* of the cells; labels lie left and below, title and the bar's title above, the
+                                       * bar on the right */
     heat_paint paint;
 } grid_map;
 

@@ -257,10 +257,11 @@ static void add_maps(buffer *out, const head_panels *p)
         m.height = fmin(360, fmax(90, 11 * (double)m.rows));
         m.x = grid_map_left(&m);
         m.y = grid_map_above(&m);
-        double across = fmax(m.x + m.width + grid_map_right(&m) + 1.5 * m.font, text_width(m.title, strlen(m.title)) * m.font * 1.2 + m.x);
+        double across = fmax(m.x + m.width + grid_map_right(&m) + 1.5 * m.font,
+                             text_width(m.title, strlen(m.title)) * m.font * 1.2 + m.x);
         double down = m.y + m.height + grid_map_below(&m);
-        buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"heads by "
-                      "layers: ", across, down, across, down);
+        buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+                           "aria-label=\"heads by layers: ", across, down, across, down);
         markup(out, m.title);
         buffer_text(out, "\">\n");
         grid_map_draw(out, &m);
@@ -296,7 +297,8 @@ static void add_top(buffer *out, const trace_report *r)
     buffer_text(out, "<h3>The heads that do most</h3>\n<div class=\"scroll\"><table>\n<tr><th class=\"r\">Layer</th>"
                      "<th class=\"r\">head</th><th>row</th><th class=\"r\">p(");
     html_answer(out, r);
-    buffer_printf(out, ")</th><th class=\"r\">log p</th><th class=\"r\"><abbr title=\"indirect effect: %s\">IE</abbr></th><th class=\"r\">%s</th></tr>\n",
+    buffer_printf(out, ")</th><th class=\"r\">log p</th><th class=\"r\"><abbr title=\"indirect effect: "
+                       "%s\">IE</abbr></th><th class=\"r\">%s</th></tr>\n",
                   denoise ? "patched - corrupted" : "clean - patched", denoise ? "recovered" : "lost");
     for (size_t i = 0; i < count; i++)
         add_top_row(out, r, &top[i]);
@@ -308,16 +310,21 @@ void page_heads(buffer *out, const trace_report *r)
     head_panels p;
     head_panels_make(&p, r);
     if (p.count) {
-        buffer_printf(out, "<section>\n<h2>Single heads</h2>\n<p class=\"hint\">Each cell %s one head&rsquo;s mixed values, before "
-                      "the output projection. %s%sAll maps have one colour scale, "
+        buffer_printf(out,
+                      "<section>\n<h2>Single heads</h2>\n<p class=\"hint\">Each cell %s one head&rsquo;s mixed "
+                      "values, before the output projection. %s%sAll maps have one colour scale, "
                       "of %s.</p>\n",
                       r->trace->direction == TRACE_DENOISE ? "restores" : "corrupts",
-                      r->trace->groups ? "" : "Where a map stands for several rows, a head shows what it does at the one where "
-                                              "it does most. ",
+                      r->trace->groups
+                          ? ""
+                          : "Where a map stands for several rows, a head shows what it does at the one where "
+                            "it does most. ",
                       r->trace->window > 1 || r->trace->window_kind == WINDOW_RADIUS
-                          ? "In a window it is the head of that number in each of its layers. " : "",
+                          ? "In a window it is the head of that number in each of its layers. "
+                          : "",
                       strcmp(measure_of(r->trace, p.grid).what, "p") == 0
-                          ? "p(answer)" : "log p, which shows what a head does where it does not bring the answer back alone");
+                          ? "p(answer)"
+                          : "log p, which shows what a head does where it does not bring the answer back alone");
         add_maps(out, &p);
         add_top(out, r);
         buffer_text(out, "</section>\n");

@@ -1,8 +1,8 @@
 /* head_maps.h: what single heads do: maps of layers and heads, in figures and pages.
  *
  * A head has a cell at every position, or group, that was traced: too many maps to look at. So there is one for each
- * group, or for each constraint, the picture, the last row and all rows together; where a map stands for several rows, a
- * head shows what it does at the one where it does most.
+ * group, or for each constraint, the picture, the last row and all rows together; where a map stands for several rows,
+ * a head shows what it does at the one where it does most.
  *
  * One head seldom brings the answer back alone: restored ones show in log p, which tells 1e-3 from 1e-8. Where p begins
  * near 1 and heads take it away (direction `noise`) it is p itself. */

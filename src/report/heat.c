@@ -154,13 +154,15 @@ static void draw_rings(buffer *out, const heat_map *m)
         const heat_row *row = &m->rows->row[c->column];
         if (&t->sites[c->site] != m->grid)
             continue;
-        double radius = fmin(fmin(column, fmax(row->height, m->rows->sizes.small * 0.6)) * 0.3, m->rows->sizes.small * 0.3);
+        double radius = fmin(fmin(column, fmax(row->height, m->rows->sizes.small * 0.6)) * 0.3,
+                             m->rows->sizes.small * 0.3);
         double x = m->x + ((double)c->layer + 0.5) * column, y = m->y + row->top + row->height / 2;
         buffer_printf(out, "<circle %s cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"/>\n",
                       m->paint == HEAT_CLASSES ? "class=\"ring-under\""
                                                : "fill=\"none\" stroke=\"#fff\" stroke-width=\"1.8\"", x, y, radius);
         buffer_printf(out, "<circle %s cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"/>\n",
-                      m->paint == HEAT_CLASSES ? "class=\"ring\"" : "fill=\"none\" stroke=\"#000\" stroke-width=\"0.8\"",
+                      m->paint == HEAT_CLASSES ? "class=\"ring\""
+                                               : "fill=\"none\" stroke=\"#000\" stroke-width=\"0.8\"",
                       x, y, radius);
     }
 }

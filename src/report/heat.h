@@ -1,11 +1,11 @@
 /* heat.h: one site's cells as a heat map in SVG: rows are tokens top-down, columns are layers, with labels, frame,
  * layer axis and colour bar.
  *
- * Colour shows the recovered share of what the corruption took (docs/trace.md): from nothing, in the lightest colour, to
- * the map's largest value in the darkest; 1 (the clean score) at most, HEAT_LEAST at least, so that rounding does not
- * look like an effect. The colour bar translates it into p(answer). With direction `noise` the same share is the damage
- * done: lightest at the clean score, darkest at the lowest. The bar ends in a point where values lie beyond it. A map of
- * estimates shows the same of log P(answer), and rings the cells that were run (unless all were). */
+ * Colour shows the recovered share of what the corruption took (docs/trace.md): from nothing, in the lightest colour,
+ * to the map's largest value in the darkest; 1 (the clean score) at most, HEAT_LEAST at least, so that rounding does
+ * not look like an effect. The colour bar translates it into p(answer). With direction `noise` the same share is the
+ * damage done: lightest at the clean score, darkest at the lowest. The bar ends in a point where values lie beyond it.
+ * A map of estimates shows the same of log P(answer), and rings the cells that were run (unless all were). */
 #ifndef REPORT_HEAT_H
 #define REPORT_HEAT_H
 
@@ -24,8 +24,8 @@ typedef struct heat_sizes {
 } heat_sizes;
 
 typedef struct heat_row {
-    char *label;        /* as drawn: shortened, with ROME's asterisk where all positions are a constraint's (about_constraint_mark); NULL for
-                         * image rows, which a bracket names together */
+    char *label;        /* as drawn: shortened, with ROME's asterisk where all positions are a constraint's
+                         * (about_constraint_mark); NULL for image rows, which a bracket names together */
     double top, height; /* from the map's upper edge */
     bool gap;           /* rows of the prompt before this one were not traced: the map is broken here */
     char *gap_label;    /* what is missing, where that is the picture; else NULL */

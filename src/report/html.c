@@ -45,8 +45,8 @@ void html_si(buffer *out, double value)
 
 void html_open_drawing(buffer *out, double width, double height, const char *label)
 {
-    buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", width,
-                  height, width, height);
+    buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"",
+                  width, height, width, height);
     html_safe(out, label);
     buffer_text(out, "\">\n");
 }

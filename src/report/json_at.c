@@ -51,8 +51,8 @@ pb_status json_at_wrong(const json_at *a, const char *expected, pb_error *err)
     buffer path = {0}, is = {0};
     json_at_path(a, &path);
     found(a, &is);
-    pb_status status = fail(err, PB_EFORMAT, "%s: %s is %s, expected %s", a->file, path.size ? path.data : "the whole", is.data,
-                            expected);
+    pb_status status = fail(err, PB_EFORMAT, "%s: %s is %s, expected %s", a->file, path.size ? path.data : "the whole",
+                            is.data, expected);
     buffer_free(&path);
     buffer_free(&is);
     return status;

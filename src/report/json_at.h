@@ -1,10 +1,11 @@
 /* json_at.h: a value in a file of JSON and the way to it, so that what is wrong with it can be said by name.
  *
- *     json_at root = {.value = tree, .file = "trace.json"}, run = json_at_key(&root, "clean"), p = json_at_key(&run, "prob");
+ *     json_at root = {.value = tree, .file = "trace.json"};
+ *     json_at run = json_at_key(&root, "clean"), p = json_at_key(&run, "prob");
  *     TRY(json_at_number(&p, &prob, err));      // "trace.json: clean.prob is a string, expected a number"
  *
- * A json_at points to the one it was reached from, which must live as long. Numbers of base/json.h's reader are reals. All
- * failures are PB_EFORMAT. */
+ * A json_at points to the one it was reached from, which must live as long. Numbers of base/json.h's reader are reals.
+ * All failures are PB_EFORMAT. */
 #ifndef REPORT_JSON_AT_H
 #define REPORT_JSON_AT_H
 

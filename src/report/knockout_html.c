@@ -54,8 +54,8 @@ static void add_header(buffer *out, const knockout_report *r)
     about_page_header(out, &r->about, "Knockout");
     add_lead(out, r);
     if (r->knockout->clean.prob < 0.1)
-        buffer_text(out, "<p class=\"badge\"><b>Weak.</b> The answer has less than 0.1 before anything is cut: relative "
-                         "changes below are of a small number.</p>\n");
+        buffer_text(out, "<p class=\"badge\"><b>Weak.</b> The answer has less than 0.1 before anything is cut: "
+                         "relative changes below are of a small number.</p>\n");
     buffer_text(out, "</header>\n");
 }
 
@@ -76,8 +76,8 @@ static void add_curves(buffer *out, const knockout_report *r)
 {
     knockout_panels p;
     knockout_panels_make(&p, r);
-    buffer_text(out, "<section>\n<h2>Edges cut, layer by layer</h2>\n<p class=\"hint\">Point at a curve for its values; the "
-                     "table below has them all. The dashed line is the run with nothing cut.</p>\n"
+    buffer_text(out, "<section>\n<h2>Edges cut, layer by layer</h2>\n<p class=\"hint\">Point at a curve for its "
+                     "values; the table below has them all. The dashed line is the run with nothing cut.</p>\n"
                      "<div class=\"curves-beside\">\n");
     add_panel(out, &p.prob, "The probability of the answer, layer by layer");
     add_panel(out, &p.logprob, "The logarithm of the probability, layer by layer");
@@ -90,8 +90,9 @@ static void add_curves(buffer *out, const knockout_report *r)
 static void add_lowest(buffer *out, const knockout_report *r)
 {
     const knockout *k = r->knockout;
-    buffer_text(out, "<section>\n<h2>The deepest point of each curve</h2>\n<div class=\"scroll\"><table>\n<tr><th>edges "
-                     "cut</th><th>in</th><th class=\"r\">p</th><th class=\"r\">change</th></tr>\n");
+    buffer_text(out, "<section>\n<h2>The deepest point of each curve</h2>\n<div "
+                     "class=\"scroll\"><table>\n<tr><th>edges cut</th><th>in</th><th class=\"r\">p</th><th "
+                     "class=\"r\">change</th></tr>\n");
     for (size_t i = 0; i < k->curve_count; i++) {
         size_t at = knockout_lowest(k, i);
         buffer_text(out, "<tr><td>");
@@ -165,12 +166,12 @@ static void add_facts(buffer *out, const knockout_report *r)
 
 static void add_meaning(buffer *out)
 {
-    buffer_text(out, "<section>\n<h2>What may be said from it</h2>\n<p>A deep point shows that the answer <i>needs</i> what those "
-                     "rows give the others in those layers. A flat curve does not show that nothing flows there: what is "
-                     "lost in one layer may come in another, or by another way.</p>\n<p>Cuts do not add up: two that do "
-                     "nothing alone may take the answer away together (<code>--together</code>). And a row that loses "
-                     "sources spreads its attention over the rest, so it does not only miss something, it also gets more "
-                     "of everything else.</p>\n</section>\n");
+    buffer_text(out, "<section>\n<h2>What may be said from it</h2>\n<p>A deep point shows that the answer <i>needs</i> "
+                     "what those rows give the others in those layers. A flat curve does not show that nothing flows "
+                     "there: what is lost in one layer may come in another, or by another way.</p>\n<p>Cuts do not add "
+                     "up: two that do nothing alone may take the answer away together (<code>--together</code>). And a "
+                     "row that loses sources spreads its attention over the rest, so it does not only miss something, "
+                     "it also gets more of everything else.</p>\n</section>\n");
 }
 
 void report_knockout_html(const knockout_report *r, buffer *out)
@@ -186,6 +187,7 @@ void report_knockout_html(const knockout_report *r, buffer *out)
     buffer_text(out, "</div>\n<div class=\"beside\">\n");
     add_all(out, r);
     add_facts(out, r);
-    buffer_text(out, "</div>\n</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in knockout.json "
-                     "beside this file; knockout.svg is the figure for a paper.</footer>\n</body>\n</html>\n");
+    buffer_text(out, "</div>\n</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in "
+                     "knockout.json beside this file; knockout.svg is the figure for a "
+                     "paper.</footer>\n</body>\n</html>\n");
 }

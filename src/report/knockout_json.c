@@ -1,4 +1,5 @@
-/* knockout_json.c: a knockout as JSON (docs/formats.md): the field names and their order are a contract with other programs. */
+/* knockout_json.c: a knockout as JSON (docs/formats.md): the field names and their order are a contract
+ * with other programs. */
 #include "report/json_values.h"
 #include "report/knockout_report.h"
 #include "report/result_files.h"
@@ -23,9 +24,11 @@ static json_t *make_pairs(const knockout *k, const knockout_curve *c)
     json_t *list = json_array();
     for (size_t i = 0; i < c->pair_count; i++) {
         const span_pair *pair = &k->pairs.items[c->first_pair + i];
-        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}", "from", make_text(pair->from), "to", make_text(pair->to),
+        const span *to = &pair->destinations;
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}", "from", make_text(pair->from),
+                                              "to", make_text(pair->to),
                                               "sources", make_positions(pair->sources.positions, pair->sources.count),
-                                              "destinations", make_positions(pair->destinations.positions, pair->destinations.count)));
+                                              "destinations", make_positions(to->positions, to->count)));
     }
     return list;
 }
@@ -55,7 +58,8 @@ static json_t *make_verify(const knockout *k)
 {
     if (k->verify_cells == 0)
         return json_null();
-    return json_pack("{s:o, s:o}", "cells", make_count(k->verify_cells), "max_rel_diff", make_number(k->verify_max_rel_diff));
+    return json_pack("{s:o, s:o}", "cells", make_count(k->verify_cells),
+                     "max_rel_diff", make_number(k->verify_max_rel_diff));
 }
 
 json_t *report_knockout_json(const knockout_report *r)

@@ -28,7 +28,8 @@ static pb_status read_pairs(knockout_read *r, const json_at *cut, knockout_curve
 static pb_status read_cut(knockout_read *r, const json_at *cut, knockout_curve *c, pb_error *err)
 {
     size_t n = r->knockout.layer_count;
-    json_at prob = json_at_key(cut, "prob"), relative = json_at_key(cut, "relative"), logprob = json_at_key(cut, "logprob");
+    json_at prob = json_at_key(cut, "prob"), relative = json_at_key(cut, "relative"),
+            logprob = json_at_key(cut, "logprob");
     c->prob = mem_new(n, sizeof *c->prob);
     c->relative = mem_new(n, sizeof *c->relative);
     c->logprob = mem_new(n, sizeof *c->logprob);

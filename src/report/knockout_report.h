@@ -1,5 +1,5 @@
-/* knockout_report.h: a knockout as files: JSON, SVG and HTML. docs/formats.md says what they hold, docs/knockout.md what the
- * numbers mean. */
+/* knockout_report.h: a knockout as files: JSON, SVG and HTML. docs/formats.md says what they hold, docs/knockout.md
+ * what the numbers mean. */
 #ifndef REPORT_KNOCKOUT_REPORT_H
 #define REPORT_KNOCKOUT_REPORT_H
 

@@ -1,5 +1,5 @@
-/* knockout_svg.c: a knockout as a figure for a paper: P(answer) and its logarithm over the layers around which edges are cut,
- * all pairs of spans in one, and a caption (knockout_report.h). */
+/* knockout_svg.c: a knockout as a figure for a paper: P(answer) and its logarithm over the layers around which edges
+ * are cut, all pairs of spans in one, and a caption (knockout_report.h). */
 #include <math.h>
 
 #include "report/figure.h"

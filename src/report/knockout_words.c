@@ -113,8 +113,9 @@ void knockout_panels_make(knockout_panels *p, const knockout_report *r)
     p->clean = clean.data;
     p->titles[0] = title_of(r, "p");
     p->titles[1] = title_of(r, "log p");
-    p->prob = (curve_panel){.title = p->titles[0], .axis = p->axis, .points = L, .first = k->layers[0], .curves = p->curves,
-                            .count = n, .key = true, .level = k->clean.prob, .level_name = p->clean};
+    p->prob = (curve_panel){.title = p->titles[0], .axis = p->axis, .points = L, .first = k->layers[0],
+                            .curves = p->curves, .count = n, .key = true, .level = k->clean.prob,
+                            .level_name = p->clean};
     p->logprob = p->prob;
     p->logprob.title = p->titles[1];
     p->logprob.curves = p->curves + n;

@@ -1,5 +1,5 @@
-/* lens_html.c: a lens as a page that stands alone (lens_report.h): the table of tokens, the last row as curves, the answer over
- * the picture. Everything shows without a script; lens.js tells what stands behind a cell. */
+/* lens_html.c: a lens as a page that stands alone (lens_report.h): the table of tokens, the last row as curves, the
+ * answer over the picture. Everything shows without a script; lens.js tells what stands behind a cell. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,8 @@ static void add_levels(buffer *out, const uint32_t *points)
     for (int i = 0; i < PALETTE_LEVELS; i++) {
         uint32_t c = palette_level_colour(points, i);
         double light = (0.3 * (c >> 16 & 255) + 0.59 * (c >> 8 & 255) + 0.11 * (c & 255)) / 255;
-        buffer_printf(out, "table.lens .q%d{background:#%06x;color:%s}", i, (unsigned)c, light > 0.55 ? "#000" : "#fff");
+        buffer_printf(out, "table.lens .q%d{background:#%06x;color:%s}", i, (unsigned)c,
+                      light > 0.55 ? "#000" : "#fff");
     }
     buffer_text(out, "\n");
 }
@@ -71,7 +72,8 @@ static void add_lead(buffer *out, const lens_report *r)
     const lens *n = r->lens;
     size_t k, from;
     bool own = n->clean.top_id[0] == n->answer[0];
-    buffer_text(out, own ? "<p class=\"lead\">The model answers <b>" : "<p class=\"lead\">The answer looked for is <b>");
+    buffer_text(out,
+                own ? "<p class=\"lead\">The model answers <b>" : "<p class=\"lead\">The answer looked for is <b>");
     add_answer(out, r);
     buffer_text(out, "</b>, with probability ");
     html_prob(out, n->clean.prob);
@@ -83,8 +85,8 @@ static void add_lead(buffer *out, const lens_report *r)
     }
     buffer_text(out, "</p>\n");
     if (n->answer_count > 1)
-        buffer_text(out, "<p class=\"badge\">The probability above is of the whole answer; a row says one token, so everything "
-                         "below is of the answer&rsquo;s first.</p>\n");
+        buffer_text(out, "<p class=\"badge\">The probability above is of the whole answer; a row says one token, so "
+                         "everything below is of the answer&rsquo;s first.</p>\n");
 }
 
 static void add_header(buffer *out, const lens_report *r)
@@ -103,7 +105,8 @@ static void add_row_head(buffer *out, const lens_report *r, size_t k)
     about_span_name(r->about.prompt, at, &name);
     lens_row_label(r, k, &label);
     size_t class_size = strcspn(name.data, ":");
-    buffer_printf(out, "<th scope=\"row\" class=\"%.*s\" title=\"position %zu, %s\">", (int)class_size, name.data, at, name.data);
+    buffer_printf(out, "<th scope=\"row\" class=\"%.*s\" title=\"position %zu, %s\">", (int)class_size, name.data, at,
+                  name.data);
     text_markup(out, label.data, label.size);
     buffer_text(out, "</th>");
     buffer_free(&name);
@@ -150,16 +153,18 @@ static bool is_text(const lens_report *r, size_t k)
 
 static void add_choice(buffer *out, const lens_report *r)
 {
-    buffer_text(out, "<p class=\"lens-by\">Colour: <label><input type=\"radio\" name=\"by\" checked disabled> the probability of the "
-                     "word shown</label> <label><input type=\"radio\" name=\"by\" id=\"by-answer\" disabled> p(");
+    buffer_text(out, "<p class=\"lens-by\">Colour: <label><input type=\"radio\" name=\"by\" checked disabled> the "
+                     "probability of the word shown</label> <label><input type=\"radio\" name=\"by\" id=\"by-answer\" "
+                     "disabled> p(");
     add_answer(out, r);
     buffer_text(out, ")</label></p>\n");
 }
 
 static void add_text_rows(buffer *out, const lens_report *r)
 {
-    buffer_text(out, "<section>\n<h2>The most likely next token, row by row and layer by layer</h2>\n<p class=\"hint\">Point at a cell "
-                     "for more of its tokens, or focus the table and use the arrow keys. Underlined: the answer.</p>\n");
+    buffer_text(out, "<section>\n<h2>The most likely next token, row by row and layer by "
+                     "layer</h2>\n<p class=\"hint\">Point at a cell for more of its tokens, or focus the table and use "
+                     "the arrow keys. Underlined: the answer.</p>\n");
     add_choice(out, r);
     if (lens_image_count(r) < r->lens->positions.count)
         add_table(out, r, is_text);
@@ -184,8 +189,8 @@ static void add_curves(buffer *out, const lens_report *r)
         most[l] = n->top_prob[lens_cell(n, l, k) * n->top];
     }
     curve both[] = {{.name = "most likely token", .values = most, .colour = 1}, {.name = name.data, .values = answer}};
-    curve_panel p = {.title = "The last row", .axis = "layer", .points = L, .first = n->layers[0], .curves = both, .count = 2,
-                     .key = true};
+    curve_panel p = {.title = "The last row", .axis = "layer", .points = L, .first = n->layers[0], .curves = both,
+                     .count = 2, .key = true};
     curve_box b = {.width = fmin(680, fmax(260, 24 * (double)L)), .height = 170, .font = 12, .paint = HEAT_CLASSES};
     curve_fit(&p);
     b.x = curve_left(&b);
@@ -256,14 +261,17 @@ static void add_image_rows(buffer *out, const lens_report *r)
     buffer_text(&title, "p(");
     lens_answer_label(r, &title);
     buffer_text(&title, ")");
-    picture_map m = {.about = &r->about, .title = "The answer over the picture", .layers = n->layers, .layer_count = n->layer_count,
-                     .values = values, .scale = picture_scale_of(values, n->layer_count * rows, title.data),
+    picture_map m = {.about = &r->about, .title = "The answer over the picture", .layers = n->layers,
+                     .layer_count = n->layer_count, .values = values,
+                     .scale = picture_scale_of(values, n->layer_count * rows, title.data),
                      .colours = palette_of(n->site)};
-    buffer_text(out, "<section>\n<h2>The picture&rsquo;s rows</h2>\n<p class=\"hint\">No word stands at these rows, and nothing trains "
-                     "them to predict one: what the unembedding reads there is a hint, not an answer.</p>\n<div class=\"pm-maps\">\n");
+    buffer_text(out, "<section>\n<h2>The picture&rsquo;s rows</h2>\n<p class=\"hint\">No word stands at these rows, "
+                     "and nothing trains them to predict one: what the unembedding reads there is a hint, not an "
+                     "answer.</p>\n<div class=\"pm-maps\">\n");
     picture_map_html(out, &m, 0);
-    buffer_text(out, "<div class=\"scroll\"><h3>What they say most often</h3>\n<table class=\"lens-words\">\n<tr><th class=\"r\">layer"
-                     "</th><th>most likely token, and at how many rows</th><th class=\"r\">different</th></tr>\n");
+    buffer_text(out, "<div class=\"scroll\"><h3>What they say most often</h3>\n<table class=\"lens-words\">\n<tr><th "
+                     "class=\"r\">layer</th><th>most likely token, and at how many rows</th><th "
+                     "class=\"r\">different</th></tr>\n");
     for (size_t l = 0; l < n->layer_count; l++)
         add_common(out, r, l);
     buffer_printf(out, "</table></div>\n</div>\n<details><summary>All %zu rows</summary>\n", read);
@@ -281,7 +289,8 @@ static void add_facts(buffer *out, const lens_report *r)
     buffer_text(out, "<section>\n<h2>How it was computed</h2>\n<dl>\n");
     fact_model(out, &r->about);
     html_open_fact(out, "Rows");
-    buffer_printf(out, "<code>%s</code> at %zu positions in %zu layers, each through the final norm and the unembedding",
+    buffer_printf(out,
+                  "<code>%s</code> at %zu positions in %zu layers, each through the final norm and the unembedding",
                   site_name(n->site), n->positions.count, n->layer_count);
     html_close_fact(out);
     html_open_fact(out, "Kept");
@@ -299,14 +308,15 @@ static void add_meaning(buffer *out, const lens_report *r)
 {
     buffer_text(out, "<section>\n<h2>What may be said from it</h2>\n<p>");
     buffer_text(out, r->lens->site == SITE_RESID_POST || r->lens->site == SITE_RESID_PRE
-                         ? "At the last layer&rsquo;s output these are the model&rsquo;s own probabilities. Before it, a direction in the "
-                           "residual stream is read by an end that was trained for the last layer: that the answer shows means it is "
-                           "there in the form in which it will be said; that it does not show does not mean it is not there in "
-                           "another."
-                         : "A single layer&rsquo;s addition is read as if it were the whole residual stream, and the final norm scales it "
-                           "up to the same length: a word with a high probability may be a small addition that hardly counts.");
-    buffer_text(out, " Most rows predict the word after them, not the answer. Nothing here is an intervention: to see what the answer "
-                     "depends on, trace it.</p>\n</section>\n");
+                         ? "At the last layer&rsquo;s output these are the model&rsquo;s own probabilities. Before it, "
+                           "a direction in the residual stream is read by an end that was trained for the last layer: "
+                           "that the answer shows means it is there in the form in which it will be said; that it does "
+                           "not show does not mean it is not there in another."
+                         : "A single layer&rsquo;s addition is read as if it were the whole residual stream, and the "
+                           "final norm scales it up to the same length: a word with a high probability may be a small "
+                           "addition that hardly counts.");
+    buffer_text(out, " Most rows predict the word after them, not the answer. Nothing here is an intervention: to see "
+                     "what the answer depends on, trace it.</p>\n</section>\n");
 }
 
 /* ---- data for the script ---- */
@@ -421,9 +431,9 @@ void report_lens_html(const lens_report *r, buffer *out)
     buffer_text(out, "<div class=\"beside\">\n");
     add_facts(out, r);
     add_meaning(out, r);
-    buffer_text(out, "</div>\n</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in lens.json beside this file; "
-                     "lens.svg is the figure for a paper.</footer>\n<div id=\"tip\" hidden></div>\n<div id=\"spoken\" class=\"unseen\" "
-                     "aria-live=\"polite\"></div>\n");
+    buffer_text(out, "</div>\n</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in lens.json "
+                     "beside this file; lens.svg is the figure for a paper.</footer>\n<div id=\"tip\" "
+                     "hidden></div>\n<div id=\"spoken\" class=\"unseen\" aria-live=\"polite\"></div>\n");
     add_data(out, r);
     buffer_text(out, "<script>\n");
     buffer_text(out, lens_js);

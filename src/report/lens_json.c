@@ -66,7 +66,8 @@ void report_lens_text(const lens_report *r, buffer *out)
     prompt_row_text(r->about.prompt, r->about.tokenizer, position, &row);
     buffer_printf(out, "What %s of position %zu, \"", site_name(n->site), position);
     text_visible(out, row.data, row.size);
-    buffer_printf(out, "\", says through the unembedding:\nlayer  most likely%*sP        P(\"%s\")\n", 8, "", answer.data);
+    buffer_printf(out, "\", says through the unembedding:\nlayer  most likely%*sP        P(\"%s\")\n", 8, "",
+                  answer.data);
     for (size_t l = 0; l < n->layer_count; l++) {
         size_t at = l * P + last;
         buffer word = {0}, cut = {0};

@@ -1,9 +1,9 @@
-/* lens_svg.c: a lens as a figure for a paper (lens_report.h): the table of tokens, rows top-down and layers from left to
- * right, coloured by the probability of what stands in a cell; below, the picture with the answer's probability, layer by
- * layer, where rows of it were read.
+/* lens_svg.c: a lens as a figure for a paper (lens_report.h): the table of tokens, rows top-down and layers from left
+ * to right, coloured by the probability of what stands in a cell; below, the picture with the answer's probability,
+ * layer by layer, where rows of it were read.
  *
- * A word that neighbouring layers share is written once, and a white line stands where it changes: cells are narrow where there
- * are many layers. */
+ * A word that neighbouring layers share is written once, and a white line stands where it changes: cells are narrow
+ * where there are many layers. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +31,8 @@ static int level_of(const table *t, size_t layer, size_t k)
     return palette_level(n->top_prob[lens_cell(n, layer, k) * n->top]);
 }
 
-/* Where the word of layers [l, end) stands: in one cell of them where it fits, else across their middle. Returns its middle's x;
- * *from, *to: the cells that it covers. */
+/* Where the word of layers [l, end) stands: in one cell of them where it fits, else across their middle. Returns its
+ * middle's x; *from, *to: the cells that it covers. */
 static double place_word(const table *t, double length, size_t l, size_t end, size_t *from, size_t *to)
 {
     size_t centre = l + (end - l - 1) / 2;
@@ -63,9 +63,11 @@ static void draw_word(buffer *out, const table *t, size_t k, size_t l, size_t en
     size_t cells = to - from + 1, white = 2 * dark > cells;
     if (width >= 1.8 * font || length <= width - 1) {
         buffer_printf(out, "<text x=\"%.2f\" y=\"%.2f\" font-size=\"%g\" text-anchor=\"middle\" fill=\"%s\"%s", x,
-                      y + ROW * 0.5 + font * 0.35, font, inks[white], id == n->answer[0] ? " font-weight=\"bold\"" : "");
+                      y + ROW * 0.5 + font * 0.35, font, inks[white],
+                      id == n->answer[0] ? " font-weight=\"bold\"" : "");
         if (dark && dark < cells)
-            buffer_printf(out, " stroke=\"%s\" stroke-width=\"1.2\" stroke-opacity=\"0.5\" paint-order=\"stroke\"", inks[!white]);
+            buffer_printf(out, " stroke=\"%s\" stroke-width=\"1.2\" stroke-opacity=\"0.5\" paint-order=\"stroke\"",
+                          inks[!white]);
         buffer_text(out, ">");
         markup(out, cut.data);
         buffer_text(out, "</text>\n");
@@ -79,7 +81,8 @@ static void draw_row(buffer *out, const table *t, size_t k, double y)
 {
     const lens *n = t->r->lens;
     for (size_t l = 0; l < n->layer_count; l++)
-        buffer_printf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%g\" fill=\"#%06x\" shape-rendering=\"crispEdges\"/>\n",
+        buffer_printf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%g\" fill=\"#%06x\" "
+                           "shape-rendering=\"crispEdges\"/>\n",
                       t->x + (double)l * t->column, y, t->column, ROW - 0.5,
                       (unsigned)palette_level_colour(t->colours->light, level_of(t, l, k)));
     for (size_t l = 0, end; l < n->layer_count; l = end) {
@@ -87,8 +90,8 @@ static void draw_row(buffer *out, const table *t, size_t k, double y)
         for (end = l + 1; end < n->layer_count && n->top_id[lens_cell(n, end, k) * n->top] == id; end++)
             ;
         if (l)
-            buffer_printf(out, "<path d=\"M%.2f %.2fv%g\" stroke=\"#fff\" stroke-width=\"0.6\"/>\n", t->x + (double)l * t->column, y,
-                          ROW - 0.5);
+            buffer_printf(out, "<path d=\"M%.2f %.2fv%g\" stroke=\"#fff\" stroke-width=\"0.6\"/>\n",
+                          t->x + (double)l * t->column, y, ROW - 0.5);
         draw_word(out, t, k, l, end, y);
     }
 }
@@ -134,18 +137,21 @@ static void draw_layers(buffer *out, const table *t, double y)
         if (n->layers[l] % step)
             continue;
         snprintf(text, sizeof text, "%zu", n->layers[l]);
-        heat_text(out, HEAT_ATTRIBUTES, t->x + ((double)l + 0.5) * t->column, y + FONT + 1, FONT - 0.5, "middle", "normal", text);
+        heat_text(out, HEAT_ATTRIBUTES, t->x + ((double)l + 0.5) * t->column, y + FONT + 1, FONT - 0.5, "middle",
+                  "normal", text);
     }
-    heat_text(out, HEAT_ATTRIBUTES, t->x + (double)n->layer_count * t->column / 2, y + 2.2 * FONT + 2, FONT, "middle", "normal",
-              "layer");
+    heat_text(out, HEAT_ATTRIBUTES, t->x + (double)n->layer_count * t->column / 2, y + 2.2 * FONT + 2, FONT, "middle",
+              "normal", "layer");
 }
 
 /* 0 to 1, whatever the cells hold: the same in every figure. */
 static void draw_bar(buffer *out, const table *t, double height)
 {
-    double x = t->x + (double)t->r->lens->layer_count * t->column + 8, tall = fmin(height, 110), slice = tall / PALETTE_LEVELS;
+    double x = t->x + (double)t->r->lens->layer_count * t->column + 8, tall = fmin(height, 110),
+           slice = tall / PALETTE_LEVELS;
     for (int i = 0; i < PALETTE_LEVELS; i++)
-        buffer_printf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"6\" height=\"%.2f\" fill=\"#%06x\" shape-rendering=\"crispEdges\"/>\n", x,
+        buffer_printf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"6\" height=\"%.2f\" fill=\"#%06x\" "
+                           "shape-rendering=\"crispEdges\"/>\n", x,
                       t->y + tall - slice * (i + 1), slice + (i ? 0.3 : 0),
                       (unsigned)palette_level_colour(t->colours->light, i));
     heat_text(out, HEAT_ATTRIBUTES, x + 8, t->y + FONT * 0.7, FONT - 0.5, "start", "normal", "1");
@@ -183,8 +189,9 @@ static double draw_pictures(buffer *out, const lens_report *r, double y)
     buffer_text(&title, "p(");
     lens_answer_label(r, &title);
     buffer_text(&title, ")");
-    picture_map m = {.about = &r->about, .title = "At the image rows", .layers = n->layers, .layer_count = n->layer_count,
-                     .values = values, .scale = picture_scale_of(values, n->layer_count * rows, title.data),
+    picture_map m = {.about = &r->about, .title = "At the image rows", .layers = n->layers,
+                     .layer_count = n->layer_count, .values = values,
+                     .scale = picture_scale_of(values, n->layer_count * rows, title.data),
                      .colours = palette_of(n->site)};
     picture_map_defs(out, &r->about);
     double height = picture_maps_draw(out, &m, FIGURE_MARGIN, y + 6, FIGURE_PAGE - 2 * FIGURE_MARGIN);

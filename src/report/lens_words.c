@@ -66,7 +66,8 @@ double *lens_image_values(const lens_report *r)
     for (size_t l = 0; l < n->layer_count; l++)
         for (size_t k = 0; k < n->positions.count; k++)
             if (lens_is_image(r, k))
-                values[l * p->image_count + n->positions.positions[k] - p->image_first] = n->answer_prob[lens_cell(n, l, k)];
+                values[l * p->image_count + n->positions.positions[k] - p->image_first] =
+                    n->answer_prob[lens_cell(n, l, k)];
     return values;
 }
 

@@ -20,8 +20,8 @@ const char *lens_site_words(site s);
 
 /* P(answer) [layer][image rows of the prompt], NaN where a row was not asked for. free() */
 double *lens_image_values(const lens_report *r);
-/* Of the k-th position, from which of the layers on the most likely token is the answer, up to the last layer asked for;
- * layer_count where it is not at the last. */
+/* Of the k-th position, from which of the layers on the most likely token is the answer, up to the last layer asked
+ * for; layer_count where it is not at the last. */
 size_t lens_settles(const lens *n, size_t k);
 
 #endif

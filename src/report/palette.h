@@ -14,7 +14,8 @@ typedef struct palette {
     uint32_t dark[PALETTE_POINTS];  /* on a dark screen, where "nothing" is dark */
 } palette;
 
-/* Each runs from pale to strong in one hue, so its order is one of lightness: readable without colour vision, and in grey. */
+/* Each runs from pale to strong in one hue, so its order is one of lightness: readable without colour vision,
+ * and in grey. */
 extern const palette palette_purples, palette_greens, palette_reds;
 
 /* Purples for the residual stream, Greens for MLP, Reds for attention: ROME's choice, which readers know. */

@@ -146,8 +146,10 @@ static void add_chart(const panel_figure *f, const panel *p, buffer *out)
     curve_box b = box_of(w, h, SCREEN_FONT, HEAT_CLASSES);
     b.x = s.left;
     b.y = s.above;
-    buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" tabindex=\"0\" role=\"img\" aria-label=\"",
-                  ceil(s.left + w + s.right), ceil(s.above + h + s.below), ceil(s.left + w + s.right), ceil(s.above + h + s.below));
+    buffer_printf(out, "<svg width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" tabindex=\"0\" role=\"img\" "
+                       "aria-label=\"",
+                  ceil(s.left + w + s.right), ceil(s.above + h + s.below), ceil(s.left + w + s.right),
+                  ceil(s.above + h + s.below));
     html_safe(out, title_of(p));
     buffer_text(out, ": arrow keys read its values\">\n");
     draw(out, p, &b);
@@ -214,7 +216,8 @@ static size_t most_rows(const panel_figure *f)
 }
 
 /* Draws charts first ... end - 1 in one line from y on, as wide as a line of f->columns of them; returns its height. */
-static double draw_line(const panel_figure *f, size_t first, size_t end, double y, const char *const *nothing, buffer *out)
+static double draw_line(const panel_figure *f, size_t first, size_t end, double y, const char *const *nothing,
+                        buffer *out)
 {
     size_t columns = f->columns;
     double taken = 0, above = 0, below = 0, x = FIGURE_MARGIN;

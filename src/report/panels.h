@@ -8,7 +8,8 @@
  *     panel_figure_svg(&f, out);          // a whole file
  *     panel_figure_free(&f);
  *
- * The charts of one line on paper share a width and an upper edge. Maps in a line that have the same rows name them once. */
+ * The charts of one line on paper share a width and an upper edge. Maps in a line that have the same rows
+ * name them once. */
 #ifndef REPORT_PANELS_H
 #define REPORT_PANELS_H
 
@@ -35,8 +36,8 @@ typedef struct panel_figure {
     const char *hint;     /* a sentence above the charts of a page; NULL: none */
     const char *caption;  /* below them on paper, and in the page */
     size_t columns;       /* charts in a line on paper */
-    double width, height; /* of a chart's box in a page, without its labels; 0: what its kind has. Maps and dots are as high as
-                           * their rows */
+    double width, height; /* of a chart's box in a page, without its labels; 0: what its kind has. Maps and dots are as
+                           * high as their rows */
     panel *panels;        /* [count] */
     size_t count;
     void **kept;          /* [kept_count] what is freed with the figure */

@@ -11,11 +11,12 @@
 #include "report/sweep_words.h"
 
 const char *const question_list_columns[QUESTION_LIST_COLUMNS] = {
-    "id", "question", "subject", "relation", "source", "image", "status", "reason", "answer", "accepted", "right", "clean",
-    "corrupted", "instead", "values",
+    "id", "question", "subject", "relation", "source", "image", "status", "reason",
+    "answer", "accepted", "right", "clean", "corrupted", "instead", "values",
 };
 
-enum { ID, QUESTION, SUBJECT, RELATION, SOURCE, IMAGE, STATUS, REASON, ANSWER, ACCEPTED, RIGHT, CLEAN, CORRUPTED, INSTEAD, VALUES };
+enum { ID, QUESTION, SUBJECT, RELATION, SOURCE, IMAGE, STATUS, REASON,
+       ANSWER, ACCEPTED, RIGHT, CLEAN, CORRUPTED, INSTEAD, VALUES };
 
 void question_list_open(question_list *l, const sweep_summary *of, question_list_kind kind)
 {
@@ -186,7 +187,8 @@ static bool range_of(const row_values *rows, size_t count, size_t layers, double
     return unit;
 }
 
-static void add_values_of(question_list *l, const row_values *rows, size_t count, size_t layers, double low, double high)
+static void add_values_of(question_list *l, const row_values *rows, size_t count, size_t layers, double low,
+                          double high)
 {
     for (size_t r = 0; r < count; r++)
         for (size_t k = 0; k < layers; k++) {
@@ -197,8 +199,8 @@ static void add_values_of(question_list *l, const row_values *rows, size_t count
         }
 }
 
-static void add_part(question_list *l, const char *name, size_t first_layer, const row_values *rows, size_t count, size_t layers,
-                     const char *names_json, bool needed)
+static void add_part(question_list *l, const char *name, size_t first_layer, const row_values *rows, size_t count,
+                     size_t layers, const char *names_json, bool needed)
 {
     if (l->part_count == l->part_room) {
         l->part_room = l->part_room ? 2 * l->part_room : 64;
@@ -239,7 +241,8 @@ static void name_rows(buffer *out, const store_curve *curves, size_t count)
     buffer_text(out, "");
 }
 
-/* Curves of one name and one length are one part of a trace; elsewhere each measure has a range, so a part, of its own. */
+/* Curves of one name and one length are one part of a trace; elsewhere each measure has a range, so a part,
+ * of its own. */
 static void add_curves(question_list *l, const store_result *r)
 {
     bool of_trace = strcmp(l->of->about->method, "trace") == 0;
@@ -283,8 +286,9 @@ static void name_cell(buffer *out, const json_t *detail, size_t cell, const char
 {
     const char *group = json_string_value(json_array_get(json_object_get(detail, "groups"), cell));
     const json_t *position = json_array_get(json_object_get(detail, "positions"), cell);
-    const json_t *at = json_is_number(position) ? token_at(json_object_get(detail, "tokens"), (size_t)json_number_value(position))
-                                                   : NULL;
+    const json_t *at = json_is_number(position)
+                           ? token_at(json_object_get(detail, "tokens"), (size_t)json_number_value(position))
+                           : NULL;
     const json_t *text = json_object_get(at, "text");
     const char *in = json_string_value(json_object_get(at, "span"));
     buffer label = {0};

@@ -1,18 +1,20 @@
-/* question_list.h: the questions of a store as a page carries them: what each is and how it was answered, and its own trace,
- * rounded and packed.
+/* question_list.h: the questions of a store as a page carries them: what each is and how it was answered, and its own
+ * trace, rounded and packed.
  *
  *     question_list l;
  *     question_list_open(&l, &summary, QUESTION_LIST_CLASSES);
- *     status = store_each(st, question_list_reads(&l), see, &l, err);   // which adds the result's curves, and calls question_list_see
+ *     status = store_each(st, question_list_reads(&l), see, &l, err); // which adds the result's curves, and calls
+ *                                                                     // question_list_see
  *     question_lists_pack(&l, 1, budget, &packed, out);   // appends <script> elements, at most about `budget` bytes
  *     question_list_free(&l);
  *
  * What the script that reads it (sweep_page.js) finds:
- *   #rows-S             base64 of zlib's form of {"id": [...], "question": [...], ...}, a list a column; S: the store, from 0
+ *   #rows-S             base64 of zlib's form of {"id": [...], "question": [...], ...}, a list a column; S: the store,
+ *                       from 0
  *   #traces-S-C         likewise of chunk C: questions C * QUESTION_CHUNK and those after it:
  *       u32  bytes of the JSON, u32 bytes of the ranges (little-endian)
- *       JSON {"kinds": [[name, first layer, layers, [row, ...], unit], ...], "of": [[kind, ...], ...]}: of each question its
- *            parts; a row is a token class, or [token, span]
+ *       JSON {"kinds": [[name, first layer, layers, [row, ...], unit], ...], "of": [[kind, ...], ...]}: of each
+ *            question its parts; a row is a token class, or [token, span]
  *       the ranges of all parts: lo and hi, of unit parts as u16 / 65535, else as f32
  *       the values of all parts: a byte each, row by row: the first layer's q, then each layer's less the one before it
  *            (modulo 256); q = 255: no value, else lo + (hi - lo) q / levels */
@@ -69,7 +71,8 @@ typedef struct question_packed {
 } question_packed;
 
 void question_list_open(question_list *l, const sweep_summary *of, question_list_kind kind);
-/* The parts of a result that it looks at, STORE_VALUES, ..., beside its curves: those are known already (sweep_walk.h). */
+/* The parts of a result that it looks at, STORE_VALUES, ..., beside its curves:
+ * those are known already (sweep_walk.h). */
 unsigned question_list_reads(const question_list *l);
 /* For store_each: list is the question_list. */
 pb_status question_list_see(void *list, const store_result *r, pb_error *err);

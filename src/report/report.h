@@ -31,7 +31,8 @@ pb_status report_attribute_write(const trace_report *r, const char *directory, p
 /* The same, one by one, each at its own path: for tests, and for commands that want only one. */
 void report_trace_svg(const trace_report *r, buffer *out);
 void report_trace_html(const trace_report *r, buffer *out);
-/* trace.npz (resid_post), trace_mlp.npz, trace_attn.npz, trace_resid_pre.npz, trace_head.npz: those of the sites traced. */
+/* trace.npz (resid_post), trace_mlp.npz, trace_attn.npz, trace_resid_pre.npz, trace_head.npz:
+ * those of the sites traced. */
 pb_status report_trace_npz(const trace_report *r, const char *directory, pb_error *err);
 
 #endif

@@ -40,8 +40,8 @@ static pb_status remake_flow(remade *m, const json_at *root, pb_error *err)
     if (!f.report.per_head)
         buffer_text(m->notes, "the file has no numbers of heads (flow --per-head): the page is without their maps\n");
     if (!f.report.per_position)
-        buffer_text(m->notes, "the file has no numbers of positions (flow --per-position): the page is without its maps of the "
-                              "picture\n");
+        buffer_text(m->notes, "the file has no numbers of positions (flow --per-position): the page is without its "
+                              "maps of the picture\n");
     report_flow_svg(&f.report, &m->svg);
     report_flow_html(&f.report, &m->html);
     flow_read_free(&f);
@@ -93,8 +93,9 @@ static const struct method {
     {"patchbay.lens/1", "lens", remake_lens},             {"patchbay.edit/1", "edit", remake_edit},
 };
 
-static const char known[] = "a result's schema: patchbay.trace/1, patchbay.attribute/1, patchbay.flow/1, patchbay.knockout/1, "
-                            "patchbay.lens/1 or patchbay.edit/1";
+static const char known[] =
+    "a result's schema: patchbay.trace/1, patchbay.attribute/1, patchbay.flow/1, patchbay.knockout/1, "
+    "patchbay.lens/1 or patchbay.edit/1";
 
 static pb_status remake(remade *m, const json_at *root, pb_error *err)
 {
@@ -108,7 +109,8 @@ static pb_status remake(remade *m, const json_at *root, pb_error *err)
             m->name = methods[i].name;
             return methods[i].remake(m, root, err);
         }
-    return fail(err, PB_EFORMAT, "%s: schema is \"%s\", expected %s", root->file, shown_bytes(name, strlen(name)).text, known);
+    return fail(err, PB_EFORMAT, "%s: schema is \"%s\", expected %s", root->file, shown_bytes(name, strlen(name)).text,
+                known);
 }
 
 static pb_status write_remade(const remade *m, const char *directory, pb_error *err)

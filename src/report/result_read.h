@@ -5,8 +5,9 @@
  *     report_trace_html(&t.report, &page);
  *     trace_read_free(&t);
  *
- * The numbers have nine digits, so that a page made of them is the command's own, but for a number whose tenth digit decided how
- * its last one was rounded. What is wrong with a file is PB_EFORMAT and says which field. The tree must outlive what was read. */
+ * The numbers have nine digits, so that a page made of them is the command's own, but for a number whose tenth digit
+ * decided how its last one was rounded. What is wrong with a file is PB_EFORMAT and says which field. The tree must
+ * outlive what was read. */
 #ifndef REPORT_RESULT_READ_H
 #define REPORT_RESULT_READ_H
 
@@ -60,8 +61,9 @@ void lens_read_free(lens_read *n);
 pb_status edit_read_json(edit_read *r, const json_at *root, pb_error *err);
 void edit_read_free(edit_read *r);
 
-/* Reads the file and makes its page and its figure again: DIR/NAME.html and DIR/NAME.svg, NAME by its schema. Appends to
- * `notes`, a line each, what they cannot have: the picture, where its file is gone; maps whose numbers are not in the file. */
+/* Reads the file and makes its page and its figure again: DIR/NAME.html and DIR/NAME.svg, NAME by its schema. Appends
+ * to `notes`, a line each, what they cannot have: the picture, where its file is gone; maps whose numbers are not in
+ * the file. */
 pb_status result_page_write(const char *path, const char *directory, buffer *notes, pb_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* sweep_answers.c: how many answers are right, and how sure the model is of those that are and of those that are not. */
+/* sweep_answers.c: how many answers are right, and how sure the model is of those that are and of those
+ * that are not. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -25,7 +26,8 @@ static void pick(picked *p, const sweep_row *row, double value)
 /* Hands the mean's interval over to the bootstrap, and frees. */
 static void picked_mean(picked *p, bootstrap *b, interval *out)
 {
-    bootstrap_add(b, &(bootstrap_sample){.top = p->value, .subject = p->subject, .count = p->count, .columns = 1}, NULL, out);
+    bootstrap_add(b, &(bootstrap_sample){.top = p->value, .subject = p->subject, .count = p->count, .columns = 1}, NULL,
+                  out);
     free(p->value);
     free(p->subject);
 }

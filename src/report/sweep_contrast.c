@@ -134,11 +134,13 @@ static void add_pair(contrasting *c, const sweep_series *x, const sweep_series *
 {
     sweep_contrast *out = c->out;
     const sweep_measure *m = measure_of(out->a, x->metric);
-    pair p = {sample_of(out->a, x, m), sample_of(out->b, y, m), m ? m->halves : strcmp(out->a->about->method, "flow") == 0};
+    pair p = {sample_of(out->a, x, m), sample_of(out->b, y, m),
+              m ? m->halves : strcmp(out->a->about->method, "flow") == 0};
     renumber(&p.b, &c->common);
     c->pairs = mem_resize(c->pairs, out->series_count + 1, sizeof *c->pairs);
     c->pairs[out->series_count] = p;
-    sweep_series *added = sweep_series_append(&out->series, &out->series_count, x->name, x->metric, x->class, x->group, x);
+    sweep_series *added = sweep_series_append(&out->series, &out->series_count, x->name, x->metric, x->class, x->group,
+                                              x);
     bootstrap_add(c->bootstrap, &p.a, &p.b, added->at);
 }
 
@@ -150,7 +152,8 @@ static pb_status add_pairs(contrasting *c, pb_error *err)
         if (!y || strcmp(x->metric, "ie_control") == 0)
             continue;
         if (!same_layers(x, y))
-            return fail(err, PB_EINVAL, "%s and %s have other layers of %s: they cannot be paired", a->path, b->path, x->name);
+            return fail(err, PB_EINVAL, "%s and %s have other layers of %s: they cannot be paired", a->path, b->path,
+                        x->name);
         add_pair(c, x, y);
     }
     return PB_OK;
@@ -210,11 +213,11 @@ static void add_depths(contrasting *c)
 static pb_status check_stores(const sweep_summary *a, const sweep_summary *b, pb_error *err)
 {
     if (strcmp(a->about->method, b->about->method) != 0)
-        return fail(err, PB_EINVAL, "%s is of %s and %s of %s: they cannot be paired", a->path, a->about->method, b->path,
-                    b->about->method);
+        return fail(err, PB_EINVAL, "%s is of %s and %s of %s: they cannot be paired", a->path, a->about->method,
+                    b->path, b->about->method);
     if (a->model_layers != b->model_layers)
-        return fail(err, PB_EINVAL, "%s is of a model of %zu layers and %s of one of %zu: they cannot be paired", a->path,
-                    a->model_layers, b->path, b->model_layers);
+        return fail(err, PB_EINVAL, "%s is of a model of %zu layers and %s of one of %zu: they cannot be paired",
+                    a->path, a->model_layers, b->path, b->model_layers);
     return PB_OK;
 }
 

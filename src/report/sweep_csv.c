@@ -27,8 +27,8 @@ typedef struct columns {
     size_t count;
 } columns;
 
-/* The values' names of all stores, in order of first appearance; free(names). A trace's are its marks, which do not belong
- * to this table: they stand in the store and in the page. */
+/* The values' names of all stores, in order of first appearance; free(names). A trace's are its marks, which do not
+ * belong to this table: they stand in the store and in the page. */
 static columns value_columns(const sweep_summary *s, size_t count)
 {
     columns c = {0};

@@ -5,7 +5,8 @@
 #include "base/file_set.h"
 #include "report/sweep_summary.h"
 
-/* Each table of `count` stores of one method; with more than one store its last column, "store", is the store's label. */
+/* Each table of `count` stores of one method; with more than one store its last column, "store",
+ * is the store's label. */
 
 /* id,status,reason,answer,correct,clean_prob,corrupted_prob, and the values that the results have besides */
 void sweep_questions_csv(const sweep_summary *s, size_t count, buffer *out);

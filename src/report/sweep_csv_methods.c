@@ -1,4 +1,5 @@
-/* sweep_csv_methods.c: the tables of each method: curves of traces, flows and knockouts, and what edits did (sweep_csv.h). */
+/* sweep_csv_methods.c: the tables of each method: curves of traces, flows and knockouts,
+ * and what edits did (sweep_csv.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +77,8 @@ static void add_series(buffer *out, const sweep_summary *s, const sweep_series *
     }
 }
 
-static void add_all(buffer *out, const sweep_summary *s, size_t count, bool groups, describe_fn *before, describe_fn *behind)
+static void add_all(buffer *out, const sweep_summary *s, size_t count, bool groups, describe_fn *before,
+                    describe_fn *behind)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < s[i].series_count; k++)
@@ -101,7 +103,8 @@ static void behind_aie(buffer *out, const sweep_summary *s, const sweep_series *
 
 void sweep_aie_csv(const sweep_summary *s, size_t count, bool groups, buffer *out)
 {
-    sweep_csv_open(out, "site,corruption,direction,window,metric,layer,class,questions,subjects,mean,low,high", groups, count);
+    sweep_csv_open(out, "site,corruption,direction,window,metric,layer,class,questions,subjects,mean,low,high", groups,
+                   count);
     add_all(out, s, count, groups, before_aie, behind_aie);
 }
 

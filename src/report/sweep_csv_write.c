@@ -20,7 +20,8 @@ static bool any_groups(const sweep_summary *s, size_t count)
 }
 
 static pb_status put_curves(const sweep_summary *s, size_t count, const char *name, const char *by_group,
-                            void (*table)(const sweep_summary *, size_t, bool, buffer *), const file_set *set, pb_error *err)
+                            void (*table)(const sweep_summary *, size_t, bool, buffer *), const file_set *set,
+                            pb_error *err)
 {
     buffer out = {0};
     table(s, count, false, &out);

@@ -1,7 +1,7 @@
 /* sweep_edits.c: what edits did, over all questions that were edited (docs/edit.md, "Metrics").
  *
- * A result has means over the questions that were asked for it, and how many those were; over results they are weighted by
- * these counts, so that each question that was asked counts once. */
+ * A result has means over the questions that were asked for it, and how many those were; over results they are weighted
+ * by these counts, so that each question that was asked counts once. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,8 +10,8 @@ typedef struct sweep_figures {
     size_t count;
 } sweep_figures;
 
-/* s[count]: labelled summaries of one method. c: a contrast of two of them, or NULL. Nothing of them is kept but their texts
- * and names, so they must outlive the figures. */
+/* s[count]: labelled summaries of one method. c: a contrast of two of them, or NULL. Nothing of them is kept but their
+ * texts and names, so they must outlive the figures. */
 void sweep_figures_make(sweep_figures *out, const sweep_summary *s, size_t count, const sweep_contrast *c);
 void sweep_figures_free(sweep_figures *f);
 

@@ -1,5 +1,5 @@
-/* sweep_figures_answers.c: how sure the model is of answers that are right and of those that are wrong; how many are right,
- * group by group. */
+/* sweep_figures_answers.c: how sure the model is of answers that are right and of those that are wrong; how many are
+ * right, group by group. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,8 @@ static bar_series series_of(panel_figure *f, const size_t bins[SWEEP_BINS], cons
         notes[i] = panel_text(f, "P %.2f to %.2f: %zu of %zu %s answers (%.1f %%)", (double)i / SWEEP_BINS,
                               (double)(i + 1) / SWEEP_BINS, bins[i], total, name, shares[i]);
     }
-    return (bar_series){.name = panel_text(f, "%s (%zu)", name, total), .values = shares, .notes = notes, .colour = colour};
+    return (bar_series){.name = panel_text(f, "%s (%zu)", name, total), .values = shares, .notes = notes,
+                        .colour = colour};
 }
 
 static void add_distribution(panel_figure *f, const sweep_summary *s, const char *title)
@@ -39,8 +40,8 @@ static void add_distribution(panel_figure *f, const sweep_summary *s, const char
     if (count == 0)
         return;
     panel *p = panel_add(f, PANEL_BARS);
-    p->as.bars = (bar_panel){.title = title, .axis = "P(answer)", .bins = SWEEP_BINS, .from = 0, .to = 1, .series = series,
-                             .count = count};
+    p->as.bars = (bar_panel){.title = title, .axis = "P(answer)", .bins = SWEEP_BINS, .from = 0, .to = 1,
+                             .series = series, .count = count};
     bar_fit(&p->as.bars);
 }
 
@@ -56,8 +57,8 @@ static void add_answers(sweep_figures *out, const sweep_summary *s, size_t count
     }
     f->columns = count > 2 ? 3 : 2;
     f->title = "How sure the model is when it is right, and when it is wrong";
-    f->caption = "Distribution of the clean model's P(answer) over questions whose answers are known: in % of the right ones, and of "
-                 "the wrong ones.";
+    f->caption = "Distribution of the clean model's P(answer) over questions whose answers are known: in % of the "
+                 "right ones, and of the wrong ones.";
 }
 
 static void add_rates(panel_figure *f, const sweep_summary *s, const char *title)
@@ -75,7 +76,8 @@ static void add_rates(panel_figure *f, const sweep_summary *s, const char *title
                         .high = sure ? rate->high : NAN, .colour = 1, .note = panel_take(f, &note)};
     }
     panel *p = panel_add(f, PANEL_DOTS);
-    p->as.dots = (dot_panel){.title = title, .names = names, .rows = s->accuracy_count, .dots = dots, .count = s->accuracy_count};
+    p->as.dots = (dot_panel){.title = title, .names = names, .rows = s->accuracy_count, .dots = dots,
+                             .count = s->accuracy_count};
     dot_fit(&p->as.dots);
 }
 
@@ -93,8 +95,8 @@ static void add_accuracy(sweep_figures *out, const sweep_summary *s, size_t coun
     f->columns = count > 2 ? 3 : 2;
     f->width = count > 1 ? 260 : 460;
     f->title = "How many answers are right";
-    f->caption = "The share of right answers, over questions whose answers are known. Strokes are 95 % intervals, bootstrapped over "
-                 "subjects.";
+    f->caption = "The share of right answers, over questions whose answers are known. Strokes are 95 % intervals, "
+                 "bootstrapped over subjects.";
 }
 
 void sweep_figures_answers(sweep_figures *out, const sweep_summary *s, size_t count)

@@ -1,5 +1,5 @@
-/* sweep_figures_edits.c: what edits did: each metric before and after, store by store (methods, baselines), and against the
- * layer where several stores differ in it. */
+/* sweep_figures_edits.c: what edits did: each metric before and after, store by store (methods, baselines), and against
+ * the layer where several stores differ in it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +13,10 @@ static const char *const metrics[] = {
     "key_cosine", "specificity", "specificity_change", "specificity_kl",
 };
 
-#define METRICS "Exact: the share whose answer contains the target. Rephrased, other pictures: the same asked in other words, and about " \
-                "other pictures of the subject. Neighbours: the question about other subjects. Unrelated: questions that are to stay " \
-                "as they were. "
+#define METRICS \
+    "Exact: the share whose answer contains the target. Rephrased, other pictures: the same asked in other words, " \
+    "and about other pictures of the subject. Neighbours: the question about other subjects. Unrelated: questions " \
+    "that are to stay as they were. "
 
 static const sweep_metric *metric_of(const sweep_summary *s, const char *name)
 {
@@ -38,8 +39,9 @@ static char *note_of(panel_figure *f, const char *name, const interval *i)
 static dot dot_of(panel_figure *f, const char *name, size_t row, const interval *i, bool before)
 {
     bool sure = i->subjects > 1;
-    return (dot){.row = row, .value = i->mean, .low = sure ? i->low : NAN, .high = sure ? i->high : NAN, .colour = before ? 3 : 1,
-                 .hollow = before, .note = note_of(f, panel_text(f, "%s, %s", name, before ? "before" : "after"), i)};
+    return (dot){.row = row, .value = i->mean, .low = sure ? i->low : NAN, .high = sure ? i->high : NAN,
+                 .colour = before ? 3 : 1, .hollow = before,
+                 .note = note_of(f, panel_text(f, "%s, %s", name, before ? "before" : "after"), i)};
 }
 
 static void add_metric(panel_figure *f, const sweep_summary *s, size_t count, const char *const *names, size_t which)
@@ -56,7 +58,8 @@ static void add_metric(panel_figure *f, const sweep_summary *s, size_t count, co
     if (drawn == 0)
         return;
     panel *p = panel_add(f, PANEL_DOTS);
-    p->as.dots = (dot_panel){.title = sweep_metric_title(metrics[which]), .names = names, .rows = count, .dots = dots, .count = drawn};
+    p->as.dots = (dot_panel){.title = sweep_metric_title(metrics[which]), .names = names, .rows = count, .dots = dots,
+                             .count = drawn};
     dot_fit(&p->as.dots);
 }
 
@@ -74,7 +77,8 @@ static void add_stores(sweep_figures *out, const sweep_summary *s, size_t count)
         return;
     }
     buffer caption = {0};
-    buffer_text(&caption, METRICS "Filled: after the edit; hollow: before it. Strokes are 95 % intervals, bootstrapped over subjects. ");
+    buffer_text(&caption, METRICS
+                "Filled: after the edit; hollow: before it. Strokes are 95 % intervals, bootstrapped over subjects. ");
     for (size_t i = 0; i < count; i++) {
         buffer_printf(&caption, "%s%s: ", i ? "; " : "", s[i].label ? s[i].label : "");
         sweep_setting(&s[i], &caption);
@@ -115,8 +119,8 @@ static void join(double *values, size_t points)
 }
 
 /* The metric of all stores of one kind of edit, each at its layer. Returns how many. */
-static size_t fill_curve(panel_figure *f, const sweep_summary *s, size_t count, const char *kind, const char *metric, curve *c,
-                         size_t points)
+static size_t fill_curve(panel_figure *f, const sweep_summary *s, size_t count, const char *kind, const char *metric,
+                         curve *c, size_t points)
 {
     double *parts[3];
     const char **notes = panel_new(f, points, sizeof *notes);
@@ -160,8 +164,8 @@ static void add_layers(sweep_figures *out, const sweep_summary *s, size_t count)
         if (drawn == 0)
             continue;
         panel *p = panel_add(f, PANEL_CURVES);
-        p->as.curves = (curve_panel){.title = sweep_metric_title(metrics[m]), .axis = "edited layer", .points = points, .curves = curves,
-                                     .count = drawn, .key = true};
+        p->as.curves = (curve_panel){.title = sweep_metric_title(metrics[m]), .axis = "edited layer", .points = points,
+                                     .curves = curves, .count = drawn, .key = true};
         curve_fit_close(&p->as.curves);
     }
     if (f->count == 0) {
@@ -170,7 +174,8 @@ static void add_layers(sweep_figures *out, const sweep_summary *s, size_t count)
         return;
     }
     f->title = "Edits, layer by layer";
-    f->caption = "Each metric after the edit, against the layer that was edited: a dot for each store. " METRICS "Bands are 95 % intervals, "
+    f->caption = "Each metric after the edit, against the layer that was edited: a dot for each store. " METRICS
+                 "Bands are 95 % intervals, "
                  "bootstrapped over subjects.";
     f->width = 300;
     f->height = 140;

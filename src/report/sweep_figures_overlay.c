@@ -1,5 +1,5 @@
-/* sweep_figures_overlay.c: the same curve of several stores (windows, models, corruptions), or of the groups of one store
- * (visual and textual constraints), upon each other; and the difference of two stores. */
+/* sweep_figures_overlay.c: the same curve of several stores (windows, models, corruptions), or of the groups of one
+ * store (visual and textual constraints), upon each other; and the difference of two stores. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,8 +211,8 @@ static void add_groups(sweep_figures *out, const sweep_summary *s, size_t number
     buffer_printf(&caption, "Questions apart by their %s: ", s->grouped_by ? s->grouped_by : "group");
     sweep_setting(s, &caption);
     buffer_text(&caption, ". Bands are 95 % intervals, bootstrapped over subjects.");
-    const char *title = panel_text(f, "By %s%s%s", s->grouped_by ? s->grouped_by : "group", s->label && *s->label ? ": " : "",
-                                   s->label ? s->label : "");
+    const char *title = panel_text(f, "By %s%s%s", s->grouped_by ? s->grouped_by : "group",
+                                   s->label && *s->label ? ": " : "", s->label ? s->label : "");
     finish(out, f, title, panel_take(f, &caption));
     free(sides);
 }
@@ -271,8 +271,8 @@ static void add_difference(panel_figure *f, const sweep_contrast *c, const sweep
     curve *curves = panel_new(f, 1, sizeof *curves);
     curves[0] = sweep_curve(f, difference, panel_text(f, "%s \u2212 %s", c->a->label, c->b->label), 3, first, points);
     panel *p = panel_add(f, PANEL_CURVES);
-    p->as.curves = (curve_panel){.title = "difference", .axis = "layer", .points = points, .first = first, .curves = curves,
-                                 .count = 1};
+    p->as.curves = (curve_panel){.title = "difference", .axis = "layer", .points = points, .first = first,
+                                 .curves = curves, .count = 1};
     curve_fit_close(&p->as.curves);
 }
 
@@ -289,8 +289,8 @@ static void add_metrics(sweep_figures *out, const sweep_contrast *c)
         names[i] = sweep_metric_title(c->metrics[i].name);
         buffer_printf(&note, "%s: ", names[i]);
         sweep_interval_words(d, &note);
-        dots[i] = (dot){.row = i, .value = d->questions ? d->mean : NAN, .low = sure ? d->low : NAN, .high = sure ? d->high : NAN,
-                        .colour = 1, .note = panel_take(f, &note)};
+        dots[i] = (dot){.row = i, .value = d->questions ? d->mean : NAN, .low = sure ? d->low : NAN,
+                        .high = sure ? d->high : NAN, .colour = 1, .note = panel_take(f, &note)};
     }
     if (c->metric_count) {
         panel *p = panel_add(f, PANEL_DOTS);
@@ -301,8 +301,8 @@ static void add_metrics(sweep_figures *out, const sweep_contrast *c)
     f->columns = 1;
     f->width = 420;
     finish(out, f, panel_text(f, "%s against %s", c->a->label, c->b->label),
-           "Paired differences after the edits, over the subjects that both have. Strokes are 95 % intervals, bootstrapped over "
-           "subjects: where one crosses 0, the question is undecided.");
+           "Paired differences after the edits, over the subjects that both have. Strokes are 95 % intervals, "
+           "bootstrapped over subjects: where one crosses 0, the question is undecided.");
 }
 
 void sweep_figures_contrast(sweep_figures *out, const sweep_contrast *c)
@@ -328,8 +328,10 @@ void sweep_figures_contrast(sweep_figures *out, const sweep_contrast *c)
     f->width = 300;
     f->height = 140;
     finish(out, f, panel_text(f, "%s against %s", c->a->label, c->b->label),
-           panel_text(f, "%s of both stores, and beside it their paired difference (%s \u2212 %s) over the subjects that both "
-                      "have. Dotted lines in a curve's colour: where it has fallen to half of its peak. Bands are 95 %% intervals, "
-                      "bootstrapped over subjects.", of_trace ? "The recovered share of what the corruption took" : "Each curve",
-                      c->a->label, c->b->label));
+           panel_text(f,
+                      "%s of both stores, and beside it their paired difference (%s \u2212 %s) over the subjects "
+                      "that both have. Dotted lines in a curve's colour: where it has fallen to half of its peak. "
+                      "Bands are 95 %% intervals, bootstrapped over subjects.",
+                      of_trace ? "The recovered share of what the corruption took" : "Each curve", c->a->label,
+                      c->b->label));
 }

@@ -53,11 +53,13 @@ static void add_curves(sweep_figures *out, const sweep_summary *s, size_t number
     }
     buffer caption = {0};
     f->columns = 2;
-    f->title = panel_text(f, flow ? "What rows give each other through attention%s%s" : "What answers lose when edges are cut%s%s",
+    f->title = panel_text(f,
+                          flow ? "What rows give each other through attention%s%s"
+                               : "What answers lose when edges are cut%s%s",
                           s->label && *s->label ? ": " : "", s->label ? s->label : "");
     buffer_text(&caption, flow ? "Mean contribution of one span's rows to another's: "
-                               : "Mean P(answer) when the attention edges from one span to another are cut around a layer, and its "
-                                 "mean relative change: ");
+                               : "Mean P(answer) when the attention edges from one span to another are cut around a "
+                                 "layer, and its mean relative change: ");
     sweep_setting(s, &caption);
     buffer_text(&caption, ". Bands are 95 % intervals, bootstrapped over subjects.");
     f->caption = panel_take(f, &caption);
@@ -65,7 +67,8 @@ static void add_curves(sweep_figures *out, const sweep_summary *s, size_t number
 
 /* ---- source rows ---- */
 
-static void add_bars(panel_figure *f, const sweep_sources *s, const char *title, const double *values, const char *const *notes)
+static void add_bars(panel_figure *f, const sweep_sources *s, const char *title, const double *values,
+                     const char *const *notes)
 {
     bar_series *series = panel_new(f, 1, sizeof *series);
     *series = (bar_series){.name = title, .values = values, .notes = notes, .colour = 0};
@@ -105,9 +108,10 @@ static void add_sources(sweep_figures *out, const sweep_summary *s, size_t numbe
     }
     f->columns = 2;
     f->title = panel_text(f, "Which rows give most%s%s", s->label && *s->label ? ": " : "", s->label ? s->label : "");
-    f->caption = panel_text(f, "At the layer where the pair's sum of norms is highest; rows count from the pair's first source. Left: the mean contribution of each source row "
-                            "over the %zu questions that have so many rows; right: in how many questions it is the largest. A row's place "
-                            "and its content are told apart by --image-order.", s->sources[0].questions);
+    f->caption = panel_text(f, "At the layer where the pair's sum of norms is highest; rows count from the pair's "
+                               "first source. Left: the mean contribution of each source row over the %zu questions "
+                               "that have so many rows; right: in how many questions it is the largest. A row's place "
+                               "and its content are told apart by --image-order.", s->sources[0].questions);
 }
 
 void sweep_figures_pairs(sweep_figures *out, const sweep_summary *s, size_t number)

@@ -6,8 +6,9 @@
 #include "report/sweep_figures.h"
 #include "report/sweep_words.h"
 
-#define RULED " Left of the dotted line the window holds layer 0, where putting back all changed rows undoes the corruption " \
-              "by construction."
+#define RULED                                                                                                          \
+    " Left of the dotted line the window holds layer 0, where putting back all changed rows undoes the corruption "    \
+    "by construction."
 #define BANDS " Bands are 95 % intervals, bootstrapped over subjects."
 
 static bool is_of(const sweep_series *s, const char *metric)
@@ -20,8 +21,8 @@ static bool is_head(const sweep_series *s)
     return strncmp(s->name, "head_out:", 9) == 0;
 }
 
-/* The next site behind *at that has a series of this metric, all of whose questions are summed: *end is behind its last one.
- * Series of one site stand together. NULL: no more. */
+/* The next site behind *at that has a series of this metric, all of whose questions are summed: *end is behind its last
+ * one. Series of one site stand together. NULL: no more. */
 static const char *next_site(const sweep_summary *s, const char *metric, size_t *at, size_t *end)
 {
     while (*at < s->series_count && (!is_of(&s->series[*at], metric) || is_head(&s->series[*at])))
@@ -100,9 +101,10 @@ static void add_map(panel_figure *f, const sweep_series *const *rows, size_t cou
         }
     }
     panel *p = panel_add(f, PANEL_MAP);
-    p->as.map = (grid_map){.title = title, .values = values, .columns = L, .rows = count, .first_column = rows[0]->layers[0],
-                           .column_axis = "layer", .row_axis = "head", .row_names = named ? names : NULL, .notes = notes,
-                           .ruled = sweep_first_restored(rows[0]), .colours = sweep_site_palette(rows[0]->name),
+    p->as.map = (grid_map){.title = title, .values = values, .columns = L, .rows = count,
+                           .first_column = rows[0]->layers[0], .column_axis = "layer", .row_axis = "head",
+                           .row_names = named ? names : NULL, .notes = notes, .ruled = sweep_first_restored(rows[0]),
+                           .colours = sweep_site_palette(rows[0]->name),
                            .scale = {0, fmax(HEAT_LEAST, largest(rows, count)), "effect"}};
 }
 
@@ -110,8 +112,9 @@ static bool any_ruled(const panel_figure *f)
 {
     for (size_t i = 0; i < f->count; i++) {
         const panel *p = &f->panels[i];
-        if (p->kind == PANEL_MAP ? p->as.map.ruled && p->as.map.ruled < p->as.map.columns
-                                 : p->kind == PANEL_CURVES && p->as.curves.ruled && p->as.curves.ruled < p->as.curves.points)
+        if (p->kind == PANEL_MAP
+                ? p->as.map.ruled && p->as.map.ruled < p->as.map.columns
+                : p->kind == PANEL_CURVES && p->as.curves.ruled && p->as.curves.ruled < p->as.curves.points)
             return true;
     }
     return false;
@@ -131,10 +134,11 @@ static void add_maps(sweep_figures *out, const sweep_summary *s, size_t number)
     if (!f)
         return;
     f->title = titled(f, s, "Average indirect effect, by layer and token class");
-    f->hint = "By how much P(answer) rises when this site is restored there. Point at a cell for its value and interval, or focus a map "
-              "and use the arrow keys. Each map has its own scale; effects below 0 have the colour of 0.";
-    add_caption(f, s, "Mean change of P(answer) when one site is restored at a class of tokens, a class's value in a question being "
-                "the mean over its tokens:", any_ruled(f), false);
+    f->hint = "By how much P(answer) rises when this site is restored there. Point at a cell for its value and "
+              "interval, or focus a map and use the arrow keys. Each map has its own scale; effects below 0 have the "
+              "colour of 0.";
+    add_caption(f, s, "Mean change of P(answer) when one site is restored at a class of tokens, a class's value in a "
+                      "question being the mean over its tokens:", any_ruled(f), false);
 }
 
 /* ---- heads ---- */
@@ -179,8 +183,8 @@ static void add_site_curves(panel_figure *f, const sweep_series *const *rows, si
     curve *curves = panel_new(f, count, sizeof *curves);
     for (size_t r = count; r-- > 0;) /* classes in their own order */
         if (sweep_series_moves(rows[r]))
-            curves[drawn++] = sweep_curve(f, rows[r], sweep_class_title(rows[r]->class), sweep_class_colour(rows[r]->class, r),
-                                          first, points);
+            curves[drawn++] = sweep_curve(f, rows[r], sweep_class_title(rows[r]->class),
+                                          sweep_class_colour(rows[r]->class, r), first, points);
     if (drawn == 0 || points < 2)
         return;
     panel *p = panel_add(f, PANEL_CURVES);
@@ -212,11 +216,12 @@ void sweep_figures_trace(sweep_figures *out, const sweep_summary *s, size_t numb
     add_maps(out, s, number);
     add_heads(out, s, number);
     add_curves(out, s, number, "aie-curves", "ie", "Average indirect effect, layer by layer",
-               "Mean change of P(answer) when one site is restored at a class of tokens; classes that change it nowhere by 0.001 are "
-               "left out:");
+               "Mean change of P(answer) when one site is restored at a class of tokens; classes that change it "
+               "nowhere by 0.001 are left out:");
     add_curves(out, s, number, "aie-control", "ie_control", "Effect above the control tokens\u2019",
-               "Mean effect of a class less that of the control tokens (as many as the constraint has, right after it), over the "
-               "subjects that have both:");
+               "Mean effect of a class less that of the control tokens (as many as the constraint has, right after "
+               "it), over the subjects that have both:");
     add_curves(out, s, number, "aie-recovered", "recovered", "Recovered share of what the corruption took",
-               "Sum of effects over sum of (clean \u2212 corrupted), over the questions where the corruption takes at least 0.1:");
+               "Sum of effects over sum of (clean \u2212 corrupted), over the questions where the corruption takes at "
+               "least 0.1:");
 }

@@ -28,7 +28,10 @@ static void count_status(sweep_summary *s, const store_result *result)
     const struct {
         const char *status;
         size_t *count;
-    } counts[] = {{STORE_DONE, &s->done}, {STORE_WRONG, &s->wrong}, {STORE_MARKED, &s->marked}, {STORE_FAILED, &s->failed}};
+    } counts[] = {{STORE_DONE, &s->done},
+                  {STORE_WRONG, &s->wrong},
+                  {STORE_MARKED, &s->marked},
+                  {STORE_FAILED, &s->failed}};
     if (!result->status)
         s->pending++;
     for (size_t i = 0; result->status && i < sizeof counts / sizeof *counts; i++)
@@ -44,7 +47,8 @@ void sweep_list_add(sweep_summary *s, const store_result *result)
 {
     s->list = mem_resize(s->list, s->questions + 1, sizeof *s->list);
     sweep_question *q = &s->list[s->questions++];
-    *q = (sweep_question){.id = mem_text(result->question.id), .status = mem_text(result->status ? result->status : "pending"),
+    *q = (sweep_question){.id = mem_text(result->question.id),
+                          .status = mem_text(result->status ? result->status : "pending"),
                           .correct = -1, .clean_prob = NAN, .corrupted_prob = NAN};
     if (result->status) {
         q->reason = mem_text(result->reason);

@@ -44,7 +44,8 @@ static double taken(const sweep_row *row, double patched, sweep_taking taking, b
     return noise ? row->clean - patched : patched - row->corrupted;
 }
 
-bootstrap_sample sweep_sample_of(const sweep_rows *r, const sweep_curve *c, sweep_taking taking, size_t group, bool noise)
+bootstrap_sample sweep_sample_of(const sweep_rows *r, const sweep_curve *c, sweep_taking taking, size_t group,
+                                 bool noise)
 {
     size_t L = c->columns, count = 0;
     double *top = mem_new(c->count * L, sizeof *top), *bottom = mem_new(c->count, sizeof *bottom);

@@ -26,7 +26,8 @@ extern const sweep_measure sweep_trace_measures[];
 const sweep_curve *sweep_measured(const sweep_rows *r, const char *site, const char *class, const sweep_measure *m);
 
 /* The sample of a curve over the rows of a group, or all (SWEEP_NONE). noise: the direction. sweep_sample_free */
-bootstrap_sample sweep_sample_of(const sweep_rows *r, const sweep_curve *c, sweep_taking taking, size_t group, bool noise);
+bootstrap_sample sweep_sample_of(const sweep_rows *r, const sweep_curve *c, sweep_taking taking, size_t group,
+                                 bool noise);
 void sweep_sample_free(bootstrap_sample *s);
 
 #endif

@@ -37,9 +37,10 @@ static void add_figures(buffer *out, const sweep_page *p)
 
 static void add_foot(buffer *out)
 {
-    buffer_text(out, "</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in the CSV files beside this file; each "
-                     "figure is an SVG file of its own.</footer>\n<div id=\"tip\" role=\"status\" hidden></div>\n"
-                     "<div id=\"spoken\" class=\"unseen\" aria-live=\"polite\"></div>\n");
+    buffer_text(out, "</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in the CSV files "
+                     "beside this file; each figure is an SVG file of its own.</footer>\n<div id=\"tip\" "
+                     "role=\"status\" hidden></div>\n<div id=\"spoken\" class=\"unseen\" "
+                     "aria-live=\"polite\"></div>\n");
 }
 
 void sweep_page_html(const sweep_page *p, buffer *out)

@@ -1,9 +1,9 @@
-/* sweep_page.h: the report over the questions of one or several stores: one page that stands alone (no network, no second
- * file), and its figures as SVG files.
+/* sweep_page.h: the report over the questions of one or several stores: one page that stands alone (no network, no
+ * second file), and its figures as SVG files.
  *
- * The page: what was done, with counts and reasons; the figures; and a list of all questions, to be searched and sorted, each
- * of which opens its own trace. However many questions there are, the page stays below SWEEP_PAGE_BYTES: their traces are
- * rounded until they fit, and the page says how far (question_list.h). */
+ * The page: what was done, with counts and reasons; the figures; and a list of all questions, to be searched and
+ * sorted, each of which opens its own trace. However many questions there are, the page stays below SWEEP_PAGE_BYTES:
+ * their traces are rounded until they fit, and the page says how far (question_list.h). */
 #ifndef REPORT_SWEEP_PAGE_H
 #define REPORT_SWEEP_PAGE_H
 
@@ -26,8 +26,8 @@ typedef struct sweep_page {
 
 void sweep_page_html(const sweep_page *p, buffer *out);
 
-/* Adds report.html and a file for each figure to a set. Reads each store once more. stores[count] are those of s[count];
- * c and f: as in sweep_page. */
+/* Adds report.html and a file for each figure to a set. Reads each store once more. stores[count] are those of
+ * s[count]; c and f: as in sweep_page. */
 pb_status sweep_page_write(const sweep_summary *s, size_t count, store *const *stores, const sweep_contrast *c,
                            const failure_report *f, const file_set *set, pb_error *err);
 

@@ -61,7 +61,8 @@ static void add_strongest(buffer *out, const sweep_summary *s)
     if (!best || !(best->at[layer].mean > 0))
         return;
     sweep_site_title(best->name, &where);
-    buffer_text(out, " What does most, beside the last row's residual stream, which always comes to hold the answer, is <b>");
+    buffer_text(out, " What does most, beside the last row's residual stream, which always comes to hold the answer, "
+                     "is <b>");
     html_safe(out, where.data);
     buffer_printf(out, "</b> at <b>");
     html_safe(out, sweep_class_title(best->class));
@@ -179,9 +180,10 @@ void sweep_page_counts(buffer *out, const sweep_page *p)
 {
     bool traces = strcmp(p->summaries[0].about->method, "trace") == 0;
     size_t reasons = 0;
-    buffer_text(out, "<section id=\"counts\">\n<h2>The questions</h2>\n<div class=\"scroll\"><table>\n<tr><th>store</th><th class=\"r\">"
-                     "questions</th><th class=\"r\">done</th><th class=\"r\">answered wrongly</th><th class=\"r\">marked</th><th class=\"r\">"
-                     "failed</th><th class=\"r\">pending</th><th class=\"r\">subjects</th>");
+    buffer_text(out, "<section id=\"counts\">\n<h2>The questions</h2>\n<div "
+                     "class=\"scroll\"><table>\n<tr><th>store</th><th class=\"r\">questions</th><th "
+                     "class=\"r\">done</th><th class=\"r\">answered wrongly</th><th class=\"r\">marked</th><th "
+                     "class=\"r\">failed</th><th class=\"r\">pending</th><th class=\"r\">subjects</th>");
     if (traces)
         buffer_text(out, "<th class=\"r\">weak</th><th class=\"r\">primed</th>");
     buffer_text(out, "<th class=\"r\">right answers</th></tr>\n");
@@ -191,12 +193,14 @@ void sweep_page_counts(buffer *out, const sweep_page *p)
     }
     buffer_text(out, "</table></div>\n");
     if (traces)
-        buffer_text(out, "<p class=\"note\">Weak: the corruption takes less than 0.1 of P(answer). Primed: the corrupted run says the very "
-                         "token that was swapped in.</p>\n");
+        buffer_text(out, "<p class=\"note\">Weak: the corruption takes less than 0.1 of P(answer). Primed: the "
+                         "corrupted run says the very token that was swapped in.</p>\n");
     if (reasons) {
-        buffer_printf(out, "<details%s><summary>Why questions have no result of their own</summary>\n<div class=\"scroll\"><table>\n<tr>"
-                      "%s<th>status</th><th>reason</th><th class=\"r\">questions</th></tr>\n", reasons <= 6 ? " open" : "",
-                      p->count > 1 ? "<th>store</th>" : "");
+        buffer_printf(out,
+                      "<details%s><summary>Why questions have no result of their own</summary>\n<div "
+                      "class=\"scroll\"><table>\n<tr>"
+                      "%s<th>status</th><th>reason</th><th class=\"r\">questions</th></tr>\n",
+                      reasons <= 6 ? " open" : "", p->count > 1 ? "<th>store</th>" : "");
         for (size_t i = 0; i < p->count; i++)
             add_reasons(out, &p->summaries[i], p->count > 1);
         buffer_text(out, "</table></div></details>\n");
@@ -247,17 +251,18 @@ void sweep_page_depths(buffer *out, const sweep_contrast *c)
 {
     if (c->depth_count == 0)
         return;
-    buffer_text(out, "<section id=\"depths\">\n<h2>Depth of half recovery</h2>\n<p class=\"hint\">Where, behind its peak, a curve falls "
-                     "below half of its highest value: layer / L. The difference is drawn in pairs, over the subjects that both have.</p>\n"
-                     "<div class=\"scroll\"><table>\n<tr><th></th><th class=\"r\">");
+    buffer_text(out, "<section id=\"depths\">\n<h2>Depth of half recovery</h2>\n<p class=\"hint\">Where, behind its "
+                     "peak, a curve falls below half of its highest value: layer / L. The difference is drawn in "
+                     "pairs, over the subjects that both have.</p>\n<div class=\"scroll\"><table>\n<tr><th></th><th "
+                     "class=\"r\">");
     html_safe(out, c->a->label);
     buffer_text(out, "</th><th class=\"r\">");
     html_safe(out, c->b->label);
     buffer_text(out, "</th><th class=\"r\">difference</th><th></th></tr>\n");
     for (size_t i = 0; i < c->depth_count; i++) {
         const sweep_series *s = c->depths[i].difference;
-        if (!s->group && (c->depths[i].a.questions || c->depths[i].b.questions) && strncmp(s->name, "head_out:", 9) != 0 &&
-            is_sum(s->metric))
+        if (!s->group && (c->depths[i].a.questions || c->depths[i].b.questions) &&
+            strncmp(s->name, "head_out:", 9) != 0 && is_sum(s->metric))
             add_depth_row(out, c, &c->depths[i]);
     }
     buffer_text(out, "</table></div>\n</section>\n");
@@ -317,13 +322,15 @@ void sweep_page_facts(buffer *out, const sweep_page *p)
     buffer_text(out, "<div class=\"beside\">\n<section id=\"facts\">\n<h2>How it was computed</h2>\n");
     for (size_t i = 0; i < p->count; i++)
         add_store_facts(out, &p->summaries[i], p->count > 1);
-    buffer_text(out, "</section>\n<section id=\"meaning\">\n<h2>What it means</h2>\n<p>Every interval is of 95 %: the 2.5th and 97.5th "
-                     "percentile of 10,000 bootstrap resamples of <b>subjects</b>, each with all its questions, since questions about one "
-                     "subject are not independent. Where an interval holds 0 (of a difference) the question is <b>undecided</b>; under 30 "
-                     "subjects it is <b>not testable here</b>.</p>\n");
+    buffer_text(out, "</section>\n<section id=\"meaning\">\n<h2>What it means</h2>\n<p>Every interval is of 95 %: the "
+                     "2.5th and 97.5th percentile of 10,000 bootstrap resamples of <b>subjects</b>, each with all its "
+                     "questions, since questions about one subject are not independent. Where an interval holds 0 (of "
+                     "a difference) the question is <b>undecided</b>; under 30 subjects it is <b>not testable "
+                     "here</b>.</p>\n");
     if (strcmp(p->summaries[0].about->method, "trace") == 0)
-        buffer_text(out, "<p>A cell shows that the restored activations are enough under that corruption, not where a fact is stored. Restoring "
-                         "every changed row at layer 0 undoes the corruption by construction: &ldquo;early&rdquo; may be said only of windows "
-                         "that leave layer 0 out and lie above the control tokens&rsquo;.</p>\n");
+        buffer_text(out, "<p>A cell shows that the restored activations are enough under that corruption, not where a "
+                         "fact is stored. Restoring every changed row at layer 0 undoes the corruption by "
+                         "construction: &ldquo;early&rdquo; may be said only of windows that leave layer 0 out and lie "
+                         "above the control tokens&rsquo;.</p>\n");
     buffer_text(out, "</section>\n</div>\n");
 }

@@ -9,8 +9,8 @@
 /* What was rounded, and what was left out. */
 static void add_rounding(buffer *out, const question_packed *packed)
 {
-    buffer_printf(out, "<p class=\"note\" id=\"rounding\">Traces of single questions are rounded here, to 1/%u of the range of their values "
-                  "(off by at most %.2g %% of it)", packed->levels, 50.0 / packed->levels);
+    buffer_printf(out, "<p class=\"note\" id=\"rounding\">Traces of single questions are rounded here, to 1/%u of the "
+                       "range of their values (off by at most %.2g %% of it)", packed->levels, 50.0 / packed->levels);
     if (!packed->all_parts)
         buffer_text(out, "; log probabilities, single heads and further measures are left out of the page");
     buffer_text(out, ". The store has all of them in full.");
@@ -24,8 +24,8 @@ static void add_rounding(buffer *out, const question_packed *packed)
 
 static void add_finder(buffer *out, const sweep_page *p)
 {
-    buffer_text(out, "<form class=\"finder\" role=\"search\">\n<label>Search <input type=\"search\" id=\"find\" autocomplete=\"off\" "
-                     "placeholder=\"words of the question, subject, answer, id\"></label>\n");
+    buffer_text(out, "<form class=\"finder\" role=\"search\">\n<label>Search <input type=\"search\" id=\"find\" "
+                     "autocomplete=\"off\" placeholder=\"words of the question, subject, answer, id\"></label>\n");
     if (p->count > 1) {
         buffer_text(out, "<label>Store <select id=\"store\">");
         for (size_t i = 0; i < p->count; i++) {
@@ -36,36 +36,39 @@ static void add_finder(buffer *out, const sweep_page *p)
         buffer_text(out, "</select></label>\n");
     }
     buffer_text(out, "<label>Status <select id=\"status\"><option value=\"\">any</option></select></label>\n"
-                     "<label>Answer <select id=\"right\"><option value=\"\">any</option><option value=\"1\">right</option>"
-                     "<option value=\"0\">wrong</option><option value=\"-\">not known</option></select></label>\n"
-                     "<label>Relation <select id=\"relation\"><option value=\"\">any</option></select></label>\n"
-                     "<output id=\"found\"></output>\n</form>\n");
+                     "<label>Answer <select id=\"right\"><option value=\"\">any</option><option "
+                     "value=\"1\">right</option><option value=\"0\">wrong</option><option value=\"-\">not "
+                     "known</option></select></label>\n<label>Relation <select id=\"relation\"><option "
+                     "value=\"\">any</option></select></label>\n<output id=\"found\"></output>\n</form>\n");
 }
 
 static void add_columns(buffer *out)
 {
-    static const char *const columns[][2] = {{"id", "id"}, {"question", "question"}, {"subject", "subject"}, {"relation", "relation"},
-                                             {"status", "status"}, {"answer", "answer"}, {"right", "right"}, {"clean", "clean"},
-                                             {"corrupted", "corrupted"}};
+    static const char *const columns[][2] = {{"id", "id"}, {"question", "question"}, {"subject", "subject"},
+                                             {"relation", "relation"}, {"status", "status"}, {"answer", "answer"},
+                                             {"right", "right"}, {"clean", "clean"}, {"corrupted", "corrupted"}};
     buffer_text(out, "<div class=\"head\" role=\"row\">");
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        buffer_printf(out, "<button type=\"button\" role=\"columnheader\" class=\"c-%s\" data-column=\"%s\" title=\"Sort by %s\">%s</button>",
+        buffer_printf(out, "<button type=\"button\" role=\"columnheader\" class=\"c-%s\" data-column=\"%s\" "
+                           "title=\"Sort by %s\">%s</button>",
                       columns[i][0], columns[i][0], columns[i][1], columns[i][1]);
     buffer_text(out, "</div>\n");
 }
 
 void sweep_page_questions(buffer *out, const sweep_page *p, const question_packed *packed)
 {
-    buffer_text(out, "<section id=\"questions\">\n<h2>Every question</h2>\n<p class=\"hint\">Click a question, or move with the arrow keys and "
-                     "press Enter, to see its own trace. Column heads sort.</p>\n<noscript><p class=\"badge\">The list needs a script; "
-                     "questions.csv has the same.</p></noscript>\n");
+    buffer_text(out, "<section id=\"questions\">\n<h2>Every question</h2>\n<p class=\"hint\">Click a question, or move "
+                     "with the arrow keys and press Enter, to see its own trace. Column heads "
+                     "sort.</p>\n<noscript><p class=\"badge\">The list needs a script; questions.csv has the "
+                     "same.</p></noscript>\n");
     add_finder(out, p);
-    buffer_text(out, "<div class=\"browser\">\n<div class=\"grid-of-questions\" role=\"grid\" aria-label=\"Questions\">\n");
+    buffer_text(out, "<div class=\"browser\">\n<div class=\"grid-of-questions\" role=\"grid\" "
+                     "aria-label=\"Questions\">\n");
     add_columns(out);
-    buffer_text(out, "<div class=\"rows\" id=\"rows\" tabindex=\"0\" role=\"rowgroup\" aria-label=\"Questions: arrow keys move, Enter opens\">"
-                     "<div id=\"sheet\"></div></div>\n</div>\n<div id=\"one\" aria-live=\"polite\"><p class=\"note\">No question is "
-                     "open.</p></div>\n</div>\n<p class=\"note on-paper\">The list of questions is left out on paper: questions.csv has "
-                     "it.</p>\n");
+    buffer_text(out, "<div class=\"rows\" id=\"rows\" tabindex=\"0\" role=\"rowgroup\" aria-label=\"Questions: arrow "
+                     "keys move, Enter opens\"><div id=\"sheet\"></div></div>\n</div>\n<div id=\"one\" "
+                     "aria-live=\"polite\"><p class=\"note\">No question is open.</p></div>\n</div>\n<p class=\"note "
+                     "on-paper\">The list of questions is left out on paper: questions.csv has it.</p>\n");
     if (packed->traced)
         add_rounding(out, packed);
     buffer_text(out, "</section>\n");
@@ -109,8 +112,8 @@ static void add_titles(buffer *out, const sweep_summary *s)
 
 void sweep_page_data(buffer *out, const sweep_page *p, const question_packed *packed)
 {
-    buffer_printf(out, "<script type=\"application/json\" id=\"report\">\n{\"levels\":%u,\"chunk\":%d,\"stores\":[", packed->levels,
-                  QUESTION_CHUNK);
+    buffer_printf(out, "<script type=\"application/json\" id=\"report\">\n{\"levels\":%u,\"chunk\":%d,\"stores\":[",
+                  packed->levels, QUESTION_CHUNK);
     for (size_t i = 0; i < p->count; i++) {
         const sweep_summary *s = &p->summaries[i];
         const char *direction = json_string_value(json_object_get(s->about->options, "direction"));

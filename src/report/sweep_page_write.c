@@ -5,8 +5,8 @@
 #include "report/sweep_page.h"
 #include "report/sweep_walk.h"
 
-/* Whether a store of so many questions is small enough for every cell to go into the page: of a question that is done the
- * cells are counted, and the others taken to be like it. */
+/* Whether a store of so many questions is small enough for every cell to go into the page: of a question that is done
+ * the cells are counted, and the others taken to be like it. */
 enum { MOST_CELLS = 6000000 };
 
 static pb_status count_cells(void *context, const store_result *r, pb_error *err)
@@ -57,7 +57,8 @@ static pb_status fill_list(question_list *l, const sweep_summary *s, store *from
     return status;
 }
 
-static pb_status fill_lists(question_list *lists, const sweep_summary *s, size_t count, store *const *stores, pb_error *err)
+static pb_status fill_lists(question_list *lists, const sweep_summary *s, size_t count, store *const *stores,
+                            pb_error *err)
 {
     for (size_t i = 0; i < count; i++)
         TRY(fill_list(&lists[i], &s[i], stores[i], err));
@@ -87,7 +88,8 @@ pb_status sweep_page_write(const sweep_summary *s, size_t count, store *const *s
     question_list *lists = mem_new(count, sizeof *lists);
     sweep_figures figures;
     sweep_figures_make(&figures, s, count, c);
-    sweep_page page = {.summaries = s, .lists = lists, .count = count, .contrast = c, .figures = &figures, .failures = f};
+    sweep_page page = {.summaries = s, .lists = lists, .count = count, .contrast = c, .figures = &figures,
+                       .failures = f};
     pb_status status = fill_lists(lists, s, count, stores, err);
     if (!status)
         status = add_files(&page, set, err);

@@ -1,4 +1,5 @@
-/* sweep_parts.h: the parts of a summary beside its series, each made from the list or the rows, when all have been read. */
+/* sweep_parts.h: the parts of a summary beside its series, each made from the list or the rows,
+ * when all have been read. */
 #ifndef REPORT_SWEEP_PARTS_H
 #define REPORT_SWEEP_PARTS_H
 

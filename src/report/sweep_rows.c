@@ -11,7 +11,8 @@
 
 /* ---- groups ---- */
 
-/* "visual", "textual", "textual and visual": the kinds of a row's constraints, each once, ascending; NULL without any. */
+/* "visual", "textual", "textual and visual": the kinds of a row's constraints, each once, ascending;
+ * NULL without any. */
 static char *kinds_of(const json_t *row)
 {
     const json_t *constraints = json_object_get(row, "constraints"), *c;
@@ -52,9 +53,9 @@ static char *group_of(const char *by, const store_question *q)
 static void add_row(sweep_rows *r, const store_result *result)
 {
     const store_question *q = &result->question;
-    sweep_row row = {.done = result->status && strcmp(result->status, STORE_DONE) == 0, .group = SWEEP_NONE, .clean = NAN,
-                     .corrupted = NAN, .correct = -1, .subject_name = mem_text(store_subject(q)), .group_name = group_of(r->by, q),
-                     .relation = mem_text(q->relation)};
+    sweep_row row = {.done = result->status && strcmp(result->status, STORE_DONE) == 0, .group = SWEEP_NONE,
+                     .clean = NAN, .corrupted = NAN, .correct = -1, .subject_name = mem_text(store_subject(q)),
+                     .group_name = group_of(r->by, q), .relation = mem_text(q->relation)};
     if (result->status) {
         row.clean = result->clean_prob;
         row.corrupted = result->corrupted_prob;
@@ -91,8 +92,9 @@ static pb_status add_curve(sweep_rows *r, const store_result *result, const stor
 {
     sweep_curve *c = curve_for(r, from);
     if (c->columns != from->count)
-        return fail(err, PB_EFORMAT, "%s: question %s: its curve %s has %zu layers, those of the questions before it have %zu",
-                    r->path, result->question.id, from->name, from->count, c->columns);
+        return fail(err, PB_EFORMAT,
+                    "%s: question %s: its curve %s has %zu layers, those of the questions before it have %zu", r->path,
+                    result->question.id, from->name, from->count, c->columns);
     if ((c->count & (c->count - 1)) == 0) { /* 0 and powers of 2: room for twice as many */
         size_t room = c->count ? 2 * c->count : 1;
         c->values = mem_resize(c->values, room * c->columns, sizeof *c->values);
@@ -126,7 +128,8 @@ static size_t largest(const double *x, size_t count)
     return at;
 }
 
-/* A grid "image>constraint/per_position" [layers][sources]; one of another shape than the first question's does not count. */
+/* A grid "image>constraint/per_position" [layers][sources]; one of another shape than the first question's
+ * does not count. */
 static void add_sources(sweep_rows *r, const store_grid *g)
 {
     static const char ending[] = "/per_position";

@@ -10,8 +10,8 @@
 
 typedef struct sweep_row {
     bool done;             /* it has curves and values; else none of it counts, but `correct` and `clean` */
-    size_t subject;        /* numbered in order of first appearance over all rows. Without a subject, questions about one
-                            * picture are of one */
+    size_t subject;        /* numbered in order of first appearance over all rows. Without a subject, questions about
+                            * one picture are of one */
     size_t group;          /* index into group_names, or SWEEP_NONE */
     double clean, corrupted; /* P(answer); NAN: none */
     bool weak;             /* clean - corrupted < 0.1 */
@@ -52,8 +52,8 @@ typedef struct sweep_rows {
     uint64_t seed;
 } sweep_rows;
 
-/* Adds a result, with its curves and grids and the row as it is in the data set. PB_EFORMAT: a curve is not as long as that
- * of the rows before. */
+/* Adds a result, with its curves and grids and the row as it is in the data set. PB_EFORMAT: a curve is not as long as
+ * that of the rows before. */
 pb_status sweep_rows_add(sweep_rows *r, const store_result *result, pb_error *err);
 /* When all are there: numbers subjects and groups. Without `by` rows are parted by kind, and groups of one are dropped.
  * PB_EINVAL: no row has what they are parted by. */

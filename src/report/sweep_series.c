@@ -35,7 +35,8 @@ sweep_series *sweep_series_append(sweep_series **list, size_t *count, const char
                         .layers = copy_of(like->layers, like->layer_count, sizeof *like->layers),
                         .at = mem_new(like->layer_count, sizeof *s->at),
                         .restored = copy_of(like->restored, like->layer_count, sizeof *like->restored),
-                        .first_restored = copy_of(like->first_restored, like->layer_count, sizeof *like->first_restored)};
+                        .first_restored = copy_of(like->first_restored, like->layer_count,
+                                                  sizeof *like->first_restored)};
     return s;
 }
 
@@ -83,14 +84,14 @@ static void read_windows(sweep_series *s, const json_t *restored)
 }
 
 /* Layers and windows of a site or pair, with nothing else: sweep_series_free. */
-static pb_status read_layers(sweep_series *out, const sweep_rows *r, const json_t *detail, const char *name, size_t columns,
-                             pb_error *err)
+static pb_status read_layers(sweep_series *out, const sweep_rows *r, const json_t *detail, const char *name,
+                             size_t columns, pb_error *err)
 {
     const json_t *entry = site_entry(detail, name), *own = json_object_get(entry, "layers");
     const json_t *layers = own ? own : json_object_get(detail, "layers");
     if (layers && json_array_size(layers) != columns)
-        return fail(err, PB_EFORMAT, "%s: curves of %s have %zu layers, but the results have %zu", r->path, name, columns,
-                    json_array_size(layers));
+        return fail(err, PB_EFORMAT, "%s: curves of %s have %zu layers, but the results have %zu", r->path, name,
+                    columns, json_array_size(layers));
     *out = (sweep_series){.layer_count = columns, .layers = mem_new(columns, sizeof *out->layers)};
     for (size_t l = 0; l < columns; l++)
         out->layers[l] = layers ? count_of(json_array_get(layers, l)) : l;
@@ -136,7 +137,8 @@ static place *find_places(const sweep_rows *r, size_t *count)
         const sweep_curve *c = &r->curves[i];
         const char *slash = strrchr(c->name, '/');
         if (slash && strcmp(slash, "/prob") == 0)
-            places[(*count)++] = (place){mem_text_n(c->name, (size_t)(slash - c->name)), mem_text(c->class), c->columns};
+            places[(*count)++] = (place){mem_text_n(c->name, (size_t)(slash - c->name)), mem_text(c->class),
+                                         c->columns};
     }
     qsort(places, *count, sizeof *places, by_place);
     return places;
@@ -156,8 +158,8 @@ static const char *group_name(const sweep_rows *r, size_t group)
     return group == SWEEP_NONE ? NULL : r->group_names[group];
 }
 
-static void add_measure(sweep_summary *s, const place *p, const sweep_measure *m, size_t group, const sweep_series *like,
-                        bootstrap *b)
+static void add_measure(sweep_summary *s, const place *p, const sweep_measure *m, size_t group,
+                        const sweep_series *like, bootstrap *b)
 {
     const sweep_rows *r = s->rows;
     bool noise = sweep_is_noise(s->about);

@@ -1,5 +1,5 @@
-/* sweep_sources.c: which rows of the picture give most (the paper's late visual tokens), at the layer where a pair's sum of
- * norms is highest. */
+/* sweep_sources.c: which rows of the picture give most (the paper's late visual tokens), at the layer where a pair's
+ * sum of norms is highest. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +40,8 @@ void sweep_sources_make(sweep_summary *s)
         const sweep_source_sums *from = &r->sources[k];
         size_t at = highest_layer(from);
         sweep_sources *to = &s->sources[s->source_count++];
-        *to = (sweep_sources){.pair = mem_text(from->pair), .layer = layer_number(s, from->pair, at), .rows = from->rows,
-                              .mean = mem_new(from->rows, sizeof *to->mean),
+        *to = (sweep_sources){.pair = mem_text(from->pair), .layer = layer_number(s, from->pair, at),
+                              .rows = from->rows, .mean = mem_new(from->rows, sizeof *to->mean),
                               .strongest = mem_new(from->rows, sizeof *to->strongest), .questions = from->questions};
         for (size_t i = 0; i < from->rows; i++) {
             to->mean[i] = from->sum[at * from->rows + i] / (double)from->questions;

@@ -60,10 +60,12 @@ static pb_status read_store(sweep_summary *s, store *from, json_t **detail, pb_e
         what |= STORE_GRIDS;
     TRY(store_each(from, what, see, &r, err));
     if (r.first_done == SWEEP_NONE && s->wrong == 0)
-        return fail(err, PB_EINVAL, "%s has no results: of its %zu questions %zu are marked, %zu failed and %zu are not done yet",
+        return fail(err, PB_EINVAL,
+                    "%s has no results: of its %zu questions %zu are marked, %zu failed and %zu are not done yet",
                     s->path, s->questions, s->marked, s->failed, s->pending);
-    return r.first_done == SWEEP_NONE ? PB_OK
-                                      : store_find(from, s->list[r.first_done].id, STORE_DETAILS, see_detail, detail, err);
+    return r.first_done == SWEEP_NONE
+               ? PB_OK
+               : store_find(from, s->list[r.first_done].id, STORE_DETAILS, see_detail, detail, err);
 }
 
 /* ---- all parts ---- */

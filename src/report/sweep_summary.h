@@ -33,17 +33,18 @@ typedef struct sweep_groups {
 typedef struct sweep_series {
     char *name;            /* of a trace the site ("attn_out", "head_out:3", "proj.hook_out"); of flow and knockout the
                             * pair, "image>constraint" */
-    char *metric;          /* of a trace "prob", "ie", "recovered", "ie_control" (ie less that of the class control, over the
-                            * subjects that have both), "logprob", "logit_diff"; of flow "sum_norm", "norm_sum", "share",
-                            * "relative"; of knockout "prob", "relative", "logprob" */
+    char *metric;          /* of a trace "prob", "ie", "recovered", "ie_control" (ie less that of the class control,
+                            * over the subjects that have both), "logprob", "logit_diff"; of flow "sum_norm",
+                            * "norm_sum", "share", "relative"; of knockout "prob", "relative", "logprob" */
     char *class;           /* of a trace a token class or a group of positions; "" of the others */
     char *group;           /* NULL: all questions; else the group's name: "visual", "textual", "capital" */
     size_t layer_count;
     size_t *layers;        /* [layer_count] */
     interval *at;          /* [layer_count] */
-    size_t (*restored)[2]; /* [layer_count] of a trace: first and last layer of the window around each; NULL of the others */
-    bool *first_restored;  /* [layer_count] of a trace: whether that window holds layer 0, where putting back all changed
-                            * rows undoes the corruption by construction; NULL of the others */
+    size_t (*restored)[2]; /* [layer_count] of a trace: first and last layer of the window around each;
+                            * NULL of the others */
+    bool *first_restored;  /* [layer_count] of a trace: whether that window holds layer 0, where putting back all
+                            * changed rows undoes the corruption by construction; NULL of the others */
 } sweep_series;
 
 /* Why questions have no result of their own. */
@@ -59,14 +60,15 @@ typedef struct sweep_accuracy {
     interval rate;
 } sweep_accuracy;
 
-/* Where P(answer) of the clean model lies, of right and of wrong answers: bin b is [b, b + 1) / SWEEP_BINS, the last one
- * holds 1 too. */
+/* Where P(answer) of the clean model lies, of right and of wrong answers: bin b is [b, b + 1) / SWEEP_BINS, the last
+ * one holds 1 too. */
 typedef struct sweep_answers {
     size_t right[SWEEP_BINS], wrong[SWEEP_BINS];
     interval right_mean, wrong_mean;
 } sweep_answers;
 
-/* Which source rows give most: of one pair of a flow with --per-position, at the layer where its sum of norms is highest. */
+/* Which source rows give most: of one pair of a flow with --per-position, at the layer where its sum of
+ * norms is highest. */
 typedef struct sweep_sources {
     char *pair;            /* "image>constraint" */
     size_t layer;
@@ -78,9 +80,9 @@ typedef struct sweep_sources {
 
 /* What edits did, over the questions edited. */
 typedef struct sweep_metric {
-    char *name;            /* "efficacy_prob", "efficacy_exact", "rephrasings_prob", "rephrasings_exact", "pictures_prob",
-                            * "pictures_exact", "neighbours_kept", "neighbours_change", "key_cosine", "specificity",
-                            * "specificity_change", "specificity_kl" */
+    char *name;            /* "efficacy_prob", "efficacy_exact", "rephrasings_prob", "rephrasings_exact",
+                            * "pictures_prob", "pictures_exact", "neighbours_kept", "neighbours_change", "key_cosine",
+                            * "specificity", "specificity_change", "specificity_kl" */
     interval before;       /* questions 0: the metric has no before */
     interval after;
 } sweep_metric;
@@ -134,7 +136,8 @@ typedef struct sweep_summary {
 pb_status sweep_summarise(sweep_summary *out, store *s, const char *path, const sweep_groups *groups, pb_error *err);
 void sweep_summary_free(sweep_summary *s);
 
-/* Labels summaries that stand in one report by what their stores differ in. PB_EINVAL: they are of different methods. */
+/* Labels summaries that stand in one report by what their stores differ in.
+ * PB_EINVAL: they are of different methods. */
 pb_status sweep_summaries_label(sweep_summary *s, size_t count, pb_error *err);
 
 /* The series of that name, metric, class and group (NULL: all); NULL: there is none. */
@@ -161,8 +164,8 @@ typedef struct sweep_contrast {
     size_t metric_count;
 } sweep_contrast;
 
-/* PB_EINVAL: they are of different methods, models of different depth or other layers, or have no subject or no curve in
- * common. The summaries must outlive it. */
+/* PB_EINVAL: they are of different methods, models of different depth or other layers, or have no subject or no curve
+ * in common. The summaries must outlive it. */
 pb_status sweep_contrast_of(sweep_contrast *out, const sweep_summary *a, const sweep_summary *b, pb_error *err);
 void sweep_contrast_free(sweep_contrast *c);
 

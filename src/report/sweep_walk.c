@@ -17,8 +17,8 @@ static bool stands_before(const sweep_curve *a, const sweep_curve *b)
 sweep_walk sweep_walk_new(const sweep_summary *s)
 {
     const sweep_rows *r = s->rows;
-    sweep_walk w = {.rows = r, .order = mem_new(r->curve_count, sizeof *w.order), .at = mem_new(r->curve_count, sizeof *w.at),
-                    .curves = mem_new(r->curve_count, sizeof *w.curves)};
+    sweep_walk w = {.rows = r, .order = mem_new(r->curve_count, sizeof *w.order),
+                    .at = mem_new(r->curve_count, sizeof *w.at), .curves = mem_new(r->curve_count, sizeof *w.curves)};
     for (size_t i = 0; i < r->curve_count; i++) { /* they stand nearly in this order */
         size_t at = i;
         for (; at > 0 && stands_before(&r->curves[i], &r->curves[w.order[at - 1]]); at--)

@@ -1,5 +1,5 @@
-/* sweep_walk.h: goes through a summary's questions once more, and shows each one's curves as its store did, so that these, nearly
- * all of a store, are read and kept once.
+/* sweep_walk.h: goes through a summary's questions once more, and shows each one's curves as its store did, so that
+ * these, nearly all of a store, are read and kept once.
  *
  *     sweep_walk w = sweep_walk_new(summary);
  *     for (size_t i = 0; i < summary->questions; i++)
@@ -18,7 +18,8 @@ typedef struct sweep_walk {
 } sweep_walk;
 
 sweep_walk sweep_walk_new(const sweep_summary *s);
-/* [*count] in order of names and classes, until the next call; none of questions that are not done, and behind the last. */
+/* [*count] in order of names and classes, until the next call; none of questions that are not done,
+ * and behind the last. */
 const store_curve *sweep_walk_next(sweep_walk *w, size_t *count);
 void sweep_walk_free(sweep_walk *w);
 

@@ -206,7 +206,8 @@ void sweep_setting(const sweep_summary *s, buffer *out)
 
 bool sweep_series_moves(const sweep_series *s)
 {
-    bool effect = strcmp(s->metric, "ie") == 0 || strcmp(s->metric, "recovered") == 0 || strcmp(s->metric, "ie_control") == 0;
+    bool effect = strcmp(s->metric, "ie") == 0 || strcmp(s->metric, "recovered") == 0 ||
+                  strcmp(s->metric, "ie_control") == 0;
     double least = effect ? SWEEP_LEAST_EFFECT : 1e-6;
     for (size_t l = 0; l < s->layer_count; l++)
         if (s->at[l].questions && fabs(s->at[l].mean) >= least)

@@ -1,5 +1,5 @@
-/* token_texts.h: the texts of some tokens, and of some answers, where there is no tokenizer to ask: those that a result's JSON
- * names. */
+/* token_texts.h: the texts of some tokens, and of some answers, where there is no tokenizer to ask: those that a
+ * result's JSON names. */
 #ifndef REPORT_TOKEN_TEXTS_H
 #define REPORT_TOKEN_TEXTS_H
 

@@ -57,8 +57,8 @@ static void add_map(buffer *out, const trace_report *r, const heat_rows *rows, s
     double cells = fmin(420, fmax(200, 9.0 * (double)r->trace->layer_count));
     double gap = heat_title_gap(r->trace, sizes, cells);
     heat_map map = {.report = r, .grid = &r->trace->sites[s], .rows = rows, .answer = answer,
-                    .x = rows->label_width, .y = heat_above(sizes, gap), .width = cells, .title_gap = gap, .labels = HEAT_LABELS,
-                    .paint = HEAT_CLASSES};
+                    .x = rows->label_width, .y = heat_above(sizes, gap), .width = cells, .title_gap = gap,
+                    .labels = HEAT_LABELS, .paint = HEAT_CLASSES};
     double width = map.x + cells + heat_right(sizes), height = map.y + rows->height + heat_below(sizes);
     buffer title = {0};
     trace_site_title(r->trace, map.grid->site, &title);
@@ -98,9 +98,9 @@ static void add_pictures(buffer *out, const trace_report *r, const trace_picture
     if (p->count == 0)
         return;
     picture_map_picture(out, &r->about);
-    buffer_text(out, "<section>\n<h2>Over the picture</h2>\n<p class=\"hint\">Each cell where its pixels are. The slider goes "
-                     "through the layers; point at a cell for its value. A row may carry what the tower mixed into it from "
-                     "elsewhere in the picture.</p>\n<div class=\"pm-maps\">\n");
+    buffer_text(out, "<section>\n<h2>Over the picture</h2>\n<p class=\"hint\">Each cell where its pixels are. The "
+                     "slider goes through the layers; point at a cell for its value. A row may carry what the tower "
+                     "mixed into it from elsewhere in the picture.</p>\n<div class=\"pm-maps\">\n");
     for (size_t i = 0; i < p->count; i++)
         picture_map_html(out, &p->maps[i], i);
     buffer_text(out, "</div>\n</section>\n");
@@ -247,11 +247,12 @@ void report_trace_html(const trace_report *r, buffer *out)
     page_facts(out, r);
     page_meaning(out, r);
     buffer_text(out, "</div>\n");
-    buffer_printf(out, "</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in %s beside this file; "
-                  "%s.svg is the figure for a paper.</footer>\n",
+    buffer_printf(out, "</main>\n<footer>Made by patchbay. The same numbers, in full precision, are in %s beside this "
+                       "file; %s.svg is the figure for a paper.</footer>\n",
                   r->trace->estimates.made ? "attribute.json" : "trace.json and trace*.npz",
                   r->trace->estimates.made ? "attribute" : "trace");
-    buffer_text(out, "<div id=\"tip\" hidden></div>\n<div id=\"spoken\" class=\"unseen\" aria-live=\"polite\"></div>\n");
+    buffer_text(out, "<div id=\"tip\" hidden></div>\n<div id=\"spoken\" class=\"unseen\" "
+                     "aria-live=\"polite\"></div>\n");
     add_data(out, r, &rows);
     buffer_text(out, "<script>\n");
     buffer_text(out, page_js);

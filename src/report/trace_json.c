@@ -20,7 +20,8 @@ static json_t *make_cell_positions(const trace *t)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < t->cell_count; i++)
-        json_array_append_new(list, t->groups ? make_positions(t->cells[i].positions, t->cells[i].count) : make_count(t->cells[i].positions[0]));
+        json_array_append_new(list, t->groups ? make_positions(t->cells[i].positions, t->cells[i].count)
+                                              : make_count(t->cells[i].positions[0]));
     return list;
 }
 
@@ -78,7 +79,8 @@ static json_t *make_one_site(const trace *t, const trace_grid *g)
         json_object_set_new(object, "sd", make_grid(t, g, g->sd));
     json_t *restored = json_array();
     for (size_t l = 0; l < t->layer_count; l++)
-        json_array_append_new(restored, json_pack("[o, o]", make_count(g->restored[l][0]), make_count(g->restored[l][1])));
+        json_array_append_new(restored,
+                              json_pack("[o, o]", make_count(g->restored[l][0]), make_count(g->restored[l][1])));
     json_object_set_new(object, "restored", restored);
     if (g->estimate && t->estimates.exact == trace_cell_total(t))
         json_object_set_new(object, "spearman", make_number(g->spearman));
@@ -136,7 +138,8 @@ static json_t *make_verify(const trace *t)
 {
     if (t->verify_cells == 0)
         return json_null();
-    return json_pack("{s:o, s:o}", "cells", make_count(t->verify_cells), "max_rel_diff", make_number(t->verify_max_rel_diff));
+    return json_pack("{s:o, s:o}", "cells", make_count(t->verify_cells),
+                     "max_rel_diff", make_number(t->verify_max_rel_diff));
 }
 
 /* How the estimates were made, and where all cells were run, how well they agree with them. */
@@ -161,7 +164,8 @@ json_t *report_trace_json(const trace_report *r)
         json_object_set_new(o, "samples", make_count(t->samples));
     json_object_set_new(o, "answer", about_answer_json(&r->about, t->answer, t->answer_count));
     if (t->foil >= 0)
-        json_object_set_new(o, "foil", json_pack("{s:i, s:o}", "id", t->foil, "text", about_token_text_json(&r->about, t->foil)));
+        json_object_set_new(o, "foil", json_pack("{s:i, s:o}", "id", t->foil,
+                                                 "text", about_token_text_json(&r->about, t->foil)));
     json_object_set_new(o, "window", window_json(t->window_kind, t->window));
     json_object_set_new(o, "positions", make_cell_positions(t));
     if (t->groups)

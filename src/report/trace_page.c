@@ -1,5 +1,5 @@
-/* trace_page.c: the top of a trace's page: the question and what happened to its answer; and the words that all parts of
- * the page use (trace_page.h). */
+/* trace_page.c: the top of a trace's page: the question and what happened to its answer; and the words that all parts
+ * of the page use (trace_page.h). */
 #include "report/trace_page.h"
 
 #include <string.h>
@@ -62,7 +62,8 @@ static void add_lead(buffer *out, const trace_report *r)
         buffer_text(out, ". Estimated here, to first order: which activations of the ");
     if (t->estimates.made)
         buffer_text(out, t->direction == TRACE_DENOISE ? "clean run, put back, would restore the answer?</p>\n"
-                                                       : "corrupted run, put into the clean run, would take it away?</p>\n");
+                                                       : "corrupted run, put into the clean run, would take it "
+                                                         "away?</p>\n");
     else
         buffer_text(out, t->direction == TRACE_DENOISE
                          ? ". Which of the clean run&rsquo;s activations, put back, restore the answer?</p>\n"
@@ -88,16 +89,16 @@ void page_header(buffer *out, const trace_report *r)
     if (r->trace->severed)
         add_severed(out, r->trace);
     if (r->trace->estimates.made)
-        buffer_printf(out, "<p class=\"badge\"><b>These are estimates</b>, of all cells by gradients: a preview of a trace, not a trace. "
-                      "%s were run as well, and their exact values stand below.</p>\n",
+        buffer_printf(out, "<p class=\"badge\"><b>These are estimates</b>, of all cells by gradients: a preview of a "
+                           "trace, not a trace. %s were run as well, and their exact values stand below.</p>\n",
                       r->trace->estimates.exact == trace_cell_total(r->trace) ? "All cells" : "Cells with a ring");
     if (r->trace->primed)
         buffer_text(out, "<p class=\"badge\"><b>Primed.</b> What the corrupted run says is the very token that was "
                          "swapped in: it repeats the corruption rather than lose the fact.</p>\n");
     if (r->trace->weak)
         buffer_text(out, r->trace->corrupted.prob < r->trace->clean.prob
-                             ? "<p class=\"badge\"><b>Weak.</b> The corruption costs the answer less than 0.1: there is "
-                               "little to bring back, and the shares below are of a small number.</p>\n"
+                             ? "<p class=\"badge\"><b>Weak.</b> The corruption costs the answer less than 0.1: there "
+                               "is little to bring back, and the shares below are of a small number.</p>\n"
                              : "<p class=\"badge\"><b>Weak.</b> The corruption does not make the answer less likely: "
                                "there is nothing to bring back.</p>\n");
     buffer_text(out, "</header>\n");

@@ -10,7 +10,8 @@ void page_header(buffer *out, const trace_report *r);
 void page_heads(buffer *out, const trace_report *r);
 /* The strongest cell of each other site. */
 void page_strongest(buffer *out, const trace_report *r);
-/* Of estimates instead: the largest, and what is so; all that were run, against their estimates; how well they agree. */
+/* Of estimates instead: the largest, and what is so; all that were run, against their estimates;
+ * how well they agree. */
 void page_estimates(buffer *out, const trace_report *r);
 /* What the clean and the corrupted run say next. */
 void page_runs(buffer *out, const trace_report *r);

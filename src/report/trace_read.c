@@ -81,7 +81,8 @@ static pb_status read_grid(const json_at *object, const char *key, const grid_sh
     return PB_OK;
 }
 
-static pb_status read_grid_if_there(const json_at *object, const char *key, const grid_shape *s, double **values, pb_error *err)
+static pb_status read_grid_if_there(const json_at *object, const char *key, const grid_shape *s, double **values,
+                                    pb_error *err)
 {
     json_at list = json_at_key(object, key);
     return json_at_is_there(&list) ? read_grid(object, key, s, values, err) : PB_OK;
@@ -189,7 +190,8 @@ static size_t find_largest(trace *t)
         for (size_t i = 0; i < trace_grid_size(t, g); i++, at++)
             if (!isnan(g->prob[i]))
                 run[count++] = (sized_cell){fabs(g->estimate[i] - trace_unpatched_logprob(t)), at,
-                                            {s, i / g->heads / t->cell_count, i / g->heads % t->cell_count, i % g->heads}};
+                                            {s, i / g->heads / t->cell_count, i / g->heads % t->cell_count,
+                                             i % g->heads}};
     }
     qsort(run, count, sizeof *run, by_size);
     t->estimates.largest = mem_new(count, sizeof *t->estimates.largest);
@@ -214,7 +216,8 @@ static pb_status read_estimates(trace *t, const json_at *root, pb_error *err)
 
 static pb_status read_corruption(trace *t, const json_at *root, pb_error *err)
 {
-    json_at list = json_at_key(root, "corruption"), where = json_at_key(root, "corrupt_span"), samples = json_at_key(root, "samples");
+    json_at list = json_at_key(root, "corruption"), where = json_at_key(root, "corrupt_span"),
+            samples = json_at_key(root, "samples");
     const char *text;
     TRY(json_at_list(&list, &t->corruption_count, err));
     t->corruptions = mem_new(t->corruption_count, sizeof *t->corruptions);
@@ -257,7 +260,8 @@ static pb_status read_direction(trace *t, const json_at *root, pb_error *err)
 
 static pb_status read_freeze(trace_read *r, const json_at *root, pb_error *err)
 {
-    json_at freeze = json_at_key(root, "freeze"), held = json_at_key(&freeze, "site"), name = json_at_key(&freeze, "span");
+    json_at freeze = json_at_key(root, "freeze"), held = json_at_key(&freeze, "site"),
+            name = json_at_key(&freeze, "span");
     json_at rows = json_at_key(&freeze, "positions");
     trace *t = &r->trace;
     const char *text;
@@ -278,7 +282,8 @@ static pb_status read_freeze(trace_read *r, const json_at *root, pb_error *err)
 static pb_status read_runs(trace_read *r, const json_at *root, pb_error *err)
 {
     trace *t = &r->trace;
-    json_at clean = json_at_key(root, "clean"), corrupted = json_at_key(root, "corrupted"), foil = json_at_key(root, "foil");
+    json_at clean = json_at_key(root, "clean"), corrupted = json_at_key(root, "corrupted"),
+            foil = json_at_key(root, "foil");
     TRY(answer_read(&r->about, root, &t->answer, &t->answer_count, err));
     TRY(run_read(&r->about, &clean, &t->clean, err));
     TRY(run_read(&r->about, &corrupted, &t->corrupted, err));
@@ -286,11 +291,13 @@ static pb_status read_runs(trace_read *r, const json_at *root, pb_error *err)
     return json_at_is_there(&foil) ? token_read(&r->about, &foil, &t->foil, err) : PB_OK;
 }
 
-/* The decoder's layers and cells, of which there are none where only the picture's side was traced; the tower's rows. */
+/* The decoder's layers and cells, of which there are none where only the picture's side was traced;
+ * the tower's rows. */
 static pb_status read_axes(trace_read *r, const json_at *root, pb_error *err)
 {
     trace *t = &r->trace;
-    json_at layers = json_at_key(root, "layers"), blocks = json_at_key(root, "blocks"), areas = json_at_key(root, "tower_areas");
+    json_at layers = json_at_key(root, "layers"), blocks = json_at_key(root, "blocks"),
+            areas = json_at_key(root, "tower_areas");
     TRY(json_at_positions(&layers, SIZE_MAX, &t->layers, &t->layer_count, err));
     TRY(read_cells(root, r->about.prompt.length, &t->cells, &t->groups, &t->cell_count, err));
     if (json_at_is_there(&blocks))

@@ -1,5 +1,5 @@
-/* trace_svg.c: a trace as a figure for a paper: one heat map per site, side by side (four: two by two), maps of layers and
- * heads, and a caption.
+/* trace_svg.c: a trace as a figure for a paper: one heat map per site, side by side (four: two by two), maps of layers
+ * and heads, and a caption.
  *
  * 504 pt wide (both columns of a two-column page; 252 pt, one column, for a single site), text of 6.5 to 8 pt. Up to
  * some forty rows keep their height; more are set closer, down to 6.5 pt, after which the figure grows. */
@@ -174,8 +174,8 @@ static void draw_maps(buffer *out, const trace_report *r, const heat_rows *rows,
 static double draw_scatter(buffer *out, const trace *t, double y, double width)
 {
     double font = 6.5, size = fmin(150, width - 2 * FIGURE_MARGIN - scatter_left(font) - scatter_right(font));
-    scatter_box box = {.x = FIGURE_MARGIN + scatter_left(font), .y = y + scatter_above(font) + 4, .size = size, .font = font,
-                       .paint = HEAT_ATTRIBUTES};
+    scatter_box box = {.x = FIGURE_MARGIN + scatter_left(font), .y = y + scatter_above(font) + 4, .size = size,
+                       .font = font, .paint = HEAT_ATTRIBUTES};
     scatter_draw(out, t, &box);
     return box.y + size + scatter_below(font) + 6 - y;
 }

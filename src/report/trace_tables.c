@@ -228,8 +228,8 @@ void page_meaning(buffer *out, const trace_report *r)
     }
     buffer_text(out, denoise ? "A strong cell shows that the activations restored there are <i>enough</i> to bring the "
                                "answer back under this corruption. It does not show where a fact is stored. "
-                             : "A strong cell shows that the answer <i>needs</i> the activations corrupted there, under "
-                               "this corruption. It does not show where a fact is stored. ");
+                             : "A strong cell shows that the answer <i>needs</i> the activations corrupted there, "
+                               "under this corruption. It does not show where a fact is stored. ");
     if (denoise)
         buffer_text(out, "Restoring every changed row at layer 0 undoes the corruption by construction, so claim "
                          "&ldquo;early&rdquo; only of windows that leave layer 0 out and lie above what the same "

@@ -76,10 +76,13 @@ void trace_layer_axis(const trace *t, buffer *out)
 
 void trace_severed(const trace *t, buffer *out)
 {
-    bool denoise = t->direction == TRACE_DENOISE, windows = t->window_kind == WINDOW_RADIUS ? t->window > 0 : t->window > 1;
-    buffer_printf(out, "%s held at its %s values on ", trace_site_name(t->severed_site), denoise ? "corrupted" : "clean");
+    bool denoise = t->direction == TRACE_DENOISE,
+         windows = t->window_kind == WINDOW_RADIUS ? t->window > 0 : t->window > 1;
+    buffer_printf(out, "%s held at its %s values on ", trace_site_name(t->severed_site),
+                  denoise ? "corrupted" : "clean");
     text_visible(out, t->severed_name, strlen(t->severed_name));
-    buffer_printf(out, ", in all layers after the %s %s", windows ? "window" : "one", denoise ? "restored" : "corrupted");
+    buffer_printf(out, ", in all layers after the %s %s", windows ? "window" : "one",
+                  denoise ? "restored" : "corrupted");
 }
 
 void trace_corruption(const trace_report *r, buffer *out)

@@ -32,7 +32,8 @@ void trace_corruption(const trace_report *r, buffer *out);
 /* Of a severed trace: "MLP output held at its corrupted values on last, in all layers after the one restored". */
 void trace_severed(const trace *t, buffer *out);
 
-/* What a trace's maps show: P(answer), or where there are estimates, those of log P(answer). Of a grid, and of the two runs. */
+/* What a trace's maps show: P(answer), or where there are estimates, those of log P(answer). Of a grid,
+ * and of the two runs. */
 const double *trace_shown(const trace_grid *g);
 double trace_shown_clean(const trace *t);
 double trace_shown_corrupted(const trace *t);

@@ -1,5 +1,5 @@
-/* about_job.c: what a store is of: the model by its weights, the options with their defaults filled in, the data set by its rows.
- * No path stands in it but those that options name. */
+/* about_job.c: what a store is of: the model by its weights, the options with their defaults filled in, the data set by
+ * its rows. No path stands in it but those that options name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +116,8 @@ json_t *sweep_model_json(const model *m, pb_error *err)
     if (digest_changes(&d, m, err))
         return NULL;
     json_t *o = json_pack("{s:s, s:o, s:o, s:s, s:o, s:o}", "family", m->family, "layers",
-                          make_count(m->decoder.config.layers), "d_model", make_count(m->decoder.config.d_model), "dtype", weight_form_name(m->decoder.form),
+                          make_count(m->decoder.config.layers), "d_model", make_count(m->decoder.config.d_model),
+                          "dtype", weight_form_name(m->decoder.form),
                           "vocab", make_count(m->decoder.config.vocab), "fingerprint", digest_json(d));
     if (m->change_count)
         json_object_set_new(o, "changes", changes_json(m));

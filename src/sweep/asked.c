@@ -1,8 +1,9 @@
 /* asked.c: a row's question made concrete: the options' texts with each @ replaced. See job.h.
  *
- *     @other    of a corruption of the picture the counterpart's picture, of one of words its constraint:0; elsewhere its first
- *               accepted answer
- *     @FIELD    a field of the row: a text, or the first of a list of texts (@answers); a picture's is relative to the data set */
+ *     @other    of a corruption of the picture the counterpart's picture, of one of words its constraint:0; elsewhere
+ *               its first accepted answer
+ *     @FIELD    a field of the row: a text, or the first of a list of texts (@answers); a picture's is relative to the
+ *               data set */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,8 @@ static bool is_other(const char *text)
 
 bool sweep_wants_other(const pb_sweep_options *o)
 {
-    const char *const texts[] = {o->trace.foil, o->trace.answer.text, o->flow.answer.text, o->knockout.answer.text, o->target};
+    const char *const texts[] = {o->trace.foil, o->trace.answer.text, o->flow.answer.text, o->knockout.answer.text,
+                                 o->target};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (is_other(texts[i]))
             return true;
@@ -75,8 +77,8 @@ static pb_status field_text(const sweep_job *j, size_t at, const char *field, co
     return PB_OK;
 }
 
-static pb_status replace(sweep_asked *a, const sweep_job *j, size_t at, const char *name, wanted what, const char **text,
-                         pb_error *err)
+static pb_status replace(sweep_asked *a, const sweep_job *j, size_t at, const char *name, wanted what,
+                         const char **text, pb_error *err)
 {
     if (strcmp(name, "other") == 0)
         return other_text(j, at, what, text, err);

@@ -1,11 +1,12 @@
 /* crew.c: see crew.h. What is said:
  *
- *     worker -> leader   HELLO  the job's identity as JSON        leader -> worker   WORK  numbers of questions, 8 bytes each
+ *     worker -> leader   HELLO  the job's identity as JSON        leader -> worker   WORK  questions' numbers, 8 bytes
  *                        RESULT a packed result                                      STOP  no more: say goodbye
  *                        READY  those questions are done
  *                        BYE    a byte that says how, a message
  *
- * A worker says HELLO or READY when it has nothing to do, and is answered with WORK or STOP. STOP may also come while it works. */
+ * A worker says HELLO or READY when it has nothing to do, and is answered with WORK or STOP.
+ * STOP may also come while it works. */
 #include "sweep/crew.h"
 
 #include <jansson.h>
@@ -97,7 +98,8 @@ static void hear_hello(leading *c, const sweep_message *m)
             continue;
         fail(&why, PB_EINVAL, "process %zu, on host %s, has another %s than the one that leads", m->from,
              json_string_value(json_object_get(theirs, "host")), parts[i]);
-        fail_hint(&why, "every machine must find the same checkpoint, data set and patchbay at the paths that are given");
+        fail_hint(&why, "every machine must find the same checkpoint, data set and patchbay at the paths that are "
+                        "given");
         note_failure(c, &why);
         break;
     }
@@ -169,8 +171,8 @@ static void hear(leading *c, const sweep_message *m)
     }
 }
 
-pb_status crew_lead(sweep_link *l, work_share *work, const store_about *about, const sweep_sink *sink, crew_outcome *outcome,
-                    pb_error *err)
+pb_status crew_lead(sweep_link *l, work_share *work, const store_about *about, const sweep_sink *sink,
+                    crew_outcome *outcome, pb_error *err)
 {
     leading c = {.link = l, .work = work, .sink = sink, .identity = store_identity(about), .err = err,
                  .members = mem_new(l->workers, sizeof *c.members)};

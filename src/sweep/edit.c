@@ -1,8 +1,9 @@
-/* edit.c: each row of a sweep as a request for an edit, found and measured by itself: what edit.json says, and its metrics. Several
- * requests go through the layers together, and what all of them ask of the model as it is they ask once.
+/* edit.c: each row of a sweep as a request for an edit, found and measured by itself: what edit.json says, and its
+ * metrics. Several requests go through the layers together, and what all of them ask of the model as it is they ask
+ * once.
  *
- * Neighbours and other pictures of a subject are drawn from the evaluation questions' pictures and those of all rows, by the seed and
- * the row's number: as `patchbay edit --requests` draws them for a file of these rows. */
+ * Neighbours and other pictures of a subject are drawn from the evaluation questions' pictures and those of all rows,
+ * by the seed and the row's number: as `patchbay edit --requests` draws them for a file of these rows. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,8 @@ static measure_request request_of(sweep_job *j, const sweep_item *item, measure_
     q.question.asked.image = edits_resolve(j->edits, item->asked.question.image);
     q.question.subject = subject_of(j, r, q.question.asked.image);
     for (size_t i = 0; i < r->rephrasing_count; i++)
-        made[i] = (measure_question){.asked = edits_question(j->edits, j, &r->rephrasings[i]), .subject = q.question.subject};
+        made[i] = (measure_question){.asked = edits_question(j->edits, j, &r->rephrasings[i]),
+                                     .subject = q.question.subject};
     return q;
 }
 
@@ -103,8 +105,9 @@ static void take_out(edits_batch *b, size_t at)
     b->count--;
 }
 
-/* A request whose target makes no token, or is what the model says already, ends there, and the others go on; another failure is
- * that of one of them: each is made by itself. Where memory is missing they are fewer from now on. What is told to stop is given up. */
+/* A request whose target makes no token, or is what the model says already, ends there, and the others go on; another
+ * failure is that of one of them: each is made by itself. Where memory is missing they are fewer from now on. What is
+ * told to stop is given up. */
 static void run_batch(edits_batch *b)
 {
     pb_error why = {0};
@@ -191,8 +194,8 @@ double sweep_edit_work(const sweep_job *j, size_t length, size_t behind)
     return decoder_rows_flop(j, 3 * steps * (double)behind + asked * (double)length);
 }
 
-/* The questions that would be made together with the first of them, as far as it is known which those are: items[EDITS_AT_ONCE]
- * with what is asked; returns how many. */
+/* The questions that would be made together with the first of them, as far as it is known which those are:
+ * items[EDITS_AT_ONCE] with what is asked; returns how many. */
 static size_t next_items(sweep_job *j, const sweep_item *first, sweep_item *items)
 {
     size_t n = 0;

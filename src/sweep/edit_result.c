@@ -36,7 +36,10 @@ static void keep_success(sweep_result *out, const char *of, const measured_list 
     static const struct {
         const char *name;
         double (*value)(const measured *);
-    } values[] = {{"before_prob", before_prob}, {"prob", after_prob}, {"before_exact", before_right}, {"exact", after_right}};
+    } values[] = {{"before_prob", before_prob},
+                  {"prob", after_prob},
+                  {"before_exact", before_right},
+                  {"exact", after_right}};
     if (list->count == 0)
         return;
     result_value(out, of, (double)list->count);

@@ -1,5 +1,6 @@
-/* edit_shared.c: what the edits of a sweep share: their settings, which are also what of its options decides results, and the
- * questions beside the rows' own: those that are asked before and after, and those that are to stay (edit_parts.h). */
+/* edit_shared.c: what the edits of a sweep share: their settings, which are also what of its options decides results,
+ * and the questions beside the rows' own: those that are asked before and after, and those that are to stay
+ * (edit_parts.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,9 @@ const char *edits_resolve(edits_shared *e, const char *path)
 pb_question edits_question(edits_shared *e, const sweep_job *j, const row_question *q)
 {
     return (pb_question){.image = edits_resolve(e, q->image), .question = q->question, .prefill = q->prefill,
-                         .constraints = q->constraints, .constraint_count = q->constraint_count, .constraint_starts = q->starts,
-                         .all_occurrences = j->options.all_occurrences, .template_name = j->options.template_name,
+                         .constraints = q->constraints, .constraint_count = q->constraint_count,
+                         .constraint_starts = q->starts, .all_occurrences = j->options.all_occurrences,
+                         .template_name = j->options.template_name,
                          .image_order = q->image ? j->options.image_order : NULL};
 }
 
@@ -34,8 +36,9 @@ static void make_pool(edits_shared *e, const sweep_job *j)
         const row *r = &j->rows.items[i];
         if (r->marked || r->problem || !r->asked.image)
             continue;
-        e->pool[e->pool_count++] = (measure_question){.asked = edits_question(e, j, &r->asked), .id = r->id, .subject = r->subject,
-                                                      .answers = r->answers, .answer_count = r->answer_count};
+        e->pool[e->pool_count++] = (measure_question){.asked = edits_question(e, j, &r->asked), .id = r->id,
+                                                      .subject = r->subject, .answers = r->answers,
+                                                      .answer_count = r->answer_count};
     }
 }
 
@@ -54,7 +57,8 @@ static void make_evaluation(edits_shared *e, const sweep_job *j)
     for (size_t i = 0; i < o->eval_count; i++) {
         const pb_eval_question *q = &o->eval[i];
         e->evaluation[i] = (measure_question){.asked = with_template(j, &q->question), .name = q->name, .id = q->id,
-                                              .subject = q->subject, .answers = q->answers, .answer_count = q->answer_count};
+                                              .subject = q->subject, .answers = q->answers,
+                                              .answer_count = q->answer_count};
         e->evaluation[i].asked.image = edits_resolve(e, q->question.image);
     }
 }
@@ -159,7 +163,8 @@ static void set_numbers(json_t *o, const edit_settings *s)
 
 void sweep_edit_options(const sweep_job *j, json_t *o)
 {
-    static const char *const methods[] = {[PB_MULTEDIT] = "multedit", [PB_FT] = "ft", [PB_FT_CONSTRAINED] = "ft-constrained"};
+    static const char *const methods[] = {[PB_MULTEDIT] = "multedit", [PB_FT] = "ft",
+                                          [PB_FT_CONSTRAINED] = "ft-constrained"};
     static const char *const scopes[] = {[PB_FT_MATRIX] = "matrix", [PB_FT_DOWN] = "down", [PB_FT_ALL] = "all"};
     const pb_edit_options *e = &j->options.edit;
     const edit_settings *s = &j->edits->settings;

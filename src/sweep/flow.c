@@ -1,5 +1,5 @@
-/* flow.c: questions of a sweep, and what flows in them, of each: curves by pair and measure, and what flow.json says without
- * them. */
+/* flow.c: questions of a sweep, and what flows in them, of each: curves by pair and measure,
+ * and what flow.json says without them. */
 #include <stdlib.h>
 
 #include "base/memory.h"

@@ -1,8 +1,8 @@
 /* foresee.c: what a sweep will take, said before it begins. See job.h.
  *
- * One question is opened and looked at as its method would; what all questions take is as much more as their work is by their texts
- * (units.c). Asking is counted apart, since pictures that several questions are about are shared there; edits, which ask for
- * themselves, are looked at as many at a time as are made together. Questions that will turn out
+ * One question is opened and looked at as its method would; what all questions take is as much more as their work is by
+ * their texts (units.c). Asking is counted apart, since pictures that several questions are about are shared there;
+ * edits, which ask for themselves, are looked at as many at a time as are made together. Questions that will turn out
  * to be answered wrongly count like others. */
 #include <stdlib.h>
 
@@ -37,7 +37,8 @@ static double flop_of_rows(const decoder *m, double n)
     return n * (double)m->config.layers * decoder_layer_flop(&m->config);
 }
 
-/* What the method does with one question once it has been asked: with what it begins with there, it is not run again. */
+/* What the method does with one question once it has been asked: with what it begins with there,
+ * it is not run again. */
 static pb_status method_part(sweep_job *j, sweep_item *item, double *flop, size_t *reads, pb_error *err)
 {
     const question *q = &item->q;
@@ -81,8 +82,8 @@ static pb_status plan_asked(sweep_job *j, sweep_item *item, const sweep_left *l,
     return PB_OK;
 }
 
-/* A method that asks for itself says it of questions that go together: each picture goes through the tower once, or, where there are
- * more than are kept, once for each of these. */
+/* A method that asks for itself says it of questions that go together: each picture goes through the tower once, or,
+ * where there are more than are kept, once for each of these. */
 static pb_status plan_itself(sweep_job *j, sweep_item *item, const sweep_left *l, run_plan *plan)
 {
     const question *q = &item->q;

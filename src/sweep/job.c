@@ -45,9 +45,11 @@ static pb_status check_layers(const pb_sweep_options *o, size_t layers, pb_error
 static pb_status check_options(const pb_sweep_options *o, size_t layers, pb_error *err)
 {
     if (o->shards && o->shard >= o->shards)
-        return fail(err, PB_EINVAL, "--shard %zu/%zu: shards are numbered 0 to %zu", o->shard, o->shards, o->shards - 1);
+        return fail(err, PB_EINVAL, "--shard %zu/%zu: shards are numbered 0 to %zu", o->shard, o->shards,
+                    o->shards - 1);
     if (o->prefill && strcmp(o->prefill, "@other") == 0)
-        return fail(err, PB_EINVAL, "--prefill @other: an answer cannot begin with another question's; a field can be named: @prefill");
+        return fail(err, PB_EINVAL,
+                    "--prefill @other: an answer cannot begin with another question's; a field can be named: @prefill");
     if (o->method == PB_SWEEP_EDIT && (o->edit.together || o->edit.each_layer))
         return fail(err, PB_EINVAL, "a sweep makes each row's edit by itself, at one layer");
     return check_layers(o, layers, err);
@@ -112,8 +114,8 @@ void sweep_job_free(sweep_job *j)
 
 store_about sweep_job_about(const sweep_job *j)
 {
-    return (store_about){.method = sweep_method_of(&j->options)->name, .model = j->about_model, .options = j->about_options,
-                         .dataset = j->about_dataset};
+    return (store_about){.method = sweep_method_of(&j->options)->name, .model = j->about_model,
+                         .options = j->about_options, .dataset = j->about_dataset};
 }
 
 size_t sweep_job_question_count(const sweep_job *j)
@@ -127,8 +129,9 @@ store_question sweep_job_question(const sweep_job *j, size_t i)
     const char *picture_file = json_string_value(json_object_get(r->json, "image"));
     if (!j->row_texts[i])
         j->row_texts[i] = r->json ? json_text_whole(r->json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : mem_text("null");
-    return (store_question){.number = i, .id = r->id, .subject = r->subject, .source = r->source, .relation = r->relation,
-                            .question = r->asked.question, .image = picture_file, .row = j->row_texts[i]};
+    return (store_question){.number = i, .id = r->id, .subject = r->subject, .source = r->source,
+                            .relation = r->relation, .question = r->asked.question, .image = picture_file,
+                            .row = j->row_texts[i]};
 }
 
 const sweep_unit *sweep_job_units(const sweep_job *j, size_t *count)

@@ -1,4 +1,5 @@
-/* knockout.c: questions of a sweep with attention edges cut, of each: curves by pair, and what knockout.json says without them. */
+/* knockout.c: questions of a sweep with attention edges cut, of each: curves by pair,
+ * and what knockout.json says without them. */
 #include <stdlib.h>
 
 #include "base/memory.h"

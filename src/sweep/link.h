@@ -1,7 +1,7 @@
 /* link.h: messages between the process that leads a sweep and those who do its work.
  *
- * One leads: it deals out work and writes the store. Its link reaches the workers 0 ... workers-1. Each of them has a link to the
- * leader alone. A link is used by one thread at a time. */
+ * One leads: it deals out work and writes the store. Its link reaches the workers 0 ... workers-1. Each of them has a
+ * link to the leader alone. A link is used by one thread at a time. */
 #ifndef SWEEP_LINK_H
 #define SWEEP_LINK_H
 

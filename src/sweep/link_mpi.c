@@ -1,9 +1,9 @@
 /* link_mpi.c: links between the ranks of an MPI job. See link.h.
  *
- * Rank 0 leads in the thread that called link_ranks_open, the only one of its process that calls MPI (MPI_THREAD_FUNNELED), and works
- * in another, which it reaches by a queue. Nobody waits inside of MPI, which would keep a core busy: they look, and sleep between,
- * at most 2 ms. An error of MPI ends the job (MPI_ERRORS_ARE_FATAL, the default), and so does a rank that ends too early: mpirun
- * sees to it. */
+ * Rank 0 leads in the thread that called link_ranks_open, the only one of its process that calls MPI
+ * (MPI_THREAD_FUNNELED), and works in another, which it reaches by a queue. Nobody waits inside of MPI, which would
+ * keep a core busy: they look, and sleep between, at most 2 ms. An error of MPI ends the job (MPI_ERRORS_ARE_FATAL, the
+ * default), and so does a rank that ends too early: mpirun sees to it. */
 #include <limits.h>
 #include <mpi.h>
 #include <stdlib.h>

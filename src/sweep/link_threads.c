@@ -46,7 +46,8 @@ static void queue_open(queue *q)
 static void queue_put(queue *q, size_t from, int kind, const void *bytes, size_t size)
 {
     queued *one = mem_new(1, sizeof *one);
-    one->message = (sweep_message){.from = from, .kind = kind, .bytes = mem_text_n(size ? bytes : "", size), .size = size};
+    one->message = (sweep_message){.from = from, .kind = kind, .bytes = mem_text_n(size ? bytes : "", size),
+                                   .size = size};
     pthread_mutex_lock(&q->lock);
     *q->last = one;
     q->last = &one->next;

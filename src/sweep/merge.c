@@ -29,7 +29,8 @@ pb_status sweep_count_results(store *s, pb_sweep_summary *summary, pb_error *err
     return store_each(s, 0, count_one, summary, err);
 }
 
-pb_status sweep_merge(const char *path, const char *const *stores, size_t count, pb_sweep_summary *summary, pb_error *err)
+pb_status sweep_merge(const char *path, const char *const *stores, size_t count, pb_sweep_summary *summary,
+                      pb_error *err)
 {
     store *s;
     *summary = (pb_sweep_summary){0};

@@ -5,8 +5,8 @@
 
 json_t *option_answer(const pb_answer_choice *a)
 {
-    return json_pack("{s:o, s:o, s:s}", "text", make_text(a->text), "id", a->has_id ? json_integer(a->id) : json_null(), "tokens",
-                     a->whole ? "all" : "first");
+    return json_pack("{s:o, s:o, s:s}", "text", make_text(a->text), "id", a->has_id ? json_integer(a->id) : json_null(),
+                     "tokens", a->whole ? "all" : "first");
 }
 
 json_t *option_layers(const sweep_job *j, size_t first, size_t end)

@@ -1,4 +1,5 @@
-/* methods.h: what a sweep does with a question, a file each: sweep_NAME, the options that decide its results, its work. */
+/* methods.h: what a sweep does with a question, a file each: sweep_NAME,
+ * the options that decide its results, its work. */
 #ifndef SWEEP_METHODS_H
 #define SWEEP_METHODS_H
 
@@ -21,8 +22,8 @@ double sweep_knockout_work(const sweep_job *j, size_t length, size_t behind);
 double sweep_edit_work(const sweep_job *j, size_t length, size_t behind);
 double sweep_ask_work(const sweep_job *j, size_t length, size_t behind);
 
-/* What edits share: their settings, the questions that they are to leave alone, and whose pictures are drawn. Fails on settings that
- * are wrong whatever the question, and where no row has a target. */
+/* What edits share: their settings, the questions that they are to leave alone, and whose pictures are drawn. Fails on
+ * settings that are wrong whatever the question, and where no row has a target. */
 pb_status edits_shared_open(sweep_job *j, pb_error *err);
 void edits_shared_free(sweep_job *j);
 

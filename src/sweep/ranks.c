@@ -57,7 +57,8 @@ static void *work_here(void *context)
     return NULL;
 }
 
-static pb_status lead(link_ranks *r, sweep_job *j, work_share *share, const sweep_sink *sink, bool *stopped, pb_error *err)
+static pb_status lead(link_ranks *r, sweep_job *j, work_share *share, const sweep_sink *sink, bool *stopped,
+                      pb_error *err)
 {
     own_worker own = {.link = r->worker, .job = j, .threads = omp_get_max_threads()};
     store_about about = sweep_job_about(j);
@@ -82,7 +83,8 @@ static void share_missing(work_share *share, const sweep_job *j, const sweep_uni
     free(work);
 }
 
-pb_status ranks_lead(link_ranks *r, sweep_job *j, const bool *done, const sweep_sink *sink, bool *stopped, pb_error *err)
+pb_status ranks_lead(link_ranks *r, sweep_job *j, const bool *done, const sweep_sink *sink, bool *stopped,
+                     pb_error *err)
 {
     size_t count;
     const sweep_unit *units = sweep_job_units(j, &count);

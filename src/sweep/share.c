@@ -34,7 +34,8 @@ void share_add(work_share *s, const size_t *questions, const double *work, size_
         s->units = mem_resize(s->units, s->room, sizeof *s->units);
     }
     unit_left *u = &s->units[s->count++];
-    *u = (unit_left){.questions = mem_new(count, sizeof *questions), .work = mem_new(count, sizeof *work), .count = count};
+    *u = (unit_left){.questions = mem_new(count, sizeof *questions), .work = mem_new(count, sizeof *work),
+                     .count = count};
     memcpy(u->questions, questions, count * sizeof *questions);
     for (size_t i = 0; i < count; i++) {
         u->work[i] = work[i] > 0 ? work[i] : 0;

@@ -5,9 +5,9 @@
  *     while ((n = share_take(s, workers, taken)) > 0) ...       // somebody has time: taken[share_longest(s)]
  *     share_free(s);
  *
- * By work, not by count: the unit with most work goes first, so that what comes last is small. A unit that would keep one of the
- * workers busy for longer than half of its fair part of what is left is cut: some of its questions are taken, the rest goes back.
- * So everybody ends at nearly the same time, and until the end few units are cut. */
+ * By work, not by count: the unit with most work goes first, so that what comes last is small. A unit that would keep
+ * one of the workers busy for longer than half of its fair part of what is left is cut: some of its questions are
+ * taken, the rest goes back. So everybody ends at nearly the same time, and until the end few units are cut. */
 #ifndef SWEEP_SHARE_H
 #define SWEEP_SHARE_H
 

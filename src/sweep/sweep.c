@@ -1,4 +1,5 @@
-/* sweep.c: a sweep: what the store lacks, by this process unit by unit, or by those that mpirun started. See sweep.h. */
+/* sweep.c: a sweep: what the store lacks, by this process unit by unit,
+ * or by those that mpirun started. See sweep.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,7 +87,8 @@ static pb_status announce(const sweep_loop *l, pb_error *err)
 
 /* ---- the loop ---- */
 
-/* Units are small where several processes could share them: one that is alone takes as many at once as make a large one. */
+/* Units are small where several processes could share them: one that is alone takes as many at once as make
+ * a large one. */
 static pb_status run_units(sweep_loop *l, const sweep_sink *sink, pb_error *err)
 {
     size_t units, missing[UNIT_MOST];
@@ -120,7 +122,8 @@ static pb_status run_store(sweep_loop *l, pb_sweep_summary *summary, pb_error *e
 }
 
 /* Opens the store and does what it lacks; ranks: NULL, or those that do it. */
-static pb_status run_into(sweep_job *j, link_ranks *ranks, const char *store_path, pb_sweep_summary *summary, pb_error *err)
+static pb_status run_into(sweep_job *j, link_ranks *ranks, const char *store_path, pb_sweep_summary *summary,
+                          pb_error *err)
 {
     sweep_loop l = {.j = j, .ranks = ranks};
     store_about about = sweep_job_about(j);
@@ -156,7 +159,8 @@ pb_status sweep_run(sweep_job *j, const char *store_path, pb_sweep_summary *summ
 {
     *summary = (pb_sweep_summary){0};
     interrupt_watch();
-    pb_status status = link_ranks_started() ? run_ranks(j, store_path, summary, err) : run_into(j, NULL, store_path, summary, err);
+    pb_status status = link_ranks_started() ? run_ranks(j, store_path, summary, err)
+                                            : run_into(j, NULL, store_path, summary, err);
     interrupt_release();
     return status;
 }

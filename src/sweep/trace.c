@@ -1,4 +1,5 @@
-/* trace.c: questions of a sweep traced, of each its grids, their means by token class, and what trace.json says without them. */
+/* trace.c: questions of a sweep traced, of each its grids, their means by token class,
+ * and what trace.json says without them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,22 +55,22 @@ void sweep_trace_options(const sweep_job *j, json_t *o)
     json_object_set_new(o, "foil", make_text(t->foil));
 }
 
-/* Every site of every text row, or with a corrupted picture of every row: each runs what comes behind it, from the middle of the
- * layers on the average. */
+/* Every site of every text row, or with a corrupted picture of every row: each runs what comes behind it, from the
+ * middle of the layers on the average. */
 double sweep_trace_work(const sweep_job *j, size_t length, size_t behind)
 {
     const pb_trace_options *t = &j->options.trace;
     size_t sites = 1, L = j->model->decoder.config.layers;
     for (const char *at = t->sites ? t->sites : ",,"; *at; at++)
         sites += *at == ',';
-    double cells = (double)(t->group ? 3 : on_picture(t) ? length : behind), reach = (double)(on_picture(t) ? length : behind);
-    return decoder_rows_flop(j, 2 * (double)length + (double)(sites * L) * cells * reach / 4);
+    size_t reach = on_picture(t) ? length : behind, cells = t->group ? 3 : reach;
+    return decoder_rows_flop(j, 2 * (double)length + (double)(sites * L) * (double)cells * (double)reach / 4);
 }
 
 /* ---- results ---- */
 
-static void keep_values(sweep_result *out, const char *site_named, const char *measure, const trace *t, const trace_grid *g,
-                        const double *values)
+static void keep_values(sweep_result *out, const char *site_named, const char *measure, const trace *t,
+                        const trace_grid *g, const double *values)
 {
     const size_t shape[] = {t->layer_count, t->cell_count, g->heads};
     buffer name = {0};

@@ -1,7 +1,8 @@
 /* units.c: which questions are run together, and what each will take. See job.h.
  *
- * Those about one picture, and, as long as they are few, those about the next ones. That depends on nothing but the rows and the
- * number of shards, so that all processes of a sweep have the same units, whatever memory each may take. */
+ * Those about one picture, and, as long as they are few, those about the next ones. That depends on nothing but the
+ * rows and the number of shards, so that all processes of a sweep have the same units, whatever memory each may
+ * take. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,7 +102,8 @@ static size_t of_one_picture(const placed *list, size_t count)
     return n;
 }
 
-/* How many questions are a unit: all about one picture, and whole further pictures as long as they are at most `most`. */
+/* How many questions are a unit: all about one picture, and whole further pictures as long as they are
+ * at most `most`. */
 static size_t unit_length(const placed *list, size_t count, size_t most)
 {
     size_t n = of_one_picture(list, count);

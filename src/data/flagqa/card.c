@@ -23,7 +23,8 @@ static void add_table(buffer *out, const flagqa_counts *n)
 static void add_splits(buffer *out, const flagqa_counts *n)
 {
     for (size_t s = 0; s < FLAGQA_SPLITS; s++)
-        buffer_printf(out, "%s| %s | %zu | %zu |", s ? "\n" : "", flagqa_split_names[s], n->subjects_in[s], n->splits[s]);
+        buffer_printf(out, "%s| %s | %zu | %zu |", s ? "\n" : "", flagqa_split_names[s], n->subjects_in[s],
+                      n->splits[s]);
 }
 
 static json_t *forms_of(const flagqa_counts *n, size_t relation)
@@ -44,11 +45,12 @@ void flag_tally(tally *t, const flagqa_counts *n, const char *file)
         json_object_set_new(relations, flag_relations[r].name, forms_of(n, r));
     for (size_t s = 0; s < FLAGQA_SPLITS; s++)
         json_object_set_new(splits, flagqa_split_names[s], json_integer((json_int_t)n->splits[s]));
-    json_object_update_new(t->more, json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "requests", (json_int_t)n->requests, "pictures",
-                                              (json_int_t)n->pictures, "subjects", (json_int_t)n->subjects, "cautions",
-                                              (json_int_t)n->cautions, "relations", relations, "splits", splits));
-    buffer_printf(&t->words, "%zu subjects, %zu pictures, %zu requests for edits; %zu rows with a caution\n\n", n->subjects,
-                  n->pictures, n->requests, n->cautions);
+    json_object_update_new(t->more, json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "requests", (json_int_t)n->requests,
+                                              "pictures", (json_int_t)n->pictures, "subjects", (json_int_t)n->subjects,
+                                              "cautions", (json_int_t)n->cautions, "relations", relations,
+                                              "splits", splits));
+    buffer_printf(&t->words, "%zu subjects, %zu pictures, %zu requests for edits; %zu rows with a caution\n\n",
+                  n->subjects, n->pictures, n->requests, n->cautions);
     add_table(&t->words, n);
     buffer_text(&t->words, "\n\n| split | subjects | questions |\n|---|---|---|\n");
     add_splits(&t->words, n);

@@ -1,5 +1,5 @@
-/* counterparts.c: what is put in the place of a question's country, of its second constraint's value, or of the country that
- * it is compared with, so that the answer changes (questions.h, draw.h). */
+/* counterparts.c: what is put in the place of a question's country, of its second constraint's value, or of the country
+ * that it is compared with, so that the answer changes (questions.h, draw.h). */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -36,7 +36,8 @@ size_t flag_tiers_draw(flag_tiers *t, random_state *r)
 static size_t tier_of(const flag_facts *f, size_t country, size_t other)
 {
     const flag_country *a = &f->countries[country], *b = &f->countries[other];
-    bool same_split = strcmp(a->split, b->split) == 0, same_cut = flag_same_cut(a->cut, b->cut) && a->article == b->article;
+    bool same_split = strcmp(a->split, b->split) == 0,
+         same_cut = flag_same_cut(a->cut, b->cut) && a->article == b->article;
     return same_cut ? same_split ? 0 : 1 : same_split ? 2 : 3;
 }
 

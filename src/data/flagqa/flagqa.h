@@ -2,10 +2,11 @@
  * (docs/flagqa.md is its page).
  *
  *     flagqa_counts counts;
- *     TRY(flagqa_generate(&counts, &(flagqa_options){.flags = "/usr/share/iso-flags-png-320x240", .out = "flagqa"}, err));
+ *     const flagqa_options options = {.flags = "/usr/share/iso-flags-png-320x240", .out = "flagqa"};
+ *     TRY(flagqa_generate(&counts, &options, err));
  *
- * writes DIR/flagqa.jsonl, requests.jsonl, README.md and pictures/, all of them or nothing. The same seed gives the same
- * questions and pixels on every machine. */
+ * writes DIR/flagqa.jsonl, requests.jsonl, README.md and pictures/, all of them or nothing. The same seed gives the
+ * same questions and pixels on every machine. */
 #ifndef DATA_FLAGQA_FLAGQA_H
 #define DATA_FLAGQA_FLAGQA_H
 

@@ -44,7 +44,8 @@ static pb_status check_flags(const flag_facts *f, const char *folder, pb_error *
     if (!missing)
         return PB_OK;
     fail(err, PB_EIO, "%s: %zu of %zu flags are missing; the first is %s.png", folder, missing, wanted, first->iso);
-    return fail_hint(err, "flags are named by the two letters of ISO 3166, as Debian's package iso-flags-png-320x240 has them");
+    return fail_hint(err, "flags are named by the two letters of ISO 3166, as Debian's package iso-flags-png-320x240 "
+                          "has them");
 }
 
 static pb_status check_out(const char *out, pb_error *err)
@@ -148,7 +149,8 @@ static pb_status make_all_pictures(studio *s, pb_error *err)
 
 /* ---- all ---- */
 
-static pb_status write_texts(const file_set *set, flagqa_counts *counts, const flag_facts *f, uint64_t seed, pb_error *err)
+static pb_status write_texts(const file_set *set, flagqa_counts *counts, const flag_facts *f, uint64_t seed,
+                             pb_error *err)
 {
     buffer rows = {0}, requests = {0}, card = {0};
     flag_questions questions = flag_questions_draw(f, seed);

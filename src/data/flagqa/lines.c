@@ -185,7 +185,8 @@ static void set_other_value(json_t *row, json_t *nested, const flag_facts *f, co
     const flag_texts *right = flag_right(f, q->relation, q->country, q->other_value.answer);
     set_text(row, "swap_textual", q->other_value.text);
     set_text(row, "foil_textual", right ? right->items[0] : NULL);
-    json_object_set_new(nested, "textual", json_pack("{s:s, s:o}", "phrase", q->other_value.text, "answers", list_of(right)));
+    json_object_set_new(nested,
+                        "textual", json_pack("{s:s, s:o}", "phrase", q->other_value.text, "answers", list_of(right)));
 }
 
 static void set_counterfactual(json_t *row, const flag_facts *f, const flag_question *q)
@@ -308,7 +309,8 @@ void flag_write_requests(buffer *out, flagqa_counts *counts, const flag_facts *f
     static const flag_relation edited[] = {FLAG_CAPITAL, FLAG_LANGUAGE, FLAG_CURRENCY, FLAG_CONTINENT};
     for (size_t k = 0; k < sizeof edited / sizeof *edited; k++)
         for (size_t i = 0; i < f->count; i++) {
-            flag_question q = {.relation = edited[k], .country = i, .value = {.country = FLAG_NONE, .answer = FLAG_NONE}};
+            flag_question q = {.relation = edited[k], .country = i,
+                               .value = {.country = FLAG_NONE, .answer = FLAG_NONE}};
             random_state r = flag_stream(seed, ~((uint64_t)edited[k] << 32 | i));
             if (!f->countries[i].split || f->countries[i].answers[edited[k]].count == 0)
                 continue;

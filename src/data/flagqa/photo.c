@@ -1,5 +1,5 @@
-/* photo.c: see photo.h. Coordinates: y from -1 to 1, x from -4/3 to 4/3, as the picture is 4:3; u and v are the flag's, each
- * from -1 to 1. */
+/* photo.c: see photo.h. Coordinates: y from -1 to 1, x from -4/3 to 4/3, as the picture is 4:3; u and v are the flag's,
+ * each from -1 to 1. */
 #include "data/flagqa/photo.h"
 
 #include <stdlib.h>
@@ -109,7 +109,8 @@ static void look_up(double seen[4], const image_rgba *flag, double u, double v)
         long px = left + i % 2, py = top + i / 2;
         if (px < 0 || py < 0 || px >= (long)flag->width || py >= (long)flag->height)
             continue;
-        double weight = (i % 2 ? x - (double)left : (double)(left + 1) - x) * (i / 2 ? y - (double)top : (double)(top + 1) - y);
+        double weight = (i % 2 ? x - (double)left : (double)(left + 1) - x) *
+                        (i / 2 ? y - (double)top : (double)(top + 1) - y);
         const unsigned char *pixel = flag->pixels + 4 * ((size_t)py * flag->width + (size_t)px);
         double alpha = pixel[3] / 255.0;
         for (size_t c = 0; c < 3; c++)
@@ -142,7 +143,8 @@ static void take_pixel(unsigned char *rgb, size_t column, size_t row, const scen
     double shade = 1 + 3.5 * s->waves * cosine(at);
     look_up(seen, flag, u / ASPECT, v + s->waves * photo_sine(at));
     for (size_t c = 0; c < 3; c++) {
-        double ground = s->ground[c] + spread(&s->patches[c][0][0], PATCHES, PATCHES, across * (PATCHES - 1), down * (PATCHES - 1));
+        double ground = s->ground[c] +
+                        spread(&s->patches[c][0][0], PATCHES, PATCHES, across * (PATCHES - 1), down * (PATCHES - 1));
         double noise = spread(grain + c * GRAIN_WIDTH * GRAIN_HEIGHT, GRAIN_WIDTH, GRAIN_HEIGHT,
                               ((double)column + .5) / 2 - .5, ((double)row + .5) / 2 - .5);
         double colour = seen[c] * shade + (1 - seen[3]) * ground;

@@ -1,6 +1,6 @@
-/* photo.h: a flag as a photograph might show it: scaled, turned, shifted, sheared and waving before a random background, in
- * random light, contrast and tint, with grain. The models' training pictures are made by the same formulas
- * (tools/demo_model/pictures.py).
+/* photo.h: a flag as a photograph might show it: scaled, turned, shifted, sheared and waving before a random
+ * background, in random light, contrast and tint, with grain. The models' training pictures are made by the same
+ * formulas (tools/demo_model/pictures.py).
  *
  * Only sums, products and quotients of doubles are used, no library's sine, exponential or logarithm, so the same seed
  * gives the same pixels on every machine. */

@@ -62,7 +62,8 @@ static size_t count_holders(const flag_facts *f, flag_relation relation, const c
 
 /* The values that tell a country's neighbours apart, those first that most countries have: the others tell the answer
  * without the country. Returns how many. */
-static size_t list_values(const flag_facts *f, size_t country, flag_relation relation, flag_value *values, size_t *holders)
+static size_t list_values(const flag_facts *f, size_t country, flag_relation relation, flag_value *values,
+                          size_t *holders)
 {
     const flag_country *c = &f->countries[country];
     size_t count = 0;
@@ -82,7 +83,8 @@ static size_t list_values(const flag_facts *f, size_t country, flag_relation rel
     return count < MOST_VALUES ? count : MOST_VALUES;
 }
 
-static void add_neighbours(flag_questions *all, const flag_facts *f, size_t country, flag_relation relation, uint64_t seed)
+static void add_neighbours(flag_questions *all, const flag_facts *f, size_t country, flag_relation relation,
+                           uint64_t seed)
 {
     size_t most = f->countries[country].sure_count + 1;
     flag_value *values = mem_new(most, sizeof *values);
@@ -117,7 +119,8 @@ static size_t draw_compared(const flag_facts *f, size_t country, flag_relation r
     return flag_tiers_draw(&t, r);
 }
 
-static void add_compared(flag_questions *all, const flag_facts *f, size_t country, flag_relation relation, uint64_t seed)
+static void add_compared(flag_questions *all, const flag_facts *f, size_t country, flag_relation relation,
+                         uint64_t seed)
 {
     for (size_t round = 0; round < ROUNDS; round++) {
         random_state r = flag_stream(seed, (country * FLAG_RELATIONS + relation) * ROUNDS + round);
@@ -125,7 +128,8 @@ static void add_compared(flag_questions *all, const flag_facts *f, size_t countr
         if (drawn == FLAG_NONE)
             return;
         flag_question q = {.relation = relation, .country = country, .round = round, .number = round + 1,
-                           .value = {flag_name(&f->countries[drawn]), NULL, drawn, flag_larger(f, country, drawn, relation)},
+                           .value = {flag_name(&f->countries[drawn]), NULL, drawn,
+                                     flag_larger(f, country, drawn, relation)},
                            .other_value = {.country = FLAG_NONE, .answer = FLAG_NONE}};
         draw_words(&q, &r);
         flag_draw_other(f, &q, &r);

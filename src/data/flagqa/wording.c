@@ -1,5 +1,5 @@
-/* wording.c: see wording.h. The wordings of the first six relations, and of two constraints, are those that the demo model
- * and the flags model were asked in, so that both can be studied. */
+/* wording.c: see wording.h. The wordings of the first six relations, and of two constraints, are those that the demo
+ * model and the flags model were asked in, so that both can be studied. */
 #include "data/flagqa/wording.h"
 
 #include <ctype.h>
@@ -36,7 +36,8 @@ const flag_relation_row flag_relations[FLAG_RELATIONS] = {
                       {"What is the international calling code of {c}?", "Which calling code does {c} have?",
                        "What is the telephone country code of {c}?", "Name the international calling code of {c}."}},
     [FLAG_DOMAIN] = {"domain", "The two-letter internet domain of {c} is",
-                     {"What is the two-letter internet domain of {c}?", "Which two-letter internet domain does {c} have?",
+                     {"What is the two-letter internet domain of {c}?",
+                      "Which two-letter internet domain does {c} have?",
                       "What is the internet country domain of {c}?", "Name the two-letter internet domain of {c}."}},
     [FLAG_CODE] = {"iso_code", "The three-letter ISO code of {c} is",
                    {"What is the three-letter ISO code of {c}?", "Which three-letter ISO code does {c} have?",

@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "data/flagqa/facts.h"
 
-/* Relations are rows. {c} is where the country goes (a phrase that points at the picture, or a name), {v} where the second
- * constraint goes; {C} is {c} as a sentence begins. */
+/* Relations are rows. {c} is where the country goes (a phrase that points at the picture, or a name), {v} where the
+ * second constraint goes; {C} is {c} as a sentence begins. */
 typedef struct flag_relation_row {
     const char *name;
     const char *prefill;      /* what the answer may begin with */
