@@ -2,21 +2,9 @@
  * (failure_report.h). */
 #include "report/csv_text.h"
 #include "report/failure_report.h"
+#include "report/sweep_csv_parts.h"
 
 /* ---- tables ---- */
-
-static void open_table(buffer *out, const char *names, size_t stores)
-{
-    buffer_text(out, names);
-    csv_fields(out, stores > 1 ? ",store" : "");
-}
-
-static void end_line(buffer *out, const sweep_summary *s, size_t stores)
-{
-    if (stores > 1)
-        csv_text(out, s->label);
-    csv_end(out);
-}
 
 static void add_scores(const failure_report *r, const sweep_summary *s, size_t stores, buffer *out)
 {
@@ -36,7 +24,7 @@ static void add_scores(const failure_report *r, const sweep_summary *s, size_t s
         csv_number(out, x->auroc.low);
         csv_number(out, x->auroc.high);
         csv_text(out, failure_verdict(x));
-        end_line(out, s, stores);
+        sweep_csv_end(out, s, stores);
     }
     buffer_free(&layers);
 }
@@ -49,7 +37,7 @@ static void add_runs(const failure_report *r, const sweep_summary *s, size_t sto
         csv_text(out, name.data);
         csv_number(out, r->failure.runs[i].auroc);
         csv_count(out, (long)i == r->failure.chosen);
-        end_line(out, s, stores);
+        sweep_csv_end(out, s, stores);
         buffer_free(&name);
     }
 }
@@ -77,8 +65,9 @@ pb_status failures_write(const failure_report *r, const sweep_summary *s, size_t
     buffer scores = {0}, layers = {0};
     size_t figures = 0;
     pb_status status = PB_OK;
-    open_table(&scores, "signal,half,relation,layers,questions,right,wrong,subjects,auroc,low,high,verdict", count);
-    open_table(&layers, "layers,auroc,chosen", count);
+    sweep_csv_open(&scores, "signal,half,relation,layers,questions,right,wrong,subjects,auroc,low,high,verdict", false,
+                   count);
+    sweep_csv_open(&layers, "layers,auroc,chosen", false, count);
     for (size_t i = 0; i < count && !status; i++) {
         if (!r[i].any)
             continue;
