@@ -59,7 +59,8 @@ static void look_for_image(import_job *j, import_row *r, marking *m)
         r->image_path = picture_find(j->images, r->image);
     if (!r->image_path && (r->wants_image || r->image) && mark(m, MARK_NO_PICTURE)) {
         if (r->image)
-            buffer_printf(&m->problem, "there is no file \"%s\" in %s", r->image, *j->images ? j->images : "this folder");
+            buffer_printf(&m->problem, "there is no file \"%s\" in %s", r->image,
+                          *j->images ? j->images : "this folder");
         else
             buffer_text(&m->problem, "names no picture");
     }
@@ -70,8 +71,8 @@ static bool is_placed(const json_t *constraint, const char *question, const char
 {
     const json_t *from = json_object_get(constraint, "start"), *to = json_object_get(constraint, "end");
     double start = json_number_value(from), end = json_number_value(to), length = (double)phrase_length(question);
-    if (!json_is_number(from) || !json_is_number(to) || !(start >= 0 && start < end && end <= length) || start != (size_t)start ||
-        end != (size_t)end)
+    if (!json_is_number(from) || !json_is_number(to) || !(start >= 0 && start < end && end <= length) ||
+        start != (size_t)start || end != (size_t)end)
         return false;
     const char *at = phrase_at(question, (size_t)start);
     size_t n = (size_t)(phrase_at(at, (size_t)(end - start)) - at);
@@ -113,7 +114,8 @@ static void mark_spans(const import_row *r, const json_t *unplaced, marking *m)
     const json_t *first = json_array_get(unplaced, 0);
     const char *text = json_string_value(json_object_get(first, "text"));
     if (first && mark(m, MARK_SPAN))
-        buffer_printf(&m->problem, "\"%s\" does not stand in the question \"%s\"", text ? text : "", r->question ? r->question : "");
+        buffer_printf(&m->problem, "\"%s\" does not stand in the question \"%s\"", text ? text : "",
+                      r->question ? r->question : "");
     if (!first && r->wants_span && json_array_size(r->constraints) == 0 && mark(m, MARK_NO_SPAN))
         buffer_text(&m->problem, "names no constraint");
 }
@@ -134,7 +136,8 @@ static void find_answers(import_job *j, import_row *r, marking *m)
         r->answers = distinct;
     }
     if (json_array_size(r->answers) == 0 && (r->answers || j->answers || r->wants_answers) && mark(m, MARK_NO_ANSWER))
-        buffer_text(&m->problem, j->answers ? "the file of answers has none for it" : "has no answer that says something");
+        buffer_text(&m->problem,
+                    j->answers ? "the file of answers has none for it" : "has no answer that says something");
 }
 
 /* ---- one row: whether it was there before ---- */
@@ -157,7 +160,8 @@ static void find_duplicate(import_job *j, const import_row *r, const char *id, m
     buffer_free(&key);
 }
 
-/* The row's id, or one behind it that no row before has: the first that is free, looked for from where it was found last. free() */
+/* The row's id, or one behind it that no row before has: the first that is free,
+ * looked for from where it was found last. free() */
 static char *own_id(import_job *j, const char *id)
 {
     buffer own = {0};
@@ -186,15 +190,18 @@ static void set_image(const import_job *j, json_t *line, const import_row *r)
 {
     if (!r->image_path && !r->image)
         return;
-    const char *named_so = r->image && strstr(r->image, "://") ? path_base(r->image) : r->image; /* an address: its file */
-    char *path = r->image_path ? mem_text(r->image_path) : *named_so == '/' ? mem_text(named_so) : path_join(j->images, named_so);
+    const char *named_so = r->image && strstr(r->image, "://") ? path_base(r->image) : r->image; /* of an address */
+    char *path = r->image_path      ? mem_text(r->image_path)
+                 : *named_so == '/' ? mem_text(named_so)
+                                    : path_join(j->images, named_so);
     char *named = picture_relative(j->to_folder, path);
     set_text(line, "image", named);
     free(named);
     free(path);
 }
 
-static json_t *line_of(const import_job *j, const import_row *r, const char *id, const json_t *unplaced, const marking *m)
+static json_t *line_of(const import_job *j, const import_row *r, const char *id, const json_t *unplaced,
+                       const marking *m)
 {
     json_t *line = json_object();
     set_text(line, "id", id);
@@ -292,8 +299,10 @@ static pb_status choose_form(import_job *j, const char *asked, const char *text,
         return fail(err, PB_EINVAL, "--format %s: expected %s", asked, import_form_names());
     if (!j->form) {
         fail(err, PB_EINVAL, "%s: is of no form that is known here", j->name);
-        return fail_hint(err, "a table needs the columns question, main_entity and image_url; a JSON file a list \"questions\", or "
-                         "ROME's facts; see docs/datasets.md, or say --format %s", import_form_names());
+        return fail_hint(err,
+                         "a table needs the columns question, main_entity and image_url; a JSON file a list "
+                         "\"questions\", or ROME's facts; see docs/datasets.md, or say --format %s",
+                         import_form_names());
     }
     if (j->answers && j->form->has_answers)
         return fail(err, PB_EINVAL, "--answers: a file of the form %s has its answers", j->form->name);
@@ -331,12 +340,14 @@ pb_status import_run(tally *t, const char *path, const pb_dataset_import_options
     file_map map;
     tally_open(t, path);
     TRY(file_map_copy(&map, path, err));
-    import_job j = {.name = path, .answers = o->answers, .tally = t, .to = to, .ids = json_object(), .asked = json_object()};
+    import_job j = {.name = path, .answers = o->answers, .tally = t, .to = to, .ids = json_object(),
+                    .asked = json_object()};
     j.images = o->images ? mem_text(o->images) : mem_text_n(path, (size_t)(path_base(path) - path));
     j.to_folder = mem_text_n(to, (size_t)(path_base(to) - to));
     interrupt_watch();
-    pb_status status = o->images && !dir_exists(o->images) ? fail(err, PB_EIO, "--images %s: there is no such folder", o->images)
-                                                           : read_into(&j, o, &map, err);
+    pb_status status = o->images && !dir_exists(o->images)
+                           ? fail(err, PB_EIO, "--images %s: there is no such folder", o->images)
+                           : read_into(&j, o, &map, err);
     if (!status) {
         json_object_set_new(t->more, "form", json_string(j.form->name ? j.form->name : "lines"));
         buffer_printf(&t->words, "written to %s\n", to);

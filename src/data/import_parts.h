@@ -1,5 +1,5 @@
-/* import_parts.h: what the readers of single forms share (import.h). A reader fills an import_row per record and puts it; what
- * is checked of every row alike, and written, stands in import.c. */
+/* import_parts.h: what the readers of single forms share (import.h). A reader fills an import_row per record and puts
+ * it; what is checked of every row alike, and written, stands in import.c. */
 #ifndef DATA_IMPORT_PARTS_H
 #define DATA_IMPORT_PARTS_H
 
@@ -21,8 +21,8 @@
 #define IMPORT_RECORD_MOST ((size_t)4 << 20) /* bytes of a record; longer ones are unreadable */
 #define IMPORT_TOO_LONG "is longer than 4 MiB"
 
-/* One record, as found. Texts are UTF-8, NULL where there is none; empty ones count as none. Nothing is owned but the lists, which
- * import_put releases. */
+/* One record, as found. Texts are UTF-8, NULL where there is none; empty ones count as none. Nothing is owned but the
+ * lists, which import_put releases. */
 typedef struct import_row {
     size_t line;           /* of the input, from 1 */
     const char *broken;    /* what makes the record unreadable; NULL: it is well */
@@ -68,14 +68,16 @@ typedef struct import_form {
     import_read *read;
 } import_form;
 
-extern const import_form import_known, import_movies, import_okvqa, import_okvqa_json, import_vqav2, import_known1000, import_lines;
+extern const import_form import_known, import_movies, import_okvqa, import_okvqa_json, import_vqav2, import_known1000,
+    import_lines;
 
 /* Checks the row, writes it, counts it, releases its lists. PB_EIO: it was interrupted. */
 pb_status import_put(import_job *j, import_row *r, pb_error *err);
 
 /* A text that says something, else NULL. */
 const char *import_text(const char *text);
-/* Adds {"kind", "text"} to a list of constraints; start: its code point, or PHRASE_NOWHERE where it is to be looked for. */
+/* Adds {"kind", "text"} to a list of constraints; start: its code point,
+ * or PHRASE_NOWHERE where it is to be looked for. */
 void import_add_constraint(json_t *list, const char *kind, const char *text, size_t start);
 
 #endif
