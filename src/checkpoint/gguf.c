@@ -156,7 +156,8 @@ static size_t round_up(size_t n, size_t alignment)
 static pb_status place(tensor *t, const entry *e, size_t bytes, data_place *p, pb_error *err)
 {
     if (e->offset != p->next)
-        return fail(err, PB_EFORMAT, "%s: tensor %s begins at byte %llu of the data, expected %zu, where the one before "
+        return fail(err, PB_EFORMAT,
+                    "%s: tensor %s begins at byte %llu of the data, expected %zu, where the one before "
                     "ends", t->file, t->name, (unsigned long long)e->offset, p->next);
     if (p->next > p->size || bytes > p->size - p->next) {
         pb_status status = fail(err, PB_EFORMAT, "%s: tensor %s takes %zu bytes from byte %zu of the data on, but the "
@@ -181,7 +182,8 @@ static pb_status read_alignment(const tensor_file *f, size_t *alignment, pb_erro
     return PB_OK;
 }
 
-/* Walks over the entries, from c on, and fills the tensors' names, each with a NUL after it. Leaves c where they end. */
+/* Walks over the entries, from c on, and fills the tensors' names, each with a NUL after it.
+ * Leaves c where they end. */
 static pb_status read_names(tensor_file *out, size_t count, gguf_cursor *c, pb_error *err)
 {
     gguf_cursor begin = *c;
@@ -206,8 +208,9 @@ static pb_status read_tensors(tensor_file *out, uint64_t count, gguf_cursor *c, 
     size_t bytes, alignment;
     TRY(read_alignment(out, &alignment, err));
     if (count > MOST_TENSORS || count > c->left / LEAST_ENTRY)
-        return fail(err, PB_EFORMAT, "%s: claims %llu tensors, but only %zu bytes follow (and patchbay takes at most %d)",
-                    out->path, (unsigned long long)count, c->left, MOST_TENSORS);
+        return fail(err, PB_EFORMAT,
+                    "%s: claims %llu tensors, but only %zu bytes follow (and patchbay takes at most %d)", out->path,
+                    (unsigned long long)count, c->left, MOST_TENSORS);
     TRY(read_names(out, (size_t)count, c, err));
     size_t begin = round_up((size_t)(c->at - out->map.data), alignment);
     begin = begin < out->map.size ? begin : out->map.size;
@@ -226,7 +229,8 @@ static pb_status read_tensors(tensor_file *out, uint64_t count, gguf_cursor *c, 
 static pb_status check_version(tensor_file *out, uint32_t version, pb_error *err)
 {
     if (version != 0 && (version & 0xffff) == 0)
-        return fail(err, PB_EUNSUPPORTED, "%s: is a big-endian GGUF file, patchbay reads little-endian ones", out->path);
+        return fail(err, PB_EUNSUPPORTED, "%s: is a big-endian GGUF file, patchbay reads little-endian ones",
+                    out->path);
     if (version != 2 && version != 3)
         return fail(err, PB_EUNSUPPORTED, "%s: is version %u of GGUF, patchbay reads 2 and 3", out->path, version);
     out->format = version == 2 ? "GGUF v2" : "GGUF v3";

@@ -22,10 +22,10 @@ typedef struct kind_row {
 } kind_row;
 
 static const kind_row kinds[KIND_COUNT] = {
-    [KIND_U8] = {"a u8", 1},   [KIND_I8] = {"an i8", 1},   [KIND_U16] = {"a u16", 2},       [KIND_I16] = {"an i16", 2},
-    [KIND_U32] = {"a u32", 4}, [KIND_I32] = {"an i32", 4}, [KIND_F32] = {"an f32", 4},      [KIND_BOOL] = {"a boolean", 1},
-    [KIND_TEXT] = {"a text", 8}, [KIND_ARRAY] = {"an array", 12}, [KIND_U64] = {"a u64", 8}, [KIND_I64] = {"an i64", 8},
-    [KIND_F64] = {"an f64", 8},
+    [KIND_U8] = {"a u8", 1}, [KIND_I8] = {"an i8", 1}, [KIND_U16] = {"a u16", 2}, [KIND_I16] = {"an i16", 2},
+    [KIND_U32] = {"a u32", 4}, [KIND_I32] = {"an i32", 4}, [KIND_F32] = {"an f32", 4},
+    [KIND_U64] = {"a u64", 8}, [KIND_I64] = {"an i64", 8}, [KIND_F64] = {"an f64", 8},
+    [KIND_BOOL] = {"a boolean", 1}, [KIND_TEXT] = {"a text", 8}, [KIND_ARRAY] = {"an array", 12},
 };
 
 enum { LEAST_PAIR = 8 + 1 + 4 + 1 }; /* bytes of a pair with a key of one letter */
@@ -326,8 +326,9 @@ static pb_status get_array(const gguf_metadata *m, const char *key, bool texts, 
     array->count = array->left = (size_t)count;
     array->data = found.data + sizeof array->kind + sizeof count;
     if ((array->kind == KIND_TEXT) != texts) {
-        pb_status status = fail(err, PB_EFORMAT, "%s: metadata \"%s\" is an array whose elements are each %s, expected %s",
-                                m->path, key, kinds[array->kind].name, wanted);
+        pb_status status = fail(err, PB_EFORMAT,
+                                "%s: metadata \"%s\" is an array whose elements are each %s, expected %s", m->path, key,
+                                kinds[array->kind].name, wanted);
         *array = (gguf_array){0};
         return status;
     }

@@ -3,7 +3,8 @@
  * torch.save writes a tensor as a call of torch._utils._rebuild_tensor_v2 with
  *     storage, offset, size, stride, requires_grad, backward_hooks [, metadata]
  * or, for dtypes that have no storage type of their own, of _rebuild_tensor_v3, which has the dtype before the
- * metadata. A parameter is a call of _rebuild_parameter with tensor, requires_grad, backward_hooks. A storage is a persistent id,
+ * metadata. A parameter is a call of _rebuild_parameter with tensor, requires_grad, backward_hooks.
+ * A storage is a persistent id,
  *     "storage", storage type, key, device, number of elements [, view: legacy files only, always None there]. */
 #include <string.h>
 

@@ -13,8 +13,8 @@
  *     Q5_K  d, m, s[12], h[32], q[128] the same
  *     Q6_K  q[128], h[64], int8 s[16], d   (d s[j]) (q - 32)              16 groups j of 16
  *
- * All elements of a block are finite where its d and m are, and none where they are not (0 times infinity is NaN): so these
- * alone are looked at. */
+ * All elements of a block are finite where its d and m are, and none where they are not (0 times infinity is NaN): so
+ * these alone are looked at. */
 #include "checkpoint/quant.h"
 
 #include "checkpoint/widen.h"

@@ -73,7 +73,8 @@ static void say_widened(const pb_model *model)
     bool widened, invariant;
     pb_model_dtype(model, &widened);
     if (widened)
-        fprintf(stderr, "bf16: no products of it here (%s, this processor): weights are rounded, and multiplied in f32\n",
+        fprintf(stderr,
+                "bf16: no products of it here (%s, this processor): weights are rounded, and multiplied in f32\n",
                 pb_library(&invariant));
 }
 
@@ -145,8 +146,8 @@ const char *command_pairs_wrong(const settings *s)
     static char text[96];
     if (s->from.count == s->to.count)
         return NULL;
-    snprintf(text, sizeof text, "--from and --to go in pairs, the first with the first: %zu and %zu are given", s->from.count,
-             s->to.count);
+    snprintf(text, sizeof text, "--from and --to go in pairs, the first with the first: %zu and %zu are given",
+             s->from.count, s->to.count);
     return text;
 }
 

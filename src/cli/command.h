@@ -13,7 +13,8 @@ typedef struct command {
     int (*run)(const settings *s);
 } command;
 
-extern const command command_info, command_ask, command_trace, command_attribute, command_edit, command_flow, command_knockout, command_demo, command_lens, command_dump, command_report, command_sweep, command_bench;
+extern const command command_info, command_ask, command_trace, command_attribute, command_edit, command_flow,
+    command_knockout, command_demo, command_lens, command_dump, command_report, command_sweep, command_bench;
 
 /* The commands under `dataset`, each named "dataset import", "dataset check", ...; ended by NULL. */
 extern const command *const dataset_commands[];
@@ -26,9 +27,9 @@ int dataset_finish(const char *name, const settings *s, pb_dataset *d, pb_status
 #define MODEL_OPTIONS "vision-tower", "mmproj", "edit", "lora"
 
 /* The options of every command that asks a question. */
-#define QUESTION_OPTIONS                                                                                              \
-    MODEL_OPTIONS, "image", "image-order", "question", "constraint", "occurrences", "prefill", "template", "prompt", "dtype",        \
-        "threads", "memory", "seed", "quiet", "json"
+#define QUESTION_OPTIONS                                                                                               \
+    MODEL_OPTIONS, "image", "image-order", "question", "constraint", "occurrences", "prefill", "template", "prompt",   \
+        "dtype", "threads", "memory", "seed", "quiet", "json"
 
 /* And of those that follow an answer. */
 #define ANSWER_OPTIONS "answer", "answer-id", "answer-tokens"
@@ -76,8 +77,8 @@ void progress_end(progress *p);
 /* What a command does with an open model; out: the folder that its results go to, or NULL. */
 typedef pb_status command_work(pb_model *model, const settings *s, const char *out, pb_error *err);
 
-/* A command that asks one question: opens MODEL, works, tells what went wrong; returns the exit code. wrong: what is wrong
- * with the line, or NULL. Results go to --out, else to `otherwise`, unless --json takes them. */
+/* A command that asks one question: opens MODEL, works, tells what went wrong; returns the exit code. wrong: what is
+ * wrong with the line, or NULL. Results go to --out, else to `otherwise`, unless --json takes them. */
 int command_run(const char *name, const settings *s, const char *wrong, const char *otherwise, command_work *work);
 
 /* Prints a text that the library made, and frees it. */

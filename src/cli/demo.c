@@ -32,7 +32,8 @@ static pb_status show(pb_model *model, const char *folder, const settings *s, pb
     if (!status)
         status = ask(model, &question, err);
     if (!status) {
-        printf("\nWhere does that come from? \"this country\" is swapped for \"Paris\", then put back, cell by cell:\n");
+        printf("\nWhere does that come from? \"this country\" is swapped for \"Paris\", then put back, "
+               "cell by cell:\n");
         status = trace_and_show(model, &question, s, s->out ? s->out : "patchbay-demo", err);
     }
     free(picture);

@@ -25,8 +25,8 @@ static void dump_print(const pb_dump *dump, const settings *s, const char *out)
         if (!s->json)
             printf("%s/%s.npy  float32 [%zu layers, %zu rows, %zu]\n", out, site, shape[0], shape[1], shape[2]);
         if (not_finite)
-            fprintf(stderr, "patchbay dump: %s: %zu numbers are NaN or infinite; they are in the file as they are\n", site,
-                    not_finite);
+            fprintf(stderr, "patchbay dump: %s: %zu numbers are NaN or infinite; they are in the file as they are\n",
+                    site, not_finite);
     }
     if (s->json) {
         char *json;

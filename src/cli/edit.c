@@ -59,7 +59,8 @@ const char *edit_options_wrong(const settings *s)
     if ((s->keep_rows || s->has_keep_lambda) && !s->keep)
         return "--keep-rows and --keep-lambda need --keep, the questions that have the rows";
     if (tunes && s->save_lora)
-        return "--save-lora is of --method multedit: what fine-tuning changes is of no low rank; --save-merged keeps it";
+        return "--save-lora is of --method multedit: what fine-tuning changes is of no low rank; "
+               "--save-merged keeps it";
     return NULL;
 }
 
@@ -206,7 +207,8 @@ static pb_status check_folders(const settings *s, const char *model, const char 
     if (s->save_merged && out && same_folder(s->save_merged, out))
         return fail(err, PB_EINVAL, "%s: --save-merged needs a folder of its own, apart from --out", out);
     if (s->save_lora && s->save_merged && same_folder(s->save_lora, s->save_merged))
-        return fail(err, PB_EINVAL, "%s: --save-merged needs a folder of its own: an adapter beside it would be applied "
+        return fail(err, PB_EINVAL,
+                    "%s: --save-merged needs a folder of its own: an adapter beside it would be applied "
                     "once more", s->save_lora);
     return PB_OK;
 }
@@ -296,10 +298,10 @@ static int run(const settings *s)
     return status ? command_failed("edit", &err) : EXIT_DONE;
 }
 
-static const char *const options[] = {
-    QUESTION_OPTIONS, "target", "target-tokens", "rephrase", "requests", "together", "method", "preset", "layer", "layers",
-    "each-layer", "key", "keep", "keep-rows", "keep-lambda", "lr", "steps", "weight-decay", "clamp", "lambda", "ft-scope", "epsilon", "eval", "neighbours",
-    "save-lora", "save-merged", "out", NULL};
+static const char *const options[] = {QUESTION_OPTIONS, "target", "target-tokens", "rephrase", "requests", "together",
+                                      "method", "preset", "layer", "layers", "each-layer", "key", "keep", "keep-rows",
+                                      "keep-lambda", "lr", "steps", "weight-decay", "clamp", "lambda", "ft-scope",
+                                      "epsilon", "eval", "neighbours", "save-lora", "save-merged", "out", NULL};
 
 const command command_edit = {
     "edit",

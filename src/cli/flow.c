@@ -88,8 +88,8 @@ static int run(const settings *s)
     return command_run("flow", s, line_wrong(s), "patchbay-flow", flow_and_show);
 }
 
-static const char *const options[] = {QUESTION_OPTIONS, ANSWER_OPTIONS, PAIR_OPTIONS, "per-head", "per-position", "layers",
-                                      "out", NULL};
+static const char *const options[] = {QUESTION_OPTIONS, ANSWER_OPTIONS, PAIR_OPTIONS, "per-head", "per-position",
+                                      "layers", "out", NULL};
 
 const command command_flow = {
     "flow",

@@ -54,9 +54,10 @@ static void print_plan(const json_t *plan)
         return;
     printf("%-12s %" JSON_INTEGER_FORMAT " cells, %" JSON_INTEGER_FORMAT " rows in %" JSON_INTEGER_FORMAT " waves\n",
            "trace", count_of(plan, "cells"), count_of(plan, "rows"), count_of(plan, "waves"));
-    printf("%-12s %.3g TFLOP, about %.3g s on this machine; %.3g GB of weights are read; %.1f MB of working memory\n", "",
-           json_number_value(json_object_get(plan, "flop")) / 1e12,
-           json_number_value(json_object_get(plan, "seconds")), json_number_value(json_object_get(plan, "weight_bytes")) / 1e9,
+    printf("%-12s %.3g TFLOP, about %.3g s on this machine; %.3g GB of weights are read; %.1f MB of working memory\n",
+           "", json_number_value(json_object_get(plan, "flop")) / 1e12,
+           json_number_value(json_object_get(plan, "seconds")),
+           json_number_value(json_object_get(plan, "weight_bytes")) / 1e9,
            (double)count_of(plan, "working_bytes") / 1e6);
 }
 
@@ -67,7 +68,8 @@ static void print_compute(const json_t *compute)
     if (strcmp(dtype, "f32") == 0)
         return;
     printf("%-12s %s%s\n", "computes in", dtype,
-           strcmp(products, dtype) == 0 ? "" : ": no products of it here, so weights are rounded, and multiplied in f32");
+           strcmp(products, dtype) == 0 ? ""
+                                        : ": no products of it here, so weights are rounded, and multiplied in f32");
 }
 
 static void print_info(const json_t *info)

@@ -83,8 +83,8 @@ static int run(const settings *s)
     return command_run("knockout", s, line_wrong(s), "patchbay-knockout", knockout_and_show);
 }
 
-static const char *const options[] = {QUESTION_OPTIONS, ANSWER_OPTIONS, PAIR_OPTIONS, "together", "window", "radius", "layers",
-                                      "verify", "naive", "out", NULL};
+static const char *const options[] = {QUESTION_OPTIONS, ANSWER_OPTIONS, PAIR_OPTIONS, "together", "window", "radius",
+                                      "layers", "verify", "naive", "out", NULL};
 
 const command command_knockout = {
     "knockout",

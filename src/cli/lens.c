@@ -61,7 +61,8 @@ static int run(const settings *s)
     return command_run("lens", s, line_wrong(s), "patchbay-lens", lens_and_show);
 }
 
-static const char *const options[] = {QUESTION_OPTIONS, ANSWER_OPTIONS, "site", "layers", "positions", "top", "out", NULL};
+static const char *const options[] = {QUESTION_OPTIONS, ANSWER_OPTIONS, "site", "layers", "positions", "top", "out",
+                                      NULL};
 
 const command command_lens = {
     "lens",

@@ -5,8 +5,10 @@
 
 #include "cli/command.h"
 
-static const command *const commands[] = {&command_info, &command_ask, &command_trace, &command_attribute, &command_edit, &command_flow,
-                                         &command_knockout, &command_lens, &command_dump, &command_sweep, &command_report, &command_bench, &command_demo};
+static const command *const commands[] = {&command_info, &command_ask, &command_trace, &command_attribute,
+                                          &command_edit, &command_flow, &command_knockout, &command_lens,
+                                          &command_dump, &command_sweep, &command_report, &command_bench,
+                                          &command_demo};
 
 /* Commands that stand under a common name. */
 static const struct group {

@@ -1,4 +1,5 @@
-/* methods.h: what a line's options say to each method: for the method's own command, and for sweeps of it. trace.h has a trace's. */
+/* methods.h: what a line's options say to each method: for the method's own command, and for sweeps of it.
+ * trace.h has a trace's. */
 #ifndef CLI_METHODS_H
 #define CLI_METHODS_H
 

@@ -37,93 +37,134 @@ typedef struct option {
 #define FIELD(name) offsetof(settings, name)
 
 static const option table[] = {
-    {"sweep:method", VALUE_CHOICE, FIELD(swept), 0, 0, "trace|flow|knockout|edit|ask", "what is done with each question"},
-    {"store", VALUE_TEXT, FIELD(store), 0, 0, "FILE.db", "where results are kept; what it has already is not done again [results.db]"},
+    {"sweep:method", VALUE_CHOICE, FIELD(swept), 0, 0, "trace|flow|knockout|edit|ask",
+     "what is done with each question"},
+    {"store", VALUE_TEXT, FIELD(store), 0, 0, "FILE.db",
+     "where results are kept; what it has already is not done again [results.db]"},
     {"limit", VALUE_COUNT, FIELD(limit), 0, 1, "N", "take only the first N rows [all]"},
-    {"include-wrong", VALUE_NONE, FIELD(include_wrong), 0, 0, NULL, "go on with questions that the model answers wrongly, too"},
+    {"include-wrong", VALUE_NONE, FIELD(include_wrong), 0, 0, NULL,
+     "go on with questions that the model answers wrongly, too"},
     {"shard", VALUE_PART, FIELD(shard), 0, 0, "i/n", "do only the i-th of n parts of the work, from 0 on"},
-    {"merge", VALUE_NONE, FIELD(merge), 0, 0, NULL, "put the stores that follow, such as shards leave, together in --store"},
-    {"mmproj", VALUE_TEXT, FIELD(mmproj), 0, 0, "FILE|DIR", "the vision side of a decoder alone: llama.cpp's mmproj file, or the "
+    {"merge", VALUE_NONE, FIELD(merge), 0, 0, NULL,
+     "put the stores that follow, such as shards leave, together in --store"},
+    {"mmproj", VALUE_TEXT, FIELD(mmproj), 0, 0, "FILE|DIR",
+     "the vision side of a decoder alone: llama.cpp's mmproj file, or the "
      "folder of a model that has one"},
-    {"vision-tower", VALUE_TEXT, FIELD(vision_tower), 0, 0, "DIR", "the folder of a vision tower that lies apart from its model"},
-    {"edit", VALUE_LIST, FIELD(edits), 0, 0, "FILE[@N]", "change the weights as an edit.npz says; @N: as its request N says"},
+    {"vision-tower", VALUE_TEXT, FIELD(vision_tower), 0, 0, "DIR",
+     "the folder of a vision tower that lies apart from its model"},
+    {"edit", VALUE_LIST, FIELD(edits), 0, 0, "FILE[@N]",
+     "change the weights as an edit.npz says; @N: as its request N says"},
     {"lora", VALUE_LIST, FIELD(loras), 0, 0, "DIR", "change the weights as a LoRA adapter of PEFT says"},
     {"image", VALUE_TEXT, FIELD(image), 0, 0, "FILE", "the picture: JPEG, PNG or WebP"},
-    {"image-order", VALUE_TEXT, FIELD(image_order), 0, 0, "ORDER", "the picture's rows in another order: reverse, or "
+    {"image-order", VALUE_TEXT, FIELD(image_order), 0, 0, "ORDER",
+     "the picture's rows in another order: reverse, or "
      "shuffle:SEED"},
     {"question", VALUE_TEXT, FIELD(question), 0, 0, "TEXT", "the question"},
-    {"constraint", VALUE_LIST, FIELD(constraints), 0, 0, "TEXT", "what the question hangs on; repeat for more than one"},
+    {"constraint", VALUE_LIST, FIELD(constraints), 0, 0, "TEXT",
+     "what the question hangs on; repeat for more than one"},
     {"occurrences", VALUE_CHOICE, FIELD(occurrences), 0, 0, "first|all", "which matches of a constraint count [first]"},
     {"prefill", VALUE_TEXT, FIELD(prefill), 0, 0, "TEXT", "what the answer begins with"},
-    {"template", VALUE_TEXT, FIELD(template_name), 0, 0, "NAME", "paper, llava, vicuna, bunny, flags, plain [the model's own]"},
+    {"template", VALUE_TEXT, FIELD(template_name), 0, 0, "NAME",
+     "paper, llava, vicuna, bunny, flags, plain [the model's own]"},
     {"prompt", VALUE_TEXT, FIELD(prompt), 0, 0, "TEXT", "a whole prompt with <image> in it, instead of a template"},
     {"answer", VALUE_TEXT, FIELD(answer), 0, 0, "TEXT", "the answer to follow [the clean run's most likely token]"},
     {"answer-id", VALUE_COUNT, FIELD(answer_id), FIELD(has_answer_id), 0, "N", "the same, as a token id"},
-    {"answer-tokens", VALUE_CHOICE, FIELD(answer_tokens), 0, 0, "first|all", "score its first token, or all of them [first]"},
-    {"corrupt", VALUE_LIST, FIELD(corruptions), 0, 0, "SPEC", "what is made wrong [swap:Paris]; repeat to combine: swap:TEXT, "
-     "swap-phrase:TEXT, noise:X, noise:sX, noise:sX@FILE.jsonl, image:FILE, image-noise:S, image-mean:DIR, image-rowmean"},
+    {"answer-tokens", VALUE_CHOICE, FIELD(answer_tokens), 0, 0, "first|all",
+     "score its first token, or all of them [first]"},
+    {"corrupt", VALUE_LIST, FIELD(corruptions), 0, 0, "SPEC",
+     "what is made wrong [swap:Paris]; repeat to combine: swap:TEXT, "
+     "swap-phrase:TEXT, noise:X, noise:sX, noise:sX@FILE.jsonl, image:FILE, image-noise:S, image-mean:DIR, "
+     "image-rowmean"},
     {"corrupt-span", VALUE_TEXT, FIELD(corrupt_span), 0, 0, "SPAN", "where text is made wrong [constraint]"},
-    {"direction", VALUE_CHOICE, FIELD(direction), 0, 0, "denoise|noise", "clean activations into the corrupted run, or the reverse [denoise]"},
-    {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST", "attn_out, mlp_out, resid_pre, resid_post, head_out (each head by itself) "
-     "[attn_out,mlp_out,resid_post]; of the tower vision.blocks.{l}.hook_attn_out (or vision.attn_out) and so on, of the "
-     "projector proj.hook_out; a dump takes mlp_post too"},
-    {"site", VALUE_TEXT, FIELD(site), 0, 0, "SITE", "read these rows out: resid_pre, attn_out, mlp_out, resid_post [resid_post]"},
-    {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W", "restore, or cut edges in, W layers centred on each [1]"},
+    {"direction", VALUE_CHOICE, FIELD(direction), 0, 0, "denoise|noise",
+     "clean activations into the corrupted run, or the reverse [denoise]"},
+    {"sites", VALUE_TEXT, FIELD(sites), 0, 0, "LIST",
+     "attn_out, mlp_out, resid_pre, resid_post, head_out (each head by itself) "
+     "[attn_out,mlp_out,resid_post]; of the tower vision.blocks.{l}.hook_attn_out (or vision.attn_out) and so on, of "
+     "the projector proj.hook_out; a dump takes mlp_post too"},
+    {"site", VALUE_TEXT, FIELD(site), 0, 0, "SITE",
+     "read these rows out: resid_pre, attn_out, mlp_out, resid_post [resid_post]"},
+    {"window", VALUE_COUNT, FIELD(window), FIELD(has_window), 1, "W",
+     "restore, or cut edges in, W layers centred on each [1]"},
     {"radius", VALUE_COUNT, FIELD(radius), FIELD(has_radius), 0, "R", "in layers l-R to l+R instead"},
-    {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b", "layers a to b-1: those looked at [all], or those that an edit is "
+    {"layers", VALUE_RANGE, FIELD(first_layer), 0, 0, "a:b",
+     "layers a to b-1: those looked at [all], or those that an edit is "
      "spread over"},
-    {"positions", VALUE_TEXT, FIELD(positions), 0, 0, "SPANS", "look at these rows: bos, image, text, constraint, constraint:N, question, "
+    {"positions", VALUE_TEXT, FIELD(positions), 0, 0, "SPANS",
+     "look at these rows: bos, image, text, constraint, constraint:N, question, "
      "last, control, all, a:b [text; all when the picture is corrupted, and in a dump]"},
     {"group", VALUE_NONE, FIELD(group), 0, 0, NULL, "restore each span of --positions as a whole"},
-    {"blocks", VALUE_COUNT, FIELD(blocks), 0, 1, "N", "restore the picture in squares of its patches, N along a side, instead of "
+    {"blocks", VALUE_COUNT, FIELD(blocks), 0, 1, "N",
+     "restore the picture in squares of its patches, N along a side, instead of "
      "--positions; the picture must be corrupted"},
-    {"freeze", VALUE_CHOICE, FIELD(freeze), 0, 0, "mlp|attn", "a severed trace: hold this output, in all layers after the window, at "
+    {"freeze", VALUE_CHOICE, FIELD(freeze), 0, 0, "mlp|attn",
+     "a severed trace: hold this output, in all layers after the window, at "
      "what it is in the run that is patched"},
     {"freeze-span", VALUE_TEXT, FIELD(freeze_span), 0, 0, "SPAN", "on these rows"},
     {"samples", VALUE_COUNT, FIELD(samples), FIELD(has_samples), 1, "N", "draws of random corruptions [10]"},
-    {"noise-file", VALUE_TEXT, FIELD(noise_file), 0, 0, "F.npy", "the noise itself, float32 [samples, constraint tokens, d_model]"},
+    {"noise-file", VALUE_TEXT, FIELD(noise_file), 0, 0, "F.npy",
+     "the noise itself, float32 [samples, constraint tokens, d_model]"},
     {"foil", VALUE_TEXT, FIELD(foil), 0, 0, "TEXT", "report logit(answer) - logit(this) too"},
-    {"verify", VALUE_COUNT, FIELD(verify), 0, 0, "N", "recompute N random cells, or points of curves, by full forward passes"},
+    {"verify", VALUE_COUNT, FIELD(verify), 0, 0, "N",
+     "recompute N random cells, or points of curves, by full forward passes"},
     {"naive", VALUE_NONE, FIELD(naive), 0, 0, NULL, "compute every one so (slow: for proofs and benchmarks)"},
-    {"exact", VALUE_COUNT_OR_ALL, FIELD(exact), 0, 1, "N|all", "run the N cells of the largest estimates too, or all of them [10]"},
-    {"ig", VALUE_COUNT, FIELD(ig), 0, 1, "N", "average the gradient over N runs between the corrupted and the clean one [the corrupted run's own]"},
-    {"from", VALUE_LIST, FIELD(from), 0, 0, "SPANS", "what gives, and, with --to, what takes [image > constraint and constraint > last]; "
+    {"exact", VALUE_COUNT_OR_ALL, FIELD(exact), 0, 1, "N|all",
+     "run the N cells of the largest estimates too, or all of them [10]"},
+    {"ig", VALUE_COUNT, FIELD(ig), 0, 1, "N",
+     "average the gradient over N runs between the corrupted and the clean one [the corrupted run's own]"},
+    {"from", VALUE_LIST, FIELD(from), 0, 0, "SPANS",
+     "what gives, and, with --to, what takes [image > constraint and constraint > last]; "
      "repeat both for more pairs"},
     {"to", VALUE_LIST, FIELD(to), 0, 0, "SPANS", "what takes: the n-th --to belongs to the n-th --from"},
     {"per-head", VALUE_NONE, FIELD(per_head), 0, 0, NULL, "each head by itself too, in flow.json"},
     {"per-position", VALUE_NONE, FIELD(per_position), 0, 0, NULL, "each source position by itself too, in flow.json"},
     {"target", VALUE_TEXT, FIELD(target), 0, 0, "TEXT", "what the edited model shall answer"},
-    {"target-tokens", VALUE_CHOICE, FIELD(target_tokens), 0, 0, "first|all", "make its first token likely, or all of them [first]"},
-    {"rephrase", VALUE_LIST, FIELD(rephrasings), 0, 0, "TEXT", "the question in other words, asked before and after; may be repeated"},
+    {"target-tokens", VALUE_CHOICE, FIELD(target_tokens), 0, 0, "first|all",
+     "make its first token likely, or all of them [first]"},
+    {"rephrase", VALUE_LIST, FIELD(rephrasings), 0, 0, "TEXT",
+     "the question in other words, asked before and after; may be repeated"},
     {"requests", VALUE_TEXT, FIELD(requests), 0, 0, "FILE.jsonl", "many edits, one a line: a question with its target"},
-    {"together", VALUE_NONE, FIELD(together), 0, 0, NULL, "make all edits in one model, instead of each in its own; cut the edges of all pairs at once"},
-    {"method", VALUE_CHOICE, FIELD(method), 0, 0, "multedit|ft|ft-constrained", "the closed-form edit, or fine-tuning [multedit]"},
+    {"together", VALUE_NONE, FIELD(together), 0, 0, NULL,
+     "make all edits in one model, instead of each in its own; cut the edges of all pairs at once"},
+    {"method", VALUE_CHOICE, FIELD(method), 0, 0, "multedit|ft|ft-constrained",
+     "the closed-form edit, or fine-tuning [multedit]"},
     {"edit-method", VALUE_CHOICE, FIELD(method), 0, 0, "multedit|ft|ft-constrained", "how edits are made [multedit]"},
-    {"preset", VALUE_CHOICE, FIELD(preset), 0, 0, "official|default", "where the layer and the numbers below are from [default]"},
+    {"preset", VALUE_CHOICE, FIELD(preset), 0, 0, "official|default",
+     "where the layer and the numbers below are from [default]"},
     {"layer", VALUE_COUNT, FIELD(layer), FIELD(has_layer), 0, "L", "the layer that is edited"},
-    {"each-layer", VALUE_NONE, FIELD(each_layer), 0, 0, NULL, "edit every layer of --layers [all] by itself, and compare them"},
+    {"each-layer", VALUE_NONE, FIELD(each_layer), 0, 0, NULL,
+     "edit every layer of --layers [all] by itself, and compare them"},
     {"key", VALUE_TEXT, FIELD(key), 0, 0, "SPAN", "take the key at this span's last position [constraint:0]"},
-    {"keep", VALUE_TEXT, FIELD(keep), 0, 0, "FILE.jsonl", "questions that the edit is to leave alone, in its closed form"},
+    {"keep", VALUE_TEXT, FIELD(keep), 0, 0, "FILE.jsonl",
+     "questions that the edit is to leave alone, in its closed form"},
     {"keep-rows", VALUE_TEXT, FIELD(keep_rows), 0, 0, "SPAN", "keep these rows of them [the key's]"},
     {"keep-lambda", VALUE_REAL, FIELD(keep_lambda), FIELD(has_keep_lambda), 0, "X", "how much they may give"},
     {"lr", VALUE_REAL, FIELD(lr), FIELD(has_lr), 0, "X", "Adam's step"},
     {"steps", VALUE_COUNT, FIELD(steps), 0, 1, "N", "how many of them"},
-    {"weight-decay", VALUE_REAL, FIELD(weight_decay), FIELD(has_weight_decay), 0, "X", "weight of |delta| / |v0|^2 in the loss"},
+    {"weight-decay", VALUE_REAL, FIELD(weight_decay), FIELD(has_weight_decay), 0, "X",
+     "weight of |delta| / |v0|^2 in the loss"},
     {"clamp", VALUE_REAL, FIELD(clamp), FIELD(has_clamp), 0, "X", "|delta| is at most X |v0|"},
     {"lambda", VALUE_REAL, FIELD(lambda), FIELD(has_lambda), 0, "X", "the ridge that holds the matrix to what it was"},
-    {"ft-scope", VALUE_CHOICE, FIELD(ft_scope), 0, 0, "matrix|down|all", "fine-tune the layer's down projection, all layers', or the "
+    {"ft-scope", VALUE_CHOICE, FIELD(ft_scope), 0, 0, "matrix|down|all",
+     "fine-tune the layer's down projection, all layers', or the "
      "whole decoder [matrix]"},
-    {"epsilon", VALUE_REAL, FIELD(epsilon), FIELD(has_epsilon), 0, "X", "ft-constrained: no weight moves farther than X"},
-    {"eval", VALUE_TEXT, FIELD(eval), 0, 0, "FILE.jsonl", "questions with answers, asked before and after: what else changed?"},
-    {"neighbours", VALUE_COUNT, FIELD(neighbours), FIELD(has_neighbours), 0, "N", "ask the edited question about N other subjects' pictures "
+    {"epsilon", VALUE_REAL, FIELD(epsilon), FIELD(has_epsilon), 0, "X",
+     "ft-constrained: no weight moves farther than X"},
+    {"eval", VALUE_TEXT, FIELD(eval), 0, 0, "FILE.jsonl",
+     "questions with answers, asked before and after: what else changed?"},
+    {"neighbours", VALUE_COUNT, FIELD(neighbours), FIELD(has_neighbours), 0, "N",
+     "ask the edited question about N other subjects' pictures "
      "in these files [10]"},
     {"save-lora", VALUE_TEXT, FIELD(save_lora), 0, 0, "DIR", "keep the edit as an adapter that PEFT loads"},
     {"save-merged", VALUE_TEXT, FIELD(save_merged), 0, 0, "DIR", "keep the edited model as a checkpoint"},
-    {"format", VALUE_CHOICE, FIELD(format), 0, 0, "known|movies|okvqa|okvqa-json|vqav2|known1000", "what kind of file it is [told "
+    {"format", VALUE_CHOICE, FIELD(format), 0, 0, "known|movies|okvqa|okvqa-json|vqav2|known1000",
+     "what kind of file it is [told "
      "from its header]"},
-    {"answers", VALUE_TEXT, FIELD(answers), 0, 0, "FILE", "where the answers are: the annotations, or a CSV or JSON lines file of them"},
+    {"answers", VALUE_TEXT, FIELD(answers), 0, 0, "FILE",
+     "where the answers are: the annotations, or a CSV or JSON lines file of them"},
     {"images", VALUE_TEXT, FIELD(images), 0, 0, "DIR", "where the pictures are [the file's folder]"},
-    {"flags", VALUE_TEXT, FIELD(flags), 0, 0, "DIR", "where the flags are: ISO.png each, as in /usr/share/iso-flags-png-320x240"},
+    {"flags", VALUE_TEXT, FIELD(flags), 0, 0, "DIR",
+     "where the flags are: ISO.png each, as in /usr/share/iso-flags-png-320x240"},
     {"model", VALUE_TEXT, FIELD(model), 0, 0, "MODEL", "put each question into this model's tokens too"},
     {"plan", VALUE_NONE, FIELD(plan), 0, 0, NULL, "say what a trace with these options would take"},
     {"max-tokens", VALUE_COUNT, FIELD(max_tokens), 0, 1, "N", "length of the answer [16]"},
@@ -132,12 +173,16 @@ static const option table[] = {
     {"threads", VALUE_COUNT, FIELD(threads), 0, 1, "N", "[OMP_NUM_THREADS, or one per core]"},
     {"memory", VALUE_BYTES, FIELD(memory), 0, 0, "SIZE", "budget for working memory [8G]"},
     {"seed", VALUE_COUNT, FIELD(seed), 0, 0, "N", "of everything that is drawn [0]"},
-    {"contrast", VALUE_NONE, FIELD(contrast), 0, 0, NULL, "the first store less the second, over the subjects that both have"},
-    {"by", VALUE_TEXT, FIELD(by), 0, 0, "FIELD", "groups of questions apart too: kind (of constraints), relation, source, or a text "
+    {"contrast", VALUE_NONE, FIELD(contrast), 0, 0, NULL,
+     "the first store less the second, over the subjects that both have"},
+    {"by", VALUE_TEXT, FIELD(by), 0, 0, "FIELD",
+     "groups of questions apart too: kind (of constraints), relation, source, or a text "
      "field of the rows [kind, where there is more than one]"},
-    {"out", VALUE_TEXT, FIELD(out), 0, 0, "DIR|FILE", "folder for the results [patchbay-COMMAND]; of dataset import and "
+    {"out", VALUE_TEXT, FIELD(out), 0, 0, "DIR|FILE",
+     "folder for the results [patchbay-COMMAND]; of dataset import and "
      "annotate the new file"},
-    {"json", VALUE_NONE, FIELD(json), 0, 0, NULL, "the result as JSON on standard output (files only with --out; a dump's always)"},
+    {"json", VALUE_NONE, FIELD(json), 0, 0, NULL,
+     "the result as JSON on standard output (files only with --out; a dump's always)"},
     {"quiet", VALUE_NONE, FIELD(quiet), 0, 0, NULL, "no progress, no remarks"},
     {"help", VALUE_NONE, FIELD(help), 0, 0, NULL, "this text"},
 };
@@ -214,7 +259,8 @@ static bool read_range(const char *text, size_t *first, size_t *end_value)
 static bool read_part(const char *text, size_t *part, size_t *parts)
 {
     const char *end;
-    return read_count(text, &end, part) && *end == '/' && read_count(end + 1, &end, parts) && *end == '\0' && *part < *parts;
+    return read_count(text, &end, part) && *end == '/' && read_count(end + 1, &end, parts) && *end == '\0' &&
+           *part < *parts;
 }
 
 static bool is_choice(const char *text, const char *choices)
@@ -274,8 +320,8 @@ static bool complain(const char *command, const char *what, const char *subject)
 
 static bool bad_value(const char *command, const option *o, const char *value)
 {
-    fprintf(stderr, "patchbay %s: --%s %s: expected %s%s\nTry: patchbay %s --help\n", command, options_typed(o->name), value,
-            o->kind == VALUE_CHOICE ? "" : o->argument,
+    fprintf(stderr, "patchbay %s: --%s %s: expected %s%s\nTry: patchbay %s --help\n", command, options_typed(o->name),
+            value, o->kind == VALUE_CHOICE ? "" : o->argument,
             o->kind == VALUE_CHOICE  ? o->argument
             : o->kind == VALUE_COUNT_OR_ALL ? ", a whole number of at least 1 or all"
             : o->kind == VALUE_COUNT ? o->least ? ", a whole number of at least 1" : ", a whole number"

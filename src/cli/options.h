@@ -47,10 +47,12 @@ typedef struct settings {
     const char *swept, *store;                          /* sweep from here on; swept: its --method */
     size_t limit, shard, shards;
     bool include_wrong, merge;
-    bool has_layer, has_neighbours, has_lr, has_weight_decay, has_clamp, has_lambda, has_keep_lambda, has_epsilon, together, each_layer;
+    bool has_layer, has_neighbours, has_lr, has_weight_decay, has_clamp, has_lambda, has_keep_lambda, has_epsilon,
+        together, each_layer;
 } settings;
 
-/* An option that says something else to one command stands in the table, and in that command's list, as "COMMAND:NAME". */
+/* An option that says something else to one command stands in the table,
+ * and in that command's list, as "COMMAND:NAME". */
 
 /* Parses argv[0 .. argc-1], of which each option must be in `allowed` (names without dashes, ended by NULL). Prints
  * what is wrong to standard error and returns false. */

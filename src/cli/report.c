@@ -27,7 +27,10 @@ static void print_counts(const pb_report_counts *c)
     const struct {
         size_t count;
         const char *what;
-    } rest[] = {{c->wrong, "answered wrongly"}, {c->marked, "marked"}, {c->failed, "failed"}, {c->pending, "not done yet"}};
+    } rest[] = {{c->wrong, "answered wrongly"},
+                {c->marked, "marked"},
+                {c->failed, "failed"},
+                {c->pending, "not done yet"}};
     printf("%s: %s of %zu questions about %zu subjects", c->label, c->method, c->done, c->subjects);
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         if (rest[i].count)

@@ -11,14 +11,14 @@
 
 /* ---- which options are whose ---- */
 
-#define COMMON_OPTIONS                                                                                                \
-    MODEL_OPTIONS, "sweep:method", "store", "limit", "shard", "image-order", "occurrences", "prefill", "template", "dtype", "threads",  \
-        "memory", "seed", "quiet", "json"
+#define COMMON_OPTIONS                                                                                                 \
+    MODEL_OPTIONS, "sweep:method", "store", "limit", "shard", "image-order", "occurrences", "prefill", "template",     \
+        "dtype", "threads", "memory", "seed", "quiet", "json"
 #define KNOCKOUT_OPTIONS ANSWER_OPTIONS, PAIR_OPTIONS, "together", "window", "radius", "layers", "verify", "naive"
 #define FLOW_OPTIONS ANSWER_OPTIONS, PAIR_OPTIONS, "per-head", "per-position", "layers"
-#define EDIT_OPTIONS                                                                                                  \
-    "target", "target-tokens", "edit-method", "preset", "layer", "layers", "key", "keep", "keep-rows", "keep-lambda", "lr", "steps", \
-        "weight-decay", "clamp", "lambda", "ft-scope", "epsilon", "eval", "neighbours"
+#define EDIT_OPTIONS                                                                                                   \
+    "target", "target-tokens", "edit-method", "preset", "layer", "layers", "key", "keep", "keep-rows", "keep-lambda",  \
+        "lr", "steps", "weight-decay", "clamp", "lambda", "ft-scope", "epsilon", "eval", "neighbours"
 #define ASK_OPTIONS "max-tokens", "top"
 
 static const char *const common[] = {COMMON_OPTIONS, NULL};
@@ -139,10 +139,14 @@ static pb_sweep_options sweep_options(const settings *s, const pb_span_pair *pai
 
 static void print_json(const char *path, const pb_sweep_summary *m)
 {
-    json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "schema", "patchbay.sweep/1", "store", path,
-                          "questions", (json_int_t)m->questions, "done", (json_int_t)m->done, "pending", (json_int_t)m->pending,
-                          "finished", (json_int_t)m->finished, "wrong", (json_int_t)m->wrong, "marked", (json_int_t)m->marked,
-                          "failed", (json_int_t)m->failed, "added", (json_int_t)m->added, "interrupted", m->interrupted);
+    json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "schema", "patchbay.sweep/1",
+                          "store", path,
+                          "questions", (json_int_t)m->questions, "done", (json_int_t)m->done,
+                          "pending", (json_int_t)m->pending,
+                          "finished", (json_int_t)m->finished, "wrong", (json_int_t)m->wrong,
+                          "marked", (json_int_t)m->marked,
+                          "failed", (json_int_t)m->failed, "added", (json_int_t)m->added,
+                          "interrupted", m->interrupted);
     char *text = json_dumps(o, JSON_INDENT(1));
     printf("%s\n", text);
     free(text);
@@ -194,7 +198,8 @@ static pb_status sweep_and_show(pb_model *model, const settings *s, bool *stoppe
         show(s, o.store, &summary);
     *stopped = !status && summary.interrupted;
     if (*stopped && summary.pending)
-        fprintf(stderr, "patchbay sweep: stopped; the same command goes on from here: %zu questions are still to be done\n",
+        fprintf(stderr,
+                "patchbay sweep: stopped; the same command goes on from here: %zu questions are still to be done\n",
                 summary.pending);
     pb_eval_questions_free(files.eval);
     pb_eval_questions_free(files.keep);
@@ -235,8 +240,8 @@ static int run(const settings *s)
     return code;
 }
 
-static const char *const options[] = {COMMON_OPTIONS, TRACE_OPTIONS, "verify", "include-wrong", PAIR_OPTIONS, "per-head", "per-position",
-                                      "together", EDIT_OPTIONS, ASK_OPTIONS, "merge", NULL};
+static const char *const options[] = {COMMON_OPTIONS, TRACE_OPTIONS, "verify", "include-wrong", PAIR_OPTIONS,
+                                      "per-head", "per-position", "together", EDIT_OPTIONS, ASK_OPTIONS, "merge", NULL};
 
 const command command_sweep = {
     "sweep",

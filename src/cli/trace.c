@@ -87,7 +87,8 @@ static void print_heads(const pb_trace *trace)
     size_t row, head, column;
     double prob;
     for (size_t i = 0; i < SHOWN && pb_trace_top_head(trace, i, &row, &head, &column, &prob); i++)
-        printf(prob < 0.001 ? "%-11s %s %.1e, layer %zu head %zu of \"%s\"\n" : "%-11s %s %.4f, layer %zu head %zu of \"%s\"\n",
+        printf(prob < 0.001 ? "%-11s %s %.1e, layer %zu head %zu of \"%s\"\n"
+                            : "%-11s %s %.4f, layer %zu head %zu of \"%s\"\n",
                i ? "" : "head_out", i ? "then     " : "strongest", prob, pb_trace_layer(trace, row), head,
                pb_trace_cell(trace, column));
 }

@@ -66,8 +66,9 @@ pb_status image_decode(image *out, const unsigned char *bytes, size_t size, cons
         return fail(err, PB_EFORMAT, "%s: is empty, expected a JPEG, PNG or WebP picture", name);
     const struct kind *kind = kind_of(&in);
     if (!kind)
-        return fail(err, PB_EFORMAT, "%s: is not a picture (%zu bytes, the first is 0x%02x), expected JPEG, PNG or WebP",
-                    name, size, bytes[0]);
+        return fail(err, PB_EFORMAT,
+                    "%s: is not a picture (%zu bytes, the first is 0x%02x), expected JPEG, PNG or WebP", name, size,
+                    bytes[0]);
     if (!kind->decode)
         return fail_not_read(&in, kind, err);
     pb_status status = kind->decode(out, &in, err);

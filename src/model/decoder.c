@@ -210,7 +210,8 @@ pb_status decoder_read_layer(decoder *m, size_t layer, weight w[PART_COUNT], pb_
     return PB_OK;
 }
 
-/* Whether the product of `rows` rows with rows first .. first + count - 1 of t takes them as the file has them; then *w is these. */
+/* Whether the product of `rows` rows with rows first .. first + count - 1 of t takes them as the file has them;
+ * then *w is these. */
 static bool stays_stored(const decoder *m, const tensor *t, size_t first, size_t count, size_t rows, weight *w)
 {
     if (rows > MATMUL_FEW_ROWS || t->rank != 2 || m->form == FORM_WIDENED || decoder_changed(m, t) || lies(m, t))
@@ -370,7 +371,8 @@ pb_status decoder_read_head(decoder *m, size_t first, size_t count, void *room, 
     return PB_OK;
 }
 
-pb_status decoder_read_head_for(decoder *m, size_t first, size_t count, size_t rows, void *room, weight *w, pb_error *err)
+pb_status decoder_read_head_for(decoder *m, size_t first, size_t count, size_t rows, void *room, weight *w,
+                                pb_error *err)
 {
     return m->head_checked && stays_stored(m, m->head, first, count, rows, w)
                ? PB_OK : decoder_read_head(m, first, count, room, w, err);

@@ -155,7 +155,8 @@ pb_status gguf_rope_scaling(json_t *config, const checkpoint *c, const char *arc
     TRY(read_metadata(&scaling, checkpoint_metadata(c), arch, err));
     if (t && scaling) {
         json_decref(scaling);
-        return fail(err, PB_EUNSUPPORTED, "%s: has rotary scaling both in its metadata and in rope_freqs.weight", t->file);
+        return fail(err, PB_EUNSUPPORTED, "%s: has rotary scaling both in its metadata and in rope_freqs.weight",
+                    t->file);
     }
     if (t)
         TRY(read_factors(&scaling, config, t, err));

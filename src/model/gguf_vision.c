@@ -56,14 +56,15 @@ static pb_status check_kind(const checkpoint *c, pb_error *err)
     TRY(expect_text(m, "general.architecture", "clip", err));
     TRY(gguf_get_bool(m, "clip.has_vision_encoder", &sees, err));
     if (!sees)
-        return fail(err, PB_EUNSUPPORTED, "%s: has no vision encoder (\"clip.has_vision_encoder\" is false)", gguf_path(m));
+        return fail(err, PB_EUNSUPPORTED, "%s: has no vision encoder (\"clip.has_vision_encoder\" is false)",
+                    gguf_path(m));
     TRY(expect_text(m, "clip.projector_type", "mlp", err));
     TRY(expect_text(m, PREFIX ".projector_type", "mlp", err));
     TRY(expect_text(m, PREFIX ".mm_patch_merge_type", "flat", err));
     TRY(expect_text(m, PREFIX ".image_aspect_ratio", "pad", err));
     if (checkpoint_find(c, "mm.1.weight") || checkpoint_find(c, "mm.3.weight"))
-        return fail(err, PB_EUNSUPPORTED, "%s: its projector has norms, patchbay knows those of LLaVA-1.5, mm.0 and mm.2",
-                    gguf_path(m));
+        return fail(err, PB_EUNSUPPORTED,
+                    "%s: its projector has norms, patchbay knows those of LLaVA-1.5, mm.0 and mm.2", gguf_path(m));
     return PB_OK;
 }
 
@@ -115,8 +116,9 @@ static pb_status put_feature_layer(json_t *config, const json_t *tower, const ch
     const gguf_metadata *m = checkpoint_metadata(c);
     TRY(gguf_get_numbers(m, PREFIX ".feature_layer", &named, err));
     if (named.count > 1)
-        return fail(err, PB_EUNSUPPORTED, "%s: metadata \"" PREFIX ".feature_layer\" names %zu layers, patchbay takes one",
-                    gguf_path(m), named.count);
+        return fail(err, PB_EUNSUPPORTED,
+                    "%s: metadata \"" PREFIX ".feature_layer\" names %zu layers, patchbay takes one", gguf_path(m),
+                    named.count);
     double layer = named.count ? gguf_number(&named, 0) : is_whole(tower, c) ? -2 : -1;
     json_object_set_new(config, "vision_feature_layer", json_real(layer));
     return PB_OK;
@@ -153,7 +155,8 @@ static pb_status read_processor(image_processor *p, const gguf_metadata *m, pb_e
     TRY(get_three(m, PREFIX ".image_std", p->std, err));
     for (size_t i = 0; i < 3; i++)
         if (!(p->mean[i] >= 0 && p->mean[i] <= 1 && p->std[i] > 0 && p->std[i] < 100))
-            return fail(err, PB_EFORMAT, "%s: a picture's mean is %g and its standard deviation %g, expected 0 to 1 and "
+            return fail(err, PB_EFORMAT,
+                        "%s: a picture's mean is %g and its standard deviation %g, expected 0 to 1 and "
                         "above 0", gguf_path(m), p->mean[i], p->std[i]);
     p->pad_to_square = true;
     return PB_OK;

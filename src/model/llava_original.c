@@ -1,5 +1,5 @@
-/* llava_original.c: LLaVA-1.5 as its authors save it (liuhaotian/llava-v1.5-7b): a Llama whose config has mm_* keys too.
- * Defaults of absent keys: transformers' LlamaConfig, and LLaVA's code. */
+/* llava_original.c: LLaVA-1.5 as its authors save it (liuhaotian/llava-v1.5-7b): a Llama whose config has mm_* keys
+ * too. Defaults of absent keys: transformers' LlamaConfig, and LLaVA's code. */
 #include "base/json.h"
 #include "model/mm.h"
 

@@ -68,8 +68,8 @@ static pb_status read_projector(vision_config *v, vision_source *s, const json_t
             memcpy(s->projector_names, projectors[i].names, sizeof s->projector_names);
             return PB_OK;
         }
-    return fail(err, PB_EUNSUPPORTED, "%s: \"mm_projector_type\" is \"%s\", expected \"mlp2x_gelu\" or \"linear\"", file,
-                type);
+    return fail(err, PB_EUNSUPPORTED, "%s: \"mm_projector_type\" is \"%s\", expected \"mlp2x_gelu\" or \"linear\"",
+                file, type);
 }
 
 /* A tower without a class row has none to drop. */
@@ -128,8 +128,8 @@ static pb_status read_inside(vision_config *v, const json_t *config, const char 
     }
     if (tower_by_name(v, name))
         return PB_OK;
-    fail(err, PB_EUNSUPPORTED, "%s: the sizes of the vision tower \"%s\" are not known, and there is no \"vision_config\"",
-         file, name);
+    fail(err, PB_EUNSUPPORTED,
+         "%s: the sizes of the vision tower \"%s\" are not known, and there is no \"vision_config\"", file, name);
     return fail_hint(err, "give the tower's own folder with --vision-tower");
 }
 

@@ -1,5 +1,6 @@
 /* phi.c: Phi-2 (and Phi-1, Phi-1.5): parallel blocks behind one LayerNorm, plain MLP, biases everywhere (but none
- * at the head of Bunny's Phi), rotary on the first part of each head. Defaults of absent keys: transformers' PhiConfig. */
+ * at the head of Bunny's Phi), rotary on the first part of each head.
+ * Defaults of absent keys: transformers' PhiConfig. */
 #include "model/decoder_kind.h"
 #include "model/model.h"
 

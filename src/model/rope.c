@@ -116,10 +116,12 @@ pb_status rope_width(size_t *width, size_t head_dim, double share, const json_t 
     TRY(json_get_real(config, "partial_rotary_factor", &share, file, err));
     TRY(json_get_real(settings, "partial_rotary_factor", &share, file, err));
     if (!(share > 0 && share <= 1))
-        return fail(err, PB_EFORMAT, "%s: \"partial_rotary_factor\" is %g, expected above 0 and at most 1", file, share);
+        return fail(err, PB_EFORMAT, "%s: \"partial_rotary_factor\" is %g, expected above 0 and at most 1", file,
+                    share);
     *width = (size_t)((double)head_dim * share);
     if (*width == 0 || *width % 2)
-        return fail(err, PB_EFORMAT, "%s: \"partial_rotary_factor\" %g of head_dim %zu rotates %zu elements, expected an "
+        return fail(err, PB_EFORMAT,
+                    "%s: \"partial_rotary_factor\" %g of head_dim %zu rotates %zu elements, expected an "
                     "even number", file, share, head_dim, *width);
     return PB_OK;
 }

@@ -233,7 +233,8 @@ size_t vision_layer_bytes(const vision *v)
     const vision_config *c = &v->config;
     size_t R = tower_rows(c), D = c->width, F = c->d_ff;
     size_t rows = (R * (7 * D + F) + kv_stride(R) * D) * sizeof(float);
-    return rows + (4 * D * D + 2 * D * F) * weight_form_bytes(v->form) + weight_form_rounding(v->form, R, F > D ? F : D);
+    return rows + (4 * D * D + 2 * D * F) * weight_form_bytes(v->form) +
+           weight_form_rounding(v->form, R, F > D ? F : D);
 }
 
 /* ---- values ---- */

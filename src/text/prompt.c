@@ -240,7 +240,8 @@ static pb_status not_found(const char *constraint, const prompt_request *q, pb_e
 static pb_status not_there(const char *constraint, size_t start, const prompt_request *q, pb_error *err)
 {
     if (q->raw)
-        return fail(err, PB_EINVAL, "the constraint \"%s\" is said to begin at character %zu of a question, but a whole "
+        return fail(err, PB_EINVAL,
+                    "the constraint \"%s\" is said to begin at character %zu of a question, but a whole "
                     "prompt is given", constraint, start);
     return fail(err, PB_EINVAL, "the constraint \"%s\" does not begin at character %zu of the question \"%s\"",
                 constraint, start, q->question);
