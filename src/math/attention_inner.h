@@ -1,7 +1,7 @@
 /* attention_inner.h: what attention does with a tile: scores, their softmax, and the mix of values.
  *
- * attention.c and attention_backward.c have it in common. It stands in a header because it is compiled into each form of
- * their MULTIVERSION functions. */
+ * attention.c and attention_backward.c have it in common. It stands in a header because it is compiled into each form
+ * of their MULTIVERSION functions. */
 #ifndef MATH_ATTENTION_INNER_H
 #define MATH_ATTENTION_INNER_H
 

@@ -5,12 +5,12 @@
  *
  *     y[r][n] = ((s_0 + s_1) + s_2) + ... + bias[n],      s_b = the chain over block b of x[r][k] w[n][k]
  *
- * (in bf16 a step of the chain takes two elements, as the processor's instruction does). How long the library's blocks are
- * is not promised by it, so whoever calls finds out by comparing (matmul.c).
+ * (in bf16 a step of the chain takes two elements, as the processor's instruction does). How long the library's blocks
+ * are is not promised by it, so whoever calls finds out by comparing (product_few_rows.h).
  *
- * A matrix may also stay as its file has it, in blocks of any dtype: a few rows' blocks are widened (and in bf16 rounded) while
- * they are multiplied, into a piece that stays in the nearest cache, so what comes from memory is the file's bytes
- * alone. Bits are those of a matrix widened before. */
+ * A matrix may also stay as its file has it, in blocks of any dtype: a few rows' blocks are widened (and in bf16
+ * rounded) while they are multiplied, into a piece that stays in the nearest cache, so what comes from memory is the
+ * file's bytes alone. Bits are those of a matrix widened before. */
 #ifndef MATH_FEW_ROWS_H
 #define MATH_FEW_ROWS_H
 

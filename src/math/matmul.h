@@ -32,12 +32,6 @@ typedef struct weight {
 pb_status matmul_linear(float *y, const float *x, weight w, const float *bias, size_t rows, size_t out, size_t in,
                         pb_error *err);
 
-/* Whether a product of up to MATMUL_FEW_ROWS rows reads w, a stored matrix, and nothing else: block by block, with the bits of
- * the same matrix in f32 or bf16. So it is for shapes that such a product has met in that form, on processors with AVX-512
- * (few_rows.h). All other products of a stored matrix widen it first, each time. */
-enum { MATMUL_FEW_ROWS = 16 };
-bool matmul_reads_stored(weight w, size_t out, size_t in);
-
 /* Backward of it: dx[rows][in] = dy[rows][out] w[out][in], the gradient of its input. Rows are as independent
  * as there, and dy is rounded likewise. */
 pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows, size_t out, size_t in,
@@ -46,6 +40,12 @@ pb_status matmul_linear_input(float *dx, const float *dy, weight w, size_t rows,
  * gradients of its weight and bias. The same bits on any number of threads. */
 pb_status matmul_linear_weight(float *dw, float *dbias, const float *dy, const float *x, size_t rows, size_t out,
                                size_t in, pb_error *err);
+
+/* Whether matmul_linear of up to MATMUL_FEW_ROWS rows reads w, a stored matrix, and nothing else: block by block, with
+ * the bits of the same matrix in f32 or bf16. So it is for shapes that such a product has met in that form, on processors
+ * with AVX-512 (product_few_rows.h). All other products of a stored matrix widen it first, each time. */
+enum { MATMUL_FEW_ROWS = 16 };
+bool matmul_reads_stored(weight w, size_t out, size_t in);
 
 /* Whether products with a weight in bf16 are multiplied as such (AVX-512 BF16, AMX). Elsewhere they are right, but each
  * widens its weight first: whoever multiplies often by the same does better to widen it once, and hand it over as f32.
