@@ -147,7 +147,7 @@ static pb_status choose_layers(const bench_job *j, pb_trace_options *options, pb
     question_free(&q);
     if (status)
         return status;
-    double seconds = plan.flop / bench_rate(b, b->dtype, METER_SIZES - 3);
+    double seconds = plan.flop / bench_rate(b, METER_SIZES - 3);
     if (seconds > TRACE_SECONDS)
         fits = (size_t)((double)L * TRACE_SECONDS / seconds);
     fits = fits ? fits : 1;

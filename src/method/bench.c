@@ -114,8 +114,9 @@ void bench_free(bench *b)
 
 /* ---- bounds ---- */
 
-double bench_rate(const bench *b, bench_dtype type, size_t size)
+double bench_rate(const bench *b, size_t size)
 {
+    bench_dtype type = b->measured[b->dtype] ? b->dtype : BENCH_F32;
     double flop = 0, seconds = 0;
     size_t i = size < BENCH_FIRST ? 0 : size - BENCH_FIRST;
     for (size_t s = 0; s < b->shape_count; s++) {
@@ -144,11 +145,10 @@ static double larger(double a, double b)
 
 static double phase_bound(const bench *b, const meter_phase *p)
 {
-    bench_dtype type = b->measured[b->dtype] ? b->dtype : BENCH_F32;
     double flop = p->flop, bytes = p->bytes, seconds = 0;
     for (size_t size = 0; size < METER_SIZES; size++) {
         const struct meter_products *of = &p->products[size];
-        double rate = bench_rate(b, type, size);
+        double rate = bench_rate(b, size);
         seconds += larger(of->bytes / b->reading_weights, rate > 0 ? of->flop / rate : 0);
         flop -= of->flop;
         bytes -= of->bytes;

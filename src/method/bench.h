@@ -62,8 +62,9 @@ typedef struct bench {
 pb_status bench_open(bench *b, const model *m, size_t memory, pb_error *err);
 void bench_free(bench *b);
 
-/* The rate of a layer's products, all matrices in turn, with so many rows: flop a second. */
-double bench_rate(const bench *b, bench_dtype type, size_t size);
+/* The rate of the model's products, all matrices of a layer in turn, with 2^size rows: flop a second. Where a processor has none of the
+ * model's dtype, they are f32's. */
+double bench_rate(const bench *b, size_t size);
 
 /* Appends the work's phases. */
 void bench_add(bench *b, const char *name, const meter *work);

@@ -95,6 +95,14 @@ class Bench(ProgramTest):
         if "bf16" in {p["dtype"] for p in f32["products"]}:
             self.assertAlmostEqual(work[0]["bytes"] / work[1]["bytes"], 2, delta=0.4)
 
+    def test_dtype_that_the_processor_lacks(self):
+        """It is multiplied in f32, whose rate says how many layers are traced: of a small model all."""
+        result = self.bench(LLAVA, "--dtype", "bf16", "--json", env={"DNNL_MAX_CPU_ISA": "AVX2"})
+        there = json.loads(self.succeeds(result).stdout)
+        self.assertEqual({p["dtype"] for p in there["products"]}, {"f32"})
+        work = [{p["name"]: p for p in r["phases"]}["trace.products"]["flop"] for r in (self.json(LLAVA), there)]
+        self.assertAlmostEqual(work[0] / work[1], 1, delta=0.2)
+
     def test_weights_in_another_form(self):
         """What is read of the file and made of it: once per layer and walk, and not where one row is multiplied."""
         result = self.json("demo")
