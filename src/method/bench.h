@@ -62,8 +62,8 @@ typedef struct bench {
 pb_status bench_open(bench *b, const model *m, size_t memory, pb_error *err);
 void bench_free(bench *b);
 
-/* The rate of the model's products, all matrices of a layer in turn, with 2^size rows: flop a second. Where a processor has none of the
- * model's dtype, they are f32's. */
+/* The rate of the model's products, all matrices of a layer in turn, with 2^size rows: flop a second. Where a processor
+ * has none of the model's dtype, they are f32's. */
 double bench_rate(const bench *b, size_t size);
 
 /* Appends the work's phases. */

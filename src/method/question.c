@@ -81,10 +81,19 @@ static size_t set_aside(size_t asked)
     return standing < most ? standing : most;
 }
 
+static _Thread_local size_t held;
+
+size_t question_budget_hold(size_t bytes)
+{
+    size_t before = held;
+    held = bytes;
+    return before;
+}
+
 size_t question_budget(size_t asked)
 {
-    size_t all = question_budget_asked(asked);
-    return all - set_aside(all);
+    size_t all = question_budget_asked(asked), left = all - set_aside(all);
+    return left > held ? left - held : 0;
 }
 
 /* The budget of which so much is left. */
@@ -99,7 +108,7 @@ pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error
     enum { MEGABYTE = 1 << 20 };
     if (question_budget(budget) >= needed)
         return PB_OK;
-    size_t least = budget_for(needed) / MEGABYTE + 1;
+    size_t least = budget_for(needed + held) / MEGABYTE + 1;
     fail(err, PB_ENOMEM, "--memory: a budget of %zu MB is too small, %s needs at least %zu MB",
          question_budget_asked(budget) / MEGABYTE, what, least);
     fail_hint(err, "give --memory %zuM or more", least);

@@ -61,6 +61,10 @@ size_t question_budget_asked(size_t asked);
 /* What a run may take of the budget that was asked for: less what stands before it begins
  * (model_standing_bytes), where it is more than a few dozen megabytes. */
 size_t question_budget(size_t asked);
+/* What whoever runs questions holds of their budget meanwhile, in this thread (a sweep's pictures, and the runs that
+ * others rest on): from now on budgets are less by so many bytes, and errors ask for as much more. Returns what was held
+ * before. */
+size_t question_budget_hold(size_t bytes);
 /* Whether work that needs so many bytes fits the budget asked for; the error says what `what` needs. */
 pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error *err);
 

@@ -85,9 +85,9 @@ typedef struct sweep_outcome {
     pb_error why;
 } sweep_outcome;
 
-/* What a method does with the first questions of those that are left of a unit, as many as it takes on together, at least one: it
- * fills in of each detail, values, curves and grids, and the probabilities, or how it failed. Returns how many it took. memory: what
- * is left of the budget. */
+/* What a method does with the first questions of those that are left of a unit, as many as it takes on together, at least
+ * one: it fills in of each detail, values, curves and grids, and the probabilities, or how it failed. Returns how many it
+ * took. memory: the budget, of which what the unit holds is held back already (question_budget_hold). */
 typedef size_t sweep_work(sweep_job *j, sweep_item *const *items, size_t count, size_t memory, sweep_outcome *out);
 
 /* Adds what a method's part of a question will take to a plan of it, where it can be said without running it: of a method that asks

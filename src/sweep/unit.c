@@ -198,13 +198,6 @@ static pb_status ask_all(unit_run *u, pb_error *err)
 
 /* ---- the method's part ---- */
 
-/* What the budget leaves for it. */
-static size_t memory_left(const unit_run *u)
-{
-    size_t budget = question_budget_asked(u->j->options.run.memory), held = held_bytes(u) + u->earlier.bytes;
-    return budget > held ? budget - held : 1;
-}
-
 /* Their cost counts from here on, without what they share. */
 static void begin_cost(sweep_item *const *items, size_t count)
 {
@@ -261,21 +254,49 @@ static pb_status put_outcomes(const unit_run *u, sweep_item *const *items, sweep
     return status ? status : given_up;
 }
 
+/* Has the method take as many of the items as it will, with what the budget leaves for it; returns how many. */
+static size_t take_some(unit_run *u, sweep_item *const *items, size_t count, sweep_outcome *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (sweep_outcome){.result = empty_result(u)};
+        items[i]->q.earlier = &u->earlier;
+    }
+    begin_cost(items, count);
+    size_t before = question_budget_hold(held_bytes(u) + u->earlier.bytes);
+    size_t taken = sweep_method_of(&u->j->options)->run(u->j, items, count, u->j->options.run.memory, out);
+    question_budget_hold(before);
+    return taken;
+}
+
+static bool lacks_memory(const sweep_outcome *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (out[i].status == PB_ENOMEM)
+            return true;
+    return false;
+}
+
+/* The same; where the earlier runs are in its way, without them. */
+static size_t run_some(unit_run *u, sweep_item *const *items, size_t count, sweep_outcome *out)
+{
+    size_t taken = take_some(u, items, count, out);
+    if (!u->earlier.bytes || !lacks_memory(out, taken))
+        return taken;
+    for (size_t i = 0; i < taken; i++)
+        sweep_result_free(&out[i].result);
+    earlier_free(&u->earlier);
+    return take_some(u, items, count, out);
+}
+
 /* Runs the items in parts, as many at a time as the method takes. What needs no more computing is done even when the sweep is to
  * stop: other parts are given up as soon as they begin. */
 static pb_status run_items(unit_run *u, sweep_item *const *items, size_t count, pb_error *err)
 {
-    const sweep_method *method = sweep_method_of(&u->j->options);
     sweep_outcome *out = mem_new(count, sizeof *out);
     pb_status status = PB_OK;
     for (size_t at = 0, taken; at < count && !status; at += taken) {
         double begin = clock_now();
-        for (size_t i = 0; i < count - at; i++) {
-            out[i] = (sweep_outcome){.result = empty_result(u)};
-            items[at + i]->q.earlier = &u->earlier;
-        }
-        begin_cost(items + at, count - at);
-        taken = method->run(u->j, items + at, count - at, memory_left(u), out);
+        taken = run_some(u, items + at, count - at, out);
         status = put_outcomes(u, items + at, out, taken, clock_now() - begin, err);
     }
     free(out);

@@ -84,22 +84,21 @@ static pb_status sweep_them(pb_model *m, pb_sweep_options *o, size_t memory, pb_
     return status;
 }
 
-static pb_status sweep_traces(pb_model *m, const pb_question *q, size_t memory, pb_error *err)
-{
-    (void)q;
-    pb_sweep_options o = pb_sweep_defaults();
-    o.method = PB_SWEEP_TRACE;
-    return sweep_them(m, &o, memory, err);
-}
+#define DEFINE_SWEEP(name, of_method)                                                                                  \
+    static pb_status name(pb_model *m, const pb_question *q, size_t memory, pb_error *err)                             \
+    {                                                                                                                  \
+        (void)q;                                                                                                       \
+        pb_sweep_options o = pb_sweep_defaults();                                                                      \
+        o.method = (of_method);                                                                                        \
+        o.target = o.method == PB_SWEEP_EDIT ? "Cairo" : NULL;                                                         \
+        return sweep_them(m, &o, memory, err);                                                                         \
+    }
 
-static pb_status sweep_edits(pb_model *m, const pb_question *q, size_t memory, pb_error *err)
-{
-    (void)q;
-    pb_sweep_options o = pb_sweep_defaults();
-    o.method = PB_SWEEP_EDIT;
-    o.target = "Cairo";
-    return sweep_them(m, &o, memory, err);
-}
+DEFINE_SWEEP(sweep_answers, PB_SWEEP_ASK)
+DEFINE_SWEEP(sweep_traces, PB_SWEEP_TRACE)
+DEFINE_SWEEP(sweep_flows, PB_SWEEP_FLOW)
+DEFINE_SWEEP(sweep_cuts, PB_SWEEP_KNOCKOUT)
+DEFINE_SWEEP(sweep_edits, PB_SWEEP_EDIT)
 
 /* ---- the tests ---- */
 
@@ -110,26 +109,43 @@ static pb_model *opened(void)
     return m;
 }
 
+/* Of the budgets that errors name, each greater than the one before, one of the first `times` works. */
+static void check_what_is_named(pb_model *m, command *run, const char *name, size_t times)
+{
+    pb_error failure = {0};
+    size_t named = 0;
+    pb_status status = run(m, &question, 1, &failure);
+    assert_int_equal(status, PB_ENOMEM);
+    for (size_t i = 0; status && i < times && wanted(&failure) > named; i++) {
+        named = wanted(&failure);
+        status = run(m, &question, named * MEGABYTE, &failure);
+    }
+    if (status)
+        test_stop(__FILE__, __LINE__, "%s: %zu MB: %s", name, named, failure.message);
+}
+
 /* The first budget that works is the one that the first error names. (Of an edit there are several: for its questions, and
  * for itself.) */
 static void the_least_that_is_named_works(void **state)
 {
     (void)state;
     pb_model *m = opened();
-    for (size_t i = 0; i < COMMANDS; i++) {
-        pb_error failure = {0};
-        assert_int_equal(commands[i].run(m, &question, 1, &failure), PB_ENOMEM);
-        size_t least = wanted(&failure);
-        assert_true(least > 0);
-        pb_status status = commands[i].run(m, &question, least * MEGABYTE, &failure);
-        for (size_t more = 0; status && commands[i].run == edit_it && more < 3; more++) {
-            assert_true(wanted(&failure) > least);
-            least = wanted(&failure);
-            status = commands[i].run(m, &question, least * MEGABYTE, &failure);
-        }
-        if (status)
-            test_stop(__FILE__, __LINE__, "%s: %zu MB: %s", commands[i].name, least, failure.message);
-    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        check_what_is_named(m, commands[i].run, commands[i].name, commands[i].run == edit_it ? 4 : 1);
+    pb_model_free(m);
+}
+
+/* What a sweep holds beside its runs grows with the room that there is for questions: by less than the budget does, so what
+ * is named is enough soon. */
+static void what_sweeps_name_works(void **state)
+{
+    (void)state;
+    pb_model *m = opened();
+    check_what_is_named(m, sweep_answers, "a sweep of answers", 8);
+    check_what_is_named(m, sweep_traces, "a sweep of traces", 8);
+    check_what_is_named(m, sweep_flows, "a sweep of flows", 8);
+    check_what_is_named(m, sweep_cuts, "a sweep of cuts", 8);
+    check_what_is_named(m, sweep_edits, "a sweep of edits", 8);
     pb_model_free(m);
 }
 
@@ -190,7 +206,11 @@ static void small_budgets_are_kept(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_least_that_is_named_works), cmocka_unit_test(budgets_are_kept),
-                                       cmocka_unit_test(small_budgets_are_kept)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_least_that_is_named_works),
+        cmocka_unit_test(what_sweeps_name_works),
+        cmocka_unit_test(budgets_are_kept),
+        cmocka_unit_test(small_budgets_are_kept),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
