@@ -108,13 +108,23 @@ void sweep_aie_csv(const sweep_summary *s, size_t count, bool groups, buffer *ou
     add_all(out, s, count, groups, before_aie, behind_aie);
 }
 
-static void add_pair(buffer *out, const char *pair)
+/* "image", "constraint" of "image>constraint"; "image,constraint", "last,last" of pairs that are cut together,
+ * "image>last+constraint>last", as knockout.json has them. */
+static void add_pair(buffer *out, const char *pairs)
 {
-    size_t from = strcspn(pair, ">");
-    char *text = mem_text_n(pair, from);
-    csv_text(out, text);
-    csv_text(out, pair[from] ? pair + from + 1 : NULL);
-    free(text);
+    buffer from = {0}, to = {0};
+    for (const char *at = pairs; *at;) {
+        const char *comma = from.size ? "," : "";
+        size_t gives = strcspn(at, ">+"), takes = at[gives] == '>' ? strcspn(at + gives + 1, "+") : 0;
+        buffer_printf(&from, "%s%.*s", comma, (int)gives, at);
+        buffer_printf(&to, "%s%.*s", comma, (int)takes, at[gives] == '>' ? at + gives + 1 : "");
+        at += gives + (at[gives] == '>') + takes;
+        at += *at == '+';
+    }
+    csv_text(out, from.data);
+    csv_text(out, to.data);
+    buffer_free(&from);
+    buffer_free(&to);
 }
 
 static void before_flow(buffer *out, const sweep_summary *s, const sweep_series *x)

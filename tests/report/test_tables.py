@@ -414,6 +414,14 @@ class Flows(Tables):
             rows = [(subject_of(q), curve(q, "image>last", line[3])[int(line[4])], 1) for q in questions]
             self.assert_interval(line[5:], intervals.interval(rows, 0))
 
+    def test_pairs_cut_together(self):
+        """What gives and what takes are named as knockout.json names them."""
+        r = random.Random(9)
+        store = {"about": about("knockout", window=WINDOW), "questions": [simple(r, i, detail={"layers": [0]}, curves=[
+            {"name": "image>last+constraint:0>last", "class": "prob", "data": [r.random()]}]) for i in range(3)]}
+        self.report(self.store(store))
+        self.assertEqual([line[:2] for line in self.table("knockout.csv")[1:]], [["image,constraint:0", "last,last"]])
+
 
 class Edits(Tables):
     def test_metrics(self):
