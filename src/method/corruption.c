@@ -192,6 +192,14 @@ static pb_status parse_all(corruption_list *c, const pb_trace_options *options, 
     return PB_OK;
 }
 
+pb_status corruption_check(const pb_trace_options *options, pb_error *err)
+{
+    corruption_list c = {0};
+    pb_status status = parse_all(&c, options, err);
+    corruption_free(&c);
+    return status;
+}
+
 static pb_status prepare(corruption_list *c, const question *q, const pb_trace_options *options, pb_error *err)
 {
     bool on_text = false;

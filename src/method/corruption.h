@@ -47,6 +47,8 @@ typedef struct corruption_list {
                           * else NULL */
 } corruption_list;
 
+/* Whether options' corruptions are such, whatever the question. */
+pb_status corruption_check(const pb_trace_options *options, pb_error *err);
 /* Parses and prepares options' corruptions for this question: spans, ids, other pictures' rows, deviations. */
 pb_status corruption_prepare(corruption_list *c, const question *q, const pb_trace_options *options, pb_error *err);
 void corruption_free(corruption_list *c);

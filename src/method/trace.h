@@ -98,6 +98,9 @@ typedef struct trace {
     trace_cost cost;
 } trace;
 
+/* Whether all names of a list of sites are such, whatever the question. */
+pb_status trace_check_sites(const char *list, pb_error *err);
+
 /* Traces the question (its answer is set here). t is filled; free it with trace_free. */
 pb_status trace_run_question(trace *t, question *q, const pb_trace_options *options, pb_error *err);
 void trace_free(trace *t);

@@ -9,6 +9,22 @@
 #include "method/trace_tower.h"
 #include "method/vision_site.h"
 
+static pb_status no_site(const char *name, pb_error *err)
+{
+    return fail(err, PB_EINVAL, "--sites: \"%s\" is no site; known are %s, %s", name, site_names(), vision_site_names());
+}
+
+pb_status trace_check_sites(const char *list, pb_error *err)
+{
+    site s;
+    for (char *name; (name = mem_text_item(&list));) {
+        pb_status status = site_find(name, &s) || vision_site_find(name) ? PB_OK : no_site(name, err);
+        free(name);
+        TRY(status);
+    }
+    return PB_OK;
+}
+
 static pb_status choose_sites(trace_job *j, pb_error *err)
 {
     trace *t = j->t;
@@ -22,8 +38,7 @@ static pb_status choose_sites(trace_job *j, pb_error *err)
         bool on_picture = !known && trace_tower_find(t, name);
         pb_status status = PB_OK;
         if (!known && !on_picture)
-            status = fail(err, PB_EINVAL, "--sites: \"%s\" is no site; known are %s, %s", name, site_names(),
-                          vision_site_names());
+            status = no_site(name, err);
         free(name);
         TRY(status);
         if (known && !repeated)

@@ -1,6 +1,5 @@
 /* sweep_csv_methods.c: the tables of each method: curves of traces, flows and knockouts,
  * and what edits did (sweep_csv.h). */
-#include <stdlib.h>
 #include <string.h>
 
 #include "report/csv_text.h"

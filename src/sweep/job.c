@@ -5,7 +5,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "method/corruption.h"
 #include "method/layers.h"
+#include "method/trace.h"
 #include "sweep/counterpart.h"
 #include "sweep/methods.h"
 
@@ -52,6 +54,10 @@ static pb_status check_options(const pb_sweep_options *o, size_t layers, pb_erro
                     "--prefill @other: an answer cannot begin with another question's; a field can be named: @prefill");
     if (o->method == PB_SWEEP_EDIT && (o->edit.together || o->edit.each_layer))
         return fail(err, PB_EINVAL, "a sweep makes each row's edit by itself, at one layer");
+    if (o->method == PB_SWEEP_TRACE && o->trace.sites)
+        TRY(trace_check_sites(o->trace.sites, err));
+    if (o->method == PB_SWEEP_TRACE)
+        TRY(corruption_check(&o->trace, err));
     return check_layers(o, layers, err);
 }
 

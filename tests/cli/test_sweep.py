@@ -256,6 +256,8 @@ class SweepTest(ProgramTest):
         self.refused(self.sweep("--method", "ask", data=self.folder / "none.jsonl"), 1, "none.jsonl")
         self.refused(self.sweep("--method", "ask", "--prefill", "@other"), 1, "--prefill")
         self.refused(self.sweep("--method", "trace", "--layers", "2:9"), 1, "layers")
+        self.refused(self.sweep("--method", "trace", "--sites", "mlp_out,nowhere"), 1, "nowhere")      # no question could be traced
+        self.refused(self.sweep("--method", "trace", "--corrupt", "image:@other", "--corrupt", "spwa:Paris"), 1, "spwa")
         self.assertFalse(self.store.exists())
 
 
