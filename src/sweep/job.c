@@ -10,6 +10,7 @@
 #include "method/trace.h"
 #include "sweep/counterpart.h"
 #include "sweep/methods.h"
+#include "text/prompt.h"
 
 /* The folder that the rows' pictures are relative to, as an absolute path. free() */
 static char *folder_of(const char *dataset)
@@ -22,6 +23,17 @@ static char *folder_of(const char *dataset)
     return resolved;
 }
 
+/* Rows with mistakes are told of one by one; a file of another kind has no rows at all. */
+static pb_status check_kind(const rows *r, const char *dataset, pb_error *err)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->items[i].json)
+            return PB_OK;
+    fail(err, PB_EFORMAT, "%s: no line of it is a JSON object: line %zu: %s", dataset, r->items[0].line,
+         r->items[0].problem);
+    return fail_hint(err, "a data set has one JSON object a line; patchbay dataset import makes one of other files");
+}
+
 /* Reads the rows by the file's absolute path where it has one, so that all they name lies below `folder`. */
 static pb_status read_rows(sweep_job *j, const char *dataset, pb_error *err)
 {
@@ -29,7 +41,7 @@ static pb_status read_rows(sweep_job *j, const char *dataset, pb_error *err)
     char *path = path_join(j->folder, path_base(dataset));
     pb_status status = rows_read(&j->rows, file_exists(path) ? path : dataset, ROWS_ALL, err);
     free(path);
-    return status;
+    return status ? status : check_kind(&j->rows, dataset, err);
 }
 
 /* What is wrong whatever the question. */
@@ -42,6 +54,35 @@ static pb_status check_layers(const pb_sweep_options *o, size_t layers, pb_error
         return PB_OK;
     size_t end = ranges[o->method][1];
     return layers_check(ranges[o->method][0], &end, layers, "the model", err);
+}
+
+static pb_status check_pairs(const pb_span_pair *pairs, size_t count, pb_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        TRY(span_check(pairs[i].from, err));
+        TRY(span_check(pairs[i].to, err));
+    }
+    return PB_OK;
+}
+
+static pb_status check_spans(const pb_sweep_options *o, pb_error *err)
+{
+    switch (o->method) {
+    case PB_SWEEP_TRACE:
+        TRY(span_check(o->trace.positions, err));
+        TRY(span_check(o->trace.corrupt_span, err));
+        return span_check(o->trace.freeze_span, err);
+    case PB_SWEEP_FLOW:
+        return check_pairs(o->flow.pairs, o->flow.pair_count, err);
+    case PB_SWEEP_KNOCKOUT:
+        return check_pairs(o->knockout.pairs, o->knockout.pair_count, err);
+    case PB_SWEEP_EDIT:
+        TRY(span_check(o->edit.key, err));
+        return span_check(o->edit.keep_rows, err);
+    case PB_SWEEP_ASK:
+        return PB_OK;
+    }
+    return PB_OK;
 }
 
 static pb_status check_options(const pb_sweep_options *o, size_t layers, pb_error *err)
@@ -58,6 +99,7 @@ static pb_status check_options(const pb_sweep_options *o, size_t layers, pb_erro
         TRY(trace_check_sites(o->trace.sites, err));
     if (o->method == PB_SWEEP_TRACE)
         TRY(corruption_check(&o->trace, err));
+    TRY(check_spans(o, err));
     return check_layers(o, layers, err);
 }
 

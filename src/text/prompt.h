@@ -71,6 +71,8 @@ void prompt_row_text(const prompt *p, const tokenizer *t, size_t position, buffe
  * (bos, image, text, constraint, constraint:N, question, last, control, all, a:b), unions with commas. A name that
  * exists but is empty here ("control" absent, "image" without one) is an error that says why; a:b must lie within T. */
 pb_status prompt_span(const prompt *p, const char *expression, span *out, pb_error *err);
+/* What of it can be told without a prompt: PB_EINVAL names an item that is no span of any. NULL is none. */
+pb_status span_check(const char *expression, pb_error *err);
 void span_free(span *s);
 bool span_has(const span *s, size_t position);
 

@@ -144,50 +144,81 @@ static bool read_number(const char **at, const char *end, size_t *number)
     return *at > begin;
 }
 
-static pb_status mark_numbers(const prompt *p, const char *item, const char *end, bool *marked, pb_error *err)
+/* One name of an expression, as far as it can be read without a prompt. */
+typedef struct span_item {
+    const char *text; /* [length], as it is written */
+    int length;
+    mark_fn *mark;    /* of a name that stands by itself; else NULL */
+    bool is_range;    /* positions first .. end - 1; else constraint number first */
+    size_t first, end;
+} span_item;
+
+static pb_status read_range(span_item *s, const char *at, const char *end, pb_error *err)
 {
-    int n = (int)(end - item);
-    const char *at = item;
-    size_t from, to;
-    if (!read_number(&at, end, &from) || at == end || *at++ != ':' || !read_number(&at, end, &to) || at != end)
-        return fail(err, PB_EINVAL, "the span \"%.*s\" is no range, expected a:b with two positions", n, item);
-    if (from >= to)
-        return fail(err, PB_EINVAL, "the span \"%.*s\" is empty, expected a:b with a below b", n, item);
-    if (to > p->length)
-        return fail(err, PB_EINVAL, "the span \"%.*s\" is out of range: the prompt has %zu rows, 0:%zu", n, item,
-                    p->length, p->length);
-    mark_range(marked, from, to);
+    if (!read_number(&at, end, &s->first) || at == end || *at++ != ':' || !read_number(&at, end, &s->end) || at != end)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is no range, expected a:b with two positions", s->length,
+                    s->text);
+    if (s->first >= s->end)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is empty, expected a:b with a below b", s->length, s->text);
+    s->is_range = true;
     return PB_OK;
 }
 
-/* "constraint:N" */
-static pb_status mark_one_constraint(const prompt *p, const char *item, const char *end, bool *marked, pb_error *err)
+static pb_status read_item(span_item *s, const char *text, const char *end, pb_error *err)
 {
-    int n = (int)(end - item);
-    const char *at = item + strlen("constraint:");
-    size_t i;
-    if (!read_number(&at, end, &i) || at != end)
-        return fail(err, PB_EINVAL, "the span \"%.*s\" is no constraint, expected constraint:0, constraint:1, ...", n,
-                    item);
-    if (i >= p->constraint_count)
-        return fail(err, PB_EINVAL, "the span \"%.*s\" is out of range: constraints given: %zu", n, item,
+    static const char numbered[] = "constraint:";
+    size_t n = (size_t)(end - text), prefix = strlen(numbered);
+    *s = (span_item){.text = text, .length = (int)n};
+    for (size_t i = 0; i < sizeof names / sizeof *names && !s->mark; i++)
+        if (strlen(names[i].name) == n && memcmp(names[i].name, text, n) == 0)
+            s->mark = names[i].mark;
+    if (s->mark)
+        return PB_OK;
+    if (n && *text >= '0' && *text <= '9')
+        return read_range(s, text, end, err);
+    if (n <= prefix || memcmp(text, numbered, prefix) != 0)
+        return fail(err, PB_EINVAL,
+                    "unknown span \"%.*s\", expected bos, image, text, constraint, constraint:N, question, last, control, "
+                    "all or a:b",
+                    s->length, text);
+    const char *at = text + prefix;
+    if (!read_number(&at, end, &s->first) || at != end)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is no constraint, expected constraint:0, constraint:1, ...",
+                    s->length, text);
+    return PB_OK;
+}
+
+/* *at moves behind the item and its comma; NULL after the last one. */
+static pb_status next_item(span_item *s, const char **at, pb_error *err)
+{
+    const char *text = *at, *comma = strchr(text, ',');
+    *at = comma ? comma + 1 : NULL;
+    return read_item(s, text, comma ? comma : text + strlen(text), err);
+}
+
+static pb_status mark_item(const prompt *p, const span_item *s, bool *marked, pb_error *err)
+{
+    if (s->mark)
+        return s->mark(p, marked, err);
+    if (s->is_range && s->end > p->length)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is out of range: the prompt has %zu rows, 0:%zu", s->length,
+                    s->text, p->length, p->length);
+    if (!s->is_range && s->first >= p->constraint_count)
+        return fail(err, PB_EINVAL, "the span \"%.*s\" is out of range: constraints given: %zu", s->length, s->text,
                     p->constraint_count);
-    mark_rows(marked, &p->constraints[i]);
+    if (s->is_range)
+        mark_range(marked, s->first, s->end);
+    else
+        mark_rows(marked, &p->constraints[s->first]);
     return PB_OK;
 }
 
-static pb_status mark_item(const prompt *p, const char *item, const char *end, bool *marked, pb_error *err)
+pb_status span_check(const char *expression, pb_error *err)
 {
-    size_t n = (size_t)(end - item);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i].name) == n && memcmp(names[i].name, item, n) == 0)
-            return names[i].mark(p, marked, err);
-    if (n && *item >= '0' && *item <= '9')
-        return mark_numbers(p, item, end, marked, err);
-    if (n > strlen("constraint:") && memcmp(item, "constraint:", strlen("constraint:")) == 0)
-        return mark_one_constraint(p, item, end, marked, err);
-    return fail(err, PB_EINVAL, "unknown span \"%.*s\", expected bos, image, text, constraint, constraint:N, question, "
-                "last, control, all or a:b", (int)n, item);
+    span_item item;
+    while (expression)
+        TRY(next_item(&item, &expression, err));
+    return PB_OK;
 }
 
 pb_status prompt_span(const prompt *p, const char *expression, span *out, pb_error *err)
@@ -195,10 +226,11 @@ pb_status prompt_span(const prompt *p, const char *expression, span *out, pb_err
     bool *marked = mem_new(p->length, sizeof *marked);
     pb_status status = PB_OK;
     *out = (span){0};
-    for (const char *item = expression; item && !status;) {
-        const char *comma = strchr(item, ',');
-        status = mark_item(p, item, comma ? comma : item + strlen(item), marked, err);
-        item = comma ? comma + 1 : NULL;
+    while (expression && !status) {
+        span_item item;
+        status = next_item(&item, &expression, err);
+        if (!status)
+            status = mark_item(p, &item, marked, err);
     }
     if (!status) {
         out->positions = mem_new(p->length, sizeof *out->positions);

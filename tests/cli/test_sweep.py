@@ -258,6 +258,12 @@ class SweepTest(ProgramTest):
         self.refused(self.sweep("--method", "trace", "--layers", "2:9"), 1, "layers")
         self.refused(self.sweep("--method", "trace", "--sites", "mlp_out,nowhere"), 1, "nowhere")      # no question could be traced
         self.refused(self.sweep("--method", "trace", "--corrupt", "image:@other", "--corrupt", "spwa:Paris"), 1, "spwa")
+        for method, *options in (("trace", "--positions", "last,lst"), ("trace", "--corrupt-span", "lst"), ("flow", "--from", "lst", "--to", "last"),
+                                 ("knockout", "--from", "image", "--to", "lst"), ("edit", "--target", "Rome", "--key", "lst")):
+            self.refused(self.sweep("--method", method, *options), 1, 'unknown span "lst"')
+        table = self.folder / "table.csv"
+        table.write_text("question,answer\nWhat is it?,Rome\n")
+        self.refused(self.sweep("--method", "ask", data=table), 1, f"{table}: no line of it is a JSON object: line 1: ", "dataset import")
         self.assertFalse(self.store.exists())
 
 

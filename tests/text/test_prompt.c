@@ -325,6 +325,14 @@ static void spans_that_are_none_are_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_fails(prompt_span(&p, bad[i][0], &s, err), PB_EINVAL, bad[i][1]);
     assert_null(s.positions);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) { /* most of it without a prompt; what another one may have is none's fault */
+        if (strstr(bad[i][1], "out of range"))
+            assert_ok(span_check(bad[i][0], err));
+        else
+            assert_fails(span_check(bad[i][0], err), PB_EINVAL, bad[i][1]);
+    }
+    assert_ok(span_check("constraint:7,bos,control,100:200", err));
+    assert_ok(span_check(NULL, err));
     prompt_free(&p);
     tokenizer_free(t);
 }
