@@ -158,7 +158,7 @@ static pb_status find_room(const model *m, const speaker *s, size_t n, const ask
                            pb_error *err)
 {
     const decoder_config *c = &m->decoder.config;
-    size_t longest = 0;
+    size_t longest = 0, bytes;
     *room = (batch_room){0};
     for (size_t i = 0; i < n; i++) {
         size_t end = s[i].end + s[i].most;
@@ -166,8 +166,10 @@ static pb_status find_room(const model *m, const speaker *s, size_t n, const ask
         longest = end > longest ? end : longest;
     }
     size_t fixed = options->taken + fixed_bytes(&m->decoder, n, longest);
-    TRY(question_fits(fixed + room->largest, options->memory,
-                      n == 1 ? "this question" : "the largest of these questions", err));
+    bytes = fixed + room->largest;
+    for (size_t i = 0; i < n; i++)
+        bytes = question_needs(s[i].a->q, bytes);
+    TRY(question_fits(bytes, options->memory, n == 1 ? "this question" : "the largest of these questions", err));
     room->bytes = question_budget(options->memory) - fixed;
     return PB_OK;
 }

@@ -158,7 +158,8 @@ size_t clean_runs_bytes(clean_run *const *runs, size_t count)
 pb_status clean_run_fits(const question *q, size_t taken, size_t budget, pb_error *err)
 {
     const decoder *m = &q->model->decoder;
-    return question_fits(taken + row_bytes(m, q->length) + replay_fixed_bytes(m, q->length), budget, "this run", err);
+    size_t bytes = taken + row_bytes(m, q->length) + replay_fixed_bytes(m, q->length);
+    return question_fits(question_needs(q, bytes), budget, "this run", err);
 }
 
 pb_status clean_run_watch(clean_run *c, question *q, const row_watch *watch, size_t taken, size_t budget, pb_error *err)

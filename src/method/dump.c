@@ -227,7 +227,7 @@ static size_t tower_bytes(const dump_job *j)
 /* The tower's run is over when the decoder's begins: the larger one must fit. */
 static pb_status check_memory(const dump_job *j, pb_error *err)
 {
-    size_t run = run_bytes(j->q), tower = tower_bytes(j);
+    size_t run = question_needs(j->q, run_bytes(j->q)), tower = tower_bytes(j);
     return tower > run ? question_fits(tower, j->run->memory, "the tower's dump", err)
                        : question_fits(run, j->run->memory, "this dump", err);
 }

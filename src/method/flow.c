@@ -190,7 +190,8 @@ static pb_status join(together_list *all, pb_error *err)
     l->runs[all->count] = &j->run;
     all->owners[all->count] = &j->run.own;
     add_pairs(l);
-    pb_status status = question_fits(bytes_of(l, all->count + 1), l->jobs[0].options->run.memory, "this flow", err);
+    size_t bytes = question_needs(j->run.own.q, bytes_of(l, all->count + 1));
+    pb_status status = question_fits(bytes, l->jobs[0].options->run.memory, "this flow", err);
     if (!status)
         status = clean_run_open(&j->run, err);
     for (size_t p = before; p < l->pair_count; p++)

@@ -60,7 +60,8 @@ static pb_status divide(knockout_list *l, size_t count, pb_error *err)
     }
     fixed += replay_fixed_bytes(m, longest) + score_bytes(m, cells, tokens) + knockout_points_bytes(l, count) +
              (count > 1 ? clean_runs_reading_bytes(m, count) : 0);
-    TRY(question_fits(fixed + longest * m->config.d_model * sizeof(float), memory, "this knockout", err));
+    size_t bytes = question_needs(l->jobs[0].q, fixed + longest * m->config.d_model * sizeof(float));
+    TRY(question_fits(bytes, memory, "this knockout", err));
     l->wave_bytes = question_budget(memory) - fixed;
     return PB_OK;
 }

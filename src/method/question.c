@@ -103,6 +103,12 @@ static size_t budget_for(size_t needed)
     return needed + (standing < more ? standing : more);
 }
 
+size_t question_needs(const question *q, size_t bytes)
+{
+    size_t tower = q->image_path ? vision_encode_bytes(q->model->vision) : 0;
+    return tower > bytes ? tower : bytes;
+}
+
 pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error *err)
 {
     enum { MEGABYTE = 1 << 20 };

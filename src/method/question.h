@@ -65,6 +65,9 @@ size_t question_budget(size_t asked);
  * others rest on): from now on budgets are less by so many bytes, and errors ask for as much more. Returns what was held
  * before. */
 size_t question_budget_hold(size_t bytes);
+/* What a question takes whose runs need so many bytes: its picture's way through the tower, which is over before they begin,
+ * may have taken more. */
+size_t question_needs(const question *q, size_t bytes);
 /* Whether work that needs so many bytes fits the budget asked for; the error says what `what` needs. */
 pb_status question_fits(size_t needed, size_t budget, const char *what, pb_error *err);
 

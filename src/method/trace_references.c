@@ -158,8 +158,9 @@ pb_status trace_divide(trace_job *jobs, size_t count, pb_error *err)
     size_t fixed = held + replay_fixed_bytes(m, longest) + score_bytes(m, cells, tokens) + score_probabilities_bytes(m, runs) +
                    cells * (sizeof(replay_fork) + sizeof(row_edit[2]) + sizeof(score) + sizeof(size_t));
     size_t after = count == 1 && jobs[0].least_after ? jobs[0].least_after(&jobs[0]) : 0;
-    TRY(after > fixed + rows ? question_fits(after, memory, "this gradient", err)
-                             : question_fits(fixed + rows, memory, "this trace", err));
+    size_t least = question_needs(jobs[0].q, fixed + rows);
+    TRY(after > least ? question_fits(after, memory, "this gradient", err)
+                      : question_fits(least, memory, "this trace", err));
     for (size_t i = 0; i < count; i++) {
         jobs[i].wave_bytes = question_budget(memory) - fixed;
         jobs[i].fixed_bytes = fixed;

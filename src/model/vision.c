@@ -237,6 +237,47 @@ size_t vision_layer_bytes(const vision *v)
            weight_form_rounding(v->form, R, F > D ? F : D);
 }
 
+/* Bytes of a matrix that does not lie in its file as products take it. */
+static size_t made_bytes(const vision *v, const weight_pair *pair)
+{
+    if (pair->weight->rank < 2)
+        return 0;
+    weight lies = weights_lie(pair->weight, v->form);
+    return lies.f32 || lies.bf16 ? 0 : pair->weight->count * weight_form_bytes(v->form);
+}
+
+/* Of any layer, at most. */
+static size_t made_layer_bytes(const vision *v)
+{
+    size_t most = 0;
+    for (size_t l = 0; l < v->used_layers; l++) {
+        size_t bytes = 0;
+        for (size_t i = 0; i < VISION_PARTS; i++)
+            bytes += made_bytes(v, &v->layers[l][i]);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static size_t projecting_bytes(const vision *v)
+{
+    size_t M = v->config.d_model, n = vision_rows(v), D = v->config.width;
+    size_t bytes = n * M * sizeof(float) + weight_form_rounding(v->form, n, M > D ? M : D);
+    for (size_t i = 0; i < v->config.projector_layers; i++)
+        bytes += made_bytes(v, &v->projector[i]);
+    return bytes;
+}
+
+size_t vision_encode_bytes(const vision *v)
+{
+    const vision_config *c = &v->config;
+    size_t R = tower_rows(c), D = c->width, F = c->d_ff;
+    size_t layer = (R * (6 * D + F) + kv_stride(R) * D) * sizeof(float) +
+                   weight_form_rounding(v->form, R, F > D ? F : D) + made_layer_bytes(v);
+    size_t projecting = projecting_bytes(v);
+    return 2 * R * D * sizeof(float) + (layer > projecting ? layer : projecting);
+}
+
 /* ---- values ---- */
 
 /* A pair's values, used and given back. */

@@ -126,5 +126,7 @@ double vision_layer_flop(const vision *v);
 double vision_project_flop(const vision *v);
 /* Bytes of working memory of one picture's rows in one layer, and of a layer's values. */
 size_t vision_layer_bytes(const vision *v);
+/* Bytes of working memory that vision_encode takes, beside what it is given. */
+size_t vision_encode_bytes(const vision *v);
 
 #endif
