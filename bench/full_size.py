@@ -12,7 +12,7 @@ Each part is measured as it is asked for and added to the JSON file, so that the
             exit, of all layers or of --layers; its memory beside the mapped weights (RssAnon) is looked at every 20 ms.
     hooks   one cell of the official procedure in bfloat16: a forward pass of three whole prompts (one clean, two corrupted) with a hook that
             copies the clean row; timed once, after a short prompt, and multiplied by the trace's cells. Needs room for the whole
-            model in memory.
+            model in memory. Of LLaVA alone: transformers has no class of Bunny's.
 
 The bound is the trace's own floating-point work at the rate of a layer's products of 1,024 rows, as the bench measured it in the
 trace's dtype.
@@ -126,6 +126,9 @@ class Peak(threading.Thread):
 
 def hooks(options: argparse.Namespace, _picture: Path, result: dict) -> dict:
     """One cell: row 0's attention output of a middle layer copied over rows 1 and 2 at the last constraint row."""
+    kind = json.loads((options.model / "config.json").read_text())["model_type"]
+    if kind != "llava":
+        raise SystemExit(f"hooks: transformers has no class for a {kind}; ask for --parts bench,trace")
     import torch
     import transformers
     from transformers import LlavaForConditionalGeneration

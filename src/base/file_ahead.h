@@ -1,4 +1,5 @@
-/* file_ahead.h: parts of mapped files, brought into memory and let go of by a thread of its own. Of use to file_map.c alone.
+/* file_ahead.h: parts of mapped files, brought into memory and let go of by a thread of its own. Of use to file_map.c
+ * alone.
  *
  * Why a thread: advice (MADV_WILLNEED) is taken a little at a time and fills the page cache with small pages, and a walk over
  * a checkpoint larger than the memory became twice as slow with it; pages that are really faulted in come as fast as the disk

@@ -4,8 +4,9 @@
  *         for (size_t r = 0; r < rows; r++)
  *             norm_row(y + r * d, x + r * d, d);)
  *
- * Why not `#pragma omp parallel for if (rows > 32)`: GCC's OpenMP makes a team of one thread as it makes any other, with memory from
- * malloc and a call of the kernel at its end. A small model's layers have many short loops: it was a fifth of their time.
+ * Why not `#pragma omp parallel for if (rows > 32)`: GCC's OpenMP makes a team of one thread as it makes any other, with
+ * memory from malloc and a call of the kernel at its end. A small model's layers have many short loops: it was a fifth of
+ * their time.
  *
  * A turn that may fail tells what came of it, since no thread may leave such a loop:
  *

@@ -157,14 +157,20 @@ static void a_copy_does_not_change(void **state)
     assert_fails(file_map_copy(&map, folder, err), PB_EIO, "is not a regular file");
 }
 
+static file_map opened_again(void)
+{
+    file_map map;
+    watch_again();
+    write_file();
+    assert_ok(file_map_open(&map, path, err));
+    return map;
+}
+
 static void asking_ahead_is_harmless(void **state)
 {
     (void)state;
-    watch_again();
-    file_map map;
+    file_map map = opened_again();
     int mine = 3;
-    write_file();
-    assert_ok(file_map_open(&map, path, err));
     file_map_ahead(map.data + 5, 10);
     file_map_ahead(map.data + PAGE - 1, SIZE - PAGE + 1);
     file_map_ahead(map.data, 0);
@@ -178,11 +184,8 @@ static void asking_ahead_is_harmless(void **state)
 static void what_has_left_comes_back(void **state)
 {
     (void)state;
-    watch_again();
-    file_map map;
+    file_map map = opened_again();
     int mine = 3;
-    write_file();
-    assert_ok(file_map_open(&map, path, err));
     for (size_t i = 0; i < 3; i++) {
         file_map_leave(map.data + 5, 10); /* no whole page */
         file_map_leave(map.data + PAGE - 1, SIZE - PAGE + 1);
