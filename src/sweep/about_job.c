@@ -1,4 +1,4 @@
-/* about_job.c: what a store is of: the model by its weights, the options with their defaults filled in, the data set by
+/* about_job.c: what a store is of: the model by its weights and settings, the options with their defaults filled in, the data set by
  * its rows. No path stands in it but those that options name. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +98,52 @@ static pb_status digest_changes(uint64_t *d, const model *m, pb_error *err)
     return digest_changed(d, &m->decoder, m->decoder.head, err);
 }
 
+/* ---- what the small files say: the same weights with another norm, another vocabulary are another model ---- */
+
+static void digest_numbers(uint64_t *d, const double *numbers, size_t count)
+{
+    digest_add(d, numbers, count * sizeof *numbers);
+}
+
+static void digest_decoder(uint64_t *d, const decoder_config *c)
+{
+    const double numbers[] = {(double)c->d_ff, (double)c->heads, (double)c->kv_heads, (double)c->head_dim, c->norm,
+                              (double)c->norm_eps, c->parallel, c->gated, c->act, (double)c->rotary_dim};
+    digest_numbers(d, numbers, sizeof numbers / sizeof *numbers);
+    digest_add(d, c->rope_frequency, c->rotary_dim / 2 * sizeof *c->rope_frequency);
+}
+
+static void digest_vision(uint64_t *d, const vision_config *c)
+{
+    const double numbers[] = {(double)c->heads, (double)c->image_size, (double)c->patch_size, (double)c->norm_eps, c->act,
+                              c->pre_norm, (double)c->feature_layer, (double)c->skipped_rows, c->projector_act};
+    digest_numbers(d, numbers, sizeof numbers / sizeof *numbers);
+}
+
+static void digest_processor(uint64_t *d, const image_processor *p)
+{
+    const double numbers[] = {p->pad_to_square, p->resize, p->crop, p->rescale, p->normalize, p->filter,
+                              (double)p->shortest_edge, (double)p->width, (double)p->height, (double)p->crop_width,
+                              (double)p->crop_height, p->rescale_factor};
+    digest_numbers(d, numbers, sizeof numbers / sizeof *numbers);
+    digest_numbers(d, p->mean, 3);
+    digest_numbers(d, p->std, 3);
+}
+
+/* How it cuts texts up, and each token as it is written. */
+static void digest_tokenizer(uint64_t *d, const tokenizer *t)
+{
+    buffer text = {0};
+    digest_text(d, tokenizer_kind(t));
+    for (size_t id = 0; id < tokenizer_vocab(t); id++) {
+        text.size = 0;
+        tokenizer_token_text(t, (int32_t)id, &text);
+        digest_add(d, text.data, text.size);
+        digest_add(d, "", 1);
+    }
+    free(text.data);
+}
+
 static json_t *changes_json(const model *m)
 {
     json_t *list = json_array();
@@ -115,6 +161,13 @@ json_t *sweep_model_json(const model *m, pb_error *err)
         digest_checkpoint(&d, all[i]);
     if (digest_changes(&d, m, err))
         return NULL;
+    digest_decoder(&d, &m->decoder.config);
+    if (m->vision) {
+        digest_vision(&d, vision_settings(m->vision));
+        digest_processor(&d, &m->processor);
+    }
+    digest_tokenizer(&d, m->tokenizer);
+    digest_add(&d, m->eos, m->eos_count * sizeof *m->eos);
     json_t *o = json_pack("{s:s, s:o, s:o, s:s, s:o, s:o}", "family", m->family, "layers",
                           make_count(m->decoder.config.layers), "d_model", make_count(m->decoder.config.d_model),
                           "dtype", weight_form_name(m->decoder.form),

@@ -234,6 +234,19 @@ class SweepTest(ProgramTest):
         weights.write_bytes(data)
         self.refused(self.sweep("--method", "ask", model=copy), 1, "model")
 
+    def test_the_model_is_known_by_its_settings(self):
+        self.succeeds(self.sweep("--method", "ask"))
+        config = json.loads((LLAVA / "config.json").read_text())
+        tokens = json.loads((LLAVA / "tokenizer.json").read_text())
+        token = next(t for t in tokens["model"]["vocab"] if len(t) > 3 and t.isascii() and t.isalpha())
+        number = tokens["model"]["vocab"].pop(token)
+        tokens["model"]["vocab"][token[::-1] + "X"] = number
+        tokens["model"]["merges"] = [m for m in tokens["model"]["merges"]
+                                     if token not in ("".join(m if isinstance(m, list) else m.split(" ")), *m)]
+        for other in (self.with_config(text_config__rms_norm_eps=2 * config["text_config"].get("rms_norm_eps", 1e-6)),
+                      self.with_config(vision_config__layer_norm_eps=1e-4), self.with_text("tokenizer.json", json.dumps(tokens))):
+            self.refused(self.sweep("--method", "ask", model=other), 1, "results of another model", "fingerprint")
+
     # ---- the line ----
 
     def refused(self, result, code, *words):
