@@ -10,6 +10,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/meter.h"
+#include "base/on_threads.h"
 #include "base/process.h"
 #include "engine/chunk.h"
 #include "math/matmul.h"
@@ -139,12 +140,10 @@ static pb_status run_chunks_apart(walk *k, const layer_walk *step, lane *lanes, 
             pb_status one = stop_check(&failure);
             if (!one)
                 one = chunk_run(&own, lanes + at[i], at[i + 1] - at[i], &failure);
+            tell_failure(&status, err, one, &failure);
 #pragma omp critical(replay_chunks)
             {
                 k->done += (double)rows_of(lanes + at[i], at[i + 1] - at[i]);
-                if (one && !status)
-                    *err = failure;
-                status = one ? one : status;
                 if (thread == 0)
                     report_progress(k);
             }

@@ -89,8 +89,8 @@ typedef struct decoder {
     const tensor *embedding, *head; /* head may be the embedding */
     const tensor *end[END_COUNT];   /* NULL where this model has none */
     decoder_layer *layers;          /* [L] */
-    size_t kept;                    /* the first so many stay in memory (decoder_layer_leave) */
     bool head_checked;  /* likewise */
+    size_t kept;        /* the first so many layers stay in memory (decoder_layer_leave) */
     weight_form form;   /* of its matrices; vectors are f32 */
     void *store;        /* one layer's weights, where the file's cannot be used as they lie */
     size_t store_bytes;

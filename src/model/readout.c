@@ -2,7 +2,6 @@
  *
  * Logits are made a block of the vocabulary at a time, and stored only where asked for: the backward form makes them
  * anew. */
-#include "base/on_threads.h"
 #include "model/decoder.h"
 
 #include <math.h>
@@ -11,6 +10,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/on_threads.h"
 
 enum { VOCAB_BLOCK = 4096 };
 

@@ -228,13 +228,23 @@ double vision_flop(const vision *v)
     return v->flop;
 }
 
-size_t vision_layer_bytes(const vision *v)
+/* What a layer computes on its way, beside the rows that go in and what it adds to them. */
+static size_t layer_work_bytes(const vision *v)
 {
     const vision_config *c = &v->config;
     size_t R = tower_rows(c), D = c->width, F = c->d_ff;
-    size_t rows = (R * (7 * D + F) + kv_stride(R) * D) * sizeof(float);
-    return rows + (4 * D * D + 2 * D * F) * weight_form_bytes(v->form) +
-           weight_form_rounding(v->form, R, F > D ? F : D);
+    return (R * (6 * D + F) + kv_stride(R) * D) * sizeof(float) + weight_form_rounding(v->form, R, F > D ? F : D);
+}
+
+static size_t row_bytes(const vision *v)
+{
+    return tower_rows(&v->config) * v->config.width * sizeof(float);
+}
+
+size_t vision_layer_bytes(const vision *v)
+{
+    size_t D = v->config.width, F = v->config.d_ff;
+    return layer_work_bytes(v) + row_bytes(v) + (4 * D * D + 2 * D * F) * weight_form_bytes(v->form);
 }
 
 /* Bytes of a matrix that does not lie in its file as products take it. */
@@ -270,12 +280,8 @@ static size_t projecting_bytes(const vision *v)
 
 size_t vision_encode_bytes(const vision *v)
 {
-    const vision_config *c = &v->config;
-    size_t R = tower_rows(c), D = c->width, F = c->d_ff;
-    size_t layer = (R * (6 * D + F) + kv_stride(R) * D) * sizeof(float) +
-                   weight_form_rounding(v->form, R, F > D ? F : D) + made_layer_bytes(v);
-    size_t projecting = projecting_bytes(v);
-    return 2 * R * D * sizeof(float) + (layer > projecting ? layer : projecting);
+    size_t layer = layer_work_bytes(v) + made_layer_bytes(v), projecting = projecting_bytes(v);
+    return 2 * row_bytes(v) + (layer > projecting ? layer : projecting);
 }
 
 /* ---- values ---- */

@@ -5,18 +5,7 @@
 
 #include <omp.h>
 
-#include "math/multiversion.h"
-
-enum { QUERIES = 8, FEW = 4, COLUMNS = 32 };
-#define VECTOR 16
-#define HELD 8
-#include "math/attention_tile.h"
-#define VECTOR 16
-#define HELD 4
-#include "math/attention_tile.h"
-#define VECTOR 8
-#define HELD 4
-#include "math/attention_tile.h"
+#include "math/attention_inner.h"
 
 /* dq of all rows; dk and dv of the positions from `first` on. */
 typedef struct gradients {
